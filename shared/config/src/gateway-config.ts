@@ -1,0 +1,175 @@
+/**
+ * The gateway's own configuration: which providers there are and what is promised of them.
+ *
+ * It is data, shared by edges and workers, and says nothing about ports or processes
+ * (those are environment variables, see `env.ts`).
+ */
+import { z } from "zod";
+import { ConfigError } from "./problem.ts";
+
+const ms = (fallback: number) => z.int().min(1).max(3_600_000).default(fallback);
+
+const poolSchema = z.strictObject({
+  connections: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(64)
+    .describe("Most sockets one worker opens to this provider."),
+  warm: z
+    .int()
+    .min(0)
+    .max(256)
+    .default(4)
+    .describe("Spare sockets one worker keeps open and ready."),
+  idleMs: ms(25_000).describe("How long an unused socket is kept before it is replaced."),
+});
+
+const timeoutsSchema = z.strictObject({
+  connectMs: ms(10_000).describe("To open a socket, TLS included."),
+  firstTokenMs: ms(20_000).describe("From sending the request to the first text."),
+  stallMs: ms(15_000).describe("Longest silence between two pieces of text."),
+  totalMs: ms(120_000).describe("Whole run, from the moment a worker takes it."),
+});
+
+const providerSchema = z.strictObject({
+  kind: z
+    .enum(["openai", "nvidia", "zhipu", "tencent"])
+    .describe("Whose dialect of the API it speaks."),
+  baseUrl: z
+    .url({ protocol: /^https?$/, error: "must be an http or https URL" })
+    .describe("Where `/chat/completions` is found."),
+  apiKey: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Sent as a bearer token. Leave out where none is needed."),
+  model: z.string().min(1).describe("The provider's name of the model."),
+  region: z
+    .enum(["domestic", "overseas"])
+    .default("overseas")
+    .describe("Which latency target applies."),
+  maxConcurrency: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(32)
+    .describe("Most runs at once, over the whole cluster."),
+  pool: poolSchema.prefault({}),
+  timeouts: timeoutsSchema.prefault({}),
+  simulated: z
+    .boolean()
+    .default(false)
+    .describe("True where the provider is the simulator; shown to operators."),
+});
+
+const targetSchema = (firstTextMs: number, fullMs: number) =>
+  z.strictObject({ firstTextMs: ms(firstTextMs), fullMs: ms(fullMs) }).prefault({});
+
+const targetsSchema = z
+  .strictObject({
+    domestic: targetSchema(1_000, 3_000),
+    overseasWarm: targetSchema(3_000, 5_000),
+    overseasCold: targetSchema(8_000, 10_000),
+  })
+  .prefault({});
+
+const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+
+export const gatewayConfigSchema = z
+  .strictObject({
+    providers: z.record(
+      z.string().regex(PROVIDER_NAME, "must be 1 to 32 of a-z 0-9 -, beginning with a letter"),
+      providerSchema,
+    ),
+    defaultProvider: z
+      .string()
+      .optional()
+      .describe("Answers when a client names none. Default: the first."),
+    targets: targetsSchema,
+  })
+  .superRefine(({ providers, defaultProvider }, context) => {
+    const names = Object.keys(providers);
+    if (names.length === 0) {
+      context.addIssue({
+        code: "custom",
+        path: ["providers"],
+        message: "must name at least one provider",
+      });
+    }
+    if (defaultProvider !== undefined && !names.includes(defaultProvider)) {
+      context.addIssue({
+        code: "custom",
+        path: ["defaultProvider"],
+        message: `"${defaultProvider}" is none of: ${names.join(", ")}`,
+      });
+    }
+  });
+
+export type ProviderConfig = z.infer<typeof providerSchema>;
+export type ProviderKind = ProviderConfig["kind"];
+export type ProviderTimeouts = ProviderConfig["timeouts"];
+export type Targets = z.infer<typeof targetsSchema>;
+export type Target = Targets["domestic"];
+
+export interface GatewayConfig {
+  readonly providers: Readonly<Record<string, ProviderConfig>>;
+  /** Always one of `providers`. */
+  readonly defaultProvider: string;
+  readonly targets: Targets;
+}
+
+/**
+ * Turns parsed JSON into a configuration. `${NAME}` inside any string is replaced from `env`.
+ *
+ * @param source how the input is named in errors, usually the file's path
+ * @throws ConfigError listing every problem with its path; no value of a secret is in it
+ */
+export function parseGatewayConfig(
+  input: unknown,
+  { source, env }: { source: string; env: NodeJS.ProcessEnv },
+): GatewayConfig {
+  const problems: string[] = [];
+  const expanded = expand(input, { env, path: [], problems });
+  const parsed = gatewayConfigSchema.safeParse(expanded);
+  if (!parsed.success) {
+    problems.push(...parsed.error.issues.map(({ path, message }) => at(path, message)));
+  }
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(source, problems);
+  const { providers, targets } = parsed.data;
+  const [first = ""] = Object.keys(providers);
+  return { providers, targets, defaultProvider: parsed.data.defaultProvider ?? first };
+}
+
+interface Expansion {
+  readonly env: NodeJS.ProcessEnv;
+  readonly path: readonly string[];
+  readonly problems: string[];
+}
+
+function expand(value: unknown, at: Expansion): unknown {
+  if (typeof value === "string") return expandString(value, at);
+  if (Array.isArray(value)) {
+    return value.map((item, index) => expand(item, { ...at, path: [...at.path, String(index)] }));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      expand(item, { ...at, path: [...at.path, key] }),
+    ]),
+  );
+}
+
+function expandString(value: string, { env, path, problems }: Expansion): string {
+  return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (whole, name: string) => {
+    const found = env[name];
+    if (found) return found;
+    problems.push(at(path, `the environment variable ${name} is not set`));
+    return whole;
+  });
+}
+
+function at(path: readonly PropertyKey[], message: string): string {
+  return path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`;
+}

@@ -1,0 +1,60 @@
+/**
+ * The providers known out of the box, used when there is no `gateway.config.json`.
+ *
+ * Models and hosts of these services change from month to month; an own configuration file
+ * replaces all of this.
+ */
+export const SHIPPED_PROVIDERS = {
+  nvidia1: {
+    kind: "nvidia",
+    baseUrl: "https://integrate.api.nvidia.com/v1",
+    apiKey: "${NVIDIA1_API_KEY}",
+    model: "nvidia/nemotron-3-nano-30b-a3b",
+    region: "overseas",
+    maxConcurrency: 32,
+  },
+  nvidia2: {
+    kind: "nvidia",
+    baseUrl: "https://integrate.api.nvidia.com/v1",
+    apiKey: "${NVIDIA2_API_KEY}",
+    model: "openai/gpt-oss-20b",
+    region: "overseas",
+    maxConcurrency: 32,
+  },
+  zhipu: {
+    kind: "zhipu",
+    baseUrl: "https://open.bigmodel.cn/api/paas/v4",
+    apiKey: "${ZHIPU_API_KEY}",
+    model: "glm-4.7-flash",
+    region: "domestic",
+    maxConcurrency: 32,
+  },
+  hunyuan: {
+    kind: "tencent",
+    baseUrl: "https://tokenhub.tencentmaas.com/v1",
+    apiKey: "${HUNYUAN_API_KEY}",
+    model: "hy3",
+    region: "domestic",
+    maxConcurrency: 32,
+  },
+} as const;
+
+export type ShippedProviderName = keyof typeof SHIPPED_PROVIDERS;
+
+export const SHIPPED_DEFAULT_PROVIDER: ShippedProviderName = "nvidia2";
+
+/** The environment variable that holds the key of a shipped provider. */
+export function keyVariable(name: ShippedProviderName): string {
+  return SHIPPED_PROVIDERS[name].apiKey.slice(2, -1);
+}
+
+/** The shipped providers whose key is set in `env`, as input for `parseGatewayConfig`. */
+export function shippedConfig(env: NodeJS.ProcessEnv): Record<string, unknown> {
+  const names = (Object.keys(SHIPPED_PROVIDERS) as ShippedProviderName[]).filter(
+    (name) => env[keyVariable(name)],
+  );
+  return {
+    providers: Object.fromEntries(names.map((name) => [name, SHIPPED_PROVIDERS[name]])),
+    ...(names.includes(SHIPPED_DEFAULT_PROVIDER) && { defaultProvider: SHIPPED_DEFAULT_PROVIDER }),
+  };
+}

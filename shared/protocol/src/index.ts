@@ -1,0 +1,4 @@
+export * from "./error-code.ts";
+export * from "./run.ts";
+export * from "./session-id.ts";
+export * from "./v1.ts";

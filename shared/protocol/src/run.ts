@@ -1,0 +1,39 @@
+import { z } from "zod";
+
+/** One message of a conversation, in the roles every provider understands. */
+export const chatMessageSchema = z.object({
+  role: z.enum(["system", "user", "assistant"]),
+  content: z.string(),
+});
+export type ChatMessage = z.infer<typeof chatMessageSchema>;
+
+/**
+ * Why a provider stopped, reduced to what all of them can say.
+ * `length` covers both the answer's limit and a full context window.
+ */
+export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls";
+
+/** Tokens as the provider counted them. Absent where it did not say; never estimated. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** Whether a run's provider socket was open before the run asked for it. */
+export type ConnectionLabel = "cold" | "warm";
+
+/**
+ * What a worker measured of one attempt, in milliseconds of its own monotonic clock,
+ * each counted from the moment it took the run. A phase that was not reached is absent.
+ */
+export interface AttemptTimings {
+  readonly requestSentMs?: number;
+  readonly headersMs?: number;
+  readonly firstTokenMs?: number;
+  readonly finishedMs: number;
+  readonly connection?: ConnectionLabel;
+}
+
+/** The states of a run. `queued → active → completed | failed | cancelled`, and `queued → failed | cancelled`. */
+export type RunState = "queued" | "active" | TerminalState;
+export type TerminalState = "completed" | "failed" | "cancelled";

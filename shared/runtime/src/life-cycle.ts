@@ -1,0 +1,115 @@
+/**
+ * Starting in dependency order, leaving in reverse.
+ *
+ * A process that is told to stop must first take nothing new, then finish what is in flight, then
+ * release. Each part says how in three verbs, and this file walks them in order, bounded in time.
+ */
+import type { Logger } from "./log.ts";
+
+/** Anything with a lifetime. A failed `start` has released what it took; `stop` is safe twice. */
+export interface Part {
+  readonly name: string;
+  start(): Promise<void>;
+  /** Takes nothing new; resolves when the work in flight is done, or early once `signal` aborts. */
+  drain?(signal: AbortSignal): Promise<void>;
+  /** Releases everything now. */
+  stop(): Promise<void>;
+}
+
+const STOP_DEADLINE_MS = 5_000;
+
+/** The parts of one process. Later parts may use earlier ones. */
+export class LifeCycle {
+  readonly #parts: readonly Part[];
+  readonly #log: Logger;
+  #started: Part[] = [];
+
+  constructor(parts: readonly Part[], log: Logger) {
+    this.#parts = parts;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    for (const part of this.#parts) {
+      try {
+        await part.start();
+      } catch (error) {
+        await this.stop();
+        throw error;
+      }
+      this.#started.push(part);
+    }
+  }
+
+  /** Drains every part, last started first, for at most `deadlineMs` altogether. */
+  async drain(deadlineMs: number): Promise<void> {
+    const deadline = AbortSignal.timeout(deadlineMs);
+    for (const part of this.#started.toReversed()) {
+      try {
+        await part.drain?.(deadline);
+      } catch (error) {
+        this.#log.error({ part: part.name, err: error }, "drain failed");
+      }
+      if (deadline.aborted) {
+        this.#log.warn({ part: part.name, deadlineMs }, "drain deadline passed");
+        return;
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    const parts = this.#started.toReversed();
+    this.#started = [];
+    for (const part of parts) {
+      const late = new Promise<"late">((resolve) =>
+        setTimeout(resolve, STOP_DEADLINE_MS, "late").unref(),
+      );
+      try {
+        const outcome = await Promise.race([part.stop(), late]);
+        if (outcome === "late") this.#log.warn({ part: part.name }, "part is late to stop");
+      } catch (error) {
+        this.#log.error({ part: part.name, err: error }, "stop failed");
+      }
+    }
+  }
+}
+
+export interface RunServiceOptions {
+  readonly log: Logger;
+  readonly parts: readonly Part[];
+  /** How long in-flight work may go on after the first signal. */
+  readonly drainMs: number;
+}
+
+/**
+ * Runs a service until SIGTERM or SIGINT, or until the parent that holds its IPC channel is gone.
+ * The first signal drains, a second one stops at once. A parent is told `ready` once all is up.
+ */
+export async function runService({ log, parts, drainMs }: RunServiceOptions): Promise<void> {
+  const lifeCycle = new LifeCycle(parts, log);
+  let leaving = false;
+  const leave = async (reason: string) => {
+    if (leaving) {
+      log.warn({ reason }, "forced to stop");
+      process.exit(1);
+    }
+    leaving = true;
+    log.info({ reason }, "draining");
+    await lifeCycle.drain(drainMs);
+    await lifeCycle.stop();
+    log.info("stopped");
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void leave("SIGTERM"));
+  process.on("SIGINT", () => void leave("SIGINT"));
+  process.on("disconnect", () => void leave("parent gone"));
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ err: error }, "unexpected error");
+      process.exit(1);
+    });
+  }
+  await lifeCycle.start();
+  log.info("ready");
+  process.send?.({ type: "ready" });
+}

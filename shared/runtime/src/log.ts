@@ -1,0 +1,20 @@
+import { type Logger, pino } from "pino";
+
+export type { Logger };
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/**
+ * The process's logger: one JSON object a line on stdout. Messages are fixed lower-case phrases,
+ * facts are fields. Prompt and answer text never goes in.
+ */
+export function createLogger({ service, level }: { service: string; level: LogLevel }): Logger {
+  return pino({
+    level,
+    base: { service, pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    // Keys are never passed on purpose; this catches a whole config object logged by mistake.
+    redact: { paths: ["apiKey", "*.apiKey", "*.*.apiKey", "authorization", "*.authorization"] },
+  });
+}

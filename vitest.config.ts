@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+// Workspace packages are read from source ("source" condition), so a unit test never sees a stale build.
+const fromSource = { ssr: { resolve: { conditions: ["source", "node", "import", "default"] } } };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...fromSource,
+        test: {
+          name: "unit",
+          include: ["{services,shared,tests}/**/*.test.ts"],
+          exclude: ["**/*.redis.test.ts", "tests/e2e/**", "**/node_modules/**", "**/dist/**"],
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: "redis",
+          include: ["{services,shared}/**/*.redis.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**"],
+          testTimeout: 20_000,
+        },
+      },
+    ],
+  },
+});
