@@ -1,7 +1,11 @@
 import { defineConfig } from "vitest/config";
 
 // Workspace packages are read from source ("source" condition), so a unit test never sees a stale build.
-const fromSource = { ssr: { resolve: { conditions: ["source", "node", "import", "default"] } } };
+const conditions = ["source", "node", "import", "default"];
+const fromSource = {
+  resolve: { conditions },
+  ssr: { noExternal: [/^@openclaw\//], resolve: { conditions, externalConditions: conditions } },
+};
 
 export default defineConfig({
   test: {
@@ -20,6 +24,7 @@ export default defineConfig({
           name: "redis",
           include: ["{services,shared}/**/*.redis.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**"],
+          globalSetup: ["shared/testing/src/vitest-redis.ts"],
           testTimeout: 20_000,
         },
       },

@@ -1,0 +1,165 @@
+/**
+ * A Redis of one's own: for a cluster on one machine and for tests. It listens on loopback only,
+ * reads no configuration file, writes nowhere but its own directory, and ends with its owner.
+ */
+import { execFile } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import { type GuardedRedis, spawnGuarded } from "./redis-guard.ts";
+import { answersAs, freePort } from "./redis-probe.ts";
+
+const OLDEST_MAJOR = 7;
+const START_DEADLINE_MS = 10_000;
+const STOP_DEADLINE_MS = 5_000;
+/** A free port may be taken by someone else before Redis binds it. */
+const PORT_ATTEMPTS = 5;
+
+export interface RedisServer {
+  readonly command: string;
+  readonly version: string;
+}
+
+/** The first of `redis-server` and `valkey-server` on the PATH that is version 7 or later. */
+export async function findRedisServer(): Promise<RedisServer | undefined> {
+  for (const command of ["redis-server", "valkey-server"]) {
+    const version = await versionOf(command);
+    if (version !== undefined && Number.parseInt(version, 10) >= OLDEST_MAJOR) {
+      return { command, version };
+    }
+  }
+  return undefined;
+}
+
+async function versionOf(command: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)(command, ["--version"], { timeout: 5_000 });
+    return /v=(\d+[.\d]*)/.exec(stdout)?.[1];
+  } catch {
+    // Not on the PATH, or it cannot run here: either way it is no server for us.
+    return undefined;
+  }
+}
+
+export interface PrivateRedisOptions {
+  /** Where it keeps its data; made if missing. Start again with the same one to find them again. */
+  readonly directory: string;
+  /** Writes survive a restart, but for the last second of a crash. Default: false. */
+  readonly appendOnly?: boolean;
+  /** Default: a free one. */
+  readonly port?: number;
+  /** A directory to remove if this process dies without calling `stop`. */
+  readonly removeIfAbandoned?: string;
+  /** More for the command line, such as `["--enable-debug-command", "local"]`. */
+  readonly extraArguments?: readonly string[];
+}
+
+export interface PrivateRedis {
+  readonly url: string;
+  readonly port: number;
+  /** Of Redis itself, not of its guard. */
+  readonly pid: number;
+  /** Resolves once it is gone, wanted or not, with how: "exit code 0", "signal SIGKILL". */
+  readonly exited: Promise<string>;
+  /** Ends it, within 5 s, its writes on disk. Safe twice. The directory stays. */
+  stop(): Promise<void>;
+  /** Ends it at once, as a crash would. */
+  kill(): void;
+}
+
+export class PrivateRedisError extends Error {
+  readonly code: "redis_missing" | "redis_failed";
+
+  constructor(code: PrivateRedisError["code"], message: string) {
+    super(message);
+    this.name = "PrivateRedisError";
+    this.code = code;
+  }
+}
+
+/**
+ * Starts Redis and waits until it answers.
+ *
+ * @throws PrivateRedisError `redis_missing` without a usable server on the PATH, `redis_failed`
+ *   with its last lines when it ends while starting or does not answer within 10 s
+ */
+export async function startPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
+  const server = await findRedisServer();
+  if (server === undefined) throw missing();
+  await mkdir(options.directory, { recursive: true });
+  for (let attempt = 1; ; attempt += 1) {
+    const port = options.port ?? (await freePort());
+    const command = commandLine(server.command, port, options);
+    const redis = spawnGuarded(command, options.removeIfAbandoned);
+    const pid = await answeringPid(redis, port);
+    if (pid !== undefined) return handle(redis, pid, port);
+    redis.signal("SIGKILL");
+    await redis.exited;
+    const portTaken = redis.tail.some((line) => line.includes("Address already in use"));
+    if (!portTaken || options.port !== undefined || attempt === PORT_ATTEMPTS) throw failed(redis);
+  }
+}
+
+function missing(): PrivateRedisError {
+  return new PrivateRedisError(
+    "redis_missing",
+    "No Redis found: install redis-server 7 or later (apt-get install -y redis-server, " +
+      "or brew install redis), or set REDIS_URL to one that runs.",
+  );
+}
+
+function failed({ tail }: GuardedRedis): PrivateRedisError {
+  return new PrivateRedisError(
+    "redis_failed",
+    ["The private Redis did not start. Its last lines:", ...tail].join("\n  "),
+  );
+}
+
+function commandLine(
+  command: string,
+  port: number,
+  { directory, appendOnly = false, extraArguments = [] }: PrivateRedisOptions,
+): readonly string[] {
+  const settings = [
+    // A first argument that begins with "--" also means: no default configuration file.
+    ["--bind", "127.0.0.1"],
+    ["--port", String(port)],
+    ["--protected-mode", "yes"],
+    ["--dir", directory],
+    ["--save", ""],
+    ["--appendonly", appendOnly ? "yes" : "no"],
+    ["--daemonize", "no"],
+  ];
+  return [command, ...settings.flat(), ...extraArguments];
+}
+
+/** The pid of the Redis that answers on `port`; undefined once it is gone or the deadline passed. */
+async function answeringPid(redis: GuardedRedis, port: number): Promise<number | undefined> {
+  const deadline = performance.now() + START_DEADLINE_MS;
+  let gone = false;
+  void redis.exited.then(() => {
+    gone = true;
+  });
+  const pid = await redis.pid;
+  while (pid !== undefined && !gone && performance.now() < deadline) {
+    if (await answersAs(pid, port)) return pid;
+    await delay(10);
+  }
+  return undefined;
+}
+
+function handle(redis: GuardedRedis, pid: number, port: number): PrivateRedis {
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    pid,
+    exited: redis.exited,
+    kill: () => redis.signal("SIGKILL"),
+    stop: async () => {
+      redis.signal("SIGTERM");
+      const force = setTimeout(redis.signal, STOP_DEADLINE_MS, "SIGKILL");
+      await redis.exited;
+      clearTimeout(force);
+    },
+  };
+}

@@ -1,0 +1,164 @@
+/**
+ * Many attempts, one stream of append calls.
+ *
+ * A call per chunk would spend a round trip and a script run on a few bytes, thousands of times a
+ * second; a timer that collects chunks would delay the only user of an idle system. So calls clock
+ * themselves: while one is in flight, chunks gather in their writers, and when it returns the
+ * gathered ones go in the next. Idle, a chunk waits for nothing; busy, a call carries many.
+ *
+ * A call whose answer is lost is repeated as it was. The script recognises what it already has by
+ * position, so nothing is lost and nothing is written twice.
+ */
+import type { Redis } from "ioredis";
+import type { StreamKeys } from "./keys.ts";
+import { DEFAULT_RETENTION, type Retention } from "./run-records.ts";
+import { type AppendOutcome, type LossReason, type RunBatch, RunWriter } from "./run-writer.ts";
+import { Script, type ScriptArgument } from "./script.ts";
+
+/** Most runs, and most entries of one run, in one call: bounds how long a call holds Redis. */
+const MAX_RUNS_PER_CALL = 128;
+const MAX_ENTRIES_PER_RUN = 32;
+/** A silent writer asks this often whether the run is still its own. */
+const TOUCH_INTERVAL_MS = 1_000;
+const RETRY_FIRST_MS = 25;
+const RETRY_MOST_MS = 500;
+
+export interface AppenderOptions {
+  readonly retention?: Retention;
+  /** Most payload bytes of one run's log. */
+  readonly maxLogBytes?: number;
+  /** How long a failing call is repeated before its runs are given up as `unavailable`. */
+  readonly giveUpMs?: number;
+}
+
+interface Call {
+  readonly writers: readonly RunWriter[];
+  readonly batches: readonly RunBatch[];
+  readonly keys: readonly string[];
+  readonly args: readonly ScriptArgument[];
+}
+
+export class Appender {
+  static readonly #append = new Script("append");
+
+  readonly name = "appender";
+  readonly #redis: Redis;
+  readonly #keys: StreamKeys;
+  readonly #maxLogBytes: number;
+  readonly #resumeWindowMs: number;
+  readonly #giveUpMs: number;
+  readonly #writers = new Set<RunWriter>();
+  /** Writers with something to take, per partition; a script call cannot span two. */
+  readonly #due: readonly Set<RunWriter>[];
+  readonly #busy: boolean[];
+  readonly #stopped = new AbortController();
+  #touching: NodeJS.Timeout | undefined;
+
+  constructor(redis: Redis, keys: StreamKeys, options: AppenderOptions = {}) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#maxLogBytes = options.maxLogBytes ?? 4 * 1024 * 1024;
+    this.#resumeWindowMs = (options.retention ?? DEFAULT_RETENTION).resumeWindowMs;
+    this.#giveUpMs = options.giveUpMs ?? 15_000;
+    this.#due = Array.from({ length: keys.partitions }, () => new Set<RunWriter>());
+    this.#busy = Array.from({ length: keys.partitions }, () => false);
+  }
+
+  async start(): Promise<void> {
+    this.#touching = setInterval(() => this.#touchAll(), TOUCH_INTERVAL_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#touching);
+    this.#stopped.abort();
+  }
+
+  /**
+   * Opens the pen of an attempt that was claimed as `epoch`. Close it when the attempt is over,
+   * however it ended.
+   */
+  open(run: { runId: string; epoch: number; onLost: (reason: LossReason) => void }): RunWriter {
+    const writer = new RunWriter({ ...run, onPending: (pending) => this.#mark(pending) });
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  close(writer: RunWriter): void {
+    this.#writers.delete(writer);
+    this.#due[this.#keys.partitionOf(writer.runId)]?.delete(writer);
+  }
+
+  #mark(writer: RunWriter): void {
+    const partition = this.#keys.partitionOf(writer.runId);
+    this.#due[partition]?.add(writer);
+    this.#kick(partition);
+  }
+
+  /** Asks for the silent ones too: a cancelled run must be noticed while its provider says nothing. */
+  #touchAll(): void {
+    for (const writer of this.#writers) {
+      if (!writer.lost) this.#mark(writer);
+    }
+  }
+
+  #kick(partition: number): void {
+    if (this.#busy[partition]) return;
+    this.#busy[partition] = true;
+    // After the current round of socket reads: what arrived together goes together.
+    setImmediate(() => void this.#work(partition));
+  }
+
+  async #work(partition: number): Promise<void> {
+    for (let call = this.#nextCall(partition); call; call = this.#nextCall(partition)) {
+      const outcomes = await this.#send(call);
+      call.writers.forEach((writer, index) => {
+        const batch = call.batches[index];
+        const outcome = outcomes[index];
+        if (batch && outcome) writer.settle(batch, outcome);
+      });
+    }
+    this.#busy[partition] = false;
+  }
+
+  #nextCall(partition: number): Call | undefined {
+    const due = this.#due[partition];
+    if (!due || due.size === 0) return undefined;
+    const writers = [...due].slice(0, MAX_RUNS_PER_CALL);
+    const batches: RunBatch[] = [];
+    const keys: string[] = [];
+    const args: ScriptArgument[] = [
+      this.#keys.channelPrefix(partition),
+      this.#maxLogBytes,
+      this.#resumeWindowMs,
+    ];
+    for (const writer of writers) {
+      const batch = writer.take(MAX_ENTRIES_PER_RUN);
+      if (!writer.hasPending) due.delete(writer);
+      batches.push(batch);
+      keys.push(this.#keys.record(writer.runId), this.#keys.log(writer.runId));
+      args.push(writer.runId, writer.epoch, batch.firstSeq, batch.payloads.length, batch.closes);
+      args.push(...batch.payloads);
+    }
+    return { writers, batches, keys, args };
+  }
+
+  /** Sends a call until it is answered, its runs are given up, or the appender stops. Never throws. */
+  async #send(call: Call): Promise<AppendOutcome[]> {
+    const giveUpAt = performance.now() + this.#giveUpMs;
+    for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MOST_MS)) {
+      try {
+        const reply = await Appender.#append.run(this.#redis, call.keys, call.args);
+        // Two values for each run: outcome, listeners.
+        const values = reply as (AppendOutcome | number)[];
+        return call.writers.map((_, index) => values[2 * index] as AppendOutcome);
+      } catch {
+        // Any error is one of the connection; whether the call took effect is not known. The next
+        // try finds out. The connection itself reports the outage once.
+        if (performance.now() > giveUpAt || this.#stopped.signal.aborted) {
+          return call.writers.map(() => "unavailable");
+        }
+        await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random() / 2)));
+      }
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * One reader of one run: every entry once, in order, from a position on.
+ *
+ * Messages are only the wake-up, the log is the truth. A message that continues the sequence is
+ * delivered straight away. Anything else (a gap, a pause of the reader, a new subscription, a long
+ * silence) leads to reading the log from the last delivered position. Messages that come in
+ * meanwhile are not kept: they are in the log too, and `#seen` makes sure it is read far enough.
+ */
+import { type Entry, isTerminal } from "./entry.ts";
+import { comparePositions, follows, type Position } from "./position.ts";
+import type { LogPage } from "./run-records.ts";
+
+export interface FollowerOptions {
+  readonly runId: string;
+  /** The last position the reader already has. */
+  readonly after: Position;
+  readonly read: (runId: string, after: Position) => Promise<LogPage | undefined>;
+  /**
+   * Takes one entry. Answers whether it can take more; after `false` it must call `resume`.
+   * Must not throw.
+   */
+  readonly deliver: (position: Position, entry: Entry) => boolean;
+  /** The run is not known to Redis any more, so that nothing will ever come. */
+  readonly onLost: () => void;
+}
+
+export class Follower {
+  readonly runId: string;
+  readonly #options: FollowerOptions;
+  #position: Position;
+  /** The furthest position heard of; the log is read at least up to it. */
+  #seen: Position;
+  #state: "live" | "filling" | "paused" | "closed" = "live";
+  #behind = false;
+
+  constructor(options: FollowerOptions) {
+    this.runId = options.runId;
+    this.#options = options;
+    this.#position = options.after;
+    this.#seen = options.after;
+  }
+
+  /** The last delivered position. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** Whether the last reading of the log failed, so that it has to be tried again. */
+  get behind(): boolean {
+    return this.#behind && this.#state === "live";
+  }
+
+  /** Takes one entry as it was published. */
+  offer(position: Position, entry: Entry): void {
+    if (comparePositions(position, this.#seen) > 0) this.#seen = position;
+    if (this.#state !== "live" || comparePositions(position, this.#position) <= 0) return;
+    if (follows(this.#position, position) && !this.#behind) this.#deliver(position, entry);
+    else this.refill();
+  }
+
+  /** Reads the log from the last delivered position, unless that is going on already. */
+  refill(): void {
+    if (this.#state === "live") void this.#fill();
+  }
+
+  /** The reader can take entries again. */
+  resume(): void {
+    if (this.#state !== "paused") return;
+    this.#state = "live";
+    this.refill();
+  }
+
+  /** Delivers nothing more. */
+  close(): void {
+    this.#state = "closed";
+  }
+
+  async #fill(): Promise<void> {
+    this.#state = "filling";
+    this.#behind = false;
+    try {
+      while (this.#is("filling")) {
+        const page = await this.#options.read(this.runId, this.#position);
+        if (!this.#is("filling")) return;
+        if (!page) return this.#lose();
+        for (const { position, entry } of page.entries) {
+          if (!this.#is("filling")) return;
+          this.#deliver(position, entry);
+        }
+        const reachedAll = comparePositions(this.#position, this.#seen) >= 0;
+        if (page.complete && (reachedAll || page.entries.length === 0)) break;
+      }
+    } catch {
+      // Redis is away; the owner's next sweep sees `behind` and tries again.
+      this.#behind = true;
+    }
+    if (this.#is("filling")) this.#state = "live";
+  }
+
+  #deliver(position: Position, entry: Entry): void {
+    this.#position = position;
+    const wantsMore = this.#options.deliver(position, entry);
+    if (isTerminal(entry)) this.#state = "closed";
+    else if (!wantsMore && this.#state !== "closed") this.#state = "paused";
+  }
+
+  #lose(): void {
+    this.#state = "closed";
+    this.#options.onLost();
+  }
+
+  /** Asked anew after every await and every call out, both of which may change the state. */
+  #is(state: "live" | "filling" | "paused" | "closed"): boolean {
+    return this.#state === state;
+  }
+}

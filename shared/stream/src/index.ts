@@ -1,0 +1,8 @@
+export * from "./appender.ts";
+export * from "./entry.ts";
+export * from "./follower.ts";
+export * from "./keys.ts";
+export * from "./position.ts";
+export * from "./run-records.ts";
+export type { AppendOutcome, LossReason, RunWriter } from "./run-writer.ts";
+export * from "./subscription.ts";

@@ -1,0 +1,70 @@
+/**
+ * Names of keys and channels.
+ *
+ * Everything one script touches must live in one slot of a Redis Cluster: a run's record and log,
+ * and the channels of the nodes that hear of it. So they share a hash tag, one per partition, and
+ * a run belongs to the partition its id hashes to. On a single Redis there is one partition.
+ */
+import slotOf from "cluster-key-slot";
+
+const SLOTS = 16_384;
+
+export interface StreamKeysOptions {
+  /** Put before every key, so that several clusters can share one Redis. */
+  readonly prefix: string;
+  /** The same on every node of one cluster. 1 for a single Redis. */
+  readonly partitions: number;
+}
+
+export class StreamKeys {
+  readonly partitions: number;
+  readonly #prefix: string;
+  readonly #tags: readonly string[];
+
+  constructor({ prefix, partitions }: StreamKeysOptions) {
+    this.partitions = partitions;
+    this.#prefix = prefix;
+    this.#tags = Array.from({ length: partitions }, (_, partition) => tagOf(partition, partitions));
+  }
+
+  partitionOf(runId: string): number {
+    return this.partitions === 1 ? 0 : slotOf(runId) % this.partitions;
+  }
+
+  /** The hash that says what a run is and who may write to it. */
+  record(runId: string): string {
+    return `${this.#base(this.partitionOf(runId))}run:${runId}`;
+  }
+
+  /** The stream of the run's entries. */
+  log(runId: string): string {
+    return `${this.#base(this.partitionOf(runId))}log:${runId}`;
+  }
+
+  /** What a node's id is appended to, to name its channel in a partition. */
+  channelPrefix(partition: number): string {
+    return `${this.#base(partition)}node:`;
+  }
+
+  channel(partition: number, node: string): string {
+    return `${this.channelPrefix(partition)}${node}`;
+  }
+
+  #base(partition: number): string {
+    return `${this.#prefix}{${this.#tags[partition]}}:`;
+  }
+}
+
+/**
+ * A short tag whose slot lies in the partition's own share of the key space. Plain numbers as tags
+ * would leave some Redis nodes with nearly twice the partitions of others.
+ */
+function tagOf(partition: number, partitions: number): string {
+  const from = Math.floor((partition * SLOTS) / partitions);
+  const to = Math.floor(((partition + 1) * SLOTS) / partitions);
+  for (let candidate = 0; ; candidate += 1) {
+    const tag = candidate.toString(36);
+    const slot = slotOf(tag);
+    if (slot >= from && slot < to) return tag;
+  }
+}

@@ -1,0 +1,99 @@
+-- Appends entries of many runs to their logs and publishes them, once per watching node.
+--
+-- KEYS     record and log of each run, in turn
+-- ARGV[1]  channel prefix
+-- ARGV[2]  most payload bytes of one log
+-- ARGV[3]  resume window in ms
+-- then for each run:
+--          run id, epoch, seq of the first entry, number of entries (0 only asks),
+--          state the last entry puts the run in ('' if it is no terminal entry), payloads ...
+--
+-- Returns for each run two values: an outcome, and how many subscribers heard it.
+--   appended   the entries are in the log (also when an earlier call had put them there)
+--   fenced     another attempt holds the run
+--   ended      the run has already ended, by cancel or by deadline
+--   gap        entries before these are missing: Redis lost what it had acknowledged
+--   too_large  the log is at its limit; only a terminal entry is still taken
+--   unknown    there is no such run (any more)
+-- Invariant: a run's entries form one unbroken sequence per epoch, and nothing follows a terminal one.
+
+local channel_prefix, max_bytes, window_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local batches, nodes, watchers, outcomes = {}, {}, {}, {}
+local cursor = 4
+
+local function outcome_of(run)
+  if not run.state then return 'unknown' end
+  if run.epoch ~= run.current then return 'fenced' end
+  local last = run.first + run.count - 1
+  if is_terminal(run.state) then
+    -- A repeated call whose first answer was lost. Only the writer's own ending counts as that.
+    return run.ended_by == 'writer' and last <= run.seq and 'appended' or 'ended'
+  end
+  if run.count > 0 and run.first > run.seq + 1 then return 'gap' end
+  if run.closes == '' and run.count > 0 and run.bytes > max_bytes then return 'too_large' end
+  return 'appended'
+end
+
+local function append(run, payload_at)
+  local messages = {}
+  for offset = 0, run.count - 1 do
+    local seq = run.first + offset
+    if seq > run.seq then
+      local payload = ARGV[payload_at + offset]
+      redis.call('XADD', run.log, run.epoch .. '-' .. seq, 'p', payload)
+      run.bytes = run.bytes + #payload
+      messages[#messages + 1] = frame(run.id, run.epoch, seq, payload)
+    end
+  end
+  if #messages == 0 then return end
+  redis.call('HSET', run.record, 'seq', run.first + run.count - 1, 'bytes', run.bytes)
+  if run.closes ~= '' then
+    redis.call('HSET', run.record, 'state', run.closes, 'ended_by', 'writer')
+    redis.call('PEXPIRE', run.record, window_ms)
+    redis.call('PEXPIRE', run.log, window_ms)
+  end
+  local message = table.concat(messages)
+  for _, node in ipairs(nodes_of(run.edges)) do
+    if not batches[node] then
+      batches[node] = {}
+      nodes[#nodes + 1] = node
+    end
+    table.insert(batches[node], message)
+    watchers[run.index] = watchers[run.index] or {}
+    table.insert(watchers[run.index], node)
+  end
+end
+
+for index = 1, #KEYS / 2 do
+  local record = KEYS[2 * index - 1]
+  local state, current, seq, edges, bytes, ended_by =
+    unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'edges', 'bytes', 'ended_by'))
+  local run = {
+    index = index, record = record, log = KEYS[2 * index],
+    id = ARGV[cursor], epoch = tonumber(ARGV[cursor + 1]), first = tonumber(ARGV[cursor + 2]),
+    count = tonumber(ARGV[cursor + 3]), closes = ARGV[cursor + 4],
+    state = state, current = tonumber(current), seq = tonumber(seq), edges = edges,
+    bytes = tonumber(bytes), ended_by = ended_by,
+  }
+  outcomes[index] = outcome_of(run)
+  if outcomes[index] == 'appended' and not is_terminal(state) then
+    append(run, cursor + 5)
+  end
+  cursor = cursor + 5 + run.count
+end
+
+local heard = {}
+for _, node in ipairs(nodes) do
+  heard[node] = redis.call('SPUBLISH', channel_prefix .. node, table.concat(batches[node]))
+end
+
+local reply = {}
+for index = 1, #KEYS / 2 do
+  local listeners = 0
+  for _, node in ipairs(watchers[index] or {}) do
+    listeners = listeners + heard[node]
+  end
+  reply[2 * index - 1] = outcomes[index]
+  reply[2 * index] = listeners
+end
+return reply

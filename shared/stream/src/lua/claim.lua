@@ -1,0 +1,46 @@
+-- A worker takes the right to write for a run: raises its epoch and appends the `started` entry.
+--
+-- KEYS[1]  record
+-- KEYS[2]  log
+-- ARGV[1]  run id
+-- ARGV[2]  channel prefix
+-- ARGV[3]  lease: a token unique to this claim
+-- ARGV[4]  node of the worker
+-- ARGV[5]  most attempts of a run
+-- ARGV[6]  time to live in ms, counted anew
+-- ARGV[7]  resume window in ms
+-- ARGV[8]  payload of the `started` entry
+-- ARGV[9]  payload of the `failed` entry for a run out of attempts
+--
+-- Returns {'claimed', epoch} | {'ended', state} | {'exhausted'} | {'unknown'}.
+-- Invariant: an epoch belongs to one lease. After a claim nothing of an older epoch can be appended,
+-- because its ids are below the last one; so a stale worker is fenced from this moment on.
+
+local record, log = KEYS[1], KEYS[2]
+local state, epoch, seq, lease, edges =
+  unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges'))
+if not state then
+  return { 'unknown' }
+end
+if is_terminal(state) then
+  return { 'ended', state }
+end
+epoch, seq = tonumber(epoch), tonumber(seq)
+-- The same claim again: its first answer was lost on the way.
+if lease == ARGV[3] then
+  return { 'claimed', epoch }
+end
+if epoch >= tonumber(ARGV[5]) then
+  end_run({
+    id = ARGV[1], record = record, log = log, channel_prefix = ARGV[2], edges = edges,
+    epoch = epoch, seq = seq, state = 'failed', payload = ARGV[9], window_ms = ARGV[7],
+  })
+  return { 'exhausted' }
+end
+epoch = epoch + 1
+redis.call('XADD', log, epoch .. '-0', 'p', ARGV[8])
+redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'lease', ARGV[3], 'worker', ARGV[4])
+redis.call('PEXPIRE', record, ARGV[6])
+redis.call('PEXPIRE', log, ARGV[6])
+publish(ARGV[2], nodes_of(edges), frame(ARGV[1], epoch, 0, ARGV[8]))
+return { 'claimed', epoch }

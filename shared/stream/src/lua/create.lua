@@ -1,0 +1,19 @@
+-- Creates the record of a run that is about to be queued.
+--
+-- KEYS[1]  record
+-- ARGV[1]  time to live in ms, for a run that nobody ever ends
+-- ARGV[2]  node of the edge that watches it
+-- ARGV[3]  provider
+-- ARGV[4]  session
+--
+-- Returns 1, also when called again by the same edge after an answer was lost; 0 when the id is taken.
+-- Invariant: a record never changes hands; a second create cannot reset a run that already moved.
+
+local edges = redis.call('HGET', KEYS[1], 'edges')
+if edges then
+  return edges == ARGV[2] and 1 or 0
+end
+redis.call('HSET', KEYS[1], 'state', 'queued', 'epoch', 0, 'seq', 0, 'bytes', 0,
+  'edges', ARGV[2], 'provider', ARGV[3], 'session', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1

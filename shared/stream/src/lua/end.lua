@@ -1,0 +1,28 @@
+-- Ends a run by order: a cancel, a deadline, a queue that refused it.
+--
+-- KEYS[1]  record
+-- KEYS[2]  log
+-- ARGV[1]  run id
+-- ARGV[2]  channel prefix
+-- ARGV[3]  resume window in ms
+-- ARGV[4]  state to end in: failed | cancelled
+-- ARGV[5]  payload of the terminal entry
+--
+-- Returns 'ended' | 'already' | 'unknown'.
+-- Invariant: one terminal entry. It is appended here at once rather than left to the worker, so that
+-- the run ends even if its worker is dead; the worker learns of it by message, or with its next append.
+
+local state, epoch, seq, edges, worker =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'worker'))
+if not state then
+  return 'unknown'
+end
+if is_terminal(state) then
+  return 'already'
+end
+end_run({
+  id = ARGV[1], record = KEYS[1], log = KEYS[2], channel_prefix = ARGV[2], edges = edges,
+  worker = worker, epoch = tonumber(epoch), seq = tonumber(seq), state = ARGV[4],
+  payload = ARGV[5], window_ms = ARGV[3],
+})
+return 'ended'

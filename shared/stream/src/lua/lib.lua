@@ -1,0 +1,53 @@
+-- Shared by every script below; prepended when they are loaded.
+--
+-- A run's record is a hash:
+--   state     queued | active | completed | failed | cancelled
+--   epoch     number of the current attempt, 0 before the first claim
+--   seq       number of the last entry within the epoch
+--   lease     token of the claim that holds the epoch
+--   worker    node of that claim's worker, told when somebody else ends the run
+--   edges     nodes that watch the run, separated by spaces
+--   bytes     size of the log's payloads
+--   ended_by  writer | order, once the run has ended
+-- Its log is a stream with ids <epoch>-<seq>, one field 'p' per entry.
+
+local function is_terminal(state)
+  return state == 'completed' or state == 'failed' or state == 'cancelled'
+end
+
+-- One entry as it is published: three msgpack values, then the payload, itself msgpack.
+local function frame(run_id, epoch, seq, payload)
+  return cmsgpack.pack(run_id, epoch, seq) .. payload
+end
+
+local function nodes_of(list)
+  local nodes = {}
+  for node in string.gmatch(list or '', '%S+') do
+    nodes[#nodes + 1] = node
+  end
+  return nodes
+end
+
+-- Returns how many subscribers heard it.
+local function publish(channel_prefix, nodes, message)
+  local heard = 0
+  for _, node in ipairs(nodes) do
+    heard = heard + redis.call('SPUBLISH', channel_prefix .. node, message)
+  end
+  return heard
+end
+
+-- Ends a run from outside its writer: the terminal entry goes behind the last entry of the current
+-- epoch, the state closes the log to everybody, the edges and the worker are told.
+local function end_run(run)
+  local seq = run.seq + 1
+  redis.call('XADD', run.log, run.epoch .. '-' .. seq, 'p', run.payload)
+  redis.call('HSET', run.record, 'state', run.state, 'seq', seq, 'ended_by', 'order')
+  redis.call('PEXPIRE', run.record, run.window_ms)
+  redis.call('PEXPIRE', run.log, run.window_ms)
+  local nodes = nodes_of(run.edges)
+  if run.worker and run.worker ~= '' then
+    nodes[#nodes + 1] = run.worker
+  end
+  publish(run.channel_prefix, nodes, frame(run.id, run.epoch, seq, run.payload))
+end

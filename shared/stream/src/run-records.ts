@@ -1,0 +1,187 @@
+/**
+ * The life of a run in Redis, apart from its text: created, claimed, watched, ended, read.
+ *
+ * Every method is one round trip and may throw what the connection throws (a deadline of 250 ms,
+ * no connection). Every write may be repeated after such an error without harm.
+ */
+import type { RunState } from "@openclaw/protocol";
+import type { Redis } from "ioredis";
+import {
+  decodeEntry,
+  type Entry,
+  encodeEntry,
+  type StartedEntry,
+  type TerminalEntry,
+} from "./entry.ts";
+import type { StreamKeys } from "./keys.ts";
+import { entryId, type Position, parseEntryId } from "./position.ts";
+import { Script } from "./script.ts";
+
+/** Time limits of what is kept, in milliseconds. */
+export interface Retention {
+  /** A run that nobody ever ends is forgotten after this long. */
+  readonly liveMs: number;
+  /** How long an ended run can still be read. */
+  readonly resumeWindowMs: number;
+}
+
+export const DEFAULT_RETENTION: Retention = { liveMs: 3_600_000, resumeWindowMs: 300_000 };
+
+/** Most edges that may watch one run: two tabs, a few reconnects; a bound against abuse. */
+const MAX_WATCHERS = 16;
+
+export type ClaimOutcome =
+  | { readonly outcome: "claimed"; readonly epoch: number }
+  | { readonly outcome: "ended"; readonly state: RunState }
+  | { readonly outcome: "exhausted" }
+  | { readonly outcome: "unknown" };
+
+export type WatchOutcome =
+  | {
+      readonly outcome: "watching";
+      readonly state: RunState;
+      readonly position: Position;
+      readonly provider: string;
+    }
+  | { readonly outcome: "full" }
+  | { readonly outcome: "unknown" };
+
+export interface LogPage {
+  readonly entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>;
+  /** False where more entries were already there than the page holds. */
+  readonly complete: boolean;
+}
+
+export class RunRecords {
+  static readonly #create = new Script("create");
+  static readonly #claim = new Script("claim");
+  static readonly #end = new Script("end");
+  static readonly #watch = new Script("watch");
+  static readonly #unwatch = new Script("unwatch");
+
+  readonly #redis: Redis;
+  readonly #keys: StreamKeys;
+  readonly #retention: Retention;
+
+  constructor(redis: Redis, keys: StreamKeys, retention: Retention = DEFAULT_RETENTION) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#retention = retention;
+  }
+
+  /** Makes a queued run, watched by `edge`, which must already be subscribed. False: the id is taken. */
+  async create(run: {
+    runId: string;
+    edge: string;
+    provider: string;
+    session: string;
+  }): Promise<boolean> {
+    const reply = await RunRecords.#create.run(
+      this.#redis,
+      [this.#keys.record(run.runId)],
+      [this.#retention.liveMs, run.edge, run.provider, run.session],
+    );
+    return reply === 1;
+  }
+
+  /**
+   * Takes the right to write for a run; see `claim.lua`.
+   *
+   * @param lease unique to this claim; the same lease again gets the same epoch
+   * @param exhausted what ends the run where it was tried `maxAttempts` times already
+   */
+  async claim(claim: {
+    runId: string;
+    lease: string;
+    worker: string;
+    maxAttempts: number;
+    started: StartedEntry;
+    exhausted: TerminalEntry;
+  }): Promise<ClaimOutcome> {
+    const { runId } = claim;
+    const reply = await RunRecords.#claim.run(
+      this.#redis,
+      [this.#keys.record(runId), this.#keys.log(runId)],
+      [
+        runId,
+        this.#channelPrefix(runId),
+        claim.lease,
+        claim.worker,
+        claim.maxAttempts,
+        this.#retention.liveMs,
+        this.#retention.resumeWindowMs,
+        encodeEntry(claim.started),
+        encodeEntry(claim.exhausted),
+      ],
+    );
+    // The shape is the script's own.
+    const [outcome, detail] = reply as [string, (string | number)?];
+    if (outcome === "claimed") return { outcome, epoch: Number(detail) };
+    if (outcome === "ended") return { outcome, state: detail as RunState };
+    return { outcome: outcome as "exhausted" | "unknown" };
+  }
+
+  /** Ends a run from outside its attempt; exactly one terminal entry results, whoever is first. */
+  async end(runId: string, terminal: TerminalEntry): Promise<"ended" | "already" | "unknown"> {
+    const reply = await RunRecords.#end.run(
+      this.#redis,
+      [this.#keys.record(runId), this.#keys.log(runId)],
+      [
+        runId,
+        this.#channelPrefix(runId),
+        this.#retention.resumeWindowMs,
+        terminal.type,
+        encodeEntry(terminal),
+      ],
+    );
+    return reply as "ended" | "already" | "unknown";
+  }
+
+  /** Adds a node to a run's watchers. To miss nothing: be subscribed, watch, then read the log. */
+  async watch(runId: string, node: string): Promise<WatchOutcome> {
+    const reply = await RunRecords.#watch.run(
+      this.#redis,
+      [this.#keys.record(runId)],
+      [node, MAX_WATCHERS],
+    );
+    const [outcome, state, epoch, seq, provider] = reply as [
+      "watching" | "full" | "unknown",
+      RunState,
+      number,
+      number,
+      string,
+    ];
+    if (outcome !== "watching") return { outcome };
+    return { outcome, state, position: { epoch, seq }, provider };
+  }
+
+  /** Takes a node off a run's watchers; answers how many are left. */
+  async unwatch(runId: string, node: string): Promise<number> {
+    const reply = await RunRecords.#unwatch.run(this.#redis, [this.#keys.record(runId)], [node]);
+    return Number(reply);
+  }
+
+  /** Reads up to `limit` entries behind a position, or `undefined` where the run is not known. */
+  async read(runId: string, after: Position, limit = 256): Promise<LogPage | undefined> {
+    const replies = await this.#redis
+      .pipeline()
+      .exists(this.#keys.record(runId))
+      .xrangeBuffer(this.#keys.log(runId), `(${entryId(after)}`, "+", "COUNT", limit)
+      .exec();
+    const [exists, rows] = (replies ?? []).map(([error, value]) => {
+      if (error) throw error;
+      return value;
+    });
+    if (exists !== 1) return undefined;
+    // An entry is [id, [field, value]] with the one field 'p'.
+    const entries = (rows as [Buffer, [Buffer, Buffer]][]).map(([id, [, payload]]) => ({
+      position: parseEntryId(id.toString()),
+      entry: decodeEntry(payload),
+    }));
+    return { entries, complete: entries.length < limit };
+  }
+
+  #channelPrefix(runId: string): string {
+    return this.#keys.channelPrefix(this.#keys.partitionOf(runId));
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * One attempt's pen: gathers pieces until the appender takes them, numbers them, and learns of the
+ * loss of its right to write.
+ */
+import type { TerminalState } from "@openclaw/protocol";
+import {
+  type DeltaEntry,
+  type Entry,
+  encodeEntry,
+  isTerminal,
+  type TerminalEntry,
+} from "./entry.ts";
+
+/** Why an attempt may not write (any more). */
+export type LossReason =
+  | "fenced" // another attempt holds the run
+  | "ended" // cancelled, or past a deadline
+  | "unknown" // the run is not known: Redis lost it, or it expired
+  | "gap" // Redis lost entries that it had acknowledged
+  | "too_large" // the log is full; a terminal entry is still taken
+  | "unavailable"; // Redis did not answer for too long
+
+export type AppendOutcome = "appended" | LossReason;
+
+/** Neighbouring deltas are merged up to this many UTF-16 units. */
+const MERGE_LIMIT = 16_384;
+/** A writer with more than this waiting asks its source to pause. */
+const HIGH_WATERMARK = 256 * 1024;
+
+/** What one append call carries for one run. `firstSeq` to `firstSeq + payloads.length - 1`. */
+export interface RunBatch {
+  readonly firstSeq: number;
+  readonly payloads: readonly Buffer[];
+  /** The state a terminal entry puts the run in; '' without one. */
+  readonly closes: TerminalState | "";
+}
+
+export interface RunWriterOptions {
+  readonly runId: string;
+  readonly epoch: number;
+  /** Called once when the right to write is lost; never after the terminal was appended. */
+  readonly onLost: (reason: LossReason) => void;
+  /** Called whenever there is something to take. */
+  readonly onPending: (writer: RunWriter) => void;
+}
+
+export class RunWriter {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly #onLost: (reason: LossReason) => void;
+  readonly #onPending: (writer: RunWriter) => void;
+  #nextSeq = 1;
+  #pending: Entry[] = [];
+  #pendingChars = 0;
+  #waiting: (() => void)[] = [];
+  #lost: LossReason | undefined;
+  #ending: PromiseWithResolve<AppendOutcome> | undefined;
+
+  constructor({ runId, epoch, onLost, onPending }: RunWriterOptions) {
+    this.runId = runId;
+    this.epoch = epoch;
+    this.#onLost = onLost;
+    this.#onPending = onPending;
+  }
+
+  /** Why nothing more is taken, once that is so. */
+  get lost(): LossReason | undefined {
+    return this.#lost;
+  }
+
+  get hasPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** Adds a piece of the answer. After a loss or the end it is dropped. */
+  write(delta: DeltaEntry): void {
+    if (this.#lost || this.#ending || delta.text === "") return;
+    const last = this.#pending.at(-1);
+    if (last?.type === delta.type && last.text.length + delta.text.length <= MERGE_LIMIT) {
+      this.#pending[this.#pending.length - 1] = { type: delta.type, text: last.text + delta.text };
+    } else {
+      this.#pending.push(delta);
+    }
+    this.#pendingChars += delta.text.length;
+    this.#onPending(this);
+  }
+
+  /** Resolves at once while little is waiting, otherwise when it has been taken or the run is lost. */
+  async ready(): Promise<void> {
+    if (this.#lost || this.#pendingChars < HIGH_WATERMARK) return;
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /**
+   * Adds the terminal entry and resolves with what became of it. After `too_large` a log still
+   * takes a terminal entry, which then must not claim that the answer is whole.
+   */
+  async end(terminal: TerminalEntry): Promise<AppendOutcome> {
+    if (this.#lost && this.#lost !== "too_large") return this.#lost;
+    this.#lost = undefined;
+    this.#ending ??= createPromise<AppendOutcome>();
+    this.#pending.push(terminal);
+    this.#onPending(this);
+    return this.#ending.promise;
+  }
+
+  /** Numbers and encodes up to `limit` waiting entries. For the appender only. */
+  take(limit: number): RunBatch {
+    const entries = this.#pending.splice(0, limit);
+    const firstSeq = this.#nextSeq;
+    this.#nextSeq += entries.length;
+    for (const entry of entries) {
+      if (entry.type === "text" || entry.type === "reasoning") {
+        this.#pendingChars -= entry.text.length;
+      }
+    }
+    const last = entries.at(-1);
+    return {
+      firstSeq,
+      payloads: entries.map(encodeEntry),
+      closes: last && isTerminal(last) ? last.type : "",
+    };
+  }
+
+  /** Takes the answer to a batch. For the appender only. */
+  settle(batch: RunBatch, outcome: AppendOutcome): void {
+    if (outcome === "appended") {
+      if (batch.closes !== "") this.#ending?.resolve("appended");
+      if (this.#pendingChars < HIGH_WATERMARK) this.#wake();
+      return;
+    }
+    // Entries that were refused for size leave their numbers to the terminal entry.
+    if (outcome === "too_large") this.#nextSeq = batch.firstSeq;
+    this.#lose(outcome);
+  }
+
+  #lose(reason: LossReason): void {
+    if (this.#lost) return;
+    this.#lost = reason;
+    this.#pending = [];
+    this.#pendingChars = 0;
+    this.#wake();
+    const ending = this.#ending;
+    this.#ending = undefined;
+    if (ending) ending.resolve(reason);
+    else this.#onLost(reason);
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+interface PromiseWithResolve<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+}
+
+function createPromise<T>(): PromiseWithResolve<T> {
+  let resolve: (value: T) => void = ignore;
+  const promise = new Promise<T>((given) => {
+    resolve = given;
+  });
+  return { promise, resolve };
+}
+
+function ignore(): void {
+  // Replaced before anyone can call it: the executor of a promise runs at once.
+}

@@ -1,0 +1,141 @@
+/**
+ * A node's ear: one connection, subscribed to the node's channels, for all its runs.
+ *
+ * A subscription can be dead while its socket looks alive (a failover behind a proxy, a cut without
+ * FIN). So the node sends itself a probe through it; when no echo comes, the connection is thrown
+ * away. After every new subscription the owner is told, because what was published in between is
+ * only in the logs.
+ */
+import type { Logger, Part } from "@openclaw/runtime";
+import { connectRedis } from "@openclaw/runtime";
+import type { Redis } from "ioredis";
+import { Packr } from "msgpackr";
+import { decodeBatch, type PublishedEntry } from "./entry.ts";
+import type { StreamKeys } from "./keys.ts";
+
+const PROBE_INTERVAL_MS = 2_000;
+/** This many probes without an echo, and the connection is replaced. */
+const MISSED_PROBES = 2;
+const SUBSCRIBE_DEADLINE_MS = 2_000;
+
+const PROBE = new Packr().pack("probe");
+
+export interface SubscriptionOptions {
+  /** Used for nothing else. */
+  readonly subscriber: Redis;
+  /** Sends the probes. */
+  readonly commands: Redis;
+  readonly keys: StreamKeys;
+  /** This node's id, unique in the cluster. */
+  readonly node: string;
+  readonly log: Logger;
+  readonly onEntry: (published: PublishedEntry) => void;
+  /** Subscribed again after an interruption: anything may have been missed. */
+  readonly onRestored: () => void;
+}
+
+export class Subscription implements Part {
+  readonly name = "subscription";
+  readonly #options: SubscriptionOptions;
+  readonly #channels: readonly string[];
+  #subscribed = false;
+  #missed = 0;
+  #probing: NodeJS.Timeout | undefined;
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+    const { keys, node } = options;
+    this.#channels = Array.from({ length: keys.partitions }, (_, partition) =>
+      keys.channel(partition, node),
+    );
+  }
+
+  /** Whether what is published now reaches this node, as far as the last probe could tell. */
+  get alive(): boolean {
+    return this.#subscribed && this.#missed < MISSED_PROBES;
+  }
+
+  /** Resolves when Redis has acknowledged every channel: from then on nothing is missed. */
+  async start(): Promise<void> {
+    const { subscriber } = this.#options;
+    subscriber.on("smessageBuffer", (_channel: Buffer, message: Buffer) => this.#receive(message));
+    await connectRedis(subscriber);
+    await this.#subscribe();
+    subscriber.on("close", () => {
+      this.#subscribed = false;
+    });
+    subscriber.on("ready", () => void this.#restore());
+    this.#probing = setInterval(() => void this.#probe(), PROBE_INTERVAL_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#probing);
+    this.#options.subscriber.disconnect();
+  }
+
+  async #subscribe(): Promise<void> {
+    const { subscriber } = this.#options;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error("subscribe was not acknowledged")),
+        SUBSCRIBE_DEADLINE_MS,
+      );
+    });
+    // One command per channel: on a cluster each belongs to another slot.
+    const acknowledged = Promise.all(
+      this.#channels.map((channel) => subscriber.ssubscribe(channel)),
+    );
+    try {
+      await Promise.race([acknowledged, late]);
+      this.#subscribed = true;
+      this.#missed = 0;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #restore(): Promise<void> {
+    const { log, subscriber, onRestored } = this.#options;
+    try {
+      await this.#subscribe();
+      log.info("subscription restored");
+      onRestored();
+    } catch (error) {
+      log.warn({ err: error }, "subscription not restored");
+      subscriber.disconnect(true);
+    }
+  }
+
+  #receive(message: Buffer): void {
+    if (message.equals(PROBE)) {
+      this.#missed = 0;
+      return;
+    }
+    const { log, onEntry } = this.#options;
+    try {
+      for (const published of decodeBatch(message)) onEntry(published);
+    } catch (error) {
+      // Nothing is lost: the runs concerned see a gap or a silence and read their logs.
+      log.error({ err: error, bytes: message.length }, "published message not understood");
+    }
+  }
+
+  async #probe(): Promise<void> {
+    if (!this.#subscribed) return;
+    const { commands, keys, node, log, subscriber } = this.#options;
+    if (this.#missed >= MISSED_PROBES) {
+      log.warn({ missed: this.#missed }, "subscription is dead, connecting anew");
+      this.#subscribed = false;
+      this.#missed = 0;
+      subscriber.disconnect(true);
+      return;
+    }
+    try {
+      await commands.spublish(keys.channel(0, node), PROBE);
+      this.#missed += 1;
+    } catch {
+      // The command connection is away; that says nothing about this one. It reports itself.
+    }
+  }
+}
