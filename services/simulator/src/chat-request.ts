@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { type Directive, readDirective } from "./directive.ts";
+import { piecesFor } from "./text/pieces.ts";
+
+const content = z.union([
+  z.string(),
+  z.array(z.looseObject({ type: z.string(), text: z.string().optional() })),
+]);
+
+const limit = z.number().int().min(1).nullish();
+
+/** Loose, because the gateway may send what a real provider takes and this one has no use for. */
+const schema = z.looseObject({
+  model: z.string().min(1),
+  messages: z.array(z.looseObject({ role: z.string(), content: content.nullish() })).min(1),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  max_tokens: limit,
+  max_completion_tokens: limit,
+});
+
+type Message = z.infer<typeof schema>["messages"][number];
+
+export interface ChatRequest {
+  readonly model: string;
+  /** The last user message. */
+  readonly prompt: string;
+  readonly promptTokens: number;
+  readonly stream: boolean;
+  readonly usageAsked: boolean;
+  /** The most pieces to generate. */
+  readonly maxPieces: number;
+  readonly directive: Directive;
+}
+
+export type ReadChatRequest =
+  | { readonly ok: true; readonly request: ChatRequest }
+  | { readonly ok: false; readonly status: 400 | 401 | 404; readonly message?: string };
+
+/** Judges a request in the order a real provider does: key, form, model, and then our directive. */
+export function readChatRequest(body: string, authorization: string | undefined): ReadChatRequest {
+  if (authorization === "Bearer bad-key") return { ok: false, status: 401 };
+  const parsed = schema.safeParse(parseJson(body));
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(
+      ({ path, message }) => `${path.join(".") || "body"}: ${message}`,
+    );
+    return { ok: false, status: 400, message: problems.join("; ") };
+  }
+  const { model, messages, stream, stream_options, ...limits } = parsed.data;
+  if (model === "missing-model") return { ok: false, status: 404 };
+  const prompt = textOf(messages.findLast(({ role }) => role === "user"));
+  const read = readDirective(prompt);
+  if (!read.ok) return { ok: false, status: 400, message: read.problem };
+  return {
+    ok: true,
+    request: {
+      model,
+      prompt,
+      promptTokens: piecesFor(messages.map(textOf).join("\n")).length,
+      stream: stream ?? false,
+      usageAsked: stream_options?.include_usage ?? false,
+      maxPieces: limits.max_completion_tokens ?? limits.max_tokens ?? Number.POSITIVE_INFINITY,
+      directive: read.directive,
+    },
+  };
+}
+
+function textOf(message: Message | undefined): string {
+  const content = message?.content ?? "";
+  return typeof content === "string" ? content : content.map(({ text = "" }) => text).join("");
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: the schema refuses `undefined`, and so the caller gets its 400.
+    return undefined;
+  }
+}

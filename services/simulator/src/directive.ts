@@ -1,0 +1,109 @@
+/**
+ * A directive is a user message that says how to be answered: `sim:` and a JSON object. It travels
+ * through the whole gateway as an ordinary prompt, so a test chooses the provider's text, pace and
+ * faults run by run without any side channel, and many tests share one simulator.
+ */
+import { z } from "zod";
+
+const PREFIX = "sim:";
+
+const count = z.number().int().min(0);
+const milliseconds = z.number().min(0).max(3_600_000);
+
+const schema = z.strictObject({
+  /** Answers exactly this, cut into pieces as usual. */
+  text: z.string().optional(),
+  /** Answers exactly these deltas. */
+  pieces: z.array(z.string()).optional(),
+  /** Sent before the text, as `reasoning_content`, one delta each. */
+  reasoning: z.array(z.string()).optional(),
+  /** Length of a generated text, in pieces. */
+  words: count.max(200_000).optional(),
+  /** The text then depends on the seed alone, not on the prompt or the profile. */
+  seed: z.number().int().optional(),
+  language: z.enum(["en", "zh"]).optional(),
+
+  firstTokenMs: milliseconds.optional(),
+  /** The exact time between two deltas. */
+  gapMs: milliseconds.optional(),
+  /** Writes the raw SSE bytes in portions of this size, each flushed: splits frames and characters. */
+  chunkBytes: count.min(1).optional(),
+  newline: z.enum(["lf", "crlf", "cr"]).optional(),
+
+  /** Answers with this HTTP status, in the profile's own error shape unless `body` is given. */
+  status: z.number().int().min(200).max(599).optional(),
+  body: z.string().optional(),
+  contentType: z.string().optional(),
+  /** HTTP 200, and the first event of the stream is an error. */
+  errorFrame: z.boolean().optional(),
+  /** The `finish_reason` to send. */
+  finish: z.string().optional(),
+  /** `false` leaves all usage numbers out. */
+  usage: z.boolean().optional(),
+  /** `false` leaves out `[DONE]`. */
+  done: z.boolean().optional(),
+  /** Destroys the socket after this many deltas, `reasoning` included. */
+  cutAfter: count.optional(),
+  /** Says nothing more after this many deltas, and keeps the socket open. */
+  stallAfter: count.optional(),
+  /** Ends the response cleanly after this many deltas, without finish reason and `[DONE]`. */
+  endAfter: count.optional(),
+});
+
+export type Directive = z.infer<typeof schema>;
+
+/** Fields of which one rules out the others: together they would have no one meaning. */
+const EXCLUSIVE: readonly (readonly (keyof Directive)[])[] = [
+  ["text", "pieces", "words"],
+  ["status", "errorFrame", "cutAfter", "stallAfter", "endAfter"],
+];
+
+/** The user message that makes the simulator do this. */
+export function directive(fields: Directive): string {
+  return PREFIX + JSON.stringify(fields);
+}
+
+export type ReadDirective =
+  | { readonly ok: true; readonly directive: Directive }
+  /** One sentence that says what is wrong with it. */
+  | { readonly ok: false; readonly problem: string };
+
+/** Reads the last user message. An ordinary prompt is the empty directive. */
+export function readDirective(message: string): ReadDirective {
+  if (!message.startsWith(PREFIX)) return { ok: true, directive: {} };
+  const json = parseJson(message.slice(PREFIX.length));
+  if (json === undefined) return refuse("what follows `sim:` is not JSON");
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) {
+    return refuse(
+      parsed.error.issues
+        .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
+        .join("; "),
+    );
+  }
+  const conflict = conflictIn(parsed.data);
+  return conflict === undefined ? { ok: true, directive: parsed.data } : refuse(conflict);
+}
+
+function conflictIn(fields: Directive): string | undefined {
+  for (const group of EXCLUSIVE) {
+    const given = group.filter((name) => fields[name] !== undefined && fields[name] !== false);
+    if (given.length > 1) return `${given.join(" and ")} exclude each other`;
+  }
+  if (fields.status !== undefined) return undefined;
+  const orphan = (["body", "contentType"] as const).find((name) => fields[name] !== undefined);
+  return orphan && `${orphan} needs status`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: the caller refuses it. JSON itself cannot produce `undefined`.
+    return undefined;
+  }
+}
+
+function refuse(problem: string): ReadDirective {
+  return { ok: false, problem: `Bad simulator directive: ${problem}.` };
+}

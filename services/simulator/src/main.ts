@@ -1,0 +1,29 @@
+import { ConfigError } from "@openclaw/config";
+import { createLogger, type Part, runService } from "@openclaw/runtime";
+import { loadConfig, type SimulatorConfig } from "./config.ts";
+import { createSimulator } from "./simulator.ts";
+
+const { host, port, logLevel, unknown } = configOrExit();
+const log = createLogger({ service: "simulator", level: logLevel });
+if (unknown.length > 0) log.warn({ unknown }, "unknown environment variables");
+const simulator = createSimulator({ host, port, log });
+
+/** Comes after the simulator, so a parent learns the port, which may have been 0, before `ready`. */
+const announcement: Part = {
+  name: "announcement",
+  start: async () => void process.send?.({ type: "listening", url: simulator.url }),
+  stop: async () => undefined,
+};
+
+// The simulator has nothing to drain: its streams may be stalled on purpose, for ever.
+await runService({ log, parts: [simulator, announcement], drainMs: 0 });
+
+function configOrExit(): SimulatorConfig {
+  try {
+    return loadConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,79 @@
+/** All that is decided before the first byte: which deltas, when, and how the answer ends. */
+import { answerPieces } from "./answer-for.ts";
+import type { ChatRequest } from "./chat-request.ts";
+import type { Directive } from "./directive.ts";
+import type { Delta, Usage } from "./profiles/dialect.ts";
+import type { Timing } from "./profiles/profiles.ts";
+import type { Newline } from "./sse.ts";
+import { createRandom, seedOf } from "./text/random.ts";
+
+/** A new fault that ends an answer early is one more kind here and one more case in `conclude`. */
+export type EndingKind = "complete" | "cut" | "stall" | "end";
+
+export interface Plan {
+  readonly kind: EndingKind;
+  /** Reasoning first; already shortened to what the ending lets through. */
+  readonly deltas: readonly Delta[];
+  readonly reasoningCount: number;
+  readonly promptTokens: number;
+  readonly finish: string;
+  readonly usage: boolean;
+  readonly done: boolean;
+  readonly firstTokenMs: number;
+  readonly gapMs: number;
+  readonly chunkBytes: number | undefined;
+  readonly newline: Newline;
+}
+
+export function planAnswer(request: ChatRequest, profile: string, timing: Timing): Plan {
+  const { directive, prompt, promptTokens } = request;
+  const { reasoning = [] } = directive;
+  const all = answerPieces({ prompt, profile }, directive);
+  // A directive that spells the text out is obeyed to the letter, whatever limit a worker sets.
+  const spelled = directive.text !== undefined || directive.pieces !== undefined;
+  const pieces = spelled ? all : all.slice(0, request.maxPieces);
+  const deltas = [
+    ...reasoning.map((text): Delta => ({ kind: "reasoning", text })),
+    ...pieces.map((text): Delta => ({ kind: "text", text })),
+  ];
+  const { kind, after } = endingOf(directive);
+  return {
+    kind,
+    deltas: deltas.slice(0, after),
+    reasoningCount: Math.min(reasoning.length, after),
+    promptTokens,
+    finish: directive.finish ?? (pieces.length < all.length ? "length" : "stop"),
+    usage: directive.usage ?? true,
+    done: directive.done ?? true,
+    firstTokenMs: directive.firstTokenMs ?? jittered(timing, `${profile}:${prompt}`),
+    gapMs: directive.gapMs ?? 1_000 / timing.piecesPerSecond,
+    chunkBytes: directive.chunkBytes,
+    newline: directive.newline ?? "lf",
+  };
+}
+
+/** Usage once `sent` deltas are out, or nothing if it is to be left out. */
+export function usageAfter(plan: Plan, sent: number): Usage | undefined {
+  if (!plan.usage) return undefined;
+  return {
+    promptTokens: plan.promptTokens,
+    completionTokens: sent,
+    reasoningTokens: Math.min(sent, plan.reasoningCount),
+  };
+}
+
+/** An answer shorter than `after` meets its fault at its end: a fault asked for always happens. */
+function endingOf({ cutAfter, stallAfter, endAfter }: Directive): {
+  readonly kind: EndingKind;
+  readonly after: number;
+} {
+  if (cutAfter !== undefined) return { kind: "cut", after: cutAfter };
+  if (stallAfter !== undefined) return { kind: "stall", after: stallAfter };
+  if (endAfter !== undefined) return { kind: "end", after: endAfter };
+  return { kind: "complete", after: Number.POSITIVE_INFINITY };
+}
+
+function jittered({ firstTokenMs, jitterMs }: Timing, key: string): number {
+  const swing = createRandom(seedOf(`pace:${key}`))() * 2 - 1;
+  return Math.max(0, firstTokenMs + swing * jitterMs);
+}

@@ -1,0 +1,97 @@
+/**
+ * How one provider spells things on the wire. Everything that differs between providers is behind
+ * this interface; when and in which bytes it is sent is not.
+ */
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** What all frames of one answer have in common. */
+export interface Turn {
+  readonly id: string;
+  /** Of the HTTP exchange, where a provider reports one. */
+  readonly requestId: string;
+  readonly model: string;
+  /** Unix seconds. */
+  readonly created: number;
+  /** The request had `stream_options.include_usage`. */
+  readonly usageAsked: boolean;
+  /** The answer has reasoning, as a thinking model's would. */
+  readonly thinks: boolean;
+}
+
+export interface Usage {
+  readonly promptTokens: number;
+  /** Reasoning included. */
+  readonly completionTokens: number;
+  readonly reasoningTokens: number;
+}
+
+export interface Delta {
+  readonly kind: "text" | "reasoning";
+  readonly text: string;
+}
+
+export interface WholeAnswer {
+  readonly text: string;
+  readonly reasoning: string;
+  /** `null` for an answer that broke off. */
+  readonly finish: string | null;
+}
+
+export interface RefusalCause {
+  readonly status: number;
+  readonly requestId: string;
+  /** Replaces the provider's own sentence for this status. */
+  readonly message?: string | undefined;
+  /** What a 404 is about; a model unless said otherwise. */
+  readonly missing?: "model" | "path" | undefined;
+}
+
+/** A complete HTTP response that is not an answer. */
+export interface Refusal {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface SseEvent {
+  readonly event?: string;
+  readonly data: string;
+}
+
+/** An `undefined` usage means: leave all usage numbers out. */
+export interface Dialect {
+  readonly streamType: string;
+  /** A fresh id for an answer. */
+  newId(now: Date): string;
+  /** Headers of every response that is an answer. */
+  headers(requestId: string): Readonly<Record<string, string>>;
+  /** What comes before the first delta. */
+  open(turn: Turn, usage: Usage | undefined): readonly Json[];
+  delta(turn: Turn, delta: Delta, usage: Usage | undefined): Json;
+  /** What comes after the last delta, up to `[DONE]`. */
+  close(turn: Turn, finish: string, usage: Usage | undefined): readonly Json[];
+  /** The body of an answer that is not streamed. */
+  whole(turn: Turn, answer: WholeAnswer, usage: Usage | undefined): Json;
+  refusal(cause: RefusalCause): Refusal;
+  /** An error inside a stream that began with HTTP 200. */
+  streamError(turn: Turn): SseEvent;
+  model(id: string): Json;
+}
+
+export function tokenCounts({ promptTokens, completionTokens }: Usage) {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}
+
+/** `message` of an answer that is not streamed. */
+export function message({ text, reasoning }: WholeAnswer): Json {
+  return {
+    role: "assistant",
+    content: text,
+    ...(reasoning !== "" && { reasoning_content: reasoning }),
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * NVIDIA's hosted NIM: a role-first chunk whose content is null, `role: null` afterwards, and usage
+ * that grows from chunk to chunk (take the last, never the sum).
+ */
+import { randomUUID } from "node:crypto";
+import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } from "./dialect.ts";
+import { nvidiaRefusal } from "./nvidia-refusal.ts";
+
+export const nvidia: Dialect = {
+  streamType: "text/event-stream",
+  newId: () => `chatcmpl-${randomUUID().replaceAll("-", "")}`,
+  headers: (requestId) => ({
+    "nvcf-reqid": requestId,
+    "nvcf-status": "fulfilled",
+    "access-control-expose-headers": "nvcf-reqid",
+  }),
+  open: (turn, usage) => [chunk(turn, choice({ role: "assistant", content: null }), usage)],
+  delta: (turn, { kind, text }, usage) => {
+    const delta = kind === "text" ? { content: text } : { content: null, reasoning_content: text };
+    return chunk(turn, choice({ role: null, ...delta }), usage);
+  },
+  close: (turn, finish, usage) => [
+    chunk(turn, { ...choice({ role: null, content: "" }, finish), stop_reason: null }, usage),
+  ],
+  whole: (turn, answer, usage) => ({
+    id: turn.id,
+    object: "chat.completion",
+    created: turn.created,
+    model: turn.model,
+    choices: [{ index: 0, message: message(answer), logprobs: null, finish_reason: answer.finish }],
+    service_tier: null,
+    system_fingerprint: null,
+    ...(usage && {
+      usage: {
+        ...tokenCounts(usage),
+        completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+      },
+    }),
+  }),
+  refusal: nvidiaRefusal,
+  // What a full shared worker really sends: a success that turns out not to be one.
+  streamError: () => ({
+    data: JSON.stringify({
+      error: {
+        message: "ResourceExhausted: Worker local total request limit reached (16/16)",
+        type: "internal_server_error",
+        code: 500,
+      },
+    }),
+  }),
+  model: (id) => ({ id, object: "model", created: 735_790_403, owned_by: id.split("/")[0] }),
+};
+
+function chunk(turn: Turn, only: Json, usage: Usage | undefined): Json {
+  return {
+    id: turn.id,
+    object: "chat.completion.chunk",
+    created: turn.created,
+    model: turn.model,
+    choices: [only],
+    ...(usage && { usage: tokenCounts(usage) }),
+  };
+}
+
+function choice(delta: Json, finish: string | null = null): Json {
+  return { index: 0, delta, logprobs: null, finish_reason: finish };
+}

@@ -1,0 +1,64 @@
+/** The reference shape, as the OpenAI specification has it. */
+import { randomUUID } from "node:crypto";
+import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } from "./dialect.ts";
+import { openaiRefusal } from "./openai-refusal.ts";
+
+export const openai: Dialect = {
+  streamType: "text/event-stream; charset=utf-8",
+  // Ids are to be unique, not repeatable: only texts and times come from the request's seed.
+  newId: () => `chatcmpl-${randomUUID().replaceAll("-", "")}`,
+  headers: (requestId) => ({ "x-request-id": requestId }),
+  open: (turn) => [chunk(turn, [choice({ role: "assistant", content: "", refusal: null })])],
+  delta: (turn, { kind, text }) =>
+    chunk(turn, [choice(kind === "text" ? { content: text } : { reasoning_content: text })]),
+  close: (turn, finish, usage) => [
+    chunk(turn, [choice({}, finish)]),
+    ...(turn.usageAsked && usage ? [{ ...chunk(turn, []), usage: usageOf(usage) }] : []),
+  ],
+  whole: (turn, answer, usage) => ({
+    id: turn.id,
+    object: "chat.completion",
+    created: turn.created,
+    model: turn.model,
+    choices: [{ index: 0, message: message(answer), logprobs: null, finish_reason: answer.finish }],
+    ...(usage && { usage: usageOf(usage) }),
+    system_fingerprint: null,
+  }),
+  refusal: openaiRefusal,
+  streamError: () => ({
+    data: JSON.stringify({
+      error: {
+        message: "The server had an error while processing your request.",
+        type: "server_error",
+        param: null,
+        code: null,
+      },
+    }),
+  }),
+  model: (id) => ({ id, object: "model", created: 1_700_000_000, owned_by: "simulator" }),
+};
+
+function chunk(turn: Turn, choices: readonly Json[]): Json {
+  return {
+    id: turn.id,
+    object: "chat.completion.chunk",
+    created: turn.created,
+    model: turn.model,
+    system_fingerprint: null,
+    choices,
+    // With include_usage every chunk has the key, and only the last one a value.
+    ...(turn.usageAsked && { usage: null }),
+  };
+}
+
+function choice(delta: Json, finish: string | null = null): Json {
+  return { index: 0, delta, logprobs: null, finish_reason: finish };
+}
+
+function usageOf(usage: Usage): Json {
+  return {
+    ...tokenCounts(usage),
+    prompt_tokens_details: { cached_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * Tencent TokenHub, the successor of Hunyuan's own endpoint: the reference shape with usage always
+ * on, and `note` on every chunk as Hunyuan had it. No capture of its frames is known to us.
+ */
+import { randomUUID } from "node:crypto";
+import type { Dialect, Json, Turn } from "./dialect.ts";
+import { openai } from "./openai.ts";
+import { tencentError, tencentRefusal } from "./tencent-refusal.ts";
+
+const NOTE = "以上内容为AI生成，不代表开发者立场，请勿删除或修改本标记";
+
+export const tencent: Dialect = {
+  streamType: "text/event-stream; charset=utf-8",
+  newId: () => randomUUID().replaceAll("-", ""),
+  headers: (requestId) => ({ "x-request-id": requestId }),
+  open: (turn, usage) => openai.open(withUsage(turn), usage).map(withNote),
+  delta: (turn, delta, usage) => withNote(openai.delta(withUsage(turn), delta, usage)),
+  close: (turn, finish, usage) => openai.close(withUsage(turn), finish, usage).map(withNote),
+  whole: (turn, answer, usage) => withNote(openai.whole(turn, answer, usage)),
+  refusal: tencentRefusal,
+  streamError: ({ requestId }) => ({
+    data: JSON.stringify(tencentError({ status: 502, requestId })),
+  }),
+  model: (id) => ({ ...openai.model(id), owned_by: "tencent", status: "online" }),
+};
+
+function withUsage(turn: Turn): Turn {
+  return { ...turn, usageAsked: true };
+}
+
+function withNote(event: Json): Json {
+  return { ...event, system_fingerprint: "", note: NOTE };
+}

@@ -1,0 +1,71 @@
+/**
+ * Zhipu / BigModel: no role-only chunk but the role on every one, no `object`, no `finish_reason`
+ * key before the last chunk, and that one carries finish reason and usage together.
+ */
+import { randomUUID } from "node:crypto";
+import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } from "./dialect.ts";
+import { zhipuRefusal } from "./zhipu-refusal.ts";
+
+const BEIJING_MS = 8 * 3_600_000;
+
+export const zhipu: Dialect = {
+  streamType: "text/event-stream;charset=UTF-8",
+  newId: (now) => beijingTime(now) + randomUUID().replaceAll("-", "").slice(0, 16),
+  headers: () => ({}),
+  open: () => [],
+  delta: (turn, { kind, text }) => chunk(turn, { delta: deltaOf(kind, text, turn.thinks) }),
+  close: (turn, finish, usage) => [
+    {
+      ...chunk(turn, { finish_reason: finish, delta: { role: "assistant", content: "" } }),
+      ...(usage && { usage: usageOf(usage) }),
+    },
+  ],
+  whole: (turn, answer, usage) => ({
+    choices: [{ finish_reason: answer.finish, index: 0, message: message(answer) }],
+    created: turn.created,
+    id: turn.id,
+    model: turn.model,
+    request_id: turn.id,
+    ...(usage && { usage: usageOf(usage) }),
+  }),
+  refusal: zhipuRefusal,
+  streamError: ({ id }) => ({
+    event: "error",
+    data: JSON.stringify({
+      error: {
+        code: "1302",
+        message: "您当前使用该API的并发数过高，请降低并发，或联系客服增加限额。",
+      },
+      request_id: id,
+    }),
+  }),
+  model: (id) => ({ id, object: "model", created: 1_700_000_000, owned_by: "z-ai" }),
+};
+
+function chunk(turn: Turn, choice: Json): Json {
+  const { id, created, model } = turn;
+  return { id, created, model, choices: [{ index: 0, ...choice }] };
+}
+
+function deltaOf(kind: "text" | "reasoning", text: string, thinks: boolean): Json {
+  if (kind === "reasoning") return { role: "assistant", reasoning_content: text };
+  // A thinking model keeps sending the empty field; it must not look like a new thought.
+  return { role: "assistant", content: text, ...(thinks && { reasoning_content: "" }) };
+}
+
+function usageOf(usage: Usage): Json {
+  const { reasoningTokens } = usage;
+  return {
+    ...tokenCounts(usage),
+    prompt_tokens_details: { cached_tokens: 0 },
+    ...(reasoningTokens > 0 && {
+      completion_tokens_details: { reasoning_tokens: reasoningTokens },
+    }),
+  };
+}
+
+/** Ids begin with 14 digits: year to second, Beijing time. */
+function beijingTime(now: Date): string {
+  const iso = new Date(now.getTime() + BEIJING_MS).toISOString();
+  return iso.slice(0, 19).replaceAll(/[-T:]/g, "");
+}

@@ -1,0 +1,37 @@
+import type { Profile, ProfileTable } from "./profiles/profiles.ts";
+
+export interface ProfileRoute {
+  readonly kind: "chat" | "models" | "unknown";
+  readonly name: string;
+  readonly profile: Profile;
+}
+
+export type Route = ProfileRoute | { readonly kind: "stats" } | { readonly kind: "reset" };
+
+const ENDPOINTS: Readonly<Record<string, "chat" | "models">> = {
+  "POST /v1/chat/completions": "chat",
+  "GET /v1/models": "models",
+};
+
+const OWN: Readonly<Record<string, "stats" | "reset">> = {
+  "GET /_sim/stats": "stats",
+  "POST /_sim/reset": "reset",
+};
+
+/**
+ * `/{profile}/v1/...`, or `/v1/...` for the reference profile. An unknown path
+ * has a profile too, in whose words it is refused.
+ */
+export function routeOf(method: string, url: string, profiles: ProfileTable): Route {
+  const [path = ""] = url.split("?", 1);
+  const own = OWN[`${method} ${path}`];
+  if (own !== undefined) return { kind: own };
+  const [, first = ""] = path.split("/", 2);
+  const named = Object.hasOwn(profiles, first) ? profiles[first] : undefined;
+  const rest = named === undefined ? path : path.slice(first.length + 1);
+  return {
+    kind: ENDPOINTS[`${method} ${rest}`] ?? "unknown",
+    name: named === undefined ? "openai" : first,
+    profile: named ?? profiles.openai,
+  };
+}

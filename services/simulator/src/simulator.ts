@@ -1,0 +1,119 @@
+/** The simulator as one part: a real HTTP server, its sockets, its profiles and its counters. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { createLogger, type Logger, type Part } from "@openclaw/runtime";
+import { handleRequest, type SocketRecord } from "./handle-request.ts";
+import { PROFILES, type ProfileTable } from "./profiles/profiles.ts";
+import { type SimulatorStats, Stats } from "./stats.ts";
+
+export interface SimulatorOptions {
+  /** Loopback unless told otherwise. */
+  readonly host?: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly log?: Logger;
+  /** What to serve instead of the shipped profiles, by the name in the path. */
+  readonly profiles?: ProfileTable;
+}
+
+/** Idle sockets live about as long as behind a stock nginx, not the 5 s that Node gives them. */
+const IDLE_MS = 75_000;
+
+/** Node's 511 makes a burst of new connections wait a second for TCP to knock again. */
+const BACKLOG = 4_096;
+
+export function createSimulator(options: SimulatorOptions): Simulator {
+  return new Simulator(options);
+}
+
+export class Simulator implements Part {
+  readonly name = "simulator";
+  readonly #host: string;
+  readonly #wantedPort: number;
+  readonly #log: Logger;
+  readonly #profiles: ProfileTable;
+  readonly #stats: Stats;
+  readonly #sockets = new Map<Socket, SocketRecord>();
+  #server: Server | undefined;
+  #port: number | undefined;
+
+  constructor({ host = "127.0.0.1", port, log, profiles = PROFILES }: SimulatorOptions) {
+    this.#host = host;
+    this.#wantedPort = port;
+    this.#log = log ?? createLogger({ service: "simulator", level: "silent" });
+    this.#profiles = profiles;
+    this.#stats = new Stats(Object.keys(profiles));
+  }
+
+  /** The port listened on. @throws Error before the start */
+  get port(): number {
+    if (this.#port === undefined) throw new Error("the simulator is not listening");
+    return this.#port;
+  }
+
+  /** Without a slash at the end; append `/zhipu/v1` for a provider's base URL. */
+  get url(): string {
+    const host = this.#host.includes(":") ? `[${this.#host}]` : this.#host;
+    return `http://${host}:${this.port}`;
+  }
+
+  stats(): SimulatorStats {
+    return this.#stats.snapshot();
+  }
+
+  resetStats(): void {
+    this.#stats.reset();
+  }
+
+  async start(): Promise<void> {
+    const server = createServer({ keepAliveTimeout: IDLE_MS, headersTimeout: IDLE_MS });
+    server.on("connection", (socket) => this.#accept(socket));
+    server.on("request", (request, response) => void this.#serve(request, response));
+    // A socket nobody speaks on, or speaks badly on, is closed without a word.
+    server.on("clientError", (_error, socket) => socket.destroy());
+    server.listen({ port: this.#wantedPort, host: this.#host, backlog: BACKLOG });
+    await once(server, "listening");
+    this.#server = server;
+    // A TCP server's address is never the string of a pipe.
+    this.#port = (server.address() as AddressInfo).port;
+    this.#log.info({ url: this.url }, "listening");
+  }
+
+  /** Destroys the sockets, running answers included. May be started again. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    this.#port = undefined;
+    const closed = once(server, "close");
+    server.close();
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.set(socket, { acceptedAt: performance.now(), used: false });
+    this.#stats.socketOpened();
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#stats.socketClosed();
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const socket = this.#sockets.get(request.socket);
+    // Gone between its request and this event: nobody is left to answer.
+    if (socket === undefined) return;
+    try {
+      await handleRequest(request, response, {
+        profiles: this.#profiles,
+        stats: this.#stats,
+        socket,
+      });
+    } catch (error) {
+      this.#log.error({ err: error }, "request failed unexpectedly");
+      request.socket.destroy();
+    }
+  }
+}

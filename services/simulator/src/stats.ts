@@ -1,0 +1,107 @@
+/** What happened since the start, or the last reset, of the simulator. */
+
+/** How a request ended. `aborted`: the client left before the end, be it of a stalled answer. */
+export type Outcome = "completed" | "refused" | "broken" | "aborted";
+
+/** `requests` is the sum of `active` and the four outcomes. */
+export interface ProfileStats {
+  /** Chat completions begun; listing models does not count. */
+  requests: number;
+  active: number;
+  maxActive: number;
+  /** Answered to the end. */
+  completed: number;
+  /** Answered with an error, as an HTTP status or inside the stream. */
+  refused: number;
+  /** Ended early by us, as a directive asked (`cutAfter`, `endAfter`), or by a fault of ours. */
+  broken: number;
+  aborted: number;
+  /** Sockets whose first request was for this profile. */
+  sockets: number;
+}
+
+export interface SimulatorStats {
+  /** All connections, also those opened ahead of any request. */
+  readonly sockets: { readonly opened: number; readonly open: number };
+  readonly total: Readonly<ProfileStats>;
+  readonly profiles: Readonly<Record<string, Readonly<ProfileStats>>>;
+}
+
+export class Stats {
+  readonly #profiles: ReadonlyMap<string, ProfileStats>;
+  readonly #total = emptyStats();
+  #socketsOpened = 0;
+  #socketsOpen = 0;
+
+  constructor(profiles: readonly string[]) {
+    this.#profiles = new Map(profiles.map((name) => [name, emptyStats()]));
+  }
+
+  /** Counts a request as active while `work` runs, and then by its outcome. */
+  async count(profile: string, work: () => Promise<Outcome>): Promise<void> {
+    const rows = this.#rowsOf(profile);
+    for (const row of rows) {
+      row.requests += 1;
+      row.active += 1;
+      row.maxActive = Math.max(row.maxActive, row.active);
+    }
+    let outcome: Outcome = "broken";
+    try {
+      outcome = await work();
+    } finally {
+      for (const row of rows) {
+        row.active -= 1;
+        row[outcome] += 1;
+      }
+    }
+  }
+
+  socketOpened(): void {
+    this.#socketsOpened += 1;
+    this.#socketsOpen += 1;
+  }
+
+  socketClosed(): void {
+    this.#socketsOpen -= 1;
+  }
+
+  /** A socket said by its first request whom it is for. */
+  socketUsed(profile: string): void {
+    for (const row of this.#rowsOf(profile)) row.sockets += 1;
+  }
+
+  /** Forgets what is over. What is still active stays counted, as a request and as the maximum. */
+  reset(): void {
+    this.#socketsOpened = this.#socketsOpen;
+    for (const row of [this.#total, ...this.#profiles.values()]) {
+      const { active } = row;
+      Object.assign(row, { ...emptyStats(), active, requests: active, maxActive: active });
+    }
+  }
+
+  snapshot(): SimulatorStats {
+    return {
+      sockets: { opened: this.#socketsOpened, open: this.#socketsOpen },
+      total: { ...this.#total },
+      profiles: Object.fromEntries([...this.#profiles].map(([name, row]) => [name, { ...row }])),
+    };
+  }
+
+  #rowsOf(profile: string): readonly ProfileStats[] {
+    const row = this.#profiles.get(profile);
+    return row === undefined ? [this.#total] : [this.#total, row];
+  }
+}
+
+function emptyStats(): ProfileStats {
+  return {
+    requests: 0,
+    active: 0,
+    maxActive: 0,
+    completed: 0,
+    refused: 0,
+    broken: 0,
+    aborted: 0,
+    sockets: 0,
+  };
+}
