@@ -28,6 +28,18 @@ export default defineConfig({
           testTimeout: 20_000,
         },
       },
+      {
+        ...fromSource,
+        test: {
+          name: "e2e",
+          include: ["tests/e2e/**/*.test.ts"],
+          globalSetup: ["shared/testing/src/vitest-redis.ts"],
+          // Each file runs a cluster of processes: one after the other on a small machine.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

@@ -1,15 +1,38 @@
 /**
  * Environment variables of one service, parsed once in its `config.ts`.
  */
-import type { z } from "zod";
+import { z } from "zod";
 import { ConfigError } from "./problem.ts";
 
-/** Prefixes that are ours: a variable under one of them that no schema knows is probably a typo. */
-const OUR_PREFIXES = ["EDGE_", "WORKER_", "GATEWAY_", "SIMULATOR_"];
+/** A whole number from the environment. */
+export function wholeNumber(limits: { min: number; max: number; default: number }) {
+  return z.coerce
+    .number({ error: "must be a number" })
+    .int("must be a whole number")
+    .min(limits.min)
+    .max(limits.max)
+    .default(limits.default);
+}
+
+/** What edges and workers read alike; it must be the same on every node of a cluster. */
+export const clusterEnvShape = {
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" })
+    .default("redis://127.0.0.1:6379")
+    .describe("Where Redis is."),
+  REDIS_KEY_PREFIX: z.string().default("openclaw:").describe("Put before every key in Redis."),
+  REDIS_PARTITIONS: wholeNumber({ min: 1, max: 1024, default: 1 }).describe(
+    "Partitions of the streams. 1 for a single Redis.",
+  ),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .describe("Least severe level that is logged."),
+};
 
 export interface ParsedEnv<T> {
   readonly values: T;
-  /** Names under our prefixes that no service reads; worth a warning, not a refusal. */
+  /** Names under the service's prefix that it does not read: probably typos, worth a warning. */
   readonly unknown: readonly string[];
 }
 
@@ -17,13 +40,12 @@ export interface ParsedEnv<T> {
  * Checks `env` against a schema whose keys are variable names. Empty strings count as not set,
  * as compose files and shells produce them.
  *
- * @param alsoKnown variables under our prefixes that another part of the system reads
+ * @param prefix of the service's own variables, such as `EDGE_`
  * @throws ConfigError naming every bad variable at once, never its value
  */
 export function parseEnv<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
-  env: NodeJS.ProcessEnv,
-  alsoKnown: readonly string[] = [],
+  { env, prefix }: { env: NodeJS.ProcessEnv; prefix: string },
 ): ParsedEnv<z.infer<z.ZodObject<Shape>>> {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
   const parsed = schema.safeParse(set);
@@ -33,9 +55,8 @@ export function parseEnv<Shape extends z.ZodRawShape>(
       parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`),
     );
   }
-  const known = new Set([...Object.keys(schema.shape), "GATEWAY_CONFIG", ...alsoKnown]);
   const unknown = Object.keys(set).filter(
-    (name) => OUR_PREFIXES.some((prefix) => name.startsWith(prefix)) && !known.has(name),
+    (name) => name.startsWith(prefix) && !(name in schema.shape),
   );
   return { values: parsed.data, unknown };
 }

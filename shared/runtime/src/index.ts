@@ -1,4 +1,5 @@
 export * from "./life-cycle.ts";
 export * from "./log.ts";
+export * from "./node-registry.ts";
 export * from "./private-redis.ts";
 export * from "./redis.ts";

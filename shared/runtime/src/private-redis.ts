@@ -129,6 +129,8 @@ function commandLine(
     ["--save", ""],
     ["--appendonly", appendOnly ? "yes" : "no"],
     ["--daemonize", "no"],
+    // Otherwise `ps` shows only the port, and nobody can tell whose Redis it is.
+    ["--set-proc-title", "no"],
   ];
   return [command, ...settings.flat(), ...extraArguments];
 }

@@ -85,9 +85,14 @@ export class RunWriter {
     this.#onPending(this);
   }
 
-  /** Resolves at once while little is waiting, otherwise when it has been taken or the run is lost. */
+  /** Whether so much is waiting that the source should pause until `ready`. */
+  get isFull(): boolean {
+    return this.#lost === undefined && this.#pendingChars >= HIGH_WATERMARK;
+  }
+
+  /** Resolves when enough of what waits has been taken, or the run is lost. */
   async ready(): Promise<void> {
-    if (this.#lost || this.#pendingChars < HIGH_WATERMARK) return;
+    if (!this.isFull) return;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 

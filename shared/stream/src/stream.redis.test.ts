@@ -68,7 +68,11 @@ class TestEdge {
       keys,
       node,
       log,
-      onEntry: ({ runId, position, entry }) => this.followers.get(runId)?.offer(position, entry),
+      onBatch: (batch) => {
+        for (const { runId, position, entry } of batch) {
+          this.followers.get(runId)?.offer(position, entry);
+        }
+      },
       onRestored: () => {
         for (const follower of this.followers.values()) follower.refill();
       },

@@ -29,7 +29,8 @@ export interface SubscriptionOptions {
   /** This node's id, unique in the cluster. */
   readonly node: string;
   readonly log: Logger;
-  readonly onEntry: (published: PublishedEntry) => void;
+  /** One message: entries of one run stand together, in order. */
+  readonly onBatch: (batch: readonly PublishedEntry[]) => void;
   /** Subscribed again after an interruption: anything may have been missed. */
   readonly onRestored: () => void;
 }
@@ -112,9 +113,9 @@ export class Subscription implements Part {
       this.#missed = 0;
       return;
     }
-    const { log, onEntry } = this.#options;
+    const { log, onBatch } = this.#options;
     try {
-      for (const published of decodeBatch(message)) onEntry(published);
+      onBatch(decodeBatch(message));
     } catch (error) {
       // Nothing is lost: the runs concerned see a gap or a silence and read their logs.
       log.error({ err: error, bytes: message.length }, "published message not understood");

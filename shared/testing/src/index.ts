@@ -1,2 +1,4 @@
+export * from "./cluster.ts";
 export * from "./eventually.ts";
 export * from "./redis-fixture.ts";
+export * from "./v1-client.ts";

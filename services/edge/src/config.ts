@@ -1,0 +1,32 @@
+import { clusterEnvShape, parseEnv, wholeNumber } from "@openclaw/config";
+import { z } from "zod";
+
+export const edgeEnvSchema = z.object({
+  ...clusterEnvShape,
+  EDGE_HOST: z.string().default("127.0.0.1").describe("Address to listen on."),
+  EDGE_PORT: wholeNumber({ min: 1, max: 65_535, default: 8001 }).describe(
+    "Port to listen on; several edges of one machine share it.",
+  ),
+  EDGE_MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: 1_048_576, default: 32_768 }).describe(
+    "Longest message of a user, in UTF-8 bytes.",
+  ),
+  EDGE_MAX_RUNS: wholeNumber({ min: 1, max: 1_000_000, default: 10_000 }).describe(
+    "Most runs open at once on this edge; more are refused as overloaded.",
+  ),
+  EDGE_MAX_WAITING: wholeNumber({ min: 0, max: 1_000, default: 16 }).describe(
+    "Most messages of one connection that wait for their turn.",
+  ),
+  EDGE_QUEUE_TIMEOUT_MS: wholeNumber({ min: 1, max: 3_600_000, default: 30_000 }).describe(
+    "How long a run may wait for a worker.",
+  ),
+  EDGE_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
+    "How long open runs may go on after SIGTERM.",
+  ),
+});
+
+export type EdgeConfig = z.infer<typeof edgeEnvSchema>;
+
+/** @throws ConfigError naming every bad variable */
+export function readEdgeConfig(env: NodeJS.ProcessEnv) {
+  return parseEnv(edgeEnvSchema, { env, prefix: "EDGE_" });
+}

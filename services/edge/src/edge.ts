@@ -1,0 +1,118 @@
+/** Puts an edge together: the only file that says `new` for everything. */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { GatewayConfig } from "@openclaw/config";
+import { RunQueues } from "@openclaw/queue";
+import {
+  connectRedis,
+  createCommandConnection,
+  createSubscriberConnection,
+  type Logger,
+  NodeRegistry,
+  type Part,
+} from "@openclaw/runtime";
+import { RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
+import type { EdgeConfig } from "./config.ts";
+import { type EdgeDetails, readClusterStats } from "./http/cluster-stats.ts";
+import { ClusterView } from "./http/cluster-view.ts";
+import { RunStarter } from "./inbound/run-starter.ts";
+import { LiveRuns } from "./outbound/live-runs.ts";
+import { RunStats } from "./outbound/run-stats.ts";
+import { Sessions } from "./session/sessions.ts";
+import { Listener } from "./socket/listener.ts";
+
+/** JSON may write one byte of a message as six (`\u0041`); the rest of a frame is small. */
+const JSON_EXPANSION = 6;
+const FRAME_OVERHEAD_BYTES = 4_096;
+
+/** The parts of one edge process, in the order they start. */
+export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logger): Part[] {
+  const node = `edge-${randomUUID().slice(0, 8)}`;
+  const keyPrefix = config.REDIS_KEY_PREFIX;
+  const connection = { url: config.REDIS_URL, log };
+  const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
+  const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
+
+  const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
+  const records = new RunRecords(commands, keys);
+  const providers = Object.keys(gateway.providers);
+  const queues = new RunQueues({ redis: commands, keyPrefix, providers });
+  const runs = new LiveRuns();
+  const stats = new RunStats();
+  const subscription = new Subscription({
+    subscriber,
+    commands,
+    keys,
+    node,
+    log,
+    onBatch: (batch) => runs.onBatch(batch),
+    onRestored: () => runs.refill(),
+  });
+  const isListening = () => subscription.alive && commands.status === "ready";
+  const starter = new RunStarter({
+    node,
+    gateway,
+    records,
+    queues,
+    runs,
+    stats,
+    log,
+    maxRuns: config.EDGE_MAX_RUNS,
+    queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
+    isListening,
+  });
+  const sessions = new Sessions({
+    starter,
+    limits: { maxMessageBytes: config.EDGE_MAX_MESSAGE_BYTES },
+    maxWaiting: config.EDGE_MAX_WAITING,
+  });
+  const registry = new NodeRegistry({
+    redis: commands,
+    keyPrefix,
+    id: node,
+    kind: "edge",
+    log,
+    describe: (): EdgeDetails => ({
+      host: hostname(),
+      pid: process.pid,
+      connections: sessions.connections,
+      sessions: sessions.sessions,
+      openRuns: runs.count,
+      latency: stats.latency(),
+    }),
+    takeTotals: () => stats.takeTotals(),
+  });
+  const view = new ClusterView({ registry, isListening, log });
+  const listener = new Listener({
+    host: config.EDGE_HOST,
+    port: config.EDGE_PORT,
+    log,
+    maxFrameBytes: JSON_EXPANSION * config.EDGE_MAX_MESSAGE_BYTES + FRAME_OVERHEAD_BYTES,
+    onConnection: (opened) => sessions.open(opened),
+    troubles: () => view.troubles(),
+    readStats: () => readClusterStats({ gateway, registry, queues }),
+  });
+
+  return [
+    {
+      name: "command connection",
+      start: () => connectRedis(commands),
+      stop: async () => commands.disconnect(),
+    },
+    queues,
+    subscription,
+    registry,
+    view,
+    runs,
+    {
+      name: "sessions",
+      start: async () => undefined,
+      async drain() {
+        starter.drain();
+        sessions.drain();
+      },
+      stop: async () => sessions.close(),
+    },
+    listener,
+  ];
+}

@@ -1,0 +1,133 @@
+/** `/stats`: the whole cluster, the same from any edge. */
+import type { GatewayConfig, ProviderConfig, Target, Targets } from "@openclaw/config";
+import { type LatencyCounts, LatencyHistogram, type LatencySummary } from "@openclaw/metrics";
+import type { ConnectionLabel } from "@openclaw/protocol";
+import type { QueueCounts, RunQueues } from "@openclaw/queue";
+import type { NodeRegistry, NodeReport } from "@openclaw/runtime";
+import type { LatencyByProvider } from "../outbound/run-stats.ts";
+
+/** What an edge says of itself to the registry. */
+export interface EdgeDetails {
+  readonly host: string;
+  readonly pid: number;
+  readonly connections: number;
+  readonly sessions: number;
+  readonly openRuns: number;
+  readonly latency: LatencyByProvider;
+}
+
+/** What a worker says of itself. */
+interface WorkerDetails {
+  readonly host: string;
+  readonly pid: number;
+  readonly activeRuns: number;
+}
+
+export interface ClusterStatsOptions {
+  readonly gateway: GatewayConfig;
+  readonly registry: NodeRegistry;
+  readonly queues: RunQueues;
+}
+
+interface AgainstTarget extends LatencySummary {
+  readonly targetMs: number;
+  /** Share of runs within the target, 0 to 1. */
+  readonly withinTarget: number;
+}
+
+/** Gathers the cluster's figures. @throws what Redis throws */
+export async function readClusterStats({ gateway, registry, queues }: ClusterStatsOptions) {
+  const [nodes, totals, counts] = await Promise.all([
+    registry.nodes<EdgeDetails | WorkerDetails>(),
+    registry.totals(),
+    Promise.all(Object.keys(gateway.providers).map((provider) => queues.counts(provider))),
+  ]);
+  // Each kind describes itself in its own shape.
+  const edges = nodes.filter(({ kind }) => kind === "edge") as NodeReport<EdgeDetails>[];
+  const workers = nodes.filter(({ kind }) => kind === "worker") as NodeReport<WorkerDetails>[];
+  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+  return {
+    simulated: Object.values(gateway.providers).some(({ simulated }) => simulated),
+    nodes: {
+      edges: edges.map(({ id, details: { latency: _, ...details } }) => ({ id, ...details })),
+      workers: workers.map(({ id, details }) => ({ id, ...details })),
+    },
+    connections: sum(edges.map(({ details }) => details.connections)),
+    sessions: sum(edges.map(({ details }) => details.sessions)),
+    runs: {
+      waiting: sum(counts.map(({ waiting }) => waiting)),
+      active: sum(counts.map(({ active }) => active)),
+      finished: totals.completed ?? 0,
+      failed: totals.failed ?? 0,
+      cancelled: totals.cancelled ?? 0,
+    },
+    providers: Object.fromEntries(
+      Object.entries(gateway.providers).map(([name, provider], index) => [
+        name,
+        describeProvider(name, provider, {
+          counts: counts[index],
+          edges,
+          targets: gateway.targets,
+        }),
+      ]),
+    ),
+  };
+}
+
+function describeProvider(
+  name: string,
+  { model, region, simulated, maxConcurrency }: ProviderConfig,
+  {
+    counts,
+    edges,
+    targets,
+  }: {
+    counts: QueueCounts | undefined;
+    edges: readonly NodeReport<EdgeDetails>[];
+    targets: Targets;
+  },
+) {
+  const over = (connection: ConnectionLabel) => {
+    const latencies = edges.flatMap(({ details }) => details.latency[name]?.[connection] ?? []);
+    const target = targetOf(targets, region, connection);
+    return {
+      firstTextMs: compare(
+        latencies.map(({ firstText }) => firstText),
+        target.firstTextMs,
+      ),
+      wholeMs: compare(
+        latencies.map(({ whole }) => whole),
+        target.fullMs,
+      ),
+    };
+  };
+  return {
+    model,
+    region,
+    simulated,
+    maxConcurrency,
+    waiting: counts?.waiting ?? 0,
+    active: counts?.active ?? 0,
+    warm: over("warm"),
+    cold: over("cold"),
+  };
+}
+
+/** The latency target of a provider: a cold connection only excuses what is far away. */
+export function targetOf(
+  targets: Targets,
+  region: ProviderConfig["region"],
+  connection: ConnectionLabel,
+): Target {
+  if (region === "domestic") return targets.domestic;
+  return connection === "warm" ? targets.overseasWarm : targets.overseasCold;
+}
+
+function compare(counts: readonly LatencyCounts[], targetMs: number): AgainstTarget | null {
+  const histogram = new LatencyHistogram();
+  for (const part of counts) histogram.merge(part);
+  const summary = histogram.summary();
+  if (!summary) return null;
+  const withinTarget = Math.round(histogram.shareWithin(targetMs) * 1_000) / 1_000;
+  return { ...summary, targetMs, withinTarget };
+}

@@ -1,0 +1,157 @@
+/**
+ * Takes a user's request onto the cluster: admits or refuses it at once, makes the run known to
+ * Redis and its queue, and tells the cluster when this edge ends a run itself.
+ */
+import { randomUUID } from "node:crypto";
+import type { GatewayConfig } from "@openclaw/config";
+import { type ChatMessage, type Failure, failure } from "@openclaw/protocol";
+import type { RunJob, RunQueues } from "@openclaw/queue";
+import type { Logger } from "@openclaw/runtime";
+import type { CancelReason, RunRecords } from "@openclaw/stream";
+import type { Answer } from "../outbound/answer.ts";
+import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
+import type { LiveRuns } from "../outbound/live-runs.ts";
+import type { RunStats } from "../outbound/run-stats.ts";
+
+/** Beyond a provider's own limit for a whole run: time for the worker's verdict to arrive. */
+const BACKSTOP_MS = 10_000;
+/** An ended run must be made known to the cluster even if Redis is away for a moment. */
+const ANNOUNCE_DELAYS_MS = [0, 100, 400, 1_600, 6_400];
+
+export interface RunStarterOptions {
+  readonly node: string;
+  readonly gateway: GatewayConfig;
+  readonly records: RunRecords;
+  readonly queues: RunQueues;
+  readonly runs: LiveRuns;
+  readonly stats: RunStats;
+  readonly log: Logger;
+  readonly maxRuns: number;
+  readonly queueTimeoutMs: number;
+  /** Whether what is published now reaches this edge. */
+  readonly isListening: () => boolean;
+}
+
+export interface RunRequest {
+  readonly session: string;
+  readonly messages: readonly ChatMessage[];
+  /** The default provider answers where none is named. */
+  readonly provider: string | undefined;
+  readonly answer: Answer;
+  /** Called once, after the client was told. */
+  readonly onEnded: () => void;
+}
+
+export interface StartedRun {
+  readonly runId: string;
+  cancel(reason: CancelReason): void;
+  /** The client can take more again. */
+  resume(): void;
+}
+
+export class RunStarter {
+  readonly #options: RunStarterOptions;
+  #draining = false;
+
+  constructor(options: RunStarterOptions) {
+    this.#options = options;
+  }
+
+  /** From now on every request is refused as `draining`. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Why a request for this provider would be refused right now. */
+  refusal(provider: string | undefined): Failure | undefined {
+    const { gateway, runs, maxRuns, isListening } = this.#options;
+    if (provider !== undefined && !Object.hasOwn(gateway.providers, provider)) {
+      const known = Object.keys(gateway.providers).join(", ");
+      return failure("unknown_provider", `No provider has that name. Known providers: ${known}.`);
+    }
+    if (this.#draining) return failure("draining");
+    if (!isListening()) return failure("unavailable");
+    if (runs.count >= maxRuns) return failure("overloaded");
+    return undefined;
+  }
+
+  /** Starts a run that was not refused. Its answer hears of everything, failures included. */
+  start(request: RunRequest): StartedRun {
+    const { gateway, records, runs } = this.#options;
+    const provider = request.provider ?? gateway.defaultProvider;
+    const run = new LiveRun({
+      runId: randomUUID(),
+      session: request.session,
+      provider,
+      answer: request.answer,
+      records,
+      deadlines: this.#deadlines(provider),
+      onEnded: (ended) => {
+        this.#onEnded(ended);
+        request.onEnded();
+      },
+    });
+    runs.add(run);
+    void this.#submit(run, {
+      runId: run.runId,
+      session: request.session,
+      provider,
+      messages: [...request.messages],
+    });
+    return run;
+  }
+
+  #deadlines(provider: string): RunDeadlines {
+    const { gateway, queueTimeoutMs } = this.#options;
+    const totalMs = gateway.providers[provider]?.timeouts.totalMs ?? 0;
+    return { queueMs: queueTimeoutMs, totalMs: queueTimeoutMs + totalMs + BACKSTOP_MS };
+  }
+
+  /** The record first: a worker that finds no record takes the run for a stray and drops it. */
+  async #submit(run: LiveRun, job: RunJob): Promise<void> {
+    const { records, queues, node, log } = this.#options;
+    const { runId, provider, session } = job;
+    try {
+      await records.create({ runId, edge: node, provider, session });
+      if (!run.isEnded) await queues.add(job);
+      run.queued();
+    } catch (error) {
+      log.warn({ runId, provider, err: error }, "run not submitted");
+      run.submissionFailed();
+    }
+    // Ended in the meantime: that was announced before the run was there to be ended.
+    if (run.isEnded) await this.#announce(runId, provider, { type: "cancelled", reason: "client" });
+  }
+
+  #onEnded(ended: EndedRun): void {
+    const { runs, stats, log } = this.#options;
+    runs.remove(ended.runId);
+    stats.record(ended);
+    const { terminal, byEdge, phases, ...facts } = ended;
+    const detail =
+      terminal.type === "failed"
+        ? { code: terminal.failure.code }
+        : terminal.type === "completed"
+          ? { finish: terminal.finish, usage: terminal.usage }
+          : { reason: terminal.reason };
+    log.info({ ...facts, outcome: terminal.type, ...detail, ...phases }, "run finished");
+    if (byEdge) void this.#announce(ended.runId, ended.provider, terminal);
+  }
+
+  /** Ends a run for everybody else: its log, its worker, its place in the queue. */
+  async #announce(runId: string, provider: string, terminal: EndedRun["terminal"]): Promise<void> {
+    const { records, queues, log } = this.#options;
+    for (const delayMs of ANNOUNCE_DELAYS_MS) {
+      await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+      try {
+        await records.end(runId, terminal);
+        await queues.remove(provider, runId);
+        return;
+      } catch (error) {
+        log.debug({ runId, err: error }, "end not announced yet");
+      }
+    }
+    // The run's worker stops at its own deadlines; its text reaches nobody.
+    log.warn({ runId }, "end not announced");
+  }
+}

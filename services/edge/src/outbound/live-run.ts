@@ -1,0 +1,192 @@
+/**
+ * A run that is open on this edge: follows its log, writes its answer, and ends it exactly once,
+ * whoever says so first.
+ *
+ *   submitting → queued → streaming → ended
+ *
+ * with `ended` reachable from everywhere. The end comes from the log (the usual way), or from this
+ * edge (a cancel, a deadline, a submission that failed). In the latter case the client hears of it
+ * at once and `onEnded` tells the cluster.
+ */
+import { failure } from "@openclaw/protocol";
+import {
+  BEGINNING,
+  type CancelReason,
+  type Entry,
+  Follower,
+  isTerminal,
+  type Position,
+  type RunRecords,
+  type TerminalEntry,
+} from "@openclaw/stream";
+import type { Answer } from "./answer.ts";
+import { RunClock, type RunPhases } from "./run-clock.ts";
+
+/** A live run that says nothing for so long has its log read, in case a message was lost. */
+const SILENCE_MS = 2_000;
+
+export interface RunDeadlines {
+  /** From accepted to taken by a worker. */
+  readonly queueMs: number;
+  /** From accepted to ended, whatever happens. */
+  readonly totalMs: number;
+}
+
+export interface EndedRun {
+  readonly runId: string;
+  readonly session: string;
+  readonly provider: string;
+  readonly model: string | undefined;
+  readonly terminal: TerminalEntry;
+  /** True where this edge ended it and the cluster does not know yet. */
+  readonly byEdge: boolean;
+  readonly attempts: number;
+  readonly characters: number;
+  readonly phases: RunPhases;
+}
+
+export interface LiveRunOptions {
+  readonly runId: string;
+  readonly session: string;
+  readonly provider: string;
+  readonly answer: Answer;
+  readonly records: RunRecords;
+  readonly deadlines: RunDeadlines;
+  /** Called once, after the client was told. */
+  readonly onEnded: (ended: EndedRun) => void;
+}
+
+export class LiveRun {
+  readonly #options: LiveRunOptions;
+  readonly #follower: Follower;
+  readonly #clock = new RunClock();
+  #state: "submitting" | "queued" | "streaming" | "ended" = "submitting";
+  #model: string | undefined;
+  #attempts = 0;
+  #characters = 0;
+  #lastHeardAt = this.#clock.acceptedAt;
+
+  constructor(options: LiveRunOptions) {
+    this.#options = options;
+    const { runId, records } = options;
+    this.#follower = new Follower({
+      runId,
+      after: BEGINNING,
+      read: (id, after) => records.read(id, after),
+      deliver: (position, entry) => this.#deliver(position, entry),
+      onLost: () => this.#fail("unavailable", "The run was lost with the data store. Try again."),
+    });
+  }
+
+  get runId(): string {
+    return this.#options.runId;
+  }
+
+  get isEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** The run is on its queue. */
+  queued(): void {
+    if (this.#state !== "submitting") return;
+    this.#state = "queued";
+    this.#clock.queued();
+  }
+
+  /** Takes what was published of this run, in one write to the client. */
+  offer(entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>): void {
+    if (this.isEnded) return;
+    this.#lastHeardAt = performance.now();
+    this.#options.answer.batch(() => {
+      for (const { position, entry } of entries) this.#follower.offer(position, entry);
+    });
+  }
+
+  /** The client can take more again. */
+  resume(): void {
+    this.#follower.resume();
+  }
+
+  /** Something may have been missed: read the log. */
+  refill(): void {
+    // Before that there is no log, and its absence would look like a loss.
+    if (this.#state === "queued" || this.#state === "streaming") this.#follower.refill();
+  }
+
+  cancel(reason: CancelReason): void {
+    this.#end({ type: "cancelled", reason }, true);
+  }
+
+  /** The run could not be put on its queue. */
+  submissionFailed(): void {
+    this.#fail("unavailable");
+  }
+
+  /** The edge stops before the run is over. */
+  abandon(): void {
+    this.#fail("draining");
+  }
+
+  /** Called every half second: catches up after silence, ends what is overdue. */
+  sweep(now: number): void {
+    const { deadlines, provider } = this.#options;
+    const ageMs = now - this.#clock.acceptedAt;
+    if (ageMs > deadlines.totalMs) {
+      this.#fail("run_timeout", `The answer took longer than ${deadlines.totalMs / 1_000} s.`);
+    } else if (!this.#clock.hasStarted && ageMs > deadlines.queueMs) {
+      const limit = deadlines.queueMs / 1_000;
+      this.#fail("queue_timeout", `No worker became free for ${provider} within ${limit} s.`);
+    } else if (this.#follower.behind || now - this.#lastHeardAt > SILENCE_MS) {
+      this.#lastHeardAt = now;
+      this.refill();
+    }
+  }
+
+  #deliver({ epoch }: Position, entry: Entry): boolean {
+    const { answer } = this.#options;
+    if (isTerminal(entry)) {
+      this.#end(entry, false);
+      return false;
+    }
+    this.#state = "streaming";
+    if (entry.type === "started") {
+      this.#clock.started();
+      this.#attempts = epoch;
+      this.#model = entry.model;
+      answer.onStarted(epoch);
+      return true;
+    }
+    const outcome = answer.onDelta(entry);
+    if (outcome === "interrupted") {
+      this.cancel("interrupted");
+      return false;
+    }
+    if (outcome !== "held") this.#clock.wrote();
+    if (entry.type === "text") this.#characters += entry.text.length;
+    return outcome !== "full";
+  }
+
+  #fail(code: Parameters<typeof failure>[0], message?: string): void {
+    this.#end({ type: "failed", failure: failure(code, message), timings: undefined }, true);
+  }
+
+  #end(terminal: TerminalEntry, byEdge: boolean): void {
+    if (this.isEnded) return;
+    this.#state = "ended";
+    this.#follower.close();
+    const { answer, runId, session, provider, onEnded } = this.#options;
+    answer.batch(() => answer.onTerminal(terminal));
+    const timings = terminal.type === "cancelled" ? undefined : terminal.timings;
+    onEnded({
+      runId,
+      session,
+      provider,
+      model: this.#model,
+      terminal,
+      byEdge,
+      attempts: this.#attempts,
+      characters: this.#characters,
+      phases: this.#clock.read(timings),
+    });
+  }
+}

@@ -1,0 +1,64 @@
+/** What this edge knows of the runs it ended, in a form that adds up over the cluster. */
+
+import { type LatencyCounts, RecentLatency } from "@openclaw/metrics";
+import type { ConnectionLabel } from "@openclaw/protocol";
+import type { EndedRun } from "./live-run.ts";
+
+/** Latency counts by provider, then by connection. */
+export type LatencyByProvider = Readonly<
+  Record<string, Partial<Record<ConnectionLabel, RunLatency<LatencyCounts>>>>
+>;
+
+export interface RunLatency<T> {
+  /** From accepted to the first text handed to the socket. */
+  readonly firstText: T;
+  /** From accepted to the end of a completed run. */
+  readonly whole: T;
+}
+
+export class RunStats {
+  readonly #latency = new Map<string, Map<ConnectionLabel, RunLatency<RecentLatency>>>();
+  #totals: Record<string, number> = {};
+
+  record({ provider, terminal, phases }: EndedRun): void {
+    this.#totals[terminal.type] = (this.#totals[terminal.type] ?? 0) + 1;
+    const connection = phases.attempt?.connection;
+    // Runs that ended before a provider answered have no connection to be counted under.
+    if (!connection) return;
+    const latency = this.#of(provider, connection);
+    if (phases.firstFrameMs !== undefined) latency.firstText.record(phases.firstFrameMs);
+    if (terminal.type === "completed") latency.whole.record(phases.totalMs);
+  }
+
+  /** Runs ended since the last call, by how they ended. */
+  takeTotals(): Record<string, number> {
+    const totals = this.#totals;
+    this.#totals = {};
+    return totals;
+  }
+
+  latency(): LatencyByProvider {
+    return Object.fromEntries(
+      [...this.#latency].map(([provider, byConnection]) => [
+        provider,
+        Object.fromEntries(
+          [...byConnection].map(([connection, { firstText, whole }]) => [
+            connection,
+            { firstText: firstText.counts(), whole: whole.counts() },
+          ]),
+        ),
+      ]),
+    );
+  }
+
+  #of(provider: string, connection: ConnectionLabel): RunLatency<RecentLatency> {
+    const byConnection = this.#latency.get(provider) ?? new Map();
+    this.#latency.set(provider, byConnection);
+    const latency = byConnection.get(connection) ?? {
+      firstText: new RecentLatency(),
+      whole: new RecentLatency(),
+    };
+    byConnection.set(connection, latency);
+    return latency;
+  }
+}

@@ -1,0 +1,65 @@
+/** Writes one run to a v1 client: bare text, then `done` or `error`. */
+import { failure, V1_DONE, v1ErrorFrame } from "@openclaw/protocol";
+import type { DeltaEntry, TerminalEntry } from "@openclaw/stream";
+import type { Connection } from "../socket/connection.ts";
+import type { Answer, DeltaOutcome } from "./answer.ts";
+import { BareTextFramer } from "./bare-text-framer.ts";
+import { Curtain } from "./curtain.ts";
+
+export class V1Answer implements Answer {
+  readonly #connection: Connection;
+  readonly #framer = new BareTextFramer();
+  readonly #curtain = new Curtain();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  onStarted(epoch: number): void {
+    if (epoch > 1) this.#curtain.draw();
+  }
+
+  onDelta({ type, text }: DeltaEntry): DeltaOutcome {
+    // v1 has no frame for reasoning.
+    if (type === "reasoning") return "held";
+    const fresh = this.#curtain.pass(text);
+    if (fresh === undefined) return "interrupted";
+    return this.#write(this.#framer.push(fresh));
+  }
+
+  onTerminal(terminal: TerminalEntry): void {
+    switch (terminal.type) {
+      case "completed":
+        // The attempt that finished said less than the client was shown.
+        if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
+        else {
+          this.#write(this.#framer.end());
+          this.#connection.send(V1_DONE);
+        }
+        break;
+      case "failed":
+        this.#fail(terminal.failure);
+        break;
+      case "cancelled":
+        this.#fail(failure(terminal.reason === "interrupted" ? "interrupted" : "cancelled"));
+        break;
+    }
+  }
+
+  batch(write: () => void): void {
+    this.#connection.cork(write);
+  }
+
+  /** What was held back belongs to the answer, however it ends. */
+  #fail(reason: Parameters<typeof v1ErrorFrame>[0]): void {
+    this.#write(this.#framer.end());
+    this.#connection.send(v1ErrorFrame(reason));
+  }
+
+  #write(frames: readonly string[]): DeltaOutcome {
+    if (frames.length === 0) return "held";
+    let hasRoom = true;
+    for (const frame of frames) hasRoom = this.#connection.send(frame);
+    return hasRoom ? "written" : "full";
+  }
+}

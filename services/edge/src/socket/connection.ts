@@ -1,0 +1,85 @@
+/**
+ * One WebSocket as the rest of the edge sees it: safe to use at any time, even after it is gone.
+ *
+ * uWebSockets.js crashes the process when a socket is touched after its close event, and every
+ * answer arrives long after the message that asked for it. So the raw socket is dropped the moment
+ * it closes, and everything here does nothing from then on.
+ */
+import type { WebSocket } from "uWebSockets.js";
+import type { ConnectionData } from "./socket-server.ts";
+
+/** Above this many buffered bytes a connection takes no more until it has drained. */
+export const HIGH_WATERMARK_BYTES = 64 * 1024;
+/** uWebSockets drops what would exceed this. Far above the watermark, so it means a lost reader. */
+export const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+
+/** uWebSockets' answers to `send`. */
+const DROPPED = 2;
+
+export class Connection {
+  readonly id: string;
+  readonly session: string;
+  #socket: WebSocket<ConnectionData> | undefined;
+  #onDrain: () => void = ignore;
+
+  constructor(socket: WebSocket<ConnectionData>, { id, session }: ConnectionData) {
+    this.id = id;
+    this.session = session;
+    this.#socket = socket;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Bytes written but not yet taken by the kernel. */
+  get bufferedBytes(): number {
+    return this.#socket?.getBufferedAmount() ?? 0;
+  }
+
+  /**
+   * Writes one text frame. Answers whether more can be taken; after `false`, wait for `onDrain`.
+   * A frame is never lost silently: a socket that cannot take it is closed as a slow consumer.
+   */
+  send(frame: string): boolean {
+    if (!this.#socket) return false;
+    if (this.#socket.send(frame) === DROPPED) {
+      this.end(4008, "slow consumer");
+      return false;
+    }
+    return this.bufferedBytes < HIGH_WATERMARK_BYTES;
+  }
+
+  /** Groups the frames written inside `write` into one system call. */
+  cork(write: () => void): void {
+    if (this.#socket) this.#socket.cork(write);
+    else write();
+  }
+
+  /** Sets what is called when a full connection can take frames again. */
+  onDrain(callback: () => void): void {
+    this.#onDrain = callback;
+  }
+
+  /** Closes with a code and a reason of at most 123 bytes. */
+  end(code: number, reason: string): void {
+    const socket = this.#socket;
+    // `end` calls the close event synchronously, which must find the socket already dropped.
+    this.#socket = undefined;
+    socket?.end(code, reason);
+  }
+
+  /** For the socket server: the socket has room again. */
+  drained(): void {
+    if (this.bufferedBytes < HIGH_WATERMARK_BYTES) this.#onDrain();
+  }
+
+  /** For the socket server: the socket is gone. */
+  closed(): void {
+    this.#socket = undefined;
+  }
+}
+
+function ignore(): void {
+  // Until somebody waits for room, nobody needs to know.
+}

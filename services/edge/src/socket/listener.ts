@@ -1,0 +1,62 @@
+import uws from "uWebSockets.js";
+import type { Part } from "@openclaw/runtime";
+import { type RoutesOptions, serveHttp } from "../http/routes.ts";
+import { type SocketServerOptions, serveSockets } from "./socket-server.ts";
+
+export interface ListenerOptions extends SocketServerOptions, RoutesOptions {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * The one port of an edge. Several edges of one machine listen on the same port: uWebSockets.js
+ * sets SO_REUSEPORT, and the kernel spreads new connections over them.
+ */
+export class Listener implements Part {
+  readonly name = "listener";
+  readonly #options: ListenerOptions;
+  #app: uws.TemplatedApp | undefined;
+  #listening: uws.us_listen_socket | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#options;
+    const app = uws.App();
+    serveSockets(app, this.#options);
+    serveHttp(app, this.#options);
+    this.#app = app;
+    this.#listening = await new Promise<uws.us_listen_socket>((resolve, reject) => {
+      app.listen(host, port, (token) => {
+        if (token) resolve(token);
+        else reject(new ListenError(host, port));
+      });
+    });
+    this.#options.log.info({ host, port }, "listening");
+  }
+
+  /** Accepts no more connections; the open ones stay. */
+  async drain(): Promise<void> {
+    if (this.#listening) uws.us_listen_socket_close(this.#listening);
+    this.#listening = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.drain();
+    this.#app?.close();
+    this.#app = undefined;
+  }
+}
+
+export class ListenError extends Error {
+  readonly code = "listen_failed";
+
+  constructor(host: string, port: number) {
+    super(
+      `Cannot listen on ${host}:${port}: the port is in use, or the address is not this machine's.`,
+    );
+    this.name = "ListenError";
+  }
+}

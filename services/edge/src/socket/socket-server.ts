@@ -1,0 +1,126 @@
+/**
+ * The WebSocket endpoints on uWebSockets.js. Only this folder and `http` know the library.
+ *
+ * Rules it imposes: everything of the upgrade request is copied before anything is awaited, no
+ * exception leaves a callback, and no socket is touched after its close event.
+ */
+
+import type {
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  us_socket_context_t,
+  WebSocket,
+} from "uWebSockets.js";
+import { randomUUID } from "node:crypto";
+import { failure, isSessionId, v1ErrorFrame } from "@openclaw/protocol";
+import type { Logger } from "@openclaw/runtime";
+import { Connection, MAX_BUFFERED_BYTES } from "./connection.ts";
+
+/** What uWebSockets.js keeps with a socket. */
+export interface ConnectionData {
+  readonly id: string;
+  readonly session: string;
+  /** Set when the socket opens. */
+  connection?: Connection;
+}
+
+/** What a connection's owner wants to know. */
+export interface ConnectionEvents {
+  onText(frame: string): void;
+  onBinary(): void;
+  /** The socket is gone; nothing can be sent any more. */
+  onClose(): void;
+}
+
+export interface SocketServerOptions {
+  readonly log: Logger;
+  /** Longest frame that is read; a longer one is refused with a reason and the socket closed. */
+  readonly maxFrameBytes: number;
+  readonly onConnection: (connection: Connection) => ConnectionEvents;
+}
+
+/** Seconds without a sign of life after which a peer is taken for dead; pings go out before. */
+const IDLE_TIMEOUT_S = 40;
+
+/** Adds the WebSocket routes to an app. */
+export function serveSockets(app: TemplatedApp, options: SocketServerOptions): void {
+  const events = new WeakMap<Connection, ConnectionEvents>();
+  const guard = (what: string, act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      options.log.error({ err: error, event: what }, "socket event failed");
+    }
+  };
+  const behavior = {
+    // Beyond this uWebSockets cuts the socket without a word, so it stands well above our limit.
+    maxPayloadLength: 4 * options.maxFrameBytes,
+    maxBackpressure: MAX_BUFFERED_BYTES,
+    idleTimeout: IDLE_TIMEOUT_S,
+    sendPingsAutomatically: true,
+    upgrade,
+    open: (socket: WebSocket<ConnectionData>) =>
+      guard("open", () => {
+        const data = socket.getUserData();
+        const connection = new Connection(socket, data);
+        data.connection = connection;
+        events.set(connection, options.onConnection(connection));
+      }),
+    message: (socket: WebSocket<ConnectionData>, message: ArrayBuffer, isBinary: boolean) =>
+      guard("message", () => {
+        const { connection } = socket.getUserData();
+        const owner = connection && events.get(connection);
+        if (!connection || !owner) return;
+        if (message.byteLength > options.maxFrameBytes) {
+          refuseFrame(connection, message.byteLength, options.maxFrameBytes);
+        } else if (isBinary) owner.onBinary();
+        else owner.onText(Buffer.from(message).toString());
+      }),
+    drain: (socket: WebSocket<ConnectionData>) =>
+      guard("drain", () => socket.getUserData().connection?.drained()),
+    close: (socket: WebSocket<ConnectionData>) =>
+      guard("close", () => {
+        const { connection } = socket.getUserData();
+        if (!connection) return;
+        connection.closed();
+        events.get(connection)?.onClose();
+      }),
+  };
+  app.ws<ConnectionData>("/ws/stream", behavior);
+  app.ws<ConnectionData>("/ws/stream/:session", behavior);
+}
+
+function upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+  const key = request.getHeader("sec-websocket-key");
+  const extensions = request.getHeader("sec-websocket-extensions");
+  const asked = decode(request.getParameter(0) ?? "");
+  const session = asked === "" ? randomUUID() : asked;
+  if (session === undefined || !isSessionId(session)) {
+    response.cork(() => {
+      response
+        .writeStatus("400 Bad Request")
+        .writeHeader("content-type", "application/json")
+        .end(v1ErrorFrame(failure("invalid_session")));
+    });
+    return;
+  }
+  const data: ConnectionData = { id: randomUUID(), session };
+  // No subprotocol is spoken yet, so none is confirmed: a client that needs one must not go on.
+  response.cork(() => response.upgrade(data, key, "", extensions, context));
+}
+
+/** `undefined` where the path is not valid percent-encoding. */
+function decode(parameter: string): string | undefined {
+  try {
+    return decodeURIComponent(parameter);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuseFrame(connection: Connection, bytes: number, limit: number): void {
+  const message = `The frame is ${bytes} bytes long; this server accepts ${limit}.`;
+  connection.send(v1ErrorFrame(failure("frame_too_long", message)));
+  connection.end(1009, `frame longer than ${limit} bytes`);
+}

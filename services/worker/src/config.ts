@@ -1,0 +1,22 @@
+import { clusterEnvShape, parseEnv, wholeNumber } from "@openclaw/config";
+import { z } from "zod";
+
+export const workerEnvSchema = z.object({
+  ...clusterEnvShape,
+  WORKER_CONCURRENCY: wholeNumber({ min: 1, max: 10_000, default: 200 }).describe(
+    "Most runs at once of each provider in this process.",
+  ),
+  WORKER_MAX_ATTEMPTS: wholeNumber({ min: 1, max: 10, default: 2 }).describe(
+    "Most attempts of one run, over all workers.",
+  ),
+  WORKER_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
+    "How long runs at work may go on after SIGTERM.",
+  ),
+});
+
+export type WorkerConfig = z.infer<typeof workerEnvSchema>;
+
+/** @throws ConfigError naming every bad variable */
+export function readWorkerConfig(env: NodeJS.ProcessEnv) {
+  return parseEnv(workerEnvSchema, { env, prefix: "WORKER_" });
+}

@@ -1,0 +1,175 @@
+/**
+ * The chat completions API as all providers share it: the request, and chunks read into events.
+ *
+ * Providers differ in what they leave out, repeat and merge, so nothing here relies on one order of
+ * chunks: role, text, reasoning, finish reason and usage may come alone or together, in any chunk.
+ */
+import type { ProviderConfig } from "@openclaw/config";
+import type { FinishReason, Usage } from "@openclaw/protocol";
+import { classifyRefusal, type Dialect, refusalDetail } from "./dialects/dialect.ts";
+import { type Ending, readFinishReason } from "./finish-reason.ts";
+import type { Fail, ProviderError } from "./provider-error.ts";
+import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
+import { isObject, readErrorObject } from "./refusal.ts";
+import type { SseEvent } from "./sse-parser.ts";
+import { SurrogateJoiner } from "./surrogate-joiner.ts";
+
+export const CHAT_COMPLETIONS_PATH = "/chat/completions";
+
+/** A model's name longer than this is not one. */
+const MAX_MODEL_LENGTH = 256;
+
+export function chatRequestBody(
+  { messages }: ChatRequest,
+  { config, dialect }: { config: ProviderConfig; dialect: Dialect },
+): string {
+  return JSON.stringify({
+    model: config.model,
+    messages,
+    stream: true,
+    ...dialect.requestFields(config),
+  });
+}
+
+/** Reads one answer. Knows nothing of bytes: it is given events, or the one object of a plain JSON answer. */
+export class CompletionReader {
+  readonly #dialect: Dialect;
+  readonly #fail: Fail;
+  readonly #text = new SurrogateJoiner();
+  readonly #reasoning = new SurrogateJoiner();
+  #sawText = false;
+  #sawReasoning = false;
+  #ending: Ending | undefined;
+  #usage: Usage | undefined;
+  #model: string | undefined;
+  #done = false;
+
+  constructor({ dialect, fail }: { dialect: Dialect; fail: Fail }) {
+    this.#dialect = dialect;
+    this.#fail = fail;
+  }
+
+  /** The provider said that nothing follows. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** The provider said why it stopped; only usage and the end marker may follow, and may be missing. */
+  get finishing(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** @throws ProviderError for an error in the stream, and for what is not JSON */
+  readEvent({ event, data }: SseEvent): ProviderEvent[] {
+    const trimmed = data.trim();
+    if (this.#done || trimmed === "") return [];
+    if (trimmed === "[DONE]") {
+      this.#done = true;
+      return [];
+    }
+    const json = parseObject(trimmed);
+    if (event === "error") throw this.#refused(json ?? {});
+    if (json === undefined) throw this.#fail("provider_malformed", "not JSON");
+    return this.readObject(json);
+  }
+
+  /** As `readEvent`, for an event the stream broke off in: if it is not whole it does not count. */
+  readLastEvent(event: SseEvent): ProviderEvent[] {
+    const data = event.data.trim();
+    return data === "[DONE]" || parseObject(data) !== undefined ? this.readEvent(event) : [];
+  }
+
+  /** Reads a chunk, or a whole completion, which has `message` where a chunk has `delta`. */
+  readObject(json: Readonly<Record<string, unknown>>): ProviderEvent[] {
+    const error = readErrorObject(json);
+    if (error !== undefined) throw this.#refused(json);
+    // Cumulative, merged into the last chunk or in one of its own: the last one seen is the sum.
+    this.#usage = readUsage(json.usage) ?? this.#usage;
+    if (typeof json.model === "string" && json.model !== "") {
+      this.#model ??= json.model.slice(0, MAX_MODEL_LENGTH);
+    }
+    const choice: unknown = Array.isArray(json.choices) ? json.choices[0] : undefined;
+    if (!isObject(choice)) return [];
+    const delta = [choice.delta, choice.message].find(isObject) ?? {};
+    const events = this.#readDelta(delta);
+    this.#ending = readFinishReason(choice.finish_reason) ?? this.#ending;
+    return events;
+  }
+
+  /**
+   * The answer is over: gives the last event.
+   *
+   * @throws ProviderError where the provider did not finish, or finished with nothing
+   */
+  finish(): ProviderEvent[] {
+    const finish = this.#judge();
+    return [
+      ...textEvent("reasoning", this.#reasoning.flush()),
+      ...textEvent("text", this.#text.flush()),
+      { type: "finished", finish, usage: this.#usage, model: this.#model },
+    ];
+  }
+
+  #readDelta(delta: Readonly<Record<string, unknown>>): ProviderEvent[] {
+    const { content, reasoning_content, reasoning } = delta;
+    const thought = [reasoning_content, reasoning].find((value) => isText(value)) ?? "";
+    const text = isText(content) ? content : "";
+    this.#sawReasoning ||= thought !== "";
+    this.#sawText ||= text !== "";
+    return [
+      ...textEvent("reasoning", this.#reasoning.push(thought)),
+      ...textEvent("text", this.#text.push(text)),
+    ];
+  }
+
+  #judge(): FinishReason {
+    const ending = this.#ending;
+    const empty = !this.#sawText && !this.#sawReasoning;
+    if (ending === undefined) {
+      // An end marker alone, with nothing before it, is a finished answer without content.
+      throw this.#fail(this.#done && empty ? "provider_empty" : "provider_cut");
+    }
+    if (ending === "failed") throw this.#fail(empty ? "provider_error" : "provider_cut");
+    if (ending === "context_full") {
+      if (!this.#sawText) throw this.#fail("context_length_exceeded");
+      return "length";
+    }
+    if (empty)
+      throw this.#fail(ending === "content_filter" ? "content_filtered" : "provider_empty");
+    return ending;
+  }
+
+  #refused(json: Readonly<Record<string, unknown>>): ProviderError {
+    const refusal = readErrorObject(json) ?? readErrorObject({ error: json });
+    if (refusal === undefined) return this.#fail("provider_error");
+    return this.#fail(
+      classifyRefusal(this.#dialect, refusal),
+      refusalDetail(this.#dialect, { ...refusal, status: undefined }),
+    );
+  }
+}
+
+function textEvent(type: "text" | "reasoning", text: string): ProviderEvent[] {
+  return text === "" ? [] : [{ type, text }];
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function readUsage(value: unknown): Usage | undefined {
+  if (!isObject(value)) return undefined;
+  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = value;
+  if (typeof inputTokens !== "number" || typeof outputTokens !== "number") return undefined;
+  return { inputTokens, outputTokens };
+}
+
+function parseObject(data: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const json: unknown = JSON.parse(data);
+    return isObject(json) ? json : undefined;
+  } catch {
+    // The engine's message quotes the text, so it is not even kept as a cause.
+    return undefined;
+  }
+}

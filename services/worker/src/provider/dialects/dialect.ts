@@ -1,0 +1,40 @@
+import type { ProviderConfig, ProviderKind } from "@openclaw/config";
+import type { ErrorCode } from "@openclaw/protocol";
+import { classifyCommon, isCommonCode, type Refusal } from "../refusal.ts";
+import { nvidia } from "./nvidia.ts";
+import { openai } from "./openai.ts";
+import { tencent } from "./tencent.ts";
+import { zhipu } from "./zhipu.ts";
+
+/** Where one kind of provider differs from the OpenAI chat completions API. */
+export interface Dialect {
+  /** Fields of the request beyond `model`, `messages` and `stream`. Only documented ones: others are refused. */
+  requestFields(config: ProviderConfig): Readonly<Record<string, unknown>>;
+  /** Codes of the provider's error envelope: a closed vocabulary, so they may be shown. */
+  readonly codes: Readonly<Record<string, ErrorCode>>;
+  /** What cannot be told by code alone; undefined leaves it to the common rules. */
+  classify?(refusal: Refusal): ErrorCode | undefined;
+}
+
+const DIALECTS: Readonly<Record<ProviderKind, Dialect>> = { openai, nvidia, zhipu, tencent };
+
+export function dialectOf(kind: ProviderKind): Dialect {
+  return DIALECTS[kind];
+}
+
+export function classifyRefusal(dialect: Dialect, refusal: Refusal): ErrorCode {
+  const known = Object.hasOwn(dialect.codes, refusal.code)
+    ? dialect.codes[refusal.code]
+    : undefined;
+  return known ?? dialect.classify?.(refusal) ?? classifyCommon(refusal);
+}
+
+/** What may be told of a refusal: its status, and its code where the code is one we know. */
+export function refusalDetail(dialect: Dialect, { status, code }: Refusal): string | undefined {
+  const known = Object.hasOwn(dialect.codes, code) || isCommonCode(code);
+  const parts = [
+    ...(status === undefined ? [] : [`HTTP ${status}`]),
+    ...(known ? [`code ${code}`] : []),
+  ];
+  return parts.length === 0 ? undefined : parts.join(", ");
+}

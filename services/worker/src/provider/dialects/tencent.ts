@@ -1,0 +1,40 @@
+import type { Refusal } from "../refusal.ts";
+import type { Dialect } from "./dialect.ts";
+
+/** Third-party models behind the same host have switches of their own, which refuse this one. */
+const THINKING_CAN_BE_DISABLED = /^hy3(?:-|$)/i;
+
+/** The common error codes of Tencent Cloud, by prefix: the legacy Hunyuan API sent them with status 200. */
+const LEGACY_CODES = [
+  [/^AuthFailure|^UnauthorizedOperation/, "provider_auth"],
+  [/^(?:RequestLimitExceeded|LimitExceeded)/, "provider_rate_limited"],
+  [/InArrears|NotExist|Exhausted|InsufficientBalance|StopUsing/i, "provider_quota"],
+  [/^OperationDenied/, "content_filtered"],
+  [/^(?:InvalidParameter|MissingParameter|UnknownParameter|Unsupported)/, "provider_rejected"],
+  [/^ResourceInsufficient|^ResourceUnavailable/, "provider_overloaded"],
+] as const;
+
+/** Tencent TokenHub, and what is left of the legacy Hunyuan API it replaced. */
+export const tencent: Dialect = {
+  requestFields: ({ model }) => ({
+    stream_options: { include_usage: true },
+    ...(THINKING_CAN_BE_DISABLED.test(model) && { thinking: { type: "disabled" } }),
+  }),
+  codes: {
+    "400001": "provider_rejected",
+    "400002": "provider_rejected",
+    "400004": "provider_rejected",
+    "401002": "provider_auth",
+    // Used up, or the model was never switched on in the console: both are the account's.
+    "401007": "provider_quota",
+    "401008": "provider_quota",
+    "403004": "provider_quota",
+    "403001": "provider_auth",
+    "403002": "provider_auth",
+    "403005": "provider_auth",
+    "429001": "provider_rate_limited",
+    "451001": "content_filtered",
+    "502001": "provider_error",
+  },
+  classify: ({ code }: Refusal) => LEGACY_CODES.find(([pattern]) => pattern.test(code))?.[1],
+};

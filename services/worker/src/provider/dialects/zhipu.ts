@@ -1,0 +1,59 @@
+import type { Dialect } from "./dialect.ts";
+
+/**
+ * Models documented to think unless told otherwise and to accept being told. Newer ones (5.3) refuse
+ * the switch, older ones do not have it.
+ */
+const THINKING_CAN_BE_DISABLED = /^glm-(?:4\.[567]|5|5\.[12])(?:-|$)/i;
+
+/**
+ * Zhipu BigModel (GLM). Status 429 covers everything from two requests too many to an empty account:
+ * only the code tells. Usage arrives without being asked for.
+ */
+export const zhipu: Dialect = {
+  // First text counts more here than thought: with thinking on it comes seconds later.
+  requestFields: ({ model }) =>
+    THINKING_CAN_BE_DISABLED.test(model) ? { thinking: { type: "disabled" } } : {},
+  codes: {
+    "1000": "provider_auth",
+    "1001": "provider_auth",
+    "1002": "provider_auth",
+    "1003": "provider_auth",
+    "1004": "provider_auth",
+    // Account inactive, missing, locked.
+    "1110": "provider_auth",
+    "1111": "provider_auth",
+    "1112": "provider_auth",
+    "1113": "provider_quota",
+    "1120": "provider_overloaded",
+    "1121": "provider_auth",
+    "1210": "provider_rejected",
+    "1211": "model_not_found",
+    "1213": "provider_rejected",
+    "1214": "provider_rejected",
+    "1215": "provider_rejected",
+    "1220": "provider_auth",
+    // The API itself is offline or gone.
+    "1221": "model_not_found",
+    "1222": "model_not_found",
+    "1230": "provider_error",
+    "1231": "provider_rejected",
+    "1234": "provider_error",
+    "1261": "context_length_exceeded",
+    "1300": "content_filtered",
+    "1301": "content_filtered",
+    // The account's own concurrency or rate; 1305 and 1312 are the platform's.
+    "1302": "provider_rate_limited",
+    "1303": "provider_rate_limited",
+    "1304": "provider_quota",
+    "1305": "provider_overloaded",
+    "1308": "provider_quota",
+    "1309": "provider_quota",
+    "1310": "provider_quota",
+    // The model is not part of the plan.
+    "1311": "model_not_found",
+    "1312": "provider_overloaded",
+    "1313": "provider_rate_limited",
+  },
+  classify: ({ status }) => (status === 434 ? "provider_auth" : undefined),
+};

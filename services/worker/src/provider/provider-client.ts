@@ -1,0 +1,149 @@
+/**
+ * One provider account as the rest of the worker sees it: a request in, events out.
+ */
+import type { ProviderConfig } from "@openclaw/config";
+import type { Logger } from "@openclaw/runtime";
+import { AnswerReader } from "./answer-reader.ts";
+import { chatRequestBody } from "./chat-completions.ts";
+import { classifyRefusal, type Dialect, dialectOf, refusalDetail } from "./dialects/dialect.ts";
+import type { TlsOptions } from "./dialer.ts";
+import { type Fail, ProviderError } from "./provider-error.ts";
+import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
+import { readRefusal } from "./refusal.ts";
+import { chunksOf, drain, readErrorBody } from "./response-body.ts";
+import { describeTransportError } from "./transport-error.ts";
+import { Upstream, type UpstreamResponse } from "./upstream.ts";
+
+export type { ChatRequest, ProviderEvent } from "./provider-event.ts";
+
+export interface ProviderClient {
+  readonly name: string;
+  readonly config: ProviderConfig;
+  /**
+   * Opens `pool.warm` sockets. Resolves when they are open, or after `connectMs` at most: a provider
+   * that cannot be reached is logged and tried again, and does not keep a worker from starting.
+   */
+  start(): Promise<void>;
+  /**
+   * Asks once. Aborting closes the provider's socket at once, as does leaving the loop early.
+   *
+   * @throws ProviderError for every way the provider can fail, `signal.reason` once it is aborted
+   */
+  stream(
+    request: ChatRequest,
+    options: { readonly signal: AbortSignal },
+  ): AsyncIterable<ProviderEvent>;
+  /** Closes every socket now; runs that still stream fail with `unavailable`. */
+  stop(): Promise<void>;
+}
+
+export interface ProviderClientOptions {
+  readonly name: string;
+  readonly config: ProviderConfig;
+  readonly log: Pick<Logger, "info" | "warn">;
+  /** For a provider whose certificate no public authority signed. */
+  readonly tls?: TlsOptions;
+}
+
+export function createProviderClient(options: ProviderClientOptions): ProviderClient {
+  return new HttpProviderClient(options);
+}
+
+/** Once the answer is whole, usage and the end marker may take this long; some providers send neither. */
+const FINISH_GRACE_MS = 1_000;
+
+class HttpProviderClient implements ProviderClient {
+  readonly name: string;
+  readonly config: ProviderConfig;
+  readonly #dialect: Dialect;
+  readonly #upstream: Upstream;
+
+  constructor({ name, config, log, tls }: ProviderClientOptions) {
+    this.name = name;
+    this.config = config;
+    this.#dialect = dialectOf(config.kind);
+    this.#upstream = new Upstream({ name, config, log, tls });
+  }
+
+  start(): Promise<void> {
+    return this.#upstream.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#upstream.stop();
+  }
+
+  async *stream(
+    request: ChatRequest,
+    { signal }: { readonly signal: AbortSignal },
+  ): AsyncGenerator<ProviderEvent, void, undefined> {
+    signal.throwIfAborted();
+    const response = await this.#ask(request, signal);
+    const { body, connection, sentAt } = response;
+    const reader = new AnswerReader({ dialect: this.#dialect, fail: this.#failing(response) });
+    let received = false;
+    try {
+      yield { type: "headers", connection, sentAt };
+      for await (const event of this.#receive(response, reader)) {
+        // Text that was read before the abort is of no use to anyone after it.
+        signal.throwIfAborted();
+        yield event;
+      }
+      received = true;
+      drain(response);
+      for (const event of reader.end()) {
+        signal.throwIfAborted();
+        yield event;
+      }
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      if (!received) response.close();
+    }
+  }
+
+  async #ask(request: ChatRequest, signal: AbortSignal): Promise<UpstreamResponse> {
+    const dialect = this.#dialect;
+    const json = chatRequestBody(request, { config: this.config, dialect });
+    const response = await this.#upstream.post(json, signal);
+    if (response.status === 200) return response;
+    const refusal = readRefusal(response.status, await readErrorBody(response));
+    signal.throwIfAborted();
+    throw this.#failing(response)(
+      classifyRefusal(dialect, refusal),
+      refusalDetail(dialect, refusal),
+    );
+  }
+
+  /** Gives what the body says until the provider is done, with it or with the connection. */
+  async *#receive(
+    response: UpstreamResponse,
+    reader: AnswerReader,
+  ): AsyncGenerator<ProviderEvent, void, undefined> {
+    const { body, close } = response;
+    let grace: NodeJS.Timeout | undefined;
+    try {
+      for await (const chunk of chunksOf(body)) {
+        yield* reader.push(chunk);
+        if (reader.done) return;
+        if (reader.finishing) grace ??= setTimeout(close, FINISH_GRACE_MS);
+      }
+    } catch (error) {
+      if (error instanceof ProviderError) throw error;
+      // A connection that breaks after the finish reason took nothing away from the answer.
+      if (!reader.finishing) throw this.#broken(response, error);
+    } finally {
+      clearTimeout(grace);
+    }
+  }
+
+  #failing({ status, connection }: UpstreamResponse): Fail {
+    return (code, detail) =>
+      new ProviderError(code, { provider: this.name, detail, status, connection });
+  }
+
+  #broken({ status, connection }: UpstreamResponse, error: unknown): ProviderError {
+    const { code, detail, cause } = describeTransportError(error, "after headers");
+    return new ProviderError(code, { provider: this.name, detail, status, connection, cause });
+  }
+}

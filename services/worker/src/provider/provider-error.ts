@@ -1,0 +1,55 @@
+/**
+ * Every way in which a provider can fail a run.
+ *
+ * The message is shown to users and written to logs, so it is made of our own sentences and closed
+ * vocabularies only (a status, a known code). A provider's error text may quote the prompt or the key:
+ * it is read to choose a code and then forgotten, and is not kept as a `cause` either.
+ */
+import {
+  type ConnectionLabel,
+  ERROR_CODES,
+  type ErrorCode,
+  type Failure,
+  failure,
+} from "@openclaw/protocol";
+
+export interface ProviderErrorOptions {
+  /** The provider's configured name. */
+  readonly provider: string;
+  /** A few words for the brackets at the end of the sentence, such as `HTTP 401`. */
+  readonly detail?: string | undefined;
+  readonly status?: number | undefined;
+  readonly connection?: ConnectionLabel | undefined;
+  readonly cause?: unknown;
+}
+
+export class ProviderError extends Error {
+  readonly code: ErrorCode;
+  readonly failure: Failure;
+  /** HTTP status of the response, where there was one. */
+  readonly status?: number;
+  /** How the socket came to be, where the request got as far as having one. */
+  readonly connection?: ConnectionLabel;
+
+  constructor(code: ErrorCode, options: ProviderErrorOptions) {
+    const { provider, detail, status, connection, cause } = options;
+    const message = sentence(code, provider, detail);
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "ProviderError";
+    this.code = code;
+    this.failure = failure(code, message);
+    if (status !== undefined) this.status = status;
+    if (connection !== undefined) this.connection = connection;
+  }
+}
+
+/** Makes the error of one exchange: who and on which connection is known to the maker, what is not. */
+export type Fail = (code: ErrorCode, detail?: string) => ProviderError;
+
+/** Says the code's own sentence with the provider's name in it: "zhipu is overloaded (HTTP 503)." */
+function sentence(code: ErrorCode, provider: string, detail: string | undefined): string {
+  const general: string = ERROR_CODES[code].message;
+  const named = general.replace(/the provider/i, () => provider);
+  const subject = named === general ? `${provider}: ${general}` : named;
+  return detail === undefined ? subject : `${subject.replace(/\.$/, "")} (${detail}).`;
+}

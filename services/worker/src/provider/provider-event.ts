@@ -1,0 +1,26 @@
+import type { ChatMessage, ConnectionLabel, FinishReason, Usage } from "@openclaw/protocol";
+
+/** What a run asks of a provider; everything else (model, key, host) is the provider's configuration. */
+export interface ChatRequest {
+  readonly messages: readonly ChatMessage[];
+}
+
+/** What a provider's answer consists of, in the order it arrives, whatever the provider's dialect. */
+export type ProviderEvent =
+  /**
+   * A response of status 200 began. Nothing of the answer is known yet: it may still be an error.
+   * `sentAt` is when the request went out, on this process's monotonic clock.
+   */
+  | { readonly type: "headers"; readonly connection: ConnectionLabel; readonly sentAt: number }
+  /** A piece of the answer, never empty. */
+  | { readonly type: "text"; readonly text: string }
+  /** A piece of the model's thinking, never empty. */
+  | { readonly type: "reasoning"; readonly text: string }
+  /** Always last, exactly once, and only where the provider itself said that it finished. */
+  | {
+      readonly type: "finished";
+      readonly finish: FinishReason;
+      readonly usage: Usage | undefined;
+      /** The model that answered, as the provider calls it. */
+      readonly model: string | undefined;
+    };

@@ -1,0 +1,106 @@
+/**
+ * Server-sent events from bytes, cut anywhere.
+ *
+ * Follows the WHATWG event-stream rules (LF, CRLF and CR line ends, byte order mark, comments,
+ * several `data` lines) and is tolerant where real providers are not exact: a line of blanks ends an
+ * event, and the last event counts even without its empty line. Every character is looked at once.
+ */
+import type { Fail } from "./provider-error.ts";
+
+export interface SseEvent {
+  /** `message` unless the provider named another. */
+  readonly event: string;
+  /** The `data` lines, joined by line feeds. */
+  readonly data: string;
+}
+
+/** Longest line, and most data in one event, in UTF-16 units. Real ones are below a kilobyte. */
+export const MAX_EVENT_LENGTH = 1024 * 1024;
+
+const BLANK = /^[ \t]+$/;
+
+export class SseParser {
+  readonly #fail: Fail;
+  readonly #decoder = new TextDecoder();
+  /** The beginning of a line whose end has not arrived. */
+  #line = "";
+  /** The last chunk ended with CR: a LF at the beginning of the next belongs to it. */
+  #skipLf = false;
+  #event = "";
+  #data: string[] = [];
+  #dataLength = 0;
+
+  constructor(fail: Fail) {
+    this.#fail = fail;
+  }
+
+  /** @throws ProviderError `provider_malformed` when a line or an event is longer than allowed */
+  push(bytes: Uint8Array): SseEvent[] {
+    return this.#read(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  /** The stream is over: gives what it left without a line end or an empty line after it. */
+  end(): SseEvent[] {
+    const events = this.#read(this.#decoder.decode());
+    const line = this.#line;
+    this.#line = "";
+    if (line !== "") this.#readLine(line, events);
+    this.#dispatch(events);
+    return events;
+  }
+
+  #read(text: string): SseEvent[] {
+    const events: SseEvent[] = [];
+    if (text === "") return events;
+    let start = this.#skipLf && text.startsWith("\n") ? 1 : 0;
+    this.#skipLf = false;
+    const lineEnd = /\r\n?|\n/g;
+    lineEnd.lastIndex = start;
+    for (let match = lineEnd.exec(text); match !== null; match = lineEnd.exec(text)) {
+      const line = this.#line + text.slice(start, match.index);
+      this.#line = "";
+      this.#limit(line.length);
+      this.#readLine(line, events);
+      start = lineEnd.lastIndex;
+      this.#skipLf = match[0] === "\r" && start === text.length;
+    }
+    // Appending makes a rope: nothing is copied until the line is complete.
+    this.#line += text.slice(start);
+    this.#limit(this.#line.length);
+    return events;
+  }
+
+  #readLine(line: string, events: SseEvent[]): void {
+    if (line === "" || BLANK.test(line)) {
+      this.#dispatch(events);
+      return;
+    }
+    const colon = line.indexOf(":");
+    // A comment, which providers send as keep-alive: it says that the line is up, not that work goes on.
+    if (colon === 0) return;
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
+    if (field === "data") this.#addData(value);
+    else if (field === "event") this.#event = value;
+    // `id` and `retry` are about reconnecting, which an answer cannot do.
+  }
+
+  #addData(value: string): void {
+    this.#dataLength += value.length + 1;
+    this.#limit(this.#dataLength);
+    this.#data.push(value);
+  }
+
+  #dispatch(events: SseEvent[]): void {
+    if (this.#data.length > 0) {
+      events.push({ event: this.#event || "message", data: this.#data.join("\n") });
+    }
+    this.#event = "";
+    this.#data = [];
+    this.#dataLength = 0;
+  }
+
+  #limit(length: number): void {
+    if (length > MAX_EVENT_LENGTH) throw this.#fail("provider_malformed", "an event over 1 MiB");
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What it means that the connection failed, by the codes of Node and undici.
+ */
+import type { ErrorCode } from "@openclaw/protocol";
+
+export type Phase = "before headers" | "after headers";
+
+interface TransportFailure {
+  readonly code: ErrorCode;
+  /** The system's own code, safe to show: `ECONNREFUSED`. */
+  readonly detail: string | undefined;
+  /** What may be kept of the error. */
+  readonly cause: unknown;
+}
+
+/** The socket was closed by the other side, or found closed when written to. */
+const CLOSED = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "ECONNABORTED"]);
+/** Ours: the pool was destroyed while a run still used it. */
+const STOPPED = new Set(["UND_ERR_DESTROYED", "UND_ERR_CLOSED"]);
+
+export function describeTransportError(error: unknown, phase: Phase): TransportFailure {
+  // Errors of the HTTP parser have no code, and carry the bytes they stumbled over.
+  if (error instanceof Error && error.name === "HTTPParserError") {
+    return { code: "provider_malformed", detail: "not HTTP", cause: undefined };
+  }
+  const systemCode = codeOf(error);
+  const detail = /^[A-Z][A-Z0-9_]{0,63}$/.test(systemCode) ? systemCode : undefined;
+  return { code: classify(systemCode, phase), detail, cause: error };
+}
+
+/** Whether the connection was closed under a request, which an idle one may be at any time. */
+export function isClosedByPeer(error: unknown): boolean {
+  return CLOSED.has(codeOf(error));
+}
+
+function classify(systemCode: string, phase: Phase): ErrorCode {
+  if (STOPPED.has(systemCode)) return "unavailable";
+  if (systemCode === "UND_ERR_INVALID_ARG") return "internal";
+  if (systemCode === "UND_ERR_HEADERS_OVERFLOW") return "provider_malformed";
+  return phase === "before headers" ? "provider_unreachable" : "provider_cut";
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error) || !("code" in error)) return "";
+  return typeof error.code === "string" ? error.code : "";
+}

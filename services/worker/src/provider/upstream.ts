@@ -1,0 +1,192 @@
+/**
+ * HTTP to one provider: one request out, one response head in, on a socket we know the history of.
+ *
+ * No deadline is kept here except the connect timeout: a run's deadlines arrive through its signal.
+ */
+import type { Readable } from "node:stream";
+import type { ProviderConfig } from "@openclaw/config";
+import type { ConnectionLabel } from "@openclaw/protocol";
+import type { Logger } from "@openclaw/runtime";
+import { type Dispatcher, Pool } from "undici";
+import { CarrierWatch } from "./carrier.ts";
+import { CHAT_COMPLETIONS_PATH } from "./chat-completions.ts";
+import { Dialer, type TlsOptions } from "./dialer.ts";
+import { ProviderError } from "./provider-error.ts";
+import { describeTransportError, isClosedByPeer } from "./transport-error.ts";
+import { WarmConnector } from "./warm-connector.ts";
+
+export interface UpstreamOptions {
+  readonly name: string;
+  readonly config: ProviderConfig;
+  readonly log: Pick<Logger, "info" | "warn">;
+  readonly tls?: TlsOptions | undefined;
+}
+
+export interface UpstreamResponse {
+  readonly status: number;
+  readonly body: Readable;
+  readonly connection: ConnectionLabel;
+  /** When the request went out, on this process's monotonic clock. */
+  readonly sentAt: number;
+}
+
+interface Attempt {
+  readonly pool: Pool;
+  readonly body: Buffer;
+  /** The moment the run asked; sockets open by then are warm. */
+  readonly askedAt: number;
+  readonly signal: AbortSignal;
+}
+
+export class Upstream {
+  readonly #name: string;
+  readonly #connectMs: number;
+  readonly #request: Pick<Dispatcher.RequestOptions, "path" | "method" | "headers">;
+  readonly #dialer: Dialer;
+  readonly #connector: WarmConnector;
+  readonly #carriers = new CarrierWatch();
+  readonly #pool: Pool;
+  /** For the second try of a request whose socket had gone stale: every request dials for itself. */
+  readonly #freshPool: Pool;
+
+  constructor({ name, config, log, tls }: UpstreamOptions) {
+    const { baseUrl, pool, timeouts } = config;
+    const url = new URL(baseUrl);
+    this.#name = name;
+    this.#connectMs = timeouts.connectMs;
+    this.#request = { path: pathOf(url), method: "POST", headers: headersOf(config) };
+    this.#dialer = new Dialer({ origin: url, connectMs: timeouts.connectMs, tls });
+    this.#connector = new WarmConnector({ provider: name, dialer: this.#dialer, pool, log });
+    const common = {
+      connections: pool.connections,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    };
+    this.#pool = new Pool(url.origin, {
+      ...common,
+      connect: this.#connector.connect,
+      keepAliveTimeout: pool.idleMs,
+      // A provider's own hint may shorten the time a socket idles, never lengthen it.
+      keepAliveMaxTimeout: pool.idleMs,
+    });
+    this.#freshPool = new Pool(url.origin, {
+      ...common,
+      connect: (_options, callback) =>
+        this.#dialer.dial((error, socket) =>
+          socket === undefined
+            ? callback(error ?? new Error("no socket"), null)
+            : callback(null, socket),
+        ),
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#carriers.start();
+    await this.#connector.start(this.#connectMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#connector.stop();
+    await Promise.all([this.#pool.destroy(), this.#freshPool.destroy()]);
+    this.#carriers.stop();
+  }
+
+  /**
+   * Sends a request and waits for the head of the response.
+   *
+   * @throws ProviderError where no response began; `signal.reason` once the signal is aborted
+   */
+  async post(json: string, signal: AbortSignal): Promise<UpstreamResponse> {
+    const askedAt = this.#dialer.mark();
+    const first = { pool: this.#pool, body: Buffer.from(json), askedAt, signal };
+    try {
+      return await this.#send(first);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!this.#wasStale(first, error)) throw this.#unreachable(error, first);
+    }
+    const second = { ...first, pool: this.#freshPool, body: Buffer.from(json) };
+    try {
+      return await this.#send(second);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#unreachable(error, second);
+    }
+  }
+
+  async #send({ pool, body, askedAt, signal }: Attempt): Promise<UpstreamResponse> {
+    const close = () => this.#carriers.close(body);
+    const forget = () => signal.removeEventListener("abort", close);
+    // Must come before the listener that undici adds.
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      const reset = pool === this.#freshPool && { reset: true };
+      const request = pool.request({ ...this.#request, ...reset, body, signal });
+      const response = await orAborted(request, signal);
+      // undici destroys a body with an error; whoever reads it hears of it, and nobody may be reading.
+      response.body.on("error", ignore).on("close", forget);
+      return {
+        status: response.statusCode,
+        body: response.body,
+        connection: this.#label(body, askedAt) ?? "cold",
+        close() {
+          close();
+          response.body.destroy();
+        },
+      };
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  /**
+   * Whether a request met a socket that the provider had closed while it was idle. The news crosses
+   * the request on its way, so the pool cannot know. Such a request was not answered with a single
+   * byte, and asking once more is right: to fail would be the commonest false failure there is.
+   */
+  #wasStale({ body, askedAt }: Attempt, error: unknown): boolean {
+    return isClosedByPeer(error) && this.#label(body, askedAt) === "warm";
+  }
+
+  #label(body: Buffer, askedAt: number): ConnectionLabel | undefined {
+    const carrier = this.#carriers.carrierOf(body);
+    if (carrier === undefined) return undefined;
+    return this.#dialer.wasOpenAt(carrier.socket, askedAt) ? "warm" : "cold";
+  }
+
+  #unreachable(error: unknown, { body, askedAt }: Attempt): ProviderError {
+    const { code, detail, cause } = describeTransportError(error, "before headers");
+    const connection = this.#label(body, askedAt);
+    return new ProviderError(code, { provider: this.#name, detail, connection, cause });
+  }
+}
+
+function pathOf({ pathname, search }: URL): string {
+  return `${pathname.replace(/\/+$/, "")}${CHAT_COMPLETIONS_PATH}${search}`;
+}
+
+function headersOf({ apiKey }: ProviderConfig): Record<string, string> {
+  return {
+    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey.trim()}` }),
+    "content-type": "application/json",
+    accept: "text/event-stream, application/json",
+    // Compression would gather text that is to be seen at once.
+    "accept-encoding": "identity",
+    "user-agent": "openclaw-streaming-gateway",
+  };
+}
+
+/** undici hears of an abort only once a request has its socket; a run that is over must not wait for that. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function ignore(): void {
+  // The reader of the body sees the same error and decides.
+}

@@ -1,0 +1,198 @@
+/**
+ * One run, from taking it to its terminal entry.
+ *
+ * Whatever goes wrong with the provider ends the run with a failure that says so. Whatever goes
+ * wrong with the right to write (another worker holds the run, the user cancelled) ends only this
+ * attempt, silently: the run is no longer ours to end.
+ */
+import { randomUUID } from "node:crypto";
+import { type Failure, failure } from "@openclaw/protocol";
+import type { RunJob } from "@openclaw/queue";
+import type { Logger } from "@openclaw/runtime";
+import type { Appender, LossReason, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
+import type { ProviderClient } from "../provider/provider-client.ts";
+import { ProviderError } from "../provider/provider-error.ts";
+import type { ActiveAttempts } from "./active-attempts.ts";
+import { AttemptClock } from "./attempt-clock.ts";
+import { Deadlines } from "./deadlines.ts";
+
+export interface ExecuteRunContext {
+  readonly provider: ProviderClient;
+  readonly records: RunRecords;
+  readonly appender: Appender;
+  readonly attempts: ActiveAttempts;
+  /** This worker, as claims record it. */
+  readonly node: string;
+  /** Most attempts of one run, over all workers. */
+  readonly maxAttempts: number;
+  readonly log: Logger;
+}
+
+/**
+ * Works on a run until it has ended or is no longer ours.
+ *
+ * @throws RunHandedBackError when the run is still open but cannot go on here, so that the queue
+ *   offers it again; also what Redis throws before the run was claimed
+ */
+export async function executeRun(job: RunJob, context: ExecuteRunContext): Promise<void> {
+  const claim = await claimRun(job, context);
+  if (claim.outcome !== "claimed") {
+    context.log.info({ runId: job.runId, outcome: claim.outcome }, "run not taken");
+    return;
+  }
+  const clock = new AttemptClock();
+  const stopping = new AbortController();
+  const writer = context.appender.open({
+    runId: job.runId,
+    epoch: claim.epoch,
+    onLost: (reason) => stopping.abort(new AttemptLostError(reason)),
+  });
+  const attempt = {
+    epoch: claim.epoch,
+    abort: () => stopping.abort(new AttemptLostError("ended")),
+  };
+  context.attempts.add(job.runId, attempt);
+  try {
+    const outcome = await answer(job, { ...context, writer, clock, stopping });
+    report(job, claim.epoch, outcome, clock, context.log);
+  } finally {
+    context.attempts.remove(job.runId, attempt);
+    context.appender.close(writer);
+  }
+}
+
+function claimRun(job: RunJob, { records, provider, node, maxAttempts }: ExecuteRunContext) {
+  return records.claim({
+    runId: job.runId,
+    lease: randomUUID(),
+    worker: node,
+    maxAttempts,
+    started: { type: "started", provider: provider.name, model: provider.config.model },
+    exhausted: { type: "failed", failure: failure("attempts_exhausted"), timings: undefined },
+  });
+}
+
+interface AnswerContext extends ExecuteRunContext {
+  readonly writer: RunWriter;
+  readonly clock: AttemptClock;
+  readonly stopping: AbortController;
+}
+
+/** How an attempt came out: the terminal it wrote, or why it could not write one. */
+type AttemptOutcome = TerminalEntry | { readonly type: "lost"; readonly reason: LossReason };
+
+async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutcome> {
+  const { writer, clock } = context;
+  let terminal: TerminalEntry;
+  try {
+    terminal = await relay(job, context);
+  } catch (error) {
+    if (error instanceof AttemptLostError && error.reason !== "too_large") {
+      return lost(job, error.reason);
+    }
+    terminal = { type: "failed", failure: failureOf(error, context.log), timings: clock.read() };
+  }
+  const written = await writer.end(terminal);
+  if (written === "appended") return terminal;
+  if (written !== "too_large") return lost(job, written);
+  return answerTooLarge(job, context);
+}
+
+/** The last piece did not fit, which is only known now: the answer is not whole after all. */
+async function answerTooLarge(
+  job: RunJob,
+  { writer, clock }: AnswerContext,
+): Promise<AttemptOutcome> {
+  const terminal: TerminalEntry = {
+    type: "failed",
+    failure: failure("answer_too_large"),
+    timings: clock.read(),
+  };
+  const written = await writer.end(terminal);
+  return written === "appended" ? terminal : lost(job, written);
+}
+
+/** Passes the provider's pieces on as they come. Resolves when the provider really finished. */
+async function relay(job: RunJob, context: AnswerContext): Promise<TerminalEntry> {
+  const { provider, writer, clock, stopping } = context;
+  const deadlines = new Deadlines(provider.name, provider.config.timeouts, (error) =>
+    stopping.abort(error),
+  );
+  try {
+    const events = provider.stream({ messages: job.messages }, { signal: stopping.signal });
+    for await (const event of events) {
+      switch (event.type) {
+        case "headers":
+          clock.headers(event.connection, event.sentAt);
+          break;
+        case "text":
+        case "reasoning":
+          deadlines.progress();
+          clock.token();
+          writer.write(event);
+          if (writer.isFull) await writer.ready();
+          break;
+        case "finished":
+          return {
+            type: "completed",
+            finish: event.finish,
+            usage: event.usage,
+            timings: clock.read(),
+          };
+      }
+    }
+    throw new ProviderError("provider_cut", { provider: provider.name });
+  } finally {
+    deadlines.clear();
+  }
+}
+
+function failureOf(error: unknown, log: Logger): Failure {
+  if (error instanceof ProviderError) return error.failure;
+  if (error instanceof AttemptLostError) return failure("answer_too_large");
+  log.error({ err: error }, "run failed unexpectedly");
+  return failure("internal");
+}
+
+/** Where the run itself is still open, it goes back to the queue; otherwise there is nothing to do. */
+function lost(job: RunJob, reason: LossReason): AttemptOutcome {
+  if (reason === "gap" || reason === "unavailable") throw new RunHandedBackError(job.runId, reason);
+  return { type: "lost", reason };
+}
+
+function report(
+  { runId, provider }: RunJob,
+  epoch: number,
+  outcome: AttemptOutcome,
+  clock: AttemptClock,
+  log: Logger,
+): void {
+  const facts = { runId, epoch, provider, outcome: outcome.type, ...clock.read() };
+  if (outcome.type === "lost")
+    log.warn({ ...facts, reason: outcome.reason }, "attempt lost its run");
+  else if (outcome.type === "failed") {
+    log.warn({ ...facts, code: outcome.failure.code }, "attempt finished");
+  } else log.info(facts, "attempt finished");
+}
+
+/** The attempt may not write any more. Only ever an abort reason within this file's runs. */
+class AttemptLostError extends Error {
+  readonly code = "attempt_lost";
+  readonly reason: LossReason;
+
+  constructor(reason: LossReason) {
+    super(`the attempt lost its run: ${reason}`);
+    this.name = "AttemptLostError";
+    this.reason = reason;
+  }
+}
+
+/** The run is open, but this attempt cannot continue it; the next attempt begins anew. */
+export class RunHandedBackError extends Error {
+  readonly code = "run_handed_back";
+
+  constructor(runId: string, reason: LossReason) {
+    super(`run ${runId} is handed back: ${reason}`);
+    this.name = "RunHandedBackError";
+  }
+}

@@ -1,0 +1,120 @@
+/** Puts a worker together: the only file that says `new` for everything. */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { GatewayConfig } from "@openclaw/config";
+import { RunIntake, RunQueues } from "@openclaw/queue";
+import {
+  connectRedis,
+  createBlockingConnection,
+  createCommandConnection,
+  createSubscriberConnection,
+  type Logger,
+  NodeRegistry,
+  type Part,
+} from "@openclaw/runtime";
+import { Appender, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
+import type { WorkerConfig } from "./config.ts";
+import { createProviderClient } from "./provider/provider-client.ts";
+import { ActiveAttempts } from "./run/active-attempts.ts";
+import { executeRun } from "./run/execute-run.ts";
+
+/** The parts of one worker process, in the order they start. */
+export function createWorker(
+  config: WorkerConfig,
+  gateway: GatewayConfig,
+  log: Logger,
+): readonly Part[] {
+  const node = `worker-${randomUUID().slice(0, 8)}`;
+  const keyPrefix = config.REDIS_KEY_PREFIX;
+  const connection = { url: config.REDIS_URL, log };
+  const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
+  const queueing = createBlockingConnection({ ...connection, name: `${node}:queue` });
+  const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
+
+  const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
+  const records = new RunRecords(commands, keys);
+  const appender = new Appender(commands, keys);
+  const attempts = new ActiveAttempts();
+  const subscription = new Subscription({
+    subscriber,
+    commands,
+    keys,
+    node,
+    log,
+    onBatch: (batch) => attempts.onBatch(batch),
+    // A cancel that was missed is learnt with the next append, a second later at most.
+    onRestored: () => undefined,
+  });
+  const registry = new NodeRegistry({
+    redis: commands,
+    keyPrefix,
+    id: node,
+    kind: "worker",
+    log,
+    describe: () => ({ host: hostname(), pid: process.pid, activeRuns: attempts.count }),
+  });
+  const providers = Object.entries(gateway.providers).map(([name, provider]) =>
+    createProviderClient({ name, config: provider, log }),
+  );
+  const queues = new RunQueues({
+    redis: commands,
+    keyPrefix,
+    providers: providers.map(({ name }) => name),
+  });
+  const intakes = providers.map(
+    (provider) =>
+      new RunIntake({
+        redis: queueing,
+        keyPrefix,
+        provider: provider.name,
+        concurrency: Math.min(config.WORKER_CONCURRENCY, provider.config.maxConcurrency),
+        log,
+        onRun: (job) =>
+          executeRun(job, {
+            provider,
+            records,
+            appender,
+            attempts,
+            node,
+            maxAttempts: config.WORKER_MAX_ATTEMPTS,
+            log,
+          }),
+      }),
+  );
+
+  return [
+    connectionPart("command connection", commands),
+    connectionPart("queue connection", queueing),
+    subscription,
+    appender,
+    queues,
+    limitsPart(queues, gateway),
+    // Warm before the first run is taken.
+    ...providers,
+    registry,
+    ...intakes,
+  ];
+}
+
+function connectionPart(name: string, redis: ReturnType<typeof createCommandConnection>): Part {
+  return {
+    name,
+    start: () => connectRedis(redis),
+    async stop() {
+      redis.disconnect();
+    },
+  };
+}
+
+/** Writes each provider's limit to its queue, where it holds for every worker. */
+function limitsPart(queues: RunQueues, { providers }: GatewayConfig): Part {
+  return {
+    name: "provider limits",
+    async start() {
+      for (const [name, { maxConcurrency }] of Object.entries(providers)) {
+        await queues.limit(name, maxConcurrency);
+      }
+    },
+    stop: async () => undefined,
+  };
+}

@@ -1,0 +1,2 @@
+export * from "./latency-histogram.ts";
+export * from "./recent-latency.ts";

@@ -1,0 +1,3 @@
+export * from "./run-intake.ts";
+export * from "./run-job.ts";
+export * from "./run-queues.ts";

@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import { createBlockingConnection, createLogger } from "@openclaw/runtime";
+import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { RunIntake } from "./run-intake.ts";
+import type { RunJob } from "./run-job.ts";
+import { RunQueues } from "./run-queues.ts";
+
+const log = createLogger({ service: "test", level: "silent" });
+
+let fixture: RedisFixture;
+let queues: RunQueues;
+const stops: (() => Promise<void>)[] = [];
+
+beforeEach(async () => {
+  fixture = await createRedisFixture(inject("redisUrl"));
+  queues = new RunQueues({
+    redis: fixture.commands,
+    keyPrefix: fixture.prefix,
+    providers: ["a", "b"],
+  });
+  await queues.start();
+});
+
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  await queues.stop();
+  // BullMQ keeps a queue's settings for ever.
+  for (const key of await fixture.commands.keys(`${fixture.prefix}*`))
+    await fixture.commands.del(key);
+  await fixture.close();
+});
+
+async function startIntake(
+  provider: string,
+  onRun: (job: RunJob) => Promise<void>,
+  concurrency = 10,
+): Promise<RunIntake> {
+  const redis = createBlockingConnection({ url: fixture.url, name: "test:intake", log });
+  await redis.connect();
+  const intake = new RunIntake({
+    redis,
+    keyPrefix: fixture.prefix,
+    provider,
+    concurrency,
+    log,
+    onRun,
+  });
+  await intake.start();
+  stops.push(async () => {
+    await intake.stop();
+    redis.disconnect();
+  });
+  return intake;
+}
+
+function job(provider: string, runId: string = randomUUID()): RunJob {
+  return { runId, provider, session: "s", messages: [{ role: "user", content: "hello" }] };
+}
+
+test("a run reaches a worker of its provider, whole and once, even if it is added twice", async () => {
+  const [a, b]: [RunJob[], RunJob[]] = [[], []];
+  await startIntake("a", async (run) => void a.push(run));
+  await startIntake("b", async (run) => void b.push(run));
+  const run = job("a");
+  await queues.add(run);
+  await queues.add(run);
+  await queues.add(job("b"));
+  await eventually("both", () => a.length === 1 && b.length === 1);
+  expect(a).toEqual([run]);
+});
+
+test("the limit of a provider holds over two workers, and every run is worked on", async () => {
+  await queues.limit("a", 3);
+  let [active, most, done] = [0, 0, 0];
+  const onRun = async () => {
+    active += 1;
+    most = Math.max(most, active);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    active -= 1;
+    done += 1;
+  };
+  await startIntake("a", onRun);
+  await startIntake("a", onRun);
+  await Promise.all(Array.from({ length: 60 }, () => queues.add(job("a"))));
+  await eventually("all runs", () => done === 60);
+  expect(most).toBe(3);
+});
+
+test("a run whose worker vanished is taken by another within 6 s", async () => {
+  let taken = 0;
+  const lost = await startIntake("a", () => {
+    taken += 1;
+    return new Promise(() => undefined);
+  });
+  await queues.add(job("a"));
+  await eventually("the first worker to take it", () => taken === 1);
+  await lost.stop();
+  const rescued: RunJob[] = [];
+  await startIntake("a", async (run) => void rescued.push(run));
+  await eventually("the second worker to take it", () => rescued.length === 1, { withinMs: 6_000 });
+});
+
+test("a removed run is not worked on, and counts say what waits", async () => {
+  const run = job("a");
+  await queues.add(run);
+  expect(await queues.counts("a")).toEqual({ waiting: 1, active: 0 });
+  await queues.remove("a", run.runId);
+  expect(await queues.counts("a")).toEqual({ waiting: 0, active: 0 });
+});
+
+test("a worker that throws is offered the run again", async () => {
+  let tries = 0;
+  await startIntake("a", async () => {
+    tries += 1;
+    if (tries === 1) throw new Error("redis was away");
+  });
+  await queues.add(job("a"));
+  await eventually("the second try", () => tries === 2);
+});
+
+test("draining lets the run at work finish and takes no other", async () => {
+  let finish: () => void = () => undefined;
+  const taken: string[] = [];
+  const intake = await startIntake(
+    "a",
+    (run) => {
+      taken.push(run.runId);
+      return new Promise((resolve) => {
+        finish = resolve;
+      });
+    },
+    1,
+  );
+  await queues.add(job("a"));
+  await eventually("the run at work", () => taken.length === 1);
+  const drained = intake.drain(AbortSignal.timeout(5_000));
+  await queues.add(job("a"));
+  finish();
+  await drained;
+  expect(taken).toHaveLength(1);
+});

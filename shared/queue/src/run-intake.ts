@@ -1,0 +1,93 @@
+/**
+ * The worker's side of one provider's queue: takes runs and holds a short lease on each.
+ *
+ * A dead worker's runs must move within 5 s, so the lease lasts 3 s, is renewed every second, and
+ * every worker looks for expired ones every second. A worker that is slow rather than dead may lose
+ * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
+ */
+import type { Logger, Part } from "@openclaw/runtime";
+import { type Job, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import { queueNames } from "./queue-names.ts";
+import { type RunJob, runJobSchema } from "./run-job.ts";
+
+const LEASE_MS = 3_000;
+const RENEW_MS = 1_000;
+const STALLED_CHECK_MS = 1_000;
+/**
+ * How often a run is tried is decided where it is claimed. The queue must not give up before that:
+ * a job it drops would leave a run without an end.
+ */
+const MAX_STALLED = 1_000;
+
+export interface RunIntakeOptions {
+  /** A blocking connection; each intake makes one more of its kind for its blocking reads. */
+  readonly redis: Redis;
+  readonly keyPrefix: string;
+  readonly provider: string;
+  /** Most runs of this provider at once in this process. */
+  readonly concurrency: number;
+  readonly log: Logger;
+  /** Works on one run to its end. What it throws makes the queue offer the run again. */
+  readonly onRun: (job: RunJob) => Promise<void>;
+}
+
+export class RunIntake implements Part {
+  readonly name: string;
+  readonly #options: RunIntakeOptions;
+  #worker: Worker | undefined;
+
+  constructor(options: RunIntakeOptions) {
+    this.name = `intake ${options.provider}`;
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { redis, keyPrefix, provider, concurrency, log } = this.#options;
+    const { name, prefix } = queueNames(keyPrefix, provider);
+    const worker = new Worker(name, (job) => this.#process(job), {
+      prefix,
+      connection: redis,
+      concurrency,
+      lockDuration: LEASE_MS,
+      lockRenewTime: RENEW_MS,
+      stalledInterval: STALLED_CHECK_MS,
+      maxStalledCount: MAX_STALLED,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+    });
+    // BullMQ reports every failed renewal and every lost connection here; the log fences either way.
+    worker.on("error", (error) => log.debug({ provider, err: error }, "queue error"));
+    worker.on("stalled", (runId) => log.warn({ provider, runId }, "lease of a run expired"));
+    worker.on("failed", (job, error) => {
+      log.error({ provider, runId: job?.id, err: error }, "run could not be worked on");
+    });
+    this.#worker = worker;
+    await worker.waitUntilReady();
+  }
+
+  /** Takes no more runs; resolves when those at work have ended, or once `signal` aborts. */
+  async drain(signal: AbortSignal): Promise<void> {
+    const closed = this.#worker?.close();
+    const late = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([closed, late]);
+  }
+
+  /** Leaves runs that are still at work to other workers, who take them when their leases expire. */
+  async stop(): Promise<void> {
+    await this.#worker?.close(true);
+  }
+
+  async #process(job: Job): Promise<void> {
+    const parsed = runJobSchema.safeParse(job.data);
+    if (!parsed.success) {
+      // Of another version, or not ours. Trying again cannot help; the edge's backstop ends the run.
+      this.#options.log.error({ runId: job.id }, "job not understood");
+      return;
+    }
+    await this.#options.onRun(parsed.data);
+  }
+}

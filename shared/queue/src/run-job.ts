@@ -1,0 +1,11 @@
+import { chatMessageSchema } from "@openclaw/protocol";
+import { z } from "zod";
+
+/** What a worker needs to know of a run before it starts: the whole request, and nothing else. */
+export const runJobSchema = z.object({
+  runId: z.string().min(1),
+  session: z.string(),
+  provider: z.string().min(1),
+  messages: z.array(chatMessageSchema).min(1),
+});
+export type RunJob = z.infer<typeof runJobSchema>;

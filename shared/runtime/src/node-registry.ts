@@ -1,0 +1,122 @@
+/**
+ * Which nodes are alive, and what each last said of itself.
+ *
+ * A node writes its report under a key that expires, so a dead node disappears by itself and no
+ * clock is compared with another machine's. Sums that must outlive a node (runs finished) are added
+ * to one hash instead.
+ */
+import type { Redis } from "ioredis";
+import type { Part } from "./life-cycle.ts";
+import type { Logger } from "./log.ts";
+
+const REPORT_INTERVAL_MS = 1_000;
+/** A node that missed this many reports is taken for dead. */
+const REPORT_TTL_MS = 4_000;
+
+export type NodeKind = "edge" | "worker";
+
+export interface NodeReport<Details> {
+  readonly id: string;
+  readonly kind: NodeKind;
+  readonly details: Details;
+}
+
+export interface NodeRegistryOptions {
+  readonly redis: Redis;
+  readonly keyPrefix: string;
+  readonly id: string;
+  readonly kind: NodeKind;
+  readonly log: Logger;
+  /** What this node says of itself; JSON. */
+  readonly describe: () => unknown;
+  /** Sums to add to the cluster's since the last call; taken back in if the report fails. */
+  readonly takeTotals?: () => Record<string, number>;
+}
+
+export class NodeRegistry implements Part {
+  readonly name = "node registry";
+  readonly #options: NodeRegistryOptions;
+  readonly #nodesKey: string;
+  readonly #totalsKey: string;
+  #timer: NodeJS.Timeout | undefined;
+  #unsent: Record<string, number> = {};
+  #reporting = false;
+  #failing = false;
+
+  constructor(options: NodeRegistryOptions) {
+    this.#options = options;
+    this.#nodesKey = `${options.keyPrefix}nodes`;
+    this.#totalsKey = `${options.keyPrefix}totals`;
+  }
+
+  async start(): Promise<void> {
+    await this.#report();
+    this.#timer = setInterval(() => void this.#report(), REPORT_INTERVAL_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    const { redis, id } = this.#options;
+    try {
+      await redis.multi().srem(this.#nodesKey, id).del(this.#reportKey(id)).exec();
+    } catch {
+      // Redis is away: the report expires by itself.
+    }
+  }
+
+  /** Everybody alive. @throws what the connection throws */
+  async nodes<Details>(): Promise<NodeReport<Details>[]> {
+    const { redis } = this.#options;
+    const ids = await redis.smembers(this.#nodesKey);
+    if (ids.length === 0) return [];
+    const reports = await redis.mget(ids.map((id) => this.#reportKey(id)));
+    const dead = ids.filter((_, index) => reports[index] === null);
+    if (dead.length > 0) await redis.srem(this.#nodesKey, ...dead);
+    // Written by `#report` below, on a node of the same version.
+    return reports
+      .filter((report) => report !== null)
+      .map((report) => JSON.parse(report) as NodeReport<Details>);
+  }
+
+  /** Sums over all nodes that ever were. @throws what the connection throws */
+  async totals(): Promise<Record<string, number>> {
+    const totals = await this.#options.redis.hgetall(this.#totalsKey);
+    return Object.fromEntries(Object.entries(totals).map(([name, sum]) => [name, Number(sum)]));
+  }
+
+  async #report(): Promise<void> {
+    if (this.#reporting) return;
+    this.#reporting = true;
+    const { redis, id, kind, describe, log } = this.#options;
+    const totals = this.#takeTotals();
+    try {
+      const report = JSON.stringify({ id, kind, details: describe() });
+      const batch = redis
+        .multi()
+        .sadd(this.#nodesKey, id)
+        .set(this.#reportKey(id), report, "PX", REPORT_TTL_MS);
+      for (const [name, sum] of Object.entries(totals)) batch.hincrby(this.#totalsKey, name, sum);
+      await batch.exec();
+      this.#failing = false;
+    } catch (error) {
+      this.#unsent = totals;
+      if (!this.#failing) log.warn({ err: error }, "node report failed");
+      this.#failing = true;
+    } finally {
+      this.#reporting = false;
+    }
+  }
+
+  #takeTotals(): Record<string, number> {
+    const totals = this.#unsent;
+    this.#unsent = {};
+    for (const [name, sum] of Object.entries(this.#options.takeTotals?.() ?? {})) {
+      totals[name] = (totals[name] ?? 0) + sum;
+    }
+    return totals;
+  }
+
+  #reportKey(id: string): string {
+    return `${this.#options.keyPrefix}node:${id}`;
+  }
+}
