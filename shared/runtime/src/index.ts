@@ -1,5 +1,6 @@
 export * from "./life-cycle.ts";
 export * from "./log.ts";
 export * from "./node-registry.ts";
+export * from "./persist.ts";
 export * from "./private-redis.ts";
 export * from "./redis.ts";

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { GatewayConfig } from "@openclaw/config";
 import { type ChatMessage, type Failure, failure } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
-import type { Logger } from "@openclaw/runtime";
+import { type Logger, persist } from "@openclaw/runtime";
 import type { CancelReason, RunRecords } from "@openclaw/stream";
 import type { Answer } from "../outbound/answer.ts";
 import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
@@ -15,8 +15,10 @@ import type { RunStats } from "../outbound/run-stats.ts";
 
 /** Beyond a provider's own limit for a whole run: time for the worker's verdict to arrive. */
 const BACKSTOP_MS = 10_000;
-/** An ended run must be made known to the cluster even if Redis is away for a moment. */
-const ANNOUNCE_DELAYS_MS = [0, 100, 400, 1_600, 6_400];
+/** A busy moment must not fail a user, an outage must not keep one waiting. */
+const SUBMIT_WITHIN_MS = 2_000;
+/** An ended run must be made known to the cluster even if Redis is away for a while. */
+const ANNOUNCE_WITHIN_MS = 10_000;
 
 export interface RunStarterOptions {
   readonly node: string;
@@ -112,8 +114,10 @@ export class RunStarter {
     const { records, queues, node, log } = this.#options;
     const { runId, provider, session } = job;
     try {
-      await records.create({ runId, edge: node, provider, session });
-      if (!run.isEnded) await queues.add(job);
+      await persist(async () => {
+        await records.create({ runId, edge: node, provider, session });
+        if (!run.isEnded) await queues.add(job);
+      }, SUBMIT_WITHIN_MS);
       run.queued();
     } catch (error) {
       log.warn({ runId, provider, err: error }, "run not submitted");
@@ -141,17 +145,14 @@ export class RunStarter {
   /** Ends a run for everybody else: its log, its worker, its place in the queue. */
   async #announce(runId: string, provider: string, terminal: EndedRun["terminal"]): Promise<void> {
     const { records, queues, log } = this.#options;
-    for (const delayMs of ANNOUNCE_DELAYS_MS) {
-      await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
-      try {
+    try {
+      await persist(async () => {
         await records.end(runId, terminal);
         await queues.remove(provider, runId);
-        return;
-      } catch (error) {
-        log.debug({ runId, err: error }, "end not announced yet");
-      }
+      }, ANNOUNCE_WITHIN_MS);
+    } catch (error) {
+      // The run's worker stops at its own deadlines; its text reaches nobody.
+      log.warn({ runId, err: error }, "end not announced");
     }
-    // The run's worker stops at its own deadlines; its text reaches nobody.
-    log.warn({ runId }, "end not announced");
   }
 }

@@ -8,13 +8,16 @@
 import { randomUUID } from "node:crypto";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { RunJob } from "@openclaw/queue";
-import type { Logger } from "@openclaw/runtime";
+import { type Logger, persist } from "@openclaw/runtime";
 import type { Appender, LossReason, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { ProviderError } from "../provider/provider-error.ts";
 import type { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptClock } from "./attempt-clock.ts";
 import { Deadlines } from "./deadlines.ts";
+
+/** Afterwards the queue offers the run again, here or elsewhere. */
+const CLAIM_WITHIN_MS = 2_000;
 
 export interface ExecuteRunContext {
   readonly provider: ProviderClient;
@@ -62,14 +65,15 @@ export async function executeRun(job: RunJob, context: ExecuteRunContext): Promi
 }
 
 function claimRun(job: RunJob, { records, provider, node, maxAttempts }: ExecuteRunContext) {
-  return records.claim({
+  const claim = {
     runId: job.runId,
     lease: randomUUID(),
     worker: node,
     maxAttempts,
     started: { type: "started", provider: provider.name, model: provider.config.model },
     exhausted: { type: "failed", failure: failure("attempts_exhausted"), timings: undefined },
-  });
+  } as const;
+  return persist(() => records.claim(claim), CLAIM_WITHIN_MS);
 }
 
 interface AnswerContext extends ExecuteRunContext {

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { persist } from "./persist.ts";
+
+test("answers what the first successful try gives", async () => {
+  let tries = 0;
+  const answer = await persist(async () => {
+    tries += 1;
+    if (tries < 3) throw new Error("not yet");
+    return tries;
+  }, 1_000);
+  expect(answer).toBe(3);
+});
+
+test("gives up in time, with the last error", async () => {
+  const startedAt = performance.now();
+  let tries = 0;
+  await expect(
+    persist(async () => {
+      tries += 1;
+      throw new Error(`try ${tries}`);
+    }, 100),
+  ).rejects.toThrow(/try [3-9]/);
+  expect(performance.now() - startedAt).toBeLessThan(150);
+});
