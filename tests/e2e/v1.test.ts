@@ -278,11 +278,11 @@ describe("what operators see", () => {
     const stats = await eventually("the run to be counted", async () => {
       const response = await fetch(`http://${cluster.host}/stats`);
       const body = (await response.json()) as Stats;
-      return (body.providers.zhipu.warm.firstTextMs?.count ?? 0) > 0 ? body : undefined;
+      const counted = (body.providers.zhipu.warm.firstTextMs?.count ?? 0) > 0;
+      return counted && body.connections > 0 ? body : undefined;
     });
     expect(stats.nodes.edges).toHaveLength(2);
     expect(stats.nodes.workers).toHaveLength(2);
-    expect(stats.connections).toBeGreaterThanOrEqual(1);
     expect(stats.runs.finished).toBeGreaterThan(0);
     expect(stats.providers.zhipu.warm.firstTextMs).toMatchObject({ targetMs: 1_000 });
     expect(stats.simulated).toBe(true);

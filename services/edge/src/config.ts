@@ -1,4 +1,10 @@
-import { clusterEnvShape, parseEnv, wholeNumber } from "@openclaw/config";
+import {
+  clusterEnvShape,
+  type GatewayConfig,
+  loadGatewayConfig,
+  parseEnv,
+  wholeNumber,
+} from "@openclaw/config";
 import { z } from "zod";
 
 export const edgeEnvSchema = z.object({
@@ -26,7 +32,15 @@ export const edgeEnvSchema = z.object({
 
 export type EdgeConfig = z.infer<typeof edgeEnvSchema>;
 
-/** @throws ConfigError naming every bad variable */
-export function readEdgeConfig(env: NodeJS.ProcessEnv) {
-  return parseEnv(edgeEnvSchema, { env, prefix: "EDGE_" });
+export interface EdgeSettings {
+  readonly config: EdgeConfig;
+  readonly gateway: GatewayConfig;
+  /** Variables under our prefix that nothing reads. */
+  readonly unknown: readonly string[];
+}
+
+/** Reads everything this process is told from outside. @throws ConfigError with every problem */
+export function readEdgeSettings(env: NodeJS.ProcessEnv = process.env): EdgeSettings {
+  const { values: config, unknown } = parseEnv(edgeEnvSchema, { env, prefix: "EDGE_" });
+  return { config, gateway: loadGatewayConfig(env), unknown };
 }

@@ -1,16 +1,15 @@
-import { loadGatewayConfig } from "@openclaw/config";
 import { createLogger, runService } from "@openclaw/runtime";
-import { readEdgeConfig } from "./config.ts";
+import { readEdgeSettings } from "./config.ts";
 import { createEdge } from "./edge.ts";
 
 try {
-  const { values: config, unknown } = readEdgeConfig(process.env);
-  const gateway = loadGatewayConfig(process.env);
+  const { config, gateway, unknown } = readEdgeSettings();
   const log = createLogger({ service: "edge", level: config.LOG_LEVEL });
   for (const variable of unknown) log.warn({ variable }, "unknown environment variable");
   const parts = createEdge(config, gateway, log);
   await runService({ log, parts, drainMs: config.EDGE_DRAIN_MS });
 } catch (error) {
+  // Configuration errors and a missing Redis are the operator's to read, not a stack trace.
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 }

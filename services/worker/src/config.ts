@@ -1,4 +1,10 @@
-import { clusterEnvShape, parseEnv, wholeNumber } from "@openclaw/config";
+import {
+  clusterEnvShape,
+  type GatewayConfig,
+  loadGatewayConfig,
+  parseEnv,
+  wholeNumber,
+} from "@openclaw/config";
 import { z } from "zod";
 
 export const workerEnvSchema = z.object({
@@ -16,7 +22,15 @@ export const workerEnvSchema = z.object({
 
 export type WorkerConfig = z.infer<typeof workerEnvSchema>;
 
-/** @throws ConfigError naming every bad variable */
-export function readWorkerConfig(env: NodeJS.ProcessEnv) {
-  return parseEnv(workerEnvSchema, { env, prefix: "WORKER_" });
+export interface WorkerSettings {
+  readonly config: WorkerConfig;
+  readonly gateway: GatewayConfig;
+  /** Variables under our prefix that nothing reads. */
+  readonly unknown: readonly string[];
+}
+
+/** Reads everything this process is told from outside. @throws ConfigError with every problem */
+export function readWorkerSettings(env: NodeJS.ProcessEnv = process.env): WorkerSettings {
+  const { values: config, unknown } = parseEnv(workerEnvSchema, { env, prefix: "WORKER_" });
+  return { config, gateway: loadGatewayConfig(env), unknown };
 }

@@ -1,16 +1,15 @@
-import { loadGatewayConfig } from "@openclaw/config";
 import { createLogger, runService } from "@openclaw/runtime";
-import { readWorkerConfig } from "./config.ts";
+import { readWorkerSettings } from "./config.ts";
 import { createWorker } from "./worker.ts";
 
 try {
-  const { values: config, unknown } = readWorkerConfig(process.env);
-  const gateway = loadGatewayConfig(process.env);
+  const { config, gateway, unknown } = readWorkerSettings();
   const log = createLogger({ service: "worker", level: config.LOG_LEVEL });
   for (const variable of unknown) log.warn({ variable }, "unknown environment variable");
   const parts = createWorker(config, gateway, log);
   await runService({ log, parts, drainMs: config.WORKER_DRAIN_MS });
 } catch (error) {
+  // Configuration errors and a missing Redis are the operator's to read, not a stack trace.
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 }

@@ -4,3 +4,4 @@ export * from "./node-registry.ts";
 export * from "./persist.ts";
 export * from "./private-redis.ts";
 export * from "./redis.ts";
+export * from "./stop-signals.ts";

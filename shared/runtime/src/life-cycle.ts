@@ -5,6 +5,7 @@
  * release. Each part says how in three verbs, and this file walks them in order, bounded in time.
  */
 import type { Logger } from "./log.ts";
+import { listenForStopSignals } from "./stop-signals.ts";
 
 /** Anything with a lifetime. A failed `start` has released what it took; `stop` is safe twice. */
 export interface Part {
@@ -74,6 +75,16 @@ export class LifeCycle {
   }
 }
 
+async function drainAndStop(
+  lifeCycle: LifeCycle,
+  { log, drainMs, reason }: { log: Logger; drainMs: number; reason: string },
+): Promise<void> {
+  log.info({ reason }, "draining");
+  await lifeCycle.drain(drainMs);
+  await lifeCycle.stop();
+  log.info("stopped");
+}
+
 export interface RunServiceOptions {
   readonly log: Logger;
   readonly parts: readonly Part[];
@@ -88,21 +99,19 @@ export interface RunServiceOptions {
 export async function runService({ log, parts, drainMs }: RunServiceOptions): Promise<void> {
   const lifeCycle = new LifeCycle(parts, log);
   let leaving = false;
-  const leave = async (reason: string) => {
-    if (leaving) {
-      log.warn({ reason }, "forced to stop");
-      process.exit(1);
-    }
+  const leave = (reason: string) => {
+    if (leaving) return;
     leaving = true;
-    log.info({ reason }, "draining");
-    await lifeCycle.drain(drainMs);
-    await lifeCycle.stop();
-    log.info("stopped");
-    process.exit(0);
+    void drainAndStop(lifeCycle, { log, drainMs, reason }).then(() => process.exit(0));
   };
-  process.on("SIGTERM", () => void leave("SIGTERM"));
-  process.on("SIGINT", () => void leave("SIGINT"));
-  process.on("disconnect", () => void leave("parent gone"));
+  listenForStopSignals({
+    onFirst: leave,
+    onAgain: (signal) => {
+      log.warn({ signal }, "forced to stop");
+      process.exit(1);
+    },
+  });
+  process.on("disconnect", () => leave("parent gone"));
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ err: error }, "unexpected error");

@@ -48,6 +48,7 @@ export async function readClusterStats({ gateway, registry, queues }: ClusterSta
   const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
   return {
     simulated: Object.values(gateway.providers).some(({ simulated }) => simulated),
+    targets: gateway.targets,
     nodes: {
       edges: edges.map(({ id, details: { latency: _, ...details } }) => ({ id, ...details })),
       workers: workers.map(({ id, details }) => ({ id, ...details })),

@@ -12,9 +12,13 @@ const SEND_HEADERS = "undici:client:sendHeaders";
 /** The last of a response was read, or the request failed: the socket is the pool's again. */
 const OVER = ["undici:request:trailers", "undici:request:error"];
 
-interface Carrier {
+/** The socket of a request, and what is known of their time together. */
+export interface Carrier {
   readonly socket: Socket;
-  busy: boolean;
+  /** When the request went out, on this process's monotonic clock. */
+  readonly sentAt: number;
+  /** The response is not complete: the socket is this request's alone. */
+  readonly busy: boolean;
 }
 
 export class CarrierWatch {
@@ -30,9 +34,9 @@ export class CarrierWatch {
     for (const channel of OVER) diagnostics.unsubscribe(channel, this.#onOver);
   }
 
-  /** The socket the request with this body was written to; undefined while it waits for one. */
-  carrierOf(body: Uint8Array): Socket | undefined {
-    return this.#carriers.get(body)?.socket;
+  /** What the request with this body was written to; undefined while it waits for a socket. */
+  carrierOf(body: Uint8Array): Carrier | undefined {
+    return this.#carriers.get(body);
   }
 
   /**
@@ -51,14 +55,16 @@ export class CarrierWatch {
     const { socket } = message as { socket?: unknown };
     const body = bodyOf(message);
     if (body !== undefined && socket instanceof Socket) {
-      this.#carriers.set(body, { socket, busy: true });
+      this.#carriers.set(body, { socket, sentAt: performance.now(), busy: true });
     }
   };
 
   readonly #onOver = (message: unknown): void => {
     const body = bodyOf(message);
-    const carrier = body && this.#carriers.get(body);
-    if (carrier !== undefined) carrier.busy = false;
+    const carrier = body === undefined ? undefined : this.#carriers.get(body);
+    if (body !== undefined && carrier !== undefined) {
+      this.#carriers.set(body, { ...carrier, busy: false });
+    }
   };
 }
 

@@ -13,7 +13,7 @@ import {
   startRawProvider,
   until,
   WHOLE_ANSWER,
-} from "./fake-provider.ts";
+} from "../testing/fake-provider.ts";
 import {
   createProviderClient,
   type ProviderClient,
@@ -130,6 +130,20 @@ describe("a run", () => {
     expect(performance.now() - startedAt).toBeLessThan(500);
     // A response that never ends costs its socket, or sockets would run out.
     await until(() => fake.accepted[0]?.destroyed === true);
+  });
+
+  it("keeps the socket for the next run when the response ends after the end marker", async () => {
+    let end: () => unknown = () => undefined;
+    const fake = await provider((_request, response) => {
+      beginStream(response, ...WHOLE_ANSWER);
+      end = () => response.end();
+    });
+    const asked = await client(fake.url);
+    await collect(asked);
+    end();
+    await socketIsFree();
+    expect(label(await collect(asked))).toBe("warm");
+    expect(fake.accepted).toHaveLength(1);
   });
 
   it("is whole when the connection breaks after the finish reason", async () => {

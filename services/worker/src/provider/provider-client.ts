@@ -79,7 +79,7 @@ class HttpProviderClient implements ProviderClient {
   ): AsyncGenerator<ProviderEvent, void, undefined> {
     signal.throwIfAborted();
     const response = await this.#ask(request, signal);
-    const { body, connection, sentAt } = response;
+    const { connection, sentAt } = response;
     const reader = new AnswerReader({ dialect: this.#dialect, fail: this.#failing(response) });
     let received = false;
     try {

@@ -28,6 +28,8 @@ export interface UpstreamResponse {
   readonly connection: ConnectionLabel;
   /** When the request went out, on this process's monotonic clock. */
   readonly sentAt: number;
+  /** Ends the exchange at once, and with it the socket where the response is not complete. */
+  readonly close: () => void;
 }
 
 interface Attempt {
@@ -130,6 +132,7 @@ export class Upstream {
         status: response.statusCode,
         body: response.body,
         connection: this.#label(body, askedAt) ?? "cold",
+        sentAt: this.#carriers.carrierOf(body)?.sentAt ?? performance.now(),
         close() {
           close();
           response.body.destroy();

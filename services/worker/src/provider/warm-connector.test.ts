@@ -2,8 +2,8 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { Logger } from "@openclaw/runtime";
 import { afterEach, describe, expect, it } from "vitest";
+import { configFor, type FakeProvider, startRawProvider, until } from "../testing/fake-provider.ts";
 import { Dialer, type TlsOptions } from "./dialer.ts";
-import { configFor, type FakeProvider, startRawProvider, until } from "./fake-provider.ts";
 import { WarmConnector } from "./warm-connector.ts";
 
 const toRelease: (() => unknown)[] = [];

@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import { banner } from "./banner.ts";
+import { planProviders } from "./providers.ts";
+import { withoutCredentials } from "./redis-url.ts";
+
+const facts = {
+  host: "127.0.0.1",
+  port: 8001,
+  edges: 2,
+  workers: 1,
+  redis: { url: "redis://127.0.0.1:43871", isPrivate: true },
+  providers: planProviders({}),
+};
+
+describe("banner", () => {
+  test("says where to connect, what runs and how to end it", () => {
+    expect(banner(facts)).toBe(`OpenClaw Streaming Gateway is running.
+
+  WebSocket   ws://127.0.0.1:8001/ws/stream/{session_id}
+  Health      http://127.0.0.1:8001/health
+  Listening   host 127.0.0.1, port 8001
+  Processes   2 edges, 1 worker
+  Redis       private, redis://127.0.0.1:43871
+  Providers   nvidia1  simulated  nvidia/nemotron-3-nano-30b-a3b
+              nvidia2  simulated  openai/gpt-oss-20b  (default)
+              zhipu    simulated  glm-4.7-flash
+              hunyuan  simulated  hy3
+              no provider key is set, so every answer is simulated
+
+Ctrl-C stops everything.
+`);
+  });
+
+  test("names the providers that were left out, and the variable each waits for", () => {
+    const text = banner({ ...facts, providers: planProviders({ ZHIPU_API_KEY: "secret" }) });
+    expect(text).toContain("Providers   zhipu  real       glm-4.7-flash  (default)");
+    expect(text).toContain(
+      "left out, no key: nvidia1 (NVIDIA1_API_KEY), nvidia2 (NVIDIA2_API_KEY), hunyuan (HUNYUAN_API_KEY)",
+    );
+    expect(text).not.toContain("secret");
+  });
+
+  test.each([
+    ["0.0.0.0", "ws://127.0.0.1:8001/"],
+    ["::", "ws://127.0.0.1:8001/"],
+    ["::1", "ws://[::1]:8001/"],
+  ])("gives a URL that works when listening on %s", (host, url) => {
+    expect(banner({ ...facts, host })).toContain(url);
+  });
+
+  test("a Redis URL is shown without its credentials", () => {
+    expect(withoutCredentials("redis://user:pass@redis.internal:6380/2?password=x")).toBe(
+      "redis://redis.internal:6380/2",
+    );
+    expect(withoutCredentials("localhost:6379")).toBeUndefined();
+    expect(withoutCredentials("nonsense")).toBeUndefined();
+  });
+});

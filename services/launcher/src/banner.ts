@@ -1,0 +1,65 @@
+/** What the person at the terminal is told once everything is up. */
+import type { ProviderPlan, ShownProvider } from "./providers.ts";
+
+export interface BannerFacts {
+  readonly host: string;
+  readonly port: number;
+  readonly edges: number;
+  readonly workers: number;
+  /** Without credentials. */
+  readonly redis: { readonly url: string; readonly isPrivate: boolean };
+  readonly providers: ProviderPlan;
+}
+
+const COLUMN = 12;
+
+export function banner({ host, port, edges, workers, redis, providers }: BannerFacts): string {
+  const at = `${reachable(host)}:${port}`;
+  const rows = [
+    row("WebSocket", `ws://${at}/ws/stream/{session_id}`),
+    row("Health", `http://${at}/health`),
+    row("Listening", `host ${host}, port ${port}`),
+    row("Processes", `${count(edges, "edge")}, ${count(workers, "worker")}`),
+    row("Redis", redis.isPrivate ? `private, ${redis.url}` : `${redis.url} (REDIS_URL)`),
+    ...providerRows(providers),
+  ];
+  return [
+    "OpenClaw Streaming Gateway is running.",
+    "",
+    ...rows,
+    "",
+    "Ctrl-C stops everything.",
+    "",
+  ].join("\n");
+}
+
+/** Where a client on this machine connects: a wildcard is no address to connect to. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function providerRows({ shown, simulated, file, leftOut }: ProviderPlan): readonly string[] {
+  const width = Math.max(...shown.map(({ name }) => name.length));
+  const lines = shown.map((provider) => providerLine(provider, width));
+  if (simulated) lines.push("no provider key is set, so every answer is simulated");
+  if (file !== undefined) lines.push(`from ${file}`);
+  if (leftOut.length > 0) {
+    const names = leftOut.map(({ name, variable }) => `${name} (${variable})`);
+    lines.push(`left out, no key: ${names.join(", ")}`);
+  }
+  return lines.map((line, index) => row(index === 0 ? "Providers" : "", line));
+}
+
+function providerLine({ name, model, simulated, isDefault }: ShownProvider, width: number): string {
+  const kind = simulated ? "simulated" : "real     ";
+  return `${name.padEnd(width)}  ${kind}  ${model}${isDefault ? "  (default)" : ""}`;
+}
+
+function row(label: string, text: string): string {
+  return `  ${label.padEnd(COLUMN)}${text}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

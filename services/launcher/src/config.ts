@@ -1,0 +1,50 @@
+/** Everything the launcher is told from outside: the command line and the environment. */
+import { fileURLToPath } from "node:url";
+import { type Options, parseOptions, wholeNumber } from "./options.ts";
+
+const DEFAULT_PORT = 8001;
+
+/** The script of each service. */
+export interface ServicePaths {
+  readonly edge: string;
+  readonly worker: string;
+  readonly simulator: string;
+}
+
+export interface LauncherConfig extends Omit<Options, "port"> {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: a private Redis is started. */
+  readonly redisUrl: string | undefined;
+  readonly services: ServicePaths;
+  /** What the children inherit. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** @throws LaunchError `bad_option` */
+export function readConfig(
+  argv: readonly string[],
+  services: ServicePaths = BUILT_SERVICES,
+  env: NodeJS.ProcessEnv = process.env,
+): LauncherConfig {
+  const options = parseOptions(argv);
+  return {
+    ...options,
+    host: env.EDGE_HOST || "127.0.0.1",
+    port: options.port ?? wholeNumber("EDGE_PORT", env.EDGE_PORT, 65_535) ?? DEFAULT_PORT,
+    redisUrl: env.REDIS_URL || undefined,
+    services,
+    env,
+  };
+}
+
+/** `services/<name>/dist/main.js`, seen from this package's `src` and `dist` alike. */
+const BUILT_SERVICES: ServicePaths = {
+  edge: built("edge"),
+  worker: built("worker"),
+  simulator: built("simulator"),
+};
+
+function built(service: string): string {
+  return fileURLToPath(new URL(`../../${service}/dist/main.js`, import.meta.url));
+}

@@ -1,0 +1,150 @@
+/**
+ * The whole cluster on one machine, started in dependency order and stopped in reverse.
+ *
+ * Everything that is started is registered before it is started, so that `stop` finds it whatever
+ * happens halfway: a child that fails, a Ctrl-C, or both at once.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startPrivateRedis } from "@openclaw/runtime";
+import { banner } from "./banner.ts";
+import type { LauncherConfig, ServicePaths } from "./config.ts";
+import { LaunchError } from "./launch-error.ts";
+import type { Output } from "./output.ts";
+import { assertPortFree, assertRedisUsable } from "./preflight.ts";
+import { type ProviderPlan, planProviders, writeSimulatedConfig } from "./providers.ts";
+import { withoutCredentials } from "./redis-url.ts";
+import { startService } from "./service-process.ts";
+import { type RunningProcess, SupervisedProcess } from "./supervised-process.ts";
+
+/** How long a child may finish what is in flight before it is killed. */
+const DRAIN_MS = 10_000;
+
+export class Launcher {
+  readonly #config: LauncherConfig;
+  readonly #output: Output;
+  readonly #stages: SupervisedProcess[][] = [];
+  /** Added to the environment of every child that starts from now on. */
+  readonly #childEnv: NodeJS.ProcessEnv;
+  #directory: string | undefined;
+  #started: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+
+  constructor(config: LauncherConfig, output: Output) {
+    this.#config = config;
+    this.#output = output;
+    this.#childEnv = {
+      LOG_LEVEL: config.env.LOG_LEVEL || "warn",
+      EDGE_HOST: config.host,
+      EDGE_PORT: String(config.port),
+      EDGE_ADMIN_PORT: "0",
+      WORKER_ADMIN_PORT: "0",
+    };
+  }
+
+  /**
+   * Resolves with the banner once every process is ready. After a failure call `stop`.
+   *
+   * @throws LaunchError, PrivateRedisError or ConfigError, each a sentence for the user
+   */
+  start(): Promise<string> {
+    const started = this.#start();
+    this.#started = started.catch(() => undefined); // told through `started`
+    return started;
+  }
+
+  async #start(): Promise<string> {
+    const { host, port, redisUrl, edges, workers } = this.#config;
+    const providers = planProviders(this.#config.env);
+    await assertPortFree(host, port);
+    if (redisUrl !== undefined) await assertRedisUsable(redisUrl);
+    this.#directory = await mkdtemp(join(tmpdir(), "openclaw-"));
+    const url = redisUrl ?? (await this.#startRedis(this.#directory));
+    this.#childEnv.REDIS_URL = url;
+    this.#childEnv.GATEWAY_CONFIG = await this.#provide(providers, this.#directory);
+    await this.#startAll("worker", workers);
+    await this.#startAll("edge", edges);
+    const redis = { url: withoutCredentials(url) ?? "", isPrivate: redisUrl === undefined };
+    return banner({ host, port, edges, workers, redis, providers });
+  }
+
+  /** Ends everything, the edges first and Redis last, and removes what was written. Safe twice. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** Ends everything at once; a `stop` under way then resolves soon. */
+  kill(): void {
+    for (const process of this.#stages.flat()) process.kill();
+  }
+
+  async #stop(): Promise<void> {
+    for (const stage of this.#stages.toReversed()) {
+      await Promise.all(stage.map((process) => process.stop()));
+    }
+    // A start under way begins no further stage, but may just be making its directory.
+    await this.#started;
+    if (this.#directory !== undefined) {
+      await rm(this.#directory, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  async #startRedis(runDirectory: string): Promise<string> {
+    const directory = join(runDirectory, "redis");
+    let port: number | undefined;
+    const options = { directory, appendOnly: true, removeIfAbandoned: runDirectory };
+    const [redis] = await this.#startStage(["redis"], async () => {
+      // After a crash: the same port, which everyone knows, and the same data.
+      const started = await startPrivateRedis({ ...options, ...(port && { port }) });
+      port = started.port;
+      return started;
+    });
+    return redis?.url ?? "";
+  }
+
+  /** @returns the `GATEWAY_CONFIG` of the children, if they need one */
+  async #provide(
+    { simulated, file }: ProviderPlan,
+    directory: string,
+  ): Promise<string | undefined> {
+    if (!simulated) return file;
+    const script = this.#config.services.simulator;
+    let port = "0";
+    const [simulator] = await this.#startStage(["simulator"], async (name, signal) => {
+      const started = await this.#fork(name, script, { SIMULATOR_PORT: port }, signal);
+      // The configuration names this port, so the next simulator must be found there too.
+      if (started.url !== undefined) port = new URL(started.url).port;
+      return started;
+    });
+    if (simulator?.url === undefined) {
+      throw new LaunchError("child_failed", "simulator did not say where it listens.");
+    }
+    return writeSimulatedConfig(directory, simulator.url);
+  }
+
+  async #startAll(service: keyof ServicePaths, count: number): Promise<void> {
+    const names = Array.from({ length: count }, (_, index) => `${service}-${index + 1}`);
+    const script = this.#config.services[service];
+    await this.#startStage(names, (name, signal) => this.#fork(name, script, {}, signal));
+  }
+
+  #startStage<P extends RunningProcess>(
+    names: readonly string[],
+    launch: (name: string, signal: AbortSignal) => Promise<P>,
+  ): Promise<P[]> {
+    if (this.#stopped !== undefined) throw new LaunchError("cancelled", "Stopped while starting.");
+    const report = (line: string) => this.#output.out(`[launcher] ${line}`);
+    const stage = names.map(
+      (name) => new SupervisedProcess({ name, launch: (signal) => launch(name, signal), report }),
+    );
+    this.#stages.push(stage);
+    return Promise.all(stage.map((process) => process.start()));
+  }
+
+  #fork(name: string, script: string, extra: NodeJS.ProcessEnv, signal: AbortSignal) {
+    const env = { ...this.#config.env, ...this.#childEnv, ...extra };
+    return startService({ name, script, env, output: this.#output, graceMs: DRAIN_MS }, signal);
+  }
+}

@@ -1,0 +1,68 @@
+/** What must hold before anything is started, so that a mistake costs a sentence and no process. */
+import { createServer } from "node:net";
+import { connectRedis, createCommandConnection, createLogger } from "@openclaw/runtime";
+import { LaunchError } from "./launch-error.ts";
+import { withoutCredentials } from "./redis-url.ts";
+
+const OLDEST_REDIS = 7;
+
+/**
+ * Edges share their port (SO_REUSEPORT), so they would also happily share it with the edges of
+ * another gateway, and clients would be dealt out between the two. Hence an exclusive listen first.
+ *
+ * @throws LaunchError `port_unavailable`
+ */
+export function assertPortFree(host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const message = portSentence(host, port, cause.code);
+      reject(new LaunchError("port_unavailable", message, { cause }));
+    });
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()));
+  });
+}
+
+function portSentence(host: string, port: number, code = "unknown error"): string {
+  const choose = "choose another with --port or EDGE_PORT";
+  if (code === "EADDRINUSE") return `Port ${port} on ${host} is already in use: ${choose}.`;
+  if (code === "EACCES") return `Port ${port} on ${host} needs more rights: ${choose}.`;
+  return `Cannot listen on ${host}, port ${port} (${code}): check EDGE_HOST, or ${choose}.`;
+}
+
+/**
+ * Asks the Redis of `REDIS_URL` for its version, which proves address, password and rights at once.
+ *
+ * @throws LaunchError `redis_unusable`
+ */
+export async function assertRedisUsable(url: string): Promise<void> {
+  const where = withoutCredentials(url);
+  if (where === undefined) {
+    throw unusable("REDIS_URL is not a Redis URL: it looks like redis://HOST:6379.");
+  }
+  const log = createLogger({ service: "launcher", level: "silent" });
+  const redis = createCommandConnection({ url, name: "launcher:preflight", log });
+  // What the connection reports says why; what connecting rejects with says only that it is closed.
+  let reported: unknown;
+  redis.on("error", (error) => {
+    reported = error;
+  });
+  try {
+    await connectRedis(redis);
+    const version = /redis_version:(\S+)/.exec(await redis.info("server"))?.[1];
+    if (version !== undefined && Number.parseInt(version, 10) < OLDEST_REDIS) {
+      throw unusable(`The Redis at ${where} is version ${version}: 7 or later is needed.`);
+    }
+  } catch (error) {
+    if (error instanceof LaunchError) throw error;
+    const cause = reported ?? error;
+    const why = cause instanceof Error ? ` (${cause.message})` : "";
+    throw unusable(`The Redis of REDIS_URL, ${where}, cannot be used${why}.`, cause);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+function unusable(message: string, cause?: unknown): LaunchError {
+  return new LaunchError("redis_unusable", message, { cause });
+}

@@ -1,0 +1,85 @@
+/** Decides which providers this cluster talks to, and whether they are real. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type GatewayConfig,
+  gatewayConfigPath,
+  keyVariable,
+  loadGatewayConfig,
+  SHIPPED_DEFAULT_PROVIDER,
+  SHIPPED_PROVIDERS,
+  type ShippedProviderName,
+} from "@openclaw/config";
+
+export interface ProviderPlan {
+  /** Nobody gave a key or a file: the simulator stands in for all of them. */
+  readonly simulated: boolean;
+  /** The user's own configuration file. */
+  readonly file: string | undefined;
+  readonly shown: readonly ShownProvider[];
+  /** Shipped providers that have no key, with the variable that would hold it. */
+  readonly leftOut: readonly { readonly name: string; readonly variable: string }[];
+}
+
+export interface ShownProvider {
+  readonly name: string;
+  readonly model: string;
+  readonly simulated: boolean;
+  readonly isDefault: boolean;
+}
+
+const NAMES = Object.keys(SHIPPED_PROVIDERS) as ShippedProviderName[]; // its keys, by its type
+
+/** @throws ConfigError with every problem of the user's file */
+export function planProviders(env: NodeJS.ProcessEnv): ProviderPlan {
+  const file = gatewayConfigPath(env);
+  const missing = NAMES.filter((name) => !env[keyVariable(name)]);
+  if (file === undefined && missing.length === NAMES.length) {
+    return { simulated: true, file, leftOut: [], shown: NAMES.map(showSimulated) };
+  }
+  return {
+    simulated: false,
+    file,
+    shown: show(loadGatewayConfig(env)),
+    leftOut:
+      file === undefined ? missing.map((name) => ({ name, variable: keyVariable(name) })) : [],
+  };
+}
+
+function showSimulated(name: ShippedProviderName): ShownProvider {
+  const { model } = SHIPPED_PROVIDERS[name];
+  return { name, model, simulated: true, isDefault: name === SHIPPED_DEFAULT_PROVIDER };
+}
+
+function show({ providers, defaultProvider }: GatewayConfig): readonly ShownProvider[] {
+  return Object.entries(providers).map(([name, { model, simulated }]) => ({
+    name,
+    model,
+    simulated,
+    isDefault: name === defaultProvider,
+  }));
+}
+
+/**
+ * Writes the configuration in which every shipped provider is the simulator at `simulatorUrl`.
+ *
+ * @returns its path, for `GATEWAY_CONFIG`
+ */
+export async function writeSimulatedConfig(
+  directory: string,
+  simulatorUrl: string,
+): Promise<string> {
+  const providers = NAMES.map((name) => {
+    const { kind, model, region } = SHIPPED_PROVIDERS[name];
+    const baseUrl = `${simulatorUrl.replace(/\/$/, "")}/${name}/v1`;
+    const more = { apiKey: "simulated", simulated: true, maxConcurrency: 200 };
+    return [name, { kind, baseUrl, model, region, ...more }] as const;
+  });
+  const config = {
+    providers: Object.fromEntries(providers),
+    defaultProvider: SHIPPED_DEFAULT_PROVIDER,
+  };
+  const path = join(directory, "gateway.config.json");
+  await writeFile(path, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
+  return path;
+}

@@ -1,0 +1,114 @@
+/**
+ * Keeps one process alive for as long as the cluster runs.
+ *
+ * A process that dies is started again, at first almost at once and then more and more slowly, so
+ * that one that cannot live does not eat the machine. One that lives for a while is trusted anew.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 10_000;
+const TRUSTED_AFTER_MS = 30_000;
+
+/** A process that is up. */
+export interface RunningProcess {
+  /** Resolves once it is gone, wanted or not, with how: "exit code 1", "signal SIGKILL". */
+  readonly exited: Promise<string>;
+  /** Lets it finish, for a bounded time. Resolves once it is gone. Safe twice. */
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+export interface SupervisedOptions<P extends RunningProcess> {
+  readonly name: string;
+  /** Resolves when it is ready. If `signal` aborts before, it is killed and this rejects. */
+  readonly launch: (signal: AbortSignal) => Promise<P>;
+  /** Told one line for each death. */
+  readonly report: (line: string) => void;
+  readonly random?: () => number;
+}
+
+export class SupervisedProcess<P extends RunningProcess = RunningProcess> {
+  readonly name: string;
+  readonly #options: SupervisedOptions<P>;
+  readonly #leaving = new AbortController();
+  #current: P | undefined;
+  /** Settles when nothing of it runs any more and nothing will. */
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(options: SupervisedOptions<P>) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  /** Resolves when it is ready. A failed first start is the caller's to tell; nothing is left. */
+  start(): Promise<P> {
+    const first = this.#launch();
+    this.#ended = first.then(
+      (process) => this.#keepAlive(process),
+      () => undefined, // the caller is told through `first`
+    );
+    return first;
+  }
+
+  async stop(): Promise<void> {
+    this.#leaving.abort();
+    await this.#current?.stop();
+    await this.#ended;
+  }
+
+  kill(): void {
+    this.#leaving.abort();
+    this.#current?.kill();
+  }
+
+  async #launch(): Promise<P> {
+    const process = await this.#options.launch(this.#leaving.signal);
+    this.#current = process;
+    // A launch that cannot be cancelled may succeed after all.
+    if (this.#leaving.signal.aborted) await process.stop();
+    return process;
+  }
+
+  async #keepAlive(first: P): Promise<void> {
+    let process: P | undefined = first;
+    let failures = 0;
+    while (process !== undefined) {
+      const readyAt = performance.now();
+      const how = await process.exited;
+      if (performance.now() - readyAt > TRUSTED_AFTER_MS) failures = 0;
+      let death: Death = { what: `ended unexpectedly (${how})`, details: "" };
+      process = undefined;
+      while (process === undefined && !this.#leaving.signal.aborted) {
+        failures += 1;
+        await this.#backOff(death, failures);
+        process = await this.#launch().catch((error: unknown) => {
+          death = { what: "did not start", details: `: ${messageOf(error)}` };
+          return undefined;
+        });
+      }
+    }
+  }
+
+  async #backOff({ what, details }: Death, failures: number): Promise<void> {
+    const ms = backOffMs(failures, this.#options.random ?? Math.random);
+    const seconds = (ms / 1_000).toFixed(1);
+    this.#options.report(`${this.name} ${what}; starting it again in ${seconds} s${details}`);
+    await delay(ms, undefined, { signal: this.#leaving.signal }).catch(() => undefined); // leaving
+  }
+}
+
+interface Death {
+  readonly what: string;
+  readonly details: string;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** 0.5 s doubling to 10 s, of which the last third is chance, so that siblings do not return as one. */
+export function backOffMs(failures: number, random: () => number): number {
+  const ceiling = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
+  return Math.round(ceiling * (2 / 3 + random() / 3));
+}

@@ -1,0 +1,56 @@
+/** Services that do nothing but live and die as told: scripts for real child processes. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ServicePaths } from "../config.ts";
+
+/** Starts, says so, and leaves on SIGTERM or with its parent, as a real service does. */
+export const OBEDIENT = `
+const leave = (why) => { console.log("left: " + why); process.exit(0); };
+process.on("SIGTERM", () => leave("SIGTERM"));
+process.on("SIGINT", () => leave("SIGINT"));
+process.on("disconnect", () => process.exit(0));
+console.log("pid " + process.pid);
+process.send({ type: "ready" });
+`;
+
+export const STUBBORN = `
+process.on("SIGTERM", () => console.log("will not go"));
+process.on("disconnect", () => process.exit(0));
+console.log("pid " + process.pid);
+process.send({ type: "ready" });
+`;
+
+export const DIES_STARTING = `
+console.error("cannot find my shoes");
+process.exit(3);
+`;
+
+export const NEVER_READY = `
+process.on("disconnect", () => process.exit(0));
+console.log("still thinking");
+`;
+
+export const SIMULATOR = `
+import { createServer } from "node:http";
+const server = createServer().listen(Number(process.env.SIMULATOR_PORT), "127.0.0.1", () => {
+  process.send({ type: "listening", url: "http://127.0.0.1:" + server.address().port });
+  ${OBEDIENT}
+});
+`;
+
+export async function writeScript(directory: string, name: string, code: string): Promise<string> {
+  const path = join(directory, `${name}.mjs`);
+  await writeFile(path, code);
+  return path;
+}
+
+export async function writeServices(
+  directory: string,
+  { edge = OBEDIENT, worker = OBEDIENT, simulator = SIMULATOR } = {},
+): Promise<ServicePaths> {
+  return {
+    edge: await writeScript(directory, "edge", edge),
+    worker: await writeScript(directory, "worker", worker),
+    simulator: await writeScript(directory, "simulator", simulator),
+  };
+}
