@@ -18,8 +18,8 @@ import { withoutCredentials } from "./redis-url.ts";
 import { startService } from "./service-process.ts";
 import { type RunningProcess, SupervisedProcess } from "./supervised-process.ts";
 
-/** How long a child may finish what is in flight before it is killed. */
-const DRAIN_MS = 10_000;
+/** How long a child may take to leave before it is killed: longer than any of them drains. */
+const GRACE_MS = 15_000;
 
 export class Launcher {
   readonly #config: LauncherConfig;
@@ -38,8 +38,6 @@ export class Launcher {
       LOG_LEVEL: config.env.LOG_LEVEL || "warn",
       EDGE_HOST: config.host,
       EDGE_PORT: String(config.port),
-      EDGE_ADMIN_PORT: "0",
-      WORKER_ADMIN_PORT: "0",
     };
   }
 
@@ -145,6 +143,6 @@ export class Launcher {
 
   #fork(name: string, script: string, extra: NodeJS.ProcessEnv, signal: AbortSignal) {
     const env = { ...this.#config.env, ...this.#childEnv, ...extra };
-    return startService({ name, script, env, output: this.#output, graceMs: DRAIN_MS }, signal);
+    return startService({ name, script, env, output: this.#output, graceMs: GRACE_MS }, signal);
   }
 }

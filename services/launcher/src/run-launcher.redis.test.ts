@@ -64,7 +64,7 @@ describe("the launcher", () => {
   });
 
   test("tells children where Redis, configuration and ports are", async () => {
-    const names = "REDIS_URL GATEWAY_CONFIG EDGE_HOST EDGE_PORT EDGE_ADMIN_PORT LOG_LEVEL";
+    const names = "REDIS_URL GATEWAY_CONFIG EDGE_HOST EDGE_PORT LOG_LEVEL";
     const edge = `for (const name of "${names}".split(" ")) console.log(name, process.env[name]);
       ${OBEDIENT}`;
     launcher = await launch({ workshop, services: { edge }, argv: ["--edges", "1"] });
@@ -73,7 +73,6 @@ describe("the launcher", () => {
     expect(launcher.stdout).toContain(`[edge-1] REDIS_URL ${redisUrl()}`);
     expect(launcher.stdout).toMatch(/\[edge-1\] GATEWAY_CONFIG \S+\/gateway\.config\.json/);
     expect(launcher.stdout).toContain(`[edge-1] EDGE_PORT ${launcher.port}`);
-    expect(launcher.stdout).toContain("[edge-1] EDGE_ADMIN_PORT 0");
   });
 
   test("brings Redis back on the same port with the same data", async () => {

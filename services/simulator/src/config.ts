@@ -1,13 +1,13 @@
-import { parseEnv, wholeNumber } from "@openclaw/config";
-import { LOG_LEVELS, type LogLevel } from "@openclaw/runtime";
+import { logLevelEnvShape, parseEnv, wholeNumber } from "@openclaw/config";
+import type { LogLevel } from "@openclaw/runtime";
 import { z } from "zod";
 
-const schema = z.object({
+export const simulatorEnvSchema = z.object({
   SIMULATOR_HOST: z.string().default("127.0.0.1").describe("Address to listen on."),
   SIMULATOR_PORT: wholeNumber({ min: 0, max: 65_535, default: 8009 }).describe(
     "Port to listen on. 0 takes any free one, which is logged and told to a parent over IPC.",
   ),
-  LOG_LEVEL: z.enum(LOG_LEVELS).default("info").describe("Least severe level that is logged."),
+  ...logLevelEnvShape,
 });
 
 export interface SimulatorConfig {
@@ -20,7 +20,7 @@ export interface SimulatorConfig {
 
 /** @throws ConfigError naming every bad variable at once */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): SimulatorConfig {
-  const { values, unknown } = parseEnv(schema, { env, prefix: "SIMULATOR_" });
+  const { values, unknown } = parseEnv(simulatorEnvSchema, { env, prefix: "SIMULATOR_" });
   return {
     host: values.SIMULATOR_HOST,
     port: values.SIMULATOR_PORT,

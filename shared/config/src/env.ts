@@ -14,6 +14,14 @@ export function wholeNumber(limits: { min: number; max: number; default: number 
     .default(limits.default);
 }
 
+/** `LOG_LEVEL`, alike for every service. */
+export const logLevelEnvShape = {
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .describe("Least severe level that is logged."),
+};
+
 /** What edges and workers read alike; it must be the same on every node of a cluster. */
 export const clusterEnvShape = {
   REDIS_URL: z
@@ -24,10 +32,7 @@ export const clusterEnvShape = {
   REDIS_PARTITIONS: wholeNumber({ min: 1, max: 1024, default: 1 }).describe(
     "Partitions of the streams. 1 for a single Redis.",
   ),
-  LOG_LEVEL: z
-    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
-    .default("info")
-    .describe("Least severe level that is logged."),
+  ...logLevelEnvShape,
 };
 
 export interface ParsedEnv<T> {

@@ -64,7 +64,12 @@ const providerSchema = z.strictObject({
 });
 
 const targetSchema = (firstTextMs: number, fullMs: number) =>
-  z.strictObject({ firstTextMs: ms(firstTextMs), fullMs: ms(fullMs) }).prefault({});
+  z
+    .strictObject({
+      firstTextMs: ms(firstTextMs).describe("To the first text."),
+      fullMs: ms(fullMs).describe("To the end of the answer."),
+    })
+    .prefault({});
 
 const targetsSchema = z
   .strictObject({

@@ -1,9 +1,8 @@
-import { type Logger, pino } from "pino";
+import { type LevelWithSilent, type Logger, pino } from "pino";
 
 export type { Logger };
 
-export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogLevel = LevelWithSilent;
 
 /**
  * The process's logger: one JSON object a line on stdout. Messages are fixed lower-case phrases,

@@ -1,4 +1,5 @@
 export * from "./cluster.ts";
 export * from "./eventually.ts";
+export * from "./free-port.ts";
 export * from "./redis-fixture.ts";
 export * from "./v1-client.ts";
