@@ -1,45 +1,50 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 // Workspace packages are read from source ("source" condition), so a unit test never sees a stale build.
 const conditions = ["source", "node", "import", "default"];
-const fromSource = {
-  resolve: { conditions },
-  ssr: { noExternal: [/^@openclaw\//], resolve: { conditions, externalConditions: conditions } },
+
+function project(test: TestProjectInlineConfiguration["test"]): TestProjectInlineConfiguration {
+  return {
+    resolve: { conditions },
+    ssr: { noExternal: [/^@openclaw\//], resolve: { conditions, externalConditions: conditions } },
+    test: { ...test, exclude: ["**/node_modules/**", "**/dist/**", ...(test?.exclude ?? [])] },
+  };
+}
+
+// Where a suite runs clusters of processes, its files follow one another: the machine may be small.
+const processes = {
+  globalSetup: ["shared/testing/src/vitest-redis.ts"],
+  fileParallelism: false,
 };
 
 export default defineConfig({
   test: {
     projects: [
-      {
-        ...fromSource,
-        test: {
-          name: "unit",
-          include: ["{services,shared,tests}/**/*.test.ts"],
-          exclude: ["**/*.redis.test.ts", "tests/e2e/**", "**/node_modules/**", "**/dist/**"],
-        },
-      },
-      {
-        ...fromSource,
-        test: {
-          name: "redis",
-          include: ["{services,shared}/**/*.redis.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**"],
-          globalSetup: ["shared/testing/src/vitest-redis.ts"],
-          testTimeout: 20_000,
-        },
-      },
-      {
-        ...fromSource,
-        test: {
-          name: "e2e",
-          include: ["tests/e2e/**/*.test.ts"],
-          globalSetup: ["shared/testing/src/vitest-redis.ts"],
-          // Each file runs a cluster of processes: one after the other on a small machine.
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
+      project({
+        name: "unit",
+        include: ["{services,shared,tests}/**/*.test.ts"],
+        exclude: ["**/*.redis.test.ts", "tests/{e2e,slow}/**"],
+      }),
+      project({
+        name: "redis",
+        include: ["{services,shared}/**/*.redis.test.ts"],
+        globalSetup: ["shared/testing/src/vitest-redis.ts"],
+        testTimeout: 20_000,
+      }),
+      project({
+        name: "e2e",
+        include: ["tests/e2e/**/*.test.ts"],
+        ...processes,
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      }),
+      project({
+        name: "slow",
+        include: ["tests/slow/**/*.test.ts"],
+        ...processes,
+        testTimeout: 300_000,
+        hookTimeout: 300_000,
+      }),
     ],
   },
 });

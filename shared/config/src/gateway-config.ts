@@ -134,11 +134,15 @@ export function parseGatewayConfig(
   input: unknown,
   { source, env }: { source: string; env: NodeJS.ProcessEnv },
 ): GatewayConfig {
-  const problems: string[] = [];
-  const expanded = expand(input, { env, path: [], problems });
+  const unresolved: Problem[] = [];
+  const expanded = expand(input, { env, path: [], problems: unresolved });
   const parsed = gatewayConfigSchema.safeParse(expanded);
+  const problems = unresolved.map(describe);
   if (!parsed.success) {
-    problems.push(...parsed.error.issues.map(({ path, message }) => at(path, message)));
+    // Where a variable is missing, what the schema thinks of its placeholder is of no interest.
+    const known = new Set(unresolved.map(({ path }) => path.join(".")));
+    const invalid = parsed.error.issues.filter(({ path }) => !known.has(path.join(".")));
+    problems.push(...invalid.flatMap(unfold).map(describe));
   }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(source, problems);
   const { providers, targets } = parsed.data;
@@ -149,7 +153,7 @@ export function parseGatewayConfig(
 interface Expansion {
   readonly env: NodeJS.ProcessEnv;
   readonly path: readonly string[];
-  readonly problems: string[];
+  readonly problems: Problem[];
 }
 
 function expand(value: unknown, at: Expansion): unknown {
@@ -170,11 +174,23 @@ function expandString(value: string, { env, path, problems }: Expansion): string
   return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (whole, name: string) => {
     const found = env[name];
     if (found) return found;
-    problems.push(at(path, `the environment variable ${name} is not set`));
+    problems.push({ path, message: `the environment variable ${name} is not set` });
     return whole;
   });
 }
 
-function at(path: readonly PropertyKey[], message: string): string {
-  return path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`;
+interface Problem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** What is wrong with a name is told inside the issue of its record. */
+function unfold(issue: z.core.$ZodIssue): Problem[] {
+  if (issue.code !== "invalid_key") return [issue];
+  return issue.issues.map(({ message }) => ({ path: issue.path, message }));
+}
+
+function describe({ path, message }: Problem): string {
+  const sentence = message.endsWith("received undefined") ? "is missing" : message;
+  return path.length === 0 ? sentence : `${path.map(String).join(".")}: ${sentence}`;
 }

@@ -15,7 +15,10 @@ export const ERROR_CODES = {
   unknown_provider: entry("No provider has that name.", false),
   binary_frame: entry("Binary frames are not part of this protocol. Send JSON as text.", false),
   frame_too_long: entry("The frame is longer than this server accepts.", false),
-  invalid_session: entry("The session id must be 1 to 128 of A-Z a-z 0-9 . _ : -", false),
+  invalid_session: entry(
+    "The session id must be 1 to 128 characters of A-Z a-z 0-9 . _ : and -.",
+    false,
+  ),
 
   // Room and readiness of the cluster.
   too_many_waiting: entry("Too many messages are waiting on this connection.", true),

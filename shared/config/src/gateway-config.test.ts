@@ -1,0 +1,119 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseGatewayConfig } from "./gateway-config.ts";
+import { loadGatewayConfig } from "./load-gateway-config.ts";
+import { ConfigError } from "./problem.ts";
+
+const PROVIDER = { kind: "openai", baseUrl: "http://127.0.0.1:1/v1", model: "m" };
+
+function parse(input: unknown, env: NodeJS.ProcessEnv = {}) {
+  return parseGatewayConfig(input, { source: "test.json", env });
+}
+
+function problemsOf(act: () => unknown): readonly string[] {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe("a configuration file", () => {
+  test("needs no more than kind, baseUrl and model; the first provider is the default", () => {
+    const config = parse({ providers: { mine: PROVIDER, other: PROVIDER } });
+    expect(config.defaultProvider).toBe("mine");
+    expect(config.providers.mine).toMatchObject({
+      region: "overseas",
+      maxConcurrency: 32,
+      pool: { warm: 4 },
+      timeouts: { connectMs: 10_000 },
+      simulated: false,
+    });
+    expect(config.targets.domestic).toEqual({ firstTextMs: 1_000, fullMs: 3_000 });
+    expect(config.targets.overseasCold).toEqual({ firstTextMs: 8_000, fullMs: 10_000 });
+  });
+
+  test("takes text from the environment", () => {
+    const config = parse(
+      { providers: { mine: { ...PROVIDER, apiKey: "${KEY}" } } },
+      { KEY: "s3cret" },
+    );
+    expect(config.providers.mine?.apiKey).toBe("s3cret");
+  });
+
+  test("is refused with every problem at once, each with its path, once", () => {
+    const problems = problemsOf(() =>
+      parse({
+        providers: {
+          a: { kind: "foo", baseUrl: "${NOPE}", pool: { warm: -1 } },
+          "Bad Name": PROVIDER,
+        },
+        defaultProvider: "b",
+        extra: 1,
+      }),
+    );
+    expect(problems).toEqual([
+      "providers.a.baseUrl: the environment variable NOPE is not set",
+      expect.stringMatching(/^providers\.a\.kind: /),
+      "providers.a.model: is missing",
+      expect.stringMatching(/^providers\.a\.pool\.warm: /),
+      expect.stringMatching(/^providers\.Bad Name: must be 1 to 32/),
+      expect.stringMatching(/"extra"/),
+    ]);
+  });
+
+  test("is refused where the default is no provider, or there is none", () => {
+    expect(problemsOf(() => parse({ providers: { a: PROVIDER }, defaultProvider: "b" }))).toEqual([
+      'defaultProvider: "b" is none of: a',
+    ]);
+    expect(problemsOf(() => parse({ providers: {} }))).toEqual([
+      "providers: must name at least one provider",
+    ]);
+  });
+
+  test("never shows a key in its errors", () => {
+    const secret = "nvapi-very-secret";
+    const error = problemsOf(() =>
+      parse({ providers: { a: { apiKey: secret, baseUrl: secret } } }),
+    );
+    expect(error.length).toBeGreaterThan(0);
+    expect(error.join()).not.toContain(secret);
+  });
+
+  test("that is no JSON is refused without quoting it", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "openclaw-config-")), "gateway.config.json");
+    writeFileSync(path, '{"providers": {"a": {"apiKey": "nvapi-very-secret" oops}}}');
+    const [problem] = problemsOf(() => loadGatewayConfig({ GATEWAY_CONFIG: path }));
+    expect(problem).toMatch(/not JSON/);
+    expect(problem).not.toContain("secret");
+  });
+
+  test("that is missing is named", () => {
+    expect(() => loadGatewayConfig({ GATEWAY_CONFIG: "/nowhere/x.json" })).toThrow(
+      /\/nowhere\/x\.json[\s\S]*ENOENT/,
+    );
+  });
+});
+
+describe("without a configuration file", () => {
+  test("the shipped providers whose key is set are there", () => {
+    const config = loadGatewayConfig({ ZHIPU_API_KEY: "z", NVIDIA2_API_KEY: "n" });
+    expect(Object.keys(config.providers)).toEqual(["nvidia2", "zhipu"]);
+    expect(config.defaultProvider).toBe("nvidia2");
+    expect(config.providers.zhipu).toMatchObject({
+      kind: "zhipu",
+      region: "domestic",
+      apiKey: "z",
+    });
+  });
+
+  test("and without any key, the error says which variables would do", () => {
+    expect(problemsOf(() => loadGatewayConfig({}))).toEqual([
+      expect.stringMatching(/GATEWAY_CONFIG.*NVIDIA1_API_KEY.*HUNYUAN_API_KEY/),
+    ]);
+  });
+});

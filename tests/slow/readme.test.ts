@@ -1,0 +1,67 @@
+/** The README's examples, run as they stand there. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { answerFor } from "@openclaw/simulator";
+import { freePort } from "@openclaw/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { LaunchedGateway } from "../e2e/launched-gateway.ts";
+
+const run = promisify(execFile);
+const readme = readFileSync("README.md", "utf8");
+let directory = "";
+let gateway: LaunchedGateway;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "openclaw-readme-"));
+  gateway = await LaunchedGateway.start([process.execPath, "services/launcher/dist/main.js"], {
+    cwd: process.cwd(),
+    port: await freePort(),
+  });
+});
+
+afterAll(async () => {
+  await gateway?.interrupt();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** The one code block of a language that talks to the gateway, aimed at the one of this test. */
+async function example(language: string, fileName: string): Promise<string> {
+  const blocks = [...readme.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, "g"))];
+  const [block] = blocks.map((match) => match[1] ?? "").filter((code) => code.includes("ws://"));
+  if (!block) throw new Error(`README.md has no ${language} example`);
+  const path = join(directory, fileName);
+  await writeFile(path, block.replaceAll("127.0.0.1:8001", `127.0.0.1:${gateway.port}`));
+  return path;
+}
+
+const EXPECTED = answerFor({ prompt: "Why is the sky blue?", profile: "zhipu" });
+
+test("the Python conversation prints the answer and its end", async () => {
+  const path = await example("python", "conversation.py");
+  const { stdout } = await run("/usr/bin/python3", [path], { timeout: 30_000 });
+  expect(stdout).toContain(EXPECTED);
+  expect(stdout.trimEnd()).toMatch(/done/);
+});
+
+test("the JavaScript conversation prints the answer and its end", async () => {
+  const path = await example("js", "conversation.mjs");
+  // Node 22 has WebSocket built in; Node 20 has it behind this flag.
+  const flags = process.versions.node.startsWith("20.") ? ["--experimental-websocket"] : [];
+  const { stdout } = await run(process.execPath, [...flags, path], { timeout: 30_000 });
+  expect(stdout).toContain(EXPECTED);
+  expect(stdout.trimEnd()).toMatch(/done/);
+});
+
+test("every command and file that the README names is there", () => {
+  const scripts = JSON.parse(readFileSync("package.json", "utf8")).scripts as object;
+  const commands = [...readme.matchAll(/npm run (?:--silent )?([\w:]+)/g)].map((match) => match[1]);
+  expect(commands.length).toBeGreaterThan(0);
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(commands));
+  const links = [...readme.matchAll(/\]\(([\w./-]+)\)/g)].map((match) => match[1] ?? "");
+  expect(links.length).toBeGreaterThan(0);
+  for (const link of links) expect(() => readFileSync(link), link).not.toThrow(/ENOENT/);
+});
