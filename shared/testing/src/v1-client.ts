@@ -111,6 +111,15 @@ export class V1Client {
     return this.#signals.length;
   }
 
+  /** Stops reading from the network, as a busy or sleeping client does. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   close(): void {
     this.#socket.close();
   }

@@ -1,0 +1,258 @@
+/** A run as the worker works on it: real Redis, and a real HTTP provider that speaks on command. */
+import { randomUUID } from "node:crypto";
+import { parseGatewayConfig } from "@openclaw/config";
+import { createLogger } from "@openclaw/runtime";
+import {
+  Appender,
+  BEGINNING,
+  type Entry,
+  RunRecords,
+  StreamKeys,
+  type TerminalEntry,
+} from "@openclaw/stream";
+import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
+import { SpeakingProvider } from "../testing/speaking-provider.ts";
+import { ActiveAttempts } from "./active-attempts.ts";
+import { type ExecuteRunContext, executeRun, RunHandedBackError } from "./execute-run.ts";
+
+const log = createLogger({ service: "test", level: "silent" });
+const CANCELLED: TerminalEntry = { type: "cancelled", reason: "client" };
+
+let fixture: RedisFixture;
+let speaker: SpeakingProvider;
+let provider: ProviderClient;
+let appender: Appender;
+let context: ExecuteRunContext;
+let keys: StreamKeys;
+
+beforeEach(async () => {
+  fixture = await createRedisFixture(inject("redisUrl"));
+  speaker = await SpeakingProvider.start();
+  keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
+  await setUp({});
+});
+
+afterEach(async () => {
+  await appender.stop();
+  await provider.stop();
+  await speaker.stop();
+  await fixture.close();
+});
+
+async function setUp({
+  timeouts = {},
+  maxLogBytes = 1e6,
+}: {
+  timeouts?: object;
+  maxLogBytes?: number;
+}) {
+  await appender?.stop();
+  await provider?.stop();
+  const gateway = parseGatewayConfig(
+    {
+      providers: {
+        mine: { kind: "openai", baseUrl: speaker.url, model: "m", pool: { warm: 0 }, timeouts },
+      },
+    },
+    { source: "test", env: {} },
+  );
+  const config = gateway.providers.mine;
+  if (!config) throw new Error("unreachable");
+  provider = createProviderClient({ name: "mine", config, log });
+  await provider.start();
+  appender = new Appender(await fixture.connect(), keys, { maxLogBytes, giveUpMs: 300 });
+  await appender.start();
+  context = {
+    provider,
+    records: new RunRecords(fixture.commands, keys),
+    appender,
+    attempts: new ActiveAttempts(),
+    node: "worker-1",
+    maxAttempts: 2,
+    log,
+  };
+}
+
+async function begin() {
+  const runId = randomUUID();
+  await context.records.create({ runId, edge: "edge-1", provider: "mine", session: "s" });
+  const job = {
+    runId,
+    session: "s",
+    provider: "mine",
+    messages: [{ role: "user" as const, content: "hi" }],
+  };
+  const finished = executeRun(job, context);
+  // Some tests look at it late; a rejection must not count as unhandled until then.
+  finished.catch(() => undefined);
+  return { runId, job, finished };
+}
+
+async function entries(runId: string): Promise<Entry[]> {
+  return (await context.records.read(runId, BEGINNING))?.entries.map(({ entry }) => entry) ?? [];
+}
+
+async function textOf(runId: string): Promise<string> {
+  return (await entries(runId)).map((entry) => (entry.type === "text" ? entry.text : "")).join("");
+}
+
+test("writes started, the text as it comes, and completed with what was measured", async () => {
+  const { runId, finished } = await begin();
+  const stream = await speaker.nextRequest();
+  stream.say("Hello ");
+  await eventually("the first piece in the log", async () => (await textOf(runId)) === "Hello ");
+  stream.say("world");
+  stream.finish();
+  await finished;
+  expect(await textOf(runId)).toBe("Hello world");
+  const all = await entries(runId);
+  expect(all[0]).toEqual({ type: "started", provider: "mine", model: "m" });
+  expect(all.at(-1)).toMatchObject({
+    type: "completed",
+    finish: "stop",
+    timings: { connection: "cold", requestSentMs: expect.any(Number) },
+  });
+  expect(all.filter(({ type }) => type === "completed")).toHaveLength(1);
+});
+
+describe("whoever else ends or takes the run stops the provider", () => {
+  test("a cancel that is heard closes the upstream within 200 ms", async () => {
+    const { runId, finished } = await begin();
+    const stream = await speaker.nextRequest();
+    stream.say("Hello");
+    await eventually("the text", async () => (await textOf(runId)) === "Hello");
+    await context.records.end(runId, CANCELLED);
+    const cancelledAt = performance.now();
+    context.attempts.onBatch([{ runId, position: { epoch: 1, seq: 2 }, entry: CANCELLED }]);
+    await stream.closed;
+    expect(performance.now() - cancelledAt).toBeLessThan(200);
+    await finished;
+    expect((await entries(runId)).at(-1)?.type).toBe("cancelled");
+  });
+
+  test("a cancel whose message was lost does so within two seconds of silence", async () => {
+    const { runId, finished } = await begin();
+    const stream = await speaker.nextRequest();
+    await context.records.end(runId, CANCELLED);
+    const cancelledAt = performance.now();
+    await stream.closed;
+    expect(performance.now() - cancelledAt).toBeLessThan(2_000);
+    await finished;
+  });
+
+  test("another worker's claim does, and nothing of the old attempt is written after it", async () => {
+    const { runId, job, finished } = await begin();
+    const old = await speaker.nextRequest();
+    old.say("old ");
+    await eventually("the old text", async () => (await textOf(runId)) === "old ");
+    const second = executeRun(job, {
+      ...context,
+      node: "worker-2",
+      attempts: new ActiveAttempts(),
+    });
+    const fresh = await speaker.nextRequest();
+    old.say("STALE");
+    await old.closed;
+    await finished;
+    fresh.say("new");
+    fresh.finish();
+    await second;
+    expect(await textOf(runId)).toBe("old new");
+  });
+
+  test("a run that has ended is not even asked of the provider", async () => {
+    const { runId, job, finished } = await begin();
+    const stream = await speaker.nextRequest();
+    stream.say("x");
+    stream.finish();
+    await finished;
+    await executeRun(job, context);
+    expect(speaker.requests).toBe(1);
+    expect((await entries(runId)).filter(({ type }) => type === "started")).toHaveLength(1);
+  });
+
+  test("a run is tried no third time, and ends in an error", async () => {
+    const { runId, job, finished } = await begin();
+    await speaker.nextRequest();
+    const second = executeRun(job, context);
+    await speaker.nextRequest();
+    await executeRun(job, context);
+    expect((await entries(runId)).at(-1)).toMatchObject({
+      failure: { code: "attempts_exhausted" },
+    });
+    await Promise.all([finished, second]);
+    expect(speaker.requests).toBe(2);
+  });
+});
+
+describe("a run that goes wrong ends in one failure", () => {
+  test.each([
+    ["first_token_timeout", { firstTokenMs: 100 }, "silence"],
+    ["provider_stalled", { stallMs: 100 }, "one piece"],
+    ["run_timeout", { totalMs: 300, stallMs: 200 }, "pieces for ever"],
+  ] as const)("%s", async (code, timeouts, behaviour) => {
+    await setUp({ timeouts });
+    const { runId, finished } = await begin();
+    const stream = await speaker.nextRequest();
+    if (behaviour !== "silence") stream.say("piece");
+    const talking = setInterval(() => behaviour === "pieces for ever" && stream.say("."), 20);
+    await finished;
+    clearInterval(talking);
+    expect((await entries(runId)).at(-1)).toMatchObject({ type: "failed", failure: { code } });
+    await stream.closed;
+  });
+
+  test("comments and empty deltas are no progress", async () => {
+    await setUp({ timeouts: { firstTokenMs: 150 } });
+    const { runId, finished } = await begin();
+    const stream = await speaker.nextRequest();
+    const talking = setInterval(() => {
+      stream.raw(": keep-alive\n\n");
+      stream.say("");
+    }, 20);
+    await finished;
+    clearInterval(talking);
+    expect((await entries(runId)).at(-1)).toMatchObject({
+      failure: { code: "first_token_timeout" },
+    });
+  });
+
+  test("an answer beyond the log's limit ends as too large, never as complete", async () => {
+    await setUp({ maxLogBytes: 1_000 });
+    const { runId, finished } = await begin();
+    const stream = await speaker.nextRequest();
+    const talking = setInterval(() => stream.say("x".repeat(400)), 5);
+    await finished;
+    clearInterval(talking);
+    const all = await entries(runId);
+    expect(all.at(-1)).toMatchObject({ type: "failed", failure: { code: "answer_too_large" } });
+    expect(all.filter(({ type }) => ["completed", "failed"].includes(type))).toHaveLength(1);
+  });
+});
+
+test("a run whose log lost entries is handed back to the queue instead of spliced", async () => {
+  const { runId, finished } = await begin();
+  const stream = await speaker.nextRequest();
+  stream.say("one");
+  await eventually("the text", async () => (await textOf(runId)) === "one");
+  // What a Redis that came back without its last second of writes looks like.
+  await fixture.commands.hset(keys.record(runId), "seq", 0);
+  stream.say("two");
+  await expect(finished).rejects.toThrow(RunHandedBackError);
+  await stream.closed;
+});
+
+test("a fire-hose provider is paused while Redis does not take its text", async () => {
+  const { runId, finished } = await begin();
+  const stream = await speaker.nextRequest();
+  stream.say("start");
+  await eventually("the text", async () => (await textOf(runId)) === "start");
+  await fixture.commands.call("CLIENT", "PAUSE", "200", "WRITE");
+  const written = await stream.flood({ megabytes: 24, forMs: 150 });
+  expect(written).toBeLessThan(24);
+  await context.records.end(runId, CANCELLED).catch(() => undefined);
+  context.attempts.onBatch([{ runId, position: { epoch: 1, seq: 9 }, entry: CANCELLED }]);
+  await finished.catch(() => undefined);
+});

@@ -1,0 +1,97 @@
+/** An OpenAI-compatible provider that says what the test tells it to, when the test tells it to. */
+import { once } from "node:events";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export class SpeakingProvider {
+  readonly #server: Server;
+  readonly #arrived: SpokenStream[] = [];
+  #wake: () => void = () => undefined;
+  requests = 0;
+
+  private constructor() {
+    this.#server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.flushHeaders();
+      this.requests += 1;
+      this.#arrived.push(new SpokenStream(response));
+      this.#wake();
+    });
+  }
+
+  static async start(): Promise<SpeakingProvider> {
+    const provider = new SpeakingProvider();
+    provider.#server.listen(0, "127.0.0.1");
+    await once(provider.#server, "listening");
+    return provider;
+  }
+
+  get url(): string {
+    // Listening on TCP, so the address is no path.
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+  }
+
+  async nextRequest(): Promise<SpokenStream> {
+    for (;;) {
+      const stream = this.#arrived.shift();
+      if (stream) return stream;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}
+
+export class SpokenStream {
+  readonly #response: ServerResponse;
+  /** Resolves when the caller is gone. */
+  readonly closed: Promise<unknown>;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    this.closed = once(response, "close");
+  }
+
+  say(text: string): void {
+    this.#data({ choices: [{ index: 0, delta: { content: text }, finish_reason: null }] });
+  }
+
+  raw(text: string): void {
+    this.#response.write(text);
+  }
+
+  finish(): void {
+    this.#data({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
+    this.#response.end("data: [DONE]\n\n");
+  }
+
+  /** Writes as fast as the caller reads; answers how many megabytes went out in that time. */
+  async flood({ megabytes, forMs }: { megabytes: number; forMs: number }): Promise<number> {
+    const deadline = performance.now() + forMs;
+    const piece = "x".repeat(64 * 1024);
+    let written = 0;
+    while (written < megabytes && performance.now() < deadline) {
+      this.say(piece);
+      written += 1 / 16;
+      if (this.#response.writableNeedDrain) {
+        const leftMs = Math.max(1, deadline - performance.now());
+        await Promise.race([
+          once(this.#response, "drain"),
+          new Promise((resolve) => setTimeout(resolve, leftMs)),
+        ]);
+      }
+    }
+    return written;
+  }
+
+  #data(chunk: object): void {
+    this.#response.write(`data: ${JSON.stringify({ id: "1", model: "m", ...chunk })}\n\n`);
+  }
+}
