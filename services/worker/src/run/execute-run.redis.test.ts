@@ -62,7 +62,7 @@ async function setUp({
   if (!config) throw new Error("unreachable");
   provider = createProviderClient({ name: "mine", config, log });
   await provider.start();
-  appender = new Appender(await fixture.connect(), keys, { maxLogBytes, giveUpMs: 300 });
+  appender = new Appender(await fixture.connect(), keys, { maxLogBytes, giveUpMs: 5_000 });
   await appender.start();
   context = {
     provider,
@@ -249,8 +249,9 @@ test("a fire-hose provider is paused while Redis does not take its text", async 
   const stream = await speaker.nextRequest();
   stream.say("start");
   await eventually("the text", async () => (await textOf(runId)) === "start");
-  await fixture.commands.call("CLIENT", "PAUSE", "200", "WRITE");
-  const written = await stream.flood({ megabytes: 24, forMs: 150 });
+  await fixture.commands.call("CLIENT", "PAUSE", "1500", "WRITE");
+  // The kernel's buffers take some; without a pause the worker would take all of it.
+  const written = await stream.flood({ megabytes: 64, forMs: 1_200 });
   expect(written).toBeLessThan(24);
   await context.records.end(runId, CANCELLED).catch(() => undefined);
   context.attempts.onBatch([{ runId, position: { epoch: 1, seq: 9 }, entry: CANCELLED }]);

@@ -1,0 +1,271 @@
+/** A run from the edge's side: what the client is told, and what the cluster learns. */
+import { randomUUID } from "node:crypto";
+import { parseGatewayConfig } from "@openclaw/config";
+import { RunQueues } from "@openclaw/queue";
+import { createLogger } from "@openclaw/runtime";
+import {
+  Appender,
+  BEGINNING,
+  type DeltaEntry,
+  RunRecords,
+  type RunWriter,
+  StreamKeys,
+  Subscription,
+  type TerminalEntry,
+} from "@openclaw/stream";
+import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import type { Answer, DeltaOutcome } from "../outbound/answer.ts";
+import { Curtain } from "../outbound/curtain.ts";
+import { LiveRuns } from "../outbound/live-runs.ts";
+import { RunStats } from "../outbound/run-stats.ts";
+import { RunStarter, type StartedRun } from "./run-starter.ts";
+
+const log = createLogger({ service: "test", level: "silent" });
+const NODE = "edge-1";
+const COMPLETED: TerminalEntry = {
+  type: "completed",
+  finish: "stop",
+  usage: undefined,
+  timings: { finishedMs: 1, connection: "warm" },
+};
+
+/** A client that notes what it is told. */
+class NotingAnswer implements Answer {
+  text = "";
+  readonly terminals: TerminalEntry[] = [];
+  readonly #curtain = new Curtain();
+
+  onStarted(epoch: number): void {
+    if (epoch > 1) this.#curtain.draw();
+  }
+
+  onDelta({ text }: DeltaEntry): DeltaOutcome {
+    const fresh = this.#curtain.pass(text);
+    if (fresh === undefined) return "interrupted";
+    this.text += fresh;
+    return "written";
+  }
+
+  onTerminal(terminal: TerminalEntry): void {
+    this.terminals.push(terminal);
+  }
+
+  batch(write: () => void): void {
+    write();
+  }
+}
+
+let fixture: RedisFixture;
+let keys: StreamKeys;
+let records: RunRecords;
+let queues: RunQueues;
+let runs: LiveRuns;
+let subscription: Subscription;
+let appender: Appender;
+let starter: RunStarter;
+
+beforeEach(async () => {
+  fixture = await createRedisFixture(inject("redisUrl"));
+  keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
+  records = new RunRecords(fixture.commands, keys);
+  queues = new RunQueues({
+    redis: fixture.commands,
+    keyPrefix: fixture.prefix,
+    providers: ["mine"],
+  });
+  await queues.start();
+  runs = new LiveRuns();
+  await runs.start();
+  subscription = new Subscription({
+    subscriber: fixture.subscriber(),
+    commands: fixture.commands,
+    keys,
+    node: NODE,
+    log,
+    onBatch: (batch) => runs.onBatch(batch),
+    onRestored: () => runs.refill(),
+  });
+  await subscription.start();
+  appender = new Appender(await fixture.connect(), keys);
+  await appender.start();
+  starter = createStarter({});
+});
+
+afterEach(async () => {
+  await runs.stop();
+  await appender.stop();
+  await subscription.stop();
+  await queues.stop();
+  // BullMQ keeps a queue's settings for ever.
+  const settings = await fixture.commands.keys(`${fixture.prefix}{queue-*`);
+  if (settings.length > 0) await fixture.commands.del(settings);
+  await fixture.close();
+});
+
+function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number }): RunStarter {
+  const gateway = parseGatewayConfig(
+    { providers: { mine: { kind: "openai", baseUrl: "http://127.0.0.1:1/v1", model: "m" } } },
+    { source: "test", env: {} },
+  );
+  return new RunStarter({
+    node: NODE,
+    gateway,
+    records,
+    queues,
+    runs,
+    stats: new RunStats(),
+    log,
+    maxRuns: 10,
+    queueTimeoutMs: 30_000,
+    isListening: () => subscription.alive && fixture.commands.status === "ready",
+    ...overrides,
+  });
+}
+
+function start(): { run: StartedRun; answer: NotingAnswer; ended: () => number } {
+  const answer = new NotingAnswer();
+  let ended = 0;
+  const run = starter.start({
+    session: "s",
+    messages: [{ role: "user", content: "hi" }],
+    provider: undefined,
+    answer,
+    onEnded: () => {
+      ended += 1;
+    },
+  });
+  return { run, answer, ended: () => ended };
+}
+
+const queued = () => eventually("the job", async () => (await queues.counts("mine")).waiting === 1);
+
+async function attempt(runId: string, worker = "worker-1"): Promise<RunWriter> {
+  const claim = await records.claim({
+    runId,
+    lease: randomUUID(),
+    worker,
+    maxAttempts: 2,
+    started: { type: "started", provider: "mine", model: "m" },
+    exhausted: { type: "cancelled", reason: "client" },
+  });
+  if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+  return appender.open({ runId, epoch: claim.epoch, onLost: () => undefined });
+}
+
+const lastOfLog = async (runId: string) =>
+  (await records.read(runId, BEGINNING))?.entries.at(-1)?.entry;
+
+test("a run is queued, followed and ended once", async () => {
+  const { run, answer, ended } = start();
+  await queued();
+  const writer = await attempt(run.runId);
+  writer.write({ type: "text", text: "Hello" });
+  await writer.end(COMPLETED);
+  await eventually("the end", () => ended() === 1);
+  expect(answer.text).toBe("Hello");
+  expect(answer.terminals).toEqual([COMPLETED]);
+  expect(runs.count).toBe(0);
+});
+
+describe("cancelling", () => {
+  test("at any moment of the submission leaves no job, no open record, and tells the client once", async () => {
+    for (let delay = 0; delay < 12; delay += 1) {
+      const { run, answer } = start();
+      for (let turn = 0; turn < delay; turn += 1) await new Promise(setImmediate);
+      run.cancel("client");
+      expect(answer.terminals).toEqual([{ type: "cancelled", reason: "client" }]);
+      await eventually("the cluster to know", async () => {
+        const claim = await records.read(run.runId, BEGINNING);
+        const { waiting } = await queues.counts("mine");
+        return waiting === 0 && (!claim || claim.entries.at(-1)?.entry.type === "cancelled");
+      });
+    }
+  });
+
+  test("in mid-answer ends the log for everybody and drops what comes after", async () => {
+    const { run, answer } = start();
+    await queued();
+    const writer = await attempt(run.runId);
+    writer.write({ type: "text", text: "one" });
+    await eventually("the text", () => answer.text === "one");
+    run.cancel("client");
+    writer.write({ type: "text", text: "two" });
+    expect(await writer.end(COMPLETED)).toBe("ended");
+    expect(answer.text).toBe("one");
+    expect(answer.terminals).toHaveLength(1);
+    expect(await lastOfLog(run.runId)).toEqual({ type: "cancelled", reason: "client" });
+  });
+});
+
+test("a run that no worker takes ends in time, and leaves the queue", async () => {
+  starter = createStarter({ queueTimeoutMs: 200 });
+  const { run, answer } = start();
+  await eventually("the end", () => answer.terminals.length === 1, { withinMs: 2_000 });
+  expect(answer.terminals[0]).toMatchObject({
+    failure: { code: "queue_timeout", retryable: true },
+  });
+  await eventually("an empty queue", async () => (await queues.counts("mine")).waiting === 0);
+  expect(await lastOfLog(run.runId)).toMatchObject({ failure: { code: "queue_timeout" } });
+});
+
+test("a second attempt that says the same goes on behind the curtain", async () => {
+  const { run, answer, ended } = start();
+  await queued();
+  const first = await attempt(run.runId);
+  first.write({ type: "text", text: "Hello wor" });
+  await eventually("the text", () => answer.text === "Hello wor");
+  const second = await attempt(run.runId, "worker-2");
+  second.write({ type: "text", text: "Hello " });
+  second.write({ type: "text", text: "world!" });
+  await second.end(COMPLETED);
+  await eventually("the end", () => ended() === 1);
+  expect([answer.text, answer.terminals]).toEqual(["Hello world!", [COMPLETED]]);
+});
+
+test("a second attempt that differs ends the answer, and its provider is stopped", async () => {
+  const { run, answer } = start();
+  await queued();
+  const first = await attempt(run.runId);
+  first.write({ type: "text", text: "Hello world" });
+  await eventually("the text", () => answer.text === "Hello world");
+  const second = await attempt(run.runId, "worker-2");
+  second.write({ type: "text", text: "Hi there" });
+  await eventually("the end", () => answer.terminals.length === 1);
+  expect(answer.terminals[0]).toEqual({ type: "cancelled", reason: "interrupted" });
+  expect(answer.text).toBe("Hello world");
+  expect(await second.end(COMPLETED)).toBe("ended");
+});
+
+test("a run whose record is gone from Redis ends instead of waiting for ever", async () => {
+  const { run, answer } = start();
+  await queued();
+  await fixture.commands.del(keys.record(run.runId));
+  await eventually("the end", () => answer.terminals.length === 1, { withinMs: 4_000 });
+  expect(answer.terminals[0]).toMatchObject({ failure: { code: "unavailable", retryable: true } });
+});
+
+test("with Redis away a request is refused at once, and one on its way ends within 3 s", async () => {
+  const { answer } = start();
+  fixture.commands.disconnect();
+  const refusal = await eventually("the refusal", () => starter.refusal("mine"));
+  expect(refusal).toMatchObject({ code: "unavailable", retryable: true });
+  await eventually("the end", () => answer.terminals.length === 1, { withinMs: 3_000 });
+  expect(answer.terminals[0]).toMatchObject({ failure: { code: "unavailable" } });
+  await fixture.commands.connect();
+});
+
+test("over the limit of open runs a request is refused as overloaded", async () => {
+  starter = createStarter({ maxRuns: 1 });
+  start();
+  expect(starter.refusal(undefined)).toMatchObject({ code: "overloaded", retryable: true });
+});
+
+test("a draining edge refuses, and names no provider it does not know", () => {
+  starter.drain();
+  expect(starter.refusal("mine")).toMatchObject({ code: "draining" });
+  expect(starter.refusal("toString")).toMatchObject({
+    code: "unknown_provider",
+    message: expect.stringContaining("mine"),
+  });
+});
