@@ -1,10 +1,4 @@
-import {
-  clusterEnvShape,
-  type GatewayConfig,
-  loadGatewayConfig,
-  parseEnv,
-  wholeNumber,
-} from "@openclaw/config";
+import { clusterEnvShape, readSettings, type Settings, wholeNumber } from "@openclaw/config";
 import { z } from "zod";
 
 export const edgeEnvSchema = z.object({
@@ -32,15 +26,7 @@ export const edgeEnvSchema = z.object({
 
 export type EdgeConfig = z.infer<typeof edgeEnvSchema>;
 
-export interface EdgeSettings {
-  readonly config: EdgeConfig;
-  readonly gateway: GatewayConfig;
-  /** Variables under our prefix that nothing reads. */
-  readonly unknown: readonly string[];
-}
-
 /** Reads everything this process is told from outside. @throws ConfigError with every problem */
-export function readEdgeSettings(env: NodeJS.ProcessEnv = process.env): EdgeSettings {
-  const { values: config, unknown } = parseEnv(edgeEnvSchema, { env, prefix: "EDGE_" });
-  return { config, gateway: loadGatewayConfig(env), unknown };
+export function readEdgeSettings(env: NodeJS.ProcessEnv = process.env): Settings<EdgeConfig> {
+  return readSettings(edgeEnvSchema, { env, prefix: "EDGE_" });
 }

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import type { GatewayConfig } from "@openclaw/config";
 import { RunQueues } from "@openclaw/queue";
 import {
-  connectRedis,
+  connectionPart,
   createCommandConnection,
   createSubscriberConnection,
   type Logger,
@@ -94,11 +94,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
   });
 
   return [
-    {
-      name: "command connection",
-      start: () => connectRedis(commands),
-      stop: async () => commands.disconnect(),
-    },
+    connectionPart("command connection", commands),
     queues,
     subscription,
     registry,

@@ -1,10 +1,4 @@
-import {
-  clusterEnvShape,
-  type GatewayConfig,
-  loadGatewayConfig,
-  parseEnv,
-  wholeNumber,
-} from "@openclaw/config";
+import { clusterEnvShape, readSettings, type Settings, wholeNumber } from "@openclaw/config";
 import { z } from "zod";
 
 export const workerEnvSchema = z.object({
@@ -22,15 +16,7 @@ export const workerEnvSchema = z.object({
 
 export type WorkerConfig = z.infer<typeof workerEnvSchema>;
 
-export interface WorkerSettings {
-  readonly config: WorkerConfig;
-  readonly gateway: GatewayConfig;
-  /** Variables under our prefix that nothing reads. */
-  readonly unknown: readonly string[];
-}
-
 /** Reads everything this process is told from outside. @throws ConfigError with every problem */
-export function readWorkerSettings(env: NodeJS.ProcessEnv = process.env): WorkerSettings {
-  const { values: config, unknown } = parseEnv(workerEnvSchema, { env, prefix: "WORKER_" });
-  return { config, gateway: loadGatewayConfig(env), unknown };
+export function readWorkerSettings(env: NodeJS.ProcessEnv = process.env): Settings<WorkerConfig> {
+  return readSettings(workerEnvSchema, { env, prefix: "WORKER_" });
 }

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import type { GatewayConfig } from "@openclaw/config";
 import { RunIntake, RunQueues } from "@openclaw/queue";
 import {
-  connectRedis,
+  connectionPart,
   createBlockingConnection,
   createCommandConnection,
   createSubscriberConnection,
@@ -94,16 +94,6 @@ export function createWorker(
     registry,
     ...intakes,
   ];
-}
-
-function connectionPart(name: string, redis: ReturnType<typeof createCommandConnection>): Part {
-  return {
-    name,
-    start: () => connectRedis(redis),
-    async stop() {
-      redis.disconnect();
-    },
-  };
 }
 
 /** Writes each provider's limit to its queue, where it holds for every worker. */

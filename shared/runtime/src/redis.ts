@@ -3,6 +3,7 @@
  * with commands, and commands have a deadline, because a slow Redis is worse than a dead one.
  */
 import { Redis, type RedisOptions } from "ioredis";
+import type { Part } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 
 export const COMMAND_DEADLINE_MS = 250;
@@ -85,6 +86,15 @@ export async function connectRedis(redis: Redis): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A connection as a part of its process: connected at the start, closed at the stop. */
+export function connectionPart(name: string, redis: Redis): Part {
+  return {
+    name,
+    start: () => connectRedis(redis),
+    stop: async () => redis.disconnect(),
+  };
 }
 
 export class RedisUnreachableError extends Error {
