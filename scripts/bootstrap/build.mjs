@@ -43,6 +43,7 @@ export function buildStep(root) {
 function packagesOf(root) {
   return ["shared", "services"]
     .flatMap((group) => readdirSync(join(root, group)).map((name) => join(root, group, name)))
+    .concat(join(root, "tests", "smoke"))
     .filter((directory) => existsSync(join(directory, "tsconfig.build.json")));
 }
 

@@ -208,25 +208,56 @@ describe("bad input is answered with an error frame, and the connection lives on
     expect(reply.terminal).toEqual({ type: "done" });
   });
 
-  test("too many waiting messages are refused one by one, the others answered", async () => {
+  test("a bad frame in mid-answer is refused in its turn, so that no answer is cut in two", async () => {
+    const client = await connect();
+    client.say(directive({ pieces: ["first ", "half ", "second ", "half"], gapMs: 50 }), "plain");
+    await eventually("the first text", () => client.textSoFar !== "");
+    client.say("hello", "nosuch");
+    client.send("not JSON");
+    client.say(directive({ text: "next" }), "plain");
+    const replies = [
+      await client.reply(),
+      await client.reply(),
+      await client.reply(),
+      await client.reply(),
+    ];
+    expect(replies.map(({ text, terminal }) => [text, terminal.code ?? terminal.type])).toEqual([
+      ["first half second half", "done"],
+      ["", "unknown_provider"],
+      ["", "invalid_json"],
+      ["next", "done"],
+    ]);
+  });
+
+  test("too many waiting messages are refused in their turn, the others answered", async () => {
     const client = await connect();
     for (let sent = 0; sent < 20; sent += 1) {
-      client.say(directive({ text: "t", firstTokenMs: 50 }), "plain");
+      client.say(directive({ text: `t${sent}`, firstTokenMs: 50 }), "plain");
     }
-    const terminals: string[] = [];
+    const outcomes: string[] = [];
     for (let got = 0; got < 20; got += 1) {
-      const { terminal } = await client.reply();
-      terminals.push(terminal.code ?? terminal.type);
+      const { text, terminal } = await client.reply();
+      outcomes.push(text === `t${got}` ? terminal.type : (terminal.code ?? ""));
     }
-    expect(terminals.filter((code) => code === "too_many_waiting")).toHaveLength(3);
-    expect(terminals.filter((code) => code === "done")).toHaveLength(17);
+    expect(outcomes).toEqual([
+      ...Array.from({ length: 17 }, () => "done"),
+      ...Array.from({ length: 3 }, () => "too_many_waiting"),
+    ]);
+  });
+
+  test("a client that floods refused frames without reading its answers is sent away", async () => {
+    const client = await connect();
+    client.say(directive({ words: 500, gapMs: 100 }), "plain");
+    for (let sent = 0; sent < 1_100; sent += 1) client.send("x");
+    await eventually("the close", () => client.closed);
+    expect(client.closed?.code).toBe(1008);
   });
 });
 
 describe("refused with a reason", () => {
   test("a frame over the hard limit: an error frame, then close 1009", async () => {
     const client = await connect();
-    client.send("z".repeat(300_000));
+    client.send("z".repeat(3_000_000));
     expect((await client.reply()).terminal).toMatchObject({ code: "frame_too_long" });
     await eventually("the close", () => client.closed);
     expect(client.closed?.code).toBe(1009);

@@ -10,6 +10,9 @@ export const edgeEnvSchema = z.object({
   EDGE_MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: 1_048_576, default: 32_768 }).describe(
     "Longest message of a user, in UTF-8 bytes.",
   ),
+  EDGE_MAX_CONNECTIONS: wholeNumber({ min: 1, max: 10_000_000, default: 50_000 }).describe(
+    "Most connections open at once on this edge; more are refused with HTTP 503.",
+  ),
   EDGE_MAX_RUNS: wholeNumber({ min: 1, max: 1_000_000, default: 10_000 }).describe(
     "Most runs open at once on this edge; more are refused as overloaded.",
   ),

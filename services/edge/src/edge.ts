@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { GatewayConfig } from "@openclaw/config";
+import { failure } from "@openclaw/protocol";
 import { RunQueues } from "@openclaw/queue";
 import {
   connectionPart,
@@ -65,6 +66,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     starter,
     limits: { maxMessageBytes: config.EDGE_MAX_MESSAGE_BYTES },
     maxWaiting: config.EDGE_MAX_WAITING,
+    maxConnections: config.EDGE_MAX_CONNECTIONS,
   });
   const registry = new NodeRegistry({
     redis: commands,
@@ -87,6 +89,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     host: config.EDGE_HOST,
     port: config.EDGE_PORT,
     log,
+    refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
     maxFrameBytes: JSON_EXPANSION * config.EDGE_MAX_MESSAGE_BYTES + FRAME_OVERHEAD_BYTES,
     onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
@@ -99,16 +102,11 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     subscription,
     registry,
     view,
+    listener.sockets,
+    sessions,
+    starter,
+    // Stopped before the sessions are closed: who still waits is told why.
     runs,
-    {
-      name: "sessions",
-      start: async () => undefined,
-      async drain() {
-        starter.drain();
-        sessions.drain();
-      },
-      stop: async () => sessions.close(),
-    },
     listener,
   ];
 }

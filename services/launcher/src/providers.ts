@@ -72,7 +72,12 @@ export async function writeSimulatedConfig(
   const providers = NAMES.map((name) => {
     const { kind, model, region } = SHIPPED_PROVIDERS[name];
     const baseUrl = `${simulatorUrl.replace(/\/$/, "")}/${name}/v1`;
-    const more = { apiKey: "simulated", simulated: true, maxConcurrency: 200 };
+    const more = {
+      apiKey: "simulated",
+      simulated: true,
+      maxConcurrency: 200,
+      pool: { connections: 200 },
+    };
     return [name, { kind, baseUrl, model, region, ...more }] as const;
   });
   const config = {

@@ -14,7 +14,7 @@ import {
 } from "@openclaw/runtime";
 import { Appender, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
 import type { WorkerConfig } from "./config.ts";
-import { createProviderClient } from "./provider/provider-client.ts";
+import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
 import { executeRun } from "./run/execute-run.ts";
 
@@ -67,7 +67,12 @@ export function createWorker(
         redis: queueing,
         keyPrefix,
         provider: provider.name,
-        concurrency: Math.min(config.WORKER_CONCURRENCY, provider.config.maxConcurrency),
+        concurrency: Math.min(
+          config.WORKER_CONCURRENCY,
+          provider.config.maxConcurrency,
+          // A run beyond them would wait here for a socket while another worker has some to spare.
+          provider.config.pool.connections,
+        ),
         log,
         onRun: (job) =>
           executeRun(job, {
@@ -89,11 +94,29 @@ export function createWorker(
     appender,
     queues,
     limitsPart(queues, gateway),
-    // Warm before the first run is taken.
-    ...providers,
+    providersPart(providers),
     registry,
     ...intakes,
+    // Last, so first to stop: runs at work are handed back before their providers are closed.
+    attempts,
   ];
+}
+
+/** At most so long is waited for warm connections: an unreachable provider must not hold up the others. */
+const WARM_UP_MS = 3_000;
+
+/** Warms every provider at once, before the first run is taken. */
+function providersPart(providers: readonly ProviderClient[]): Part {
+  return {
+    name: "providers",
+    async start() {
+      const warm = Promise.all(providers.map((provider) => provider.start()));
+      await Promise.race([warm, new Promise((resolve) => setTimeout(resolve, WARM_UP_MS).unref())]);
+    },
+    async stop() {
+      await Promise.all(providers.map((provider) => provider.stop()));
+    },
+  };
 }
 
 /** Writes each provider's limit to its queue, where it holds for every worker. */

@@ -35,7 +35,11 @@ export interface RunIntakeOptions {
 export class RunIntake implements Part {
   readonly name: string;
   readonly #options: RunIntakeOptions;
+  readonly #working = new Map<string, Promise<void>>();
+  readonly #reported = new Set<string>();
   #worker: Worker | undefined;
+  #draining = false;
+  #onIdle: () => void = () => undefined;
 
   constructor(options: RunIntakeOptions) {
     this.name = `intake ${options.provider}`;
@@ -56,10 +60,10 @@ export class RunIntake implements Part {
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
     });
-    // BullMQ reports every failed renewal and every lost connection here; the log fences either way.
-    worker.on("error", (error) => log.debug({ provider, err: error }, "queue error"));
+    worker.on("error", (error) => this.#reportOnce(error));
     worker.on("stalled", (runId) => log.warn({ provider, runId }, "lease of a run expired"));
     worker.on("failed", (job, error) => {
+      if (this.#draining) return;
       log.error({ provider, runId: job?.id, err: error }, "run could not be worked on");
     });
     this.#worker = worker;
@@ -68,12 +72,14 @@ export class RunIntake implements Part {
 
   /** Takes no more runs; resolves when those at work have ended, or once `signal` aborts. */
   async drain(signal: AbortSignal): Promise<void> {
-    const closed = this.#worker?.close();
-    const late = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
+    this.#draining = true;
+    // Without waiting: BullMQ's own wait has no bound.
+    await this.#worker?.pause(true);
+    if (this.#working.size === 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      signal.addEventListener("abort", () => resolve(), { once: true });
     });
-    await Promise.race([closed, late]);
   }
 
   /** Leaves runs that are still at work to other workers, who take them when their leases expire. */
@@ -88,6 +94,38 @@ export class RunIntake implements Part {
       this.#options.log.error({ runId: job.id }, "job not understood");
       return;
     }
-    await this.#options.onRun(parsed.data);
+    await this.#workOn(parsed.data);
+  }
+
+  /**
+   * Works on a run, or joins the work on it that goes on here.
+   *
+   * When this process was stopped or busy for longer than a lease, it may be offered the very run it
+   * is working on. A second attempt would restart a healthy answer. And BullMQ renews leases by job
+   * id: when the first call returned, it would forget the lease of the second.
+   */
+  async #workOn(run: RunJob): Promise<void> {
+    const current = this.#working.get(run.runId);
+    if (current) return current;
+    // A pop that was already waiting when the drain began may still bring one.
+    if (this.#draining) throw new Error("this worker is draining");
+    const work = this.#options.onRun(run);
+    this.#working.set(run.runId, work);
+    try {
+      await work;
+    } finally {
+      this.#working.delete(run.runId);
+      if (this.#working.size === 0) this.#onIdle();
+    }
+  }
+
+  /** BullMQ repeats an error with every job and every try: the first of each kind is worth a line. */
+  #reportOnce(error: Error): void {
+    const { provider, log } = this.#options;
+    // Messages end in ids and addresses, which would make every one of them new.
+    const kind = error.message.split(/[\d:.]/, 1)[0] ?? "";
+    const level = this.#reported.has(kind) ? "debug" : "warn";
+    this.#reported.add(kind);
+    log[level]({ provider, err: error }, "queue error");
   }
 }

@@ -29,7 +29,10 @@ export interface NodeRegistryOptions {
   readonly log: Logger;
   /** What this node says of itself; JSON. */
   readonly describe: () => unknown;
-  /** Sums to add to the cluster's since the last call; taken back in if the report fails. */
+  /**
+   * Sums to add to the cluster's since the last call. Sent again if the report fails, so that a
+   * report which only seemed to fail counts twice: these are figures to look at, not to bill by.
+   */
   readonly takeTotals?: () => Record<string, number>;
 }
 
@@ -56,6 +59,8 @@ export class NodeRegistry implements Part {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    // What was counted since the last report.
+    await this.#report();
     const { redis, id } = this.#options;
     try {
       await redis.multi().srem(this.#nodesKey, id).del(this.#reportKey(id)).exec();

@@ -7,6 +7,13 @@ import type { Part } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 
 export const COMMAND_DEADLINE_MS = 250;
+/**
+ * A connection that owes an answer for so long is thrown away. A deadline alone rejects the command
+ * and keeps the socket: one that was cut without a word would stay "ready" for ever.
+ */
+const SILENT_COMMAND_SOCKET_MS = 2_000;
+/** Longer than BullMQ's blocking reads (5 s), which rightly say nothing while there is nothing. */
+const SILENT_BLOCKING_SOCKET_MS = 15_000;
 const CONNECT_DEADLINE_MS = 5_000;
 
 export interface RedisConnectionOptions {
@@ -20,6 +27,7 @@ export interface RedisConnectionOptions {
 export function createCommandConnection(options: RedisConnectionOptions): Redis {
   return create(options, {
     commandTimeout: COMMAND_DEADLINE_MS,
+    socketTimeout: SILENT_COMMAND_SOCKET_MS,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
   });
@@ -39,7 +47,10 @@ export function createSubscriberConnection(options: RedisConnectionOptions): Red
 
 /** For BullMQ's blocking reads: commands wait for the connection to come back. */
 export function createBlockingConnection(options: RedisConnectionOptions): Redis {
-  return create(options, { maxRetriesPerRequest: null });
+  return create(options, {
+    maxRetriesPerRequest: null,
+    socketTimeout: SILENT_BLOCKING_SOCKET_MS,
+  });
 }
 
 function create({ url, name, log }: RedisConnectionOptions, extra: RedisOptions): Redis {

@@ -29,6 +29,8 @@ export interface AppenderOptions {
   readonly maxLogBytes?: number;
   /** How long a failing call is repeated before its runs are given up as `unavailable`. */
   readonly giveUpMs?: number;
+  /** How long nobody may listen to a run before it is given up as `orphaned`. */
+  readonly orphanGraceMs?: number;
 }
 
 interface Call {
@@ -36,6 +38,12 @@ interface Call {
   readonly batches: readonly RunBatch[];
   readonly keys: readonly string[];
   readonly args: readonly ScriptArgument[];
+}
+
+/** What became of one run's part of a call. */
+interface RunAnswer {
+  readonly outcome: AppendOutcome;
+  readonly listeners: number;
 }
 
 export class Appender {
@@ -47,6 +55,7 @@ export class Appender {
   readonly #maxLogBytes: number;
   readonly #resumeWindowMs: number;
   readonly #giveUpMs: number;
+  readonly #orphanGraceMs: number;
   readonly #writers = new Set<RunWriter>();
   /** Writers with something to take, per partition; a script call cannot span two. */
   readonly #due: readonly Set<RunWriter>[];
@@ -60,6 +69,7 @@ export class Appender {
     this.#maxLogBytes = options.maxLogBytes ?? 4 * 1024 * 1024;
     this.#resumeWindowMs = (options.retention ?? DEFAULT_RETENTION).resumeWindowMs;
     this.#giveUpMs = options.giveUpMs ?? 15_000;
+    this.#orphanGraceMs = options.orphanGraceMs ?? 10_000;
     this.#due = Array.from({ length: keys.partitions }, () => new Set<RunWriter>());
     this.#busy = Array.from({ length: keys.partitions }, () => false);
   }
@@ -78,7 +88,11 @@ export class Appender {
    * however it ended.
    */
   open(run: { runId: string; epoch: number; onLost: (reason: LossReason) => void }): RunWriter {
-    const writer = new RunWriter({ ...run, onPending: (pending) => this.#mark(pending) });
+    const writer = new RunWriter({
+      ...run,
+      orphanGraceMs: this.#orphanGraceMs,
+      onPending: (pending) => this.#mark(pending),
+    });
     this.#writers.add(writer);
     return writer;
   }
@@ -110,11 +124,11 @@ export class Appender {
 
   async #work(partition: number): Promise<void> {
     for (let call = this.#nextCall(partition); call; call = this.#nextCall(partition)) {
-      const outcomes = await this.#send(call);
+      const answers = await this.#send(call);
       call.writers.forEach((writer, index) => {
         const batch = call.batches[index];
-        const outcome = outcomes[index];
-        if (batch && outcome) writer.settle(batch, outcome);
+        const answer = answers[index];
+        if (batch && answer) writer.settle(batch, answer);
       });
     }
     this.#busy[partition] = false;
@@ -143,19 +157,22 @@ export class Appender {
   }
 
   /** Sends a call until it is answered, its runs are given up, or the appender stops. Never throws. */
-  async #send(call: Call): Promise<AppendOutcome[]> {
+  async #send(call: Call): Promise<RunAnswer[]> {
     const giveUpAt = performance.now() + this.#giveUpMs;
     for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MOST_MS)) {
       try {
         const reply = await Appender.#append.run(this.#redis, call.keys, call.args);
-        // Two values for each run: outcome, listeners.
+        // Two values for each run, as the script's header says.
         const values = reply as (AppendOutcome | number)[];
-        return call.writers.map((_, index) => values[2 * index] as AppendOutcome);
+        return call.writers.map((_, index) => ({
+          outcome: values[2 * index] as AppendOutcome,
+          listeners: values[2 * index + 1] as number,
+        }));
       } catch {
         // Any error is one of the connection; whether the call took effect is not known. The next
         // try finds out. The connection itself reports the outage once.
         if (performance.now() > giveUpAt || this.#stopped.signal.aborted) {
-          return call.writers.map(() => "unavailable");
+          return call.writers.map(() => ({ outcome: "unavailable", listeners: 0 }));
         }
         await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random() / 2)));
       }

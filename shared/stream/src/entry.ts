@@ -28,7 +28,11 @@ export interface DeltaEntry {
 }
 
 /** Who or what cancelled a run. */
-export type CancelReason = "client" | "disconnected" | "interrupted";
+export type CancelReason =
+  | "client" // asked for it
+  | "disconnected" // the client's connection is gone
+  | "interrupted" // a later attempt differs from what the client already has
+  | "orphaned"; // no edge listens any more
 
 /** The one last entry of a run. */
 export type TerminalEntry =

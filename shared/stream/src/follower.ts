@@ -20,6 +20,8 @@ export interface FollowerOptions {
    * Must not throw.
    */
   readonly deliver: (position: Position, entry: Entry) => boolean;
+  /** Called around the deliveries of one page of the log, to write them together. */
+  readonly batch: (deliverAll: () => void) => void;
   /** The run is not known to Redis any more, so that nothing will ever come. */
   readonly onLost: () => void;
 }
@@ -78,23 +80,35 @@ export class Follower {
   async #fill(): Promise<void> {
     this.#state = "filling";
     this.#behind = false;
-    try {
-      while (this.#is("filling")) {
-        const page = await this.#options.read(this.runId, this.#position);
-        if (!this.#is("filling")) return;
-        if (!page) return this.#lose();
-        for (const { position, entry } of page.entries) {
-          if (!this.#is("filling")) return;
-          this.#deliver(position, entry);
-        }
-        const reachedAll = comparePositions(this.#position, this.#seen) >= 0;
-        if (page.complete && (reachedAll || page.entries.length === 0)) break;
+    while (this.#is("filling")) {
+      const page = await this.#readPage();
+      if (!this.#is("filling")) return;
+      if (page === "failed") {
+        // Redis is away; the owner's next sweep sees `behind` and tries again.
+        this.#behind = true;
+        break;
       }
-    } catch {
-      // Redis is away; the owner's next sweep sees `behind` and tries again.
-      this.#behind = true;
+      if (page === "unknown") {
+        this.#lose();
+        return;
+      }
+      this.#options.batch(() => {
+        for (const { position, entry } of page.entries) {
+          if (this.#is("filling")) this.#deliver(position, entry);
+        }
+      });
+      const reachedAll = comparePositions(this.#position, this.#seen) >= 0;
+      if (page.complete && (reachedAll || page.entries.length === 0)) break;
     }
     if (this.#is("filling")) this.#state = "live";
+  }
+
+  async #readPage(): Promise<LogPage | "unknown" | "failed"> {
+    try {
+      return (await this.#options.read(this.runId, this.#position)) ?? "unknown";
+    } catch {
+      return "failed";
+    }
   }
 
   #deliver(position: Position, entry: Entry): void {

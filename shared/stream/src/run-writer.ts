@@ -18,6 +18,7 @@ export type LossReason =
   | "unknown" // the run is not known: Redis lost it, or it expired
   | "gap" // Redis lost entries that it had acknowledged
   | "too_large" // the log is full; a terminal entry is still taken
+  | "orphaned" // no edge listens any more; a terminal entry is still taken
   | "unavailable"; // Redis did not answer for too long
 
 export type AppendOutcome = "appended" | LossReason;
@@ -38,6 +39,8 @@ export interface RunBatch {
 export interface RunWriterOptions {
   readonly runId: string;
   readonly epoch: number;
+  /** How long nobody may listen before the run is given up. */
+  readonly orphanGraceMs: number;
   /** Called once when the right to write is lost; never after the terminal was appended. */
   readonly onLost: (reason: LossReason) => void;
   /** Called whenever there is something to take. */
@@ -47,6 +50,7 @@ export interface RunWriterOptions {
 export class RunWriter {
   readonly runId: string;
   readonly epoch: number;
+  readonly #orphanGraceMs: number;
   readonly #onLost: (reason: LossReason) => void;
   readonly #onPending: (writer: RunWriter) => void;
   #nextSeq = 1;
@@ -55,10 +59,13 @@ export class RunWriter {
   #waiting: (() => void)[] = [];
   #lost: LossReason | undefined;
   #ending: PromiseWithResolve<AppendOutcome> | undefined;
+  /** When what was published began to reach nobody, on the monotonic clock. */
+  #unheardSince: number | undefined;
 
-  constructor({ runId, epoch, onLost, onPending }: RunWriterOptions) {
+  constructor({ runId, epoch, orphanGraceMs, onLost, onPending }: RunWriterOptions) {
     this.runId = runId;
     this.epoch = epoch;
+    this.#orphanGraceMs = orphanGraceMs;
     this.#onLost = onLost;
     this.#onPending = onPending;
   }
@@ -97,11 +104,11 @@ export class RunWriter {
   }
 
   /**
-   * Adds the terminal entry and resolves with what became of it. After `too_large` a log still
-   * takes a terminal entry, which then must not claim that the answer is whole.
+   * Adds the terminal entry and resolves with what became of it. After `too_large` and `orphaned`
+   * a log still takes a terminal entry, which then must not claim that the answer is whole.
    */
   async end(terminal: TerminalEntry): Promise<AppendOutcome> {
-    if (this.#lost && this.#lost !== "too_large") return this.#lost;
+    if (this.#lost && this.#lost !== "too_large" && this.#lost !== "orphaned") return this.#lost;
     this.#lost = undefined;
     this.#ending ??= createPromise<AppendOutcome>();
     this.#pending.push(terminal);
@@ -127,16 +134,30 @@ export class RunWriter {
     };
   }
 
-  /** Takes the answer to a batch. For the appender only. */
-  settle(batch: RunBatch, outcome: AppendOutcome): void {
+  /** Takes the answer to a batch, and how many heard it. For the appender only. */
+  settle(
+    batch: RunBatch,
+    { outcome, listeners }: { outcome: AppendOutcome; listeners: number },
+  ): void {
     if (outcome === "appended") {
       if (batch.closes !== "") this.#ending?.resolve("appended");
+      else if (batch.payloads.length > 0) this.#noteListeners(listeners);
       if (this.#pendingChars < HIGH_WATERMARK) this.#wake();
       return;
     }
     // Entries that were refused for size leave their numbers to the terminal entry.
     if (outcome === "too_large") this.#nextSeq = batch.firstSeq;
     this.#lose(outcome);
+  }
+
+  /** A text that reaches nobody is still paid for: after a grace period it is stopped. */
+  #noteListeners(listeners: number): void {
+    const now = performance.now();
+    if (listeners > 0) this.#unheardSince = undefined;
+    else this.#unheardSince ??= now;
+    if (this.#unheardSince !== undefined && now - this.#unheardSince > this.#orphanGraceMs) {
+      this.#lose("orphaned");
+    }
   }
 
   #lose(reason: LossReason): void {

@@ -90,6 +90,7 @@ class TestEdge {
         received.push({ position, entry });
         return received.length < this.pausedAfter;
       },
+      batch: (deliverAll) => deliverAll(),
       onLost: () => undefined,
     });
     this.followers.set(runId, follower);
@@ -338,6 +339,47 @@ describe("appending", () => {
     expect(losses).toEqual(["too_large"]);
     expect(await writer.end(EXHAUSTED)).toBe("appended");
     await eventually("the terminal", () => edge.ended(runId));
+  });
+
+  test("a repeated call at the size limit is recognised, and its terminal is written", async () => {
+    const runId = await createRun("e");
+    await claim(runId);
+    const call = (first: number, closes: string, ...payloads: string[]) =>
+      new Script("append").run(
+        fixture.commands,
+        [keys.record(runId), keys.log(runId)],
+        [keys.channelPrefix(0), 10, 1000, runId, 1, first, payloads.length, closes, ...payloads],
+      );
+    expect(await call(1, "", "more than ten bytes")).toEqual(["appended", 0]);
+    expect(await call(1, "", "more than ten bytes")).toEqual(["appended", 0]);
+    expect(await call(2, "", "more")).toEqual(["too_large", 0]);
+    // A terminal entry whose number is taken would vanish: it is never called appended.
+    expect(await call(1, "failed", "end")).toEqual(["gap", 0]);
+    expect(await fixture.commands.hget(keys.record(runId), "state")).toBe("active");
+    expect(await call(2, "failed", "end")).toEqual(["appended", 0]);
+    expect(await call(2, "failed", "end")).toEqual(["appended", 0]);
+    expect(await fixture.commands.hget(keys.record(runId), "state")).toBe("failed");
+  });
+
+  test("a run that nobody hears is given up after the grace period, one with an edge is not", async () => {
+    const edge = await startEdge();
+    const [heard, unheard] = [await createRun(edge.node), await createRun("gone")];
+    const patient = new Appender(fixture.commands, keys, { orphanGraceMs: 200 });
+    const losses: string[] = [];
+    const writers = await Promise.all(
+      [heard, unheard].map(async (runId) => {
+        await claim(runId);
+        return patient.open({ runId, epoch: 1, onLost: (why) => losses.push(`${runId} ${why}`) });
+      }),
+    );
+    const startedAt = performance.now();
+    await eventually("the loss", () => {
+      for (const writer of writers) writer.write({ type: "text", text: "x" });
+      return losses.length > 0;
+    });
+    expect(performance.now() - startedAt).toBeGreaterThan(200);
+    expect(losses).toEqual([`${unheard} orphaned`]);
+    expect(await writers[1]?.end({ type: "cancelled", reason: "orphaned" })).toBe("appended");
   });
 
   test("keeps the log for the resume window after the end, and no longer", async () => {

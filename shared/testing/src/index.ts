@@ -2,4 +2,5 @@ export * from "./cluster.ts";
 export * from "./eventually.ts";
 export * from "./free-port.ts";
 export * from "./redis-fixture.ts";
+export * from "./tcp-proxy.ts";
 export * from "./v1-client.ts";

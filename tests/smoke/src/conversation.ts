@@ -82,10 +82,13 @@ interface Signal {
   readonly message?: string;
 }
 
-/** What parses as JSON is a signal, everything else is text. */
+/** A JSON object with a type is a signal; everything else is text, even an answer that is a number. */
 function parseSignal(frame: string): Signal | undefined {
   try {
-    return JSON.parse(frame);
+    const parsed: unknown = JSON.parse(frame);
+    return typeof parsed === "object" && parsed !== null && "type" in parsed
+      ? (parsed as Signal)
+      : undefined;
   } catch {
     return undefined;
   }

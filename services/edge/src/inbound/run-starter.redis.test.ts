@@ -94,6 +94,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await runs.stop();
+  await starter.stop();
   await appender.stop();
   await subscription.stop();
   await queues.stop();
@@ -126,7 +127,7 @@ function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number })
 function start(): { run: StartedRun; answer: NotingAnswer; ended: () => number } {
   const answer = new NotingAnswer();
   let ended = 0;
-  const run = starter.start({
+  const run = starter.begin({
     session: "s",
     messages: [{ role: "user", content: "hi" }],
     provider: undefined,
@@ -241,7 +242,7 @@ test("a run whose record is gone from Redis ends instead of waiting for ever", a
   const { run, answer } = start();
   await queued();
   await fixture.commands.del(keys.record(run.runId));
-  await eventually("the end", () => answer.terminals.length === 1, { withinMs: 4_000 });
+  await eventually("the end", () => answer.terminals.length === 1, { withinMs: 8_000 });
   expect(answer.terminals[0]).toMatchObject({ failure: { code: "unavailable", retryable: true } });
 });
 
@@ -261,8 +262,8 @@ test("over the limit of open runs a request is refused as overloaded", async () 
   expect(starter.refusal(undefined)).toMatchObject({ code: "overloaded", retryable: true });
 });
 
-test("a draining edge refuses, and names no provider it does not know", () => {
-  starter.drain();
+test("a draining edge refuses, and names no provider it does not know", async () => {
+  await starter.drain();
   expect(starter.refusal("mine")).toMatchObject({ code: "draining" });
   expect(starter.refusal("toString")).toMatchObject({
     code: "unknown_provider",

@@ -6,8 +6,9 @@ import { randomUUID } from "node:crypto";
 import type { GatewayConfig } from "@openclaw/config";
 import { type ChatMessage, type Failure, failure } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
-import { type Logger, persist } from "@openclaw/runtime";
+import { type Logger, type Part, persist } from "@openclaw/runtime";
 import type { CancelReason, RunRecords } from "@openclaw/stream";
+import pLimit from "p-limit";
 import type { Answer } from "../outbound/answer.ts";
 import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
 import type { LiveRuns } from "../outbound/live-runs.ts";
@@ -17,6 +18,7 @@ import type { RunStats } from "../outbound/run-stats.ts";
 const BACKSTOP_MS = 10_000;
 /** A busy moment must not fail a user, an outage must not keep one waiting. */
 const SUBMIT_WITHIN_MS = 2_000;
+const READS_AT_ONCE = 64;
 /** An ended run must be made known to the cluster even if Redis is away for a while. */
 const ANNOUNCE_WITHIN_MS = 10_000;
 
@@ -51,17 +53,32 @@ export interface StartedRun {
   resume(): void;
 }
 
-export class RunStarter {
+export class RunStarter implements Part {
+  readonly name = "run starter";
   readonly #options: RunStarterOptions;
+  readonly #announcing = new Set<Promise<void>>();
+  readonly #read: RunRecords["read"];
   #draining = false;
 
   constructor(options: RunStarterOptions) {
     this.#options = options;
+    // After an outage every run reads its log; all at once they would miss their own deadlines.
+    const limit = pLimit(READS_AT_ONCE);
+    this.#read = (runId, after) => limit(() => options.records.read(runId, after));
+  }
+
+  async start(): Promise<void> {
+    // Nothing to prepare.
   }
 
   /** From now on every request is refused as `draining`. */
-  drain(): void {
+  async drain(): Promise<void> {
     this.#draining = true;
+  }
+
+  /** Waits until the cluster knows of the runs that were ended here. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#announcing);
   }
 
   /** Why a request for this provider would be refused right now. */
@@ -78,15 +95,15 @@ export class RunStarter {
   }
 
   /** Starts a run that was not refused. Its answer hears of everything, failures included. */
-  start(request: RunRequest): StartedRun {
-    const { gateway, records, runs } = this.#options;
+  begin(request: RunRequest): StartedRun {
+    const { gateway, runs } = this.#options;
     const provider = request.provider ?? gateway.defaultProvider;
     const run = new LiveRun({
       runId: randomUUID(),
       session: request.session,
       provider,
       answer: request.answer,
-      records,
+      read: this.#read,
       deadlines: this.#deadlines(provider),
       onEnded: (ended) => {
         this.#onEnded(ended);
@@ -124,7 +141,7 @@ export class RunStarter {
       run.submissionFailed();
     }
     // Ended in the meantime: that was announced before the run was there to be ended.
-    if (run.isEnded) await this.#announce(runId, provider, { type: "cancelled", reason: "client" });
+    if (run.isEnded) this.#announce(runId, provider, { type: "cancelled", reason: "client" });
   }
 
   #onEnded(ended: EndedRun): void {
@@ -139,11 +156,22 @@ export class RunStarter {
           ? { finish: terminal.finish, usage: terminal.usage }
           : { reason: terminal.reason };
     log.info({ ...facts, outcome: terminal.type, ...detail, ...phases }, "run finished");
-    if (byEdge) void this.#announce(ended.runId, ended.provider, terminal);
+    if (byEdge) this.#announce(ended.runId, ended.provider, terminal);
+  }
+
+  #announce(runId: string, provider: string, terminal: EndedRun["terminal"]): void {
+    const announced = this.#tellCluster(runId, provider, terminal).finally(() =>
+      this.#announcing.delete(announced),
+    );
+    this.#announcing.add(announced);
   }
 
   /** Ends a run for everybody else: its log, its worker, its place in the queue. */
-  async #announce(runId: string, provider: string, terminal: EndedRun["terminal"]): Promise<void> {
+  async #tellCluster(
+    runId: string,
+    provider: string,
+    terminal: EndedRun["terminal"],
+  ): Promise<void> {
     const { records, queues, log } = this.#options;
     try {
       await persist(async () => {

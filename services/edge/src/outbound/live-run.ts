@@ -22,8 +22,11 @@ import {
 import type { Answer } from "./answer.ts";
 import { RunClock, type RunPhases } from "./run-clock.ts";
 
-/** A live run that says nothing for so long has its log read, in case a message was lost. */
-const SILENCE_MS = 2_000;
+/**
+ * A run that says nothing for so long has its log read, in case a message was lost. One that still
+ * waits for a worker is silent by nature, and there may be thousands of them.
+ */
+const SILENCE_MS = { streaming: 2_000, queued: 5_000 } as const;
 
 export interface RunDeadlines {
   /** From accepted to taken by a worker. */
@@ -50,7 +53,7 @@ export interface LiveRunOptions {
   readonly session: string;
   readonly provider: string;
   readonly answer: Answer;
-  readonly records: RunRecords;
+  readonly read: RunRecords["read"];
   readonly deadlines: RunDeadlines;
   /** Called once, after the client was told. */
   readonly onEnded: (ended: EndedRun) => void;
@@ -68,11 +71,12 @@ export class LiveRun {
 
   constructor(options: LiveRunOptions) {
     this.#options = options;
-    const { runId, records } = options;
+    const { runId, read, answer } = options;
     this.#follower = new Follower({
       runId,
       after: BEGINNING,
-      read: (id, after) => records.read(id, after),
+      read,
+      batch: (deliverAll) => answer.batch(deliverAll),
       deliver: (position, entry) => this.#deliver(position, entry),
       onLost: () => this.#fail("unavailable", "The run was lost with the data store. Try again."),
     });
@@ -88,9 +92,8 @@ export class LiveRun {
 
   /** The run is on its queue. */
   queued(): void {
-    if (this.#state !== "submitting") return;
-    this.#state = "queued";
     this.#clock.queued();
+    if (this.#state === "submitting") this.#state = "queued";
   }
 
   /** Takes what was published of this run, in one write to the client. */
@@ -136,10 +139,16 @@ export class LiveRun {
     } else if (!this.#clock.hasStarted && ageMs > deadlines.queueMs) {
       const limit = deadlines.queueMs / 1_000;
       this.#fail("queue_timeout", `No worker became free for ${provider} within ${limit} s.`);
-    } else if (this.#follower.behind || now - this.#lastHeardAt > SILENCE_MS) {
-      this.#lastHeardAt = now;
+    } else if (this.#follower.behind || this.#isSilent(now)) {
+      // A little earlier or later than others that fell silent together.
+      this.#lastHeardAt = now - Math.random() * 1_000;
       this.refill();
     }
+  }
+
+  #isSilent(now: number): boolean {
+    if (this.#state !== "queued" && this.#state !== "streaming") return false;
+    return now - this.#lastHeardAt > SILENCE_MS[this.#state];
   }
 
   #deliver({ epoch }: Position, entry: Entry): boolean {

@@ -9,7 +9,6 @@ export class LiveRuns implements Part {
   readonly name = "live runs";
   readonly #runs = new Map<string, LiveRun>();
   #sweeping: NodeJS.Timeout | undefined;
-  #onEmpty: () => void = () => undefined;
 
   get count(): number {
     return this.#runs.size;
@@ -21,7 +20,6 @@ export class LiveRuns implements Part {
 
   remove(runId: string): void {
     this.#runs.delete(runId);
-    if (this.#runs.size === 0) this.#onEmpty();
   }
 
   async start(): Promise<void> {
@@ -29,15 +27,6 @@ export class LiveRuns implements Part {
       const now = performance.now();
       for (const run of this.#runs.values()) run.sweep(now);
     }, SWEEP_INTERVAL_MS);
-  }
-
-  /** Resolves when no run is open any more, or once `signal` aborts. */
-  async drain(signal: AbortSignal): Promise<void> {
-    if (this.#runs.size === 0 || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
   }
 
   async stop(): Promise<void> {

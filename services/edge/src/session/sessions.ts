@@ -1,3 +1,4 @@
+import type { Part } from "@openclaw/runtime";
 import type { Connection } from "../socket/connection.ts";
 import type { ConnectionEvents } from "../socket/socket-server.ts";
 import { V1Session, type V1SessionOptions } from "./v1-session.ts";
@@ -5,14 +6,24 @@ import { V1Session, type V1SessionOptions } from "./v1-session.ts";
 /** "Service restart" of RFC 6455's registry: come back, another edge answers. */
 const RESTARTING = 1012;
 
+export interface SessionsOptions extends V1SessionOptions {
+  readonly maxConnections: number;
+}
+
 /** The conversations on this edge's connections. */
-export class Sessions {
-  readonly #options: V1SessionOptions;
+export class Sessions implements Part {
+  readonly name = "sessions";
+  readonly #options: SessionsOptions;
   readonly #open = new Map<Connection, V1Session>();
   #draining = false;
+  #onEmpty: () => void = () => undefined;
 
-  constructor(options: V1SessionOptions) {
+  constructor(options: SessionsOptions) {
     this.#options = options;
+  }
+
+  get isFull(): boolean {
+    return this.#open.size >= this.#options.maxConnections;
   }
 
   get connections(): number {
@@ -22,6 +33,10 @@ export class Sessions {
   /** Sessions with at least one connection here. */
   get sessions(): number {
     return new Set([...this.#open.keys()].map(({ session }) => session)).size;
+  }
+
+  async start(): Promise<void> {
+    // Connections come by themselves.
   }
 
   open(connection: Connection): ConnectionEvents {
@@ -38,20 +53,30 @@ export class Sessions {
       onClose: () => {
         this.#open.delete(connection);
         session.onClose();
+        if (this.#open.size === 0) this.#onEmpty();
       },
     };
   }
 
-  /** Sends away who is idle now, and everybody else after the answer in hand. */
-  drain(): void {
+  /**
+   * Sends away who is idle now, and everybody else after the answer in hand. Resolves when all have
+   * gone, or once `signal` aborts.
+   */
+  async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
     for (const [connection, session] of this.#open) {
       session.drain();
       if (session.isIdle) connection.end(RESTARTING, "server is restarting");
     }
+    if (this.#open.size === 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
   }
 
-  close(): void {
+  /** Sends away everybody. */
+  async stop(): Promise<void> {
     for (const connection of this.#open.keys()) connection.end(RESTARTING, "server is restarting");
   }
 }

@@ -1,7 +1,14 @@
 /**
  * A v1 conversation on one connection: one answer at a time, in the order the messages came.
  */
-import { failure, parseV1Up, V1_PONG, type V1Limits, v1ErrorFrame } from "@openclaw/protocol";
+import {
+  type Failure,
+  failure,
+  parseV1Up,
+  V1_PONG,
+  type V1Limits,
+  v1ErrorFrame,
+} from "@openclaw/protocol";
 import type { RunStarter, StartedRun } from "../inbound/run-starter.ts";
 import { V1Answer } from "../outbound/v1-answer.ts";
 import type { Connection } from "../socket/connection.ts";
@@ -19,15 +26,24 @@ interface V1SessionContext extends V1SessionOptions {
   readonly onIdle: () => void;
 }
 
-interface Waiting {
+interface Question {
   readonly message: string;
   readonly provider: string | undefined;
 }
 
+/** What is to be answered in turn: a question, or a frame that was refused. */
+type Waiting = Question | { readonly refusal: Failure };
+
+/** A client that sends this many frames ahead of its answers is not one that waits for them. */
+const MOST_WAITING_REFUSALS = 1_000;
+/** "Policy violation" of RFC 6455. */
+const POLICY_VIOLATION = 1008;
+
 export class V1Session implements ConnectionEvents {
   readonly #connection: Connection;
   readonly #options: V1SessionContext;
-  readonly #waiting: Waiting[] = [];
+  /** In the order of their frames. An error frame ends an answer, so even refusals wait their turn. */
+  #waiting: Waiting[] = [];
   #current: StartedRun | undefined;
 
   constructor(connection: Connection, options: V1SessionContext) {
@@ -43,7 +59,7 @@ export class V1Session implements ConnectionEvents {
   onText(frame: string): void {
     const parsed = parseV1Up(frame, this.#options.limits);
     if (!parsed.ok) {
-      this.#connection.send(v1ErrorFrame(parsed.failure));
+      this.#refuse(parsed.failure);
       return;
     }
     const { up } = parsed;
@@ -52,57 +68,70 @@ export class V1Session implements ConnectionEvents {
     else this.#take(up);
   }
 
-  /** Messages that wait are refused now; the answer in hand goes on. */
-  drain(): void {
-    for (const _ of this.#waiting.splice(0)) {
-      this.#connection.send(v1ErrorFrame(failure("draining")));
-    }
-  }
-
   onBinary(): void {
-    this.#connection.send(v1ErrorFrame(failure("binary_frame")));
+    this.#refuse(failure("binary_frame"));
   }
 
   onClose(): void {
-    this.#waiting.length = 0;
+    this.#waiting = [];
     this.#current?.cancel("disconnected");
   }
 
-  #take(message: Waiting): void {
-    const refusal = this.#options.starter.refusal(message.provider);
-    if (refusal) {
-      this.#connection.send(v1ErrorFrame(refusal));
-      return;
-    }
-    if (!this.#current) {
-      this.#answer(message);
-      return;
-    }
-    if (this.#waiting.length >= this.#options.maxWaiting) {
-      this.#connection.send(v1ErrorFrame(failure("too_many_waiting")));
-      return;
-    }
-    this.#waiting.push(message);
+  /** Questions that wait will be refused when their turn comes; the answer in hand goes on. */
+  drain(): void {
+    this.#waiting = this.#waiting.map((waiting) =>
+      "refusal" in waiting ? waiting : { refusal: failure("draining") },
+    );
   }
 
-  #answer({ message, provider }: Waiting): void {
-    this.#current = this.#options.starter.start({
+  #take({ message, provider }: Question): void {
+    const refusal = this.#options.starter.refusal(provider);
+    const questions = this.#waiting.filter((waiting) => !("refusal" in waiting)).length;
+    if (refusal) this.#refuse(refusal);
+    else if (questions >= this.#options.maxWaiting && this.#current) {
+      this.#refuse(failure("too_many_waiting"));
+    } else {
+      this.#waiting.push({ message, provider });
+      this.#next();
+    }
+  }
+
+  #refuse(refusal: Failure): void {
+    if (this.#waiting.length >= MOST_WAITING_REFUSALS) {
+      this.#connection.end(POLICY_VIOLATION, "too many frames ahead of their answers");
+      return;
+    }
+    this.#waiting.push({ refusal });
+    this.#next();
+  }
+
+  /** Answers what waits, up to the first question that takes time. */
+  #next(): void {
+    while (!this.#current && this.#connection.isOpen) {
+      const waiting = this.#waiting.shift();
+      if (!waiting) {
+        this.#options.onIdle();
+        return;
+      }
+      // What was acceptable when it came may not be any more.
+      const refusal =
+        "refusal" in waiting ? waiting.refusal : this.#options.starter.refusal(waiting.provider);
+      if (refusal) this.#connection.send(v1ErrorFrame(refusal));
+      else if (!("refusal" in waiting)) this.#answer(waiting);
+    }
+  }
+
+  #answer({ message, provider }: Question): void {
+    this.#current = this.#options.starter.begin({
       session: this.#connection.session,
       messages: [{ role: "user", content: message }],
       provider,
       answer: new V1Answer(this.#connection),
       onEnded: () => {
         this.#current = undefined;
-        // Not within this call: a run that fails at once must not recurse through the whole queue.
+        // Not within this call: a run that fails at once must not recurse through all that waits.
         setImmediate(() => this.#next());
       },
     });
-  }
-
-  #next(): void {
-    if (this.#current || !this.#connection.isOpen) return;
-    const message = this.#waiting.shift();
-    if (message) this.#answer(message);
-    else this.#options.onIdle();
   }
 }

@@ -17,13 +17,11 @@ export const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 const DROPPED = 2;
 
 export class Connection {
-  readonly id: string;
   readonly session: string;
   #socket: WebSocket<ConnectionData> | undefined;
   #onDrain: () => void = ignore;
 
-  constructor(socket: WebSocket<ConnectionData>, { id, session }: ConnectionData) {
-    this.id = id;
+  constructor(socket: WebSocket<ConnectionData>, { session }: ConnectionData) {
     this.session = session;
     this.#socket = socket;
   }

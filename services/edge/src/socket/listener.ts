@@ -11,6 +11,9 @@ export interface ListenerOptions extends SocketServerOptions, RoutesOptions {
 /**
  * The one port of an edge. Several edges of one machine listen on the same port: uWebSockets.js
  * sets SO_REUSEPORT, and the kernel spreads new connections over them.
+ *
+ * Listening and the open sockets are two parts: at the end the one stops first, so that nobody new
+ * comes, and the other last, so that everybody can still be told.
  */
 export class Listener implements Part {
   readonly name = "listener";
@@ -20,6 +23,18 @@ export class Listener implements Part {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
+  }
+
+  /** The open sockets, as a part that cuts them when it stops. */
+  get sockets(): Part {
+    return {
+      name: "sockets",
+      start: async () => undefined,
+      stop: async () => {
+        this.#app?.close();
+        this.#app = undefined;
+      },
+    };
   }
 
   async start(): Promise<void> {
@@ -45,8 +60,6 @@ export class Listener implements Part {
 
   async stop(): Promise<void> {
     await this.drain();
-    this.#app?.close();
-    this.#app = undefined;
   }
 }
 

@@ -13,13 +13,12 @@ import type {
   WebSocket,
 } from "uWebSockets.js";
 import { randomUUID } from "node:crypto";
-import { failure, isSessionId, v1ErrorFrame } from "@openclaw/protocol";
+import { type Failure, failure, isSessionId, v1ErrorFrame } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import { Connection, MAX_BUFFERED_BYTES } from "./connection.ts";
 
 /** What uWebSockets.js keeps with a socket. */
 export interface ConnectionData {
-  readonly id: string;
   readonly session: string;
   /** Set when the socket opens. */
   connection?: Connection;
@@ -37,9 +36,13 @@ export interface SocketServerOptions {
   readonly log: Logger;
   /** Longest frame that is read; a longer one is refused with a reason and the socket closed. */
   readonly maxFrameBytes: number;
+  /** Why no connection is taken right now. */
+  readonly refusal: () => Failure | undefined;
   readonly onConnection: (connection: Connection) => ConnectionEvents;
 }
 
+/** Beyond this uWebSockets cuts the socket without a word, so it stands far above our own limit. */
+const LONGEST_FRAME_BYTES = 4 * 1024 * 1024;
 /** Seconds without a sign of life after which a peer is taken for dead; pings go out before. */
 const IDLE_TIMEOUT_S = 40;
 
@@ -54,12 +57,15 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     }
   };
   const behavior = {
-    // Beyond this uWebSockets cuts the socket without a word, so it stands well above our limit.
-    maxPayloadLength: 4 * options.maxFrameBytes,
+    maxPayloadLength: LONGEST_FRAME_BYTES,
     maxBackpressure: MAX_BUFFERED_BYTES,
     idleTimeout: IDLE_TIMEOUT_S,
     sendPingsAutomatically: true,
-    upgrade,
+    upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
+      const refusal = options.refusal();
+      if (refusal) refuseUpgrade(response, "503 Service Unavailable", refusal);
+      else upgrade(response, request, context);
+    },
     open: (socket: WebSocket<ConnectionData>) =>
       guard("open", () => {
         const data = socket.getUserData();
@@ -97,17 +103,21 @@ function upgrade(response: HttpResponse, request: HttpRequest, context: us_socke
   const asked = decode(request.getParameter(0) ?? "");
   const session = asked === "" ? randomUUID() : asked;
   if (session === undefined || !isSessionId(session)) {
-    response.cork(() => {
-      response
-        .writeStatus("400 Bad Request")
-        .writeHeader("content-type", "application/json")
-        .end(v1ErrorFrame(failure("invalid_session")));
-    });
+    refuseUpgrade(response, "400 Bad Request", failure("invalid_session"));
     return;
   }
-  const data: ConnectionData = { id: randomUUID(), session };
+  const data: ConnectionData = { session };
   // No subprotocol is spoken yet, so none is confirmed: a client that needs one must not go on.
   response.cork(() => response.upgrade(data, key, "", extensions, context));
+}
+
+function refuseUpgrade(response: HttpResponse, status: string, refusal: Failure): void {
+  response.cork(() => {
+    response
+      .writeStatus(status)
+      .writeHeader("content-type", "application/json")
+      .end(v1ErrorFrame(refusal));
+  });
 }
 
 /** `undefined` where the path is not valid percent-encoding. */

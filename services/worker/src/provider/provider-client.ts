@@ -78,12 +78,15 @@ class HttpProviderClient implements ProviderClient {
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<ProviderEvent, void, undefined> {
     signal.throwIfAborted();
-    const response = await this.#ask(request, signal);
+    const dialect = this.#dialect;
+    const json = chatRequestBody(request, { config: this.config, dialect });
+    const response = await this.#upstream.post(json, signal);
     const { connection, sentAt } = response;
     const reader = new AnswerReader({ dialect: this.#dialect, fail: this.#failing(response) });
     let received = false;
     try {
       yield { type: "headers", connection, sentAt };
+      if (response.status !== 200) throw await this.#refused(response);
       for await (const event of this.#receive(response, reader)) {
         // Text that was read before the abort is of no use to anyone after it.
         signal.throwIfAborted();
@@ -102,14 +105,10 @@ class HttpProviderClient implements ProviderClient {
     }
   }
 
-  async #ask(request: ChatRequest, signal: AbortSignal): Promise<UpstreamResponse> {
+  async #refused(response: UpstreamResponse): Promise<ProviderError> {
     const dialect = this.#dialect;
-    const json = chatRequestBody(request, { config: this.config, dialect });
-    const response = await this.#upstream.post(json, signal);
-    if (response.status === 200) return response;
     const refusal = readRefusal(response.status, await readErrorBody(response));
-    signal.throwIfAborted();
-    throw this.#failing(response)(
+    return this.#failing(response)(
       classifyRefusal(dialect, refusal),
       refusalDetail(dialect, refusal),
     );

@@ -8,7 +8,7 @@ export interface ChatRequest {
 /** What a provider's answer consists of, in the order it arrives, whatever the provider's dialect. */
 export type ProviderEvent =
   /**
-   * A response of status 200 began. Nothing of the answer is known yet: it may still be an error.
+   * A response began, of whatever status. Nothing of the answer is known yet.
    * `sentAt` is when the request went out, on this process's monotonic clock.
    */
   | { readonly type: "headers"; readonly connection: ConnectionLabel; readonly sentAt: number }

@@ -1,18 +1,24 @@
+import type { Part } from "@openclaw/runtime";
 import type { PublishedEntry } from "@openclaw/stream";
 
 /** An attempt at work in this process. */
 export interface ActiveAttempt {
   readonly epoch: number;
-  /** Ends it: somebody else ended the run. */
-  readonly abort: () => void;
+  /** `ended`: somebody else ended the run. `stopping`: this process leaves, the run goes on elsewhere. */
+  readonly abort: (reason: "ended" | "stopping") => void;
 }
+
+/** How long attempts may take to let go of their runs. */
+const LET_GO_MS = 2_000;
 
 /**
  * The attempts at work here, found by run, so that a message about a run ended elsewhere (a cancel)
- * stops the provider at once instead of with the next append.
+ * stops the provider at once instead of with the next append. Stopping hands every run back.
  */
-export class ActiveAttempts {
+export class ActiveAttempts implements Part {
+  readonly name = "attempts";
   readonly #attempts = new Map<string, ActiveAttempt>();
+  #onEmpty: () => void = () => undefined;
 
   get count(): number {
     return this.#attempts.size;
@@ -25,13 +31,27 @@ export class ActiveAttempts {
   /** Removes this very attempt; a later one of the same run stays. */
   remove(runId: string, attempt: ActiveAttempt): void {
     if (this.#attempts.get(runId) === attempt) this.#attempts.delete(runId);
+    if (this.#attempts.size === 0) this.#onEmpty();
   }
 
   /** Takes what was published to this worker: the terminal entries of runs ended from outside. */
   onBatch(batch: readonly PublishedEntry[]): void {
     for (const { runId, position } of batch) {
       const attempt = this.#attempts.get(runId);
-      if (attempt && attempt.epoch <= position.epoch) attempt.abort();
+      if (attempt && attempt.epoch <= position.epoch) attempt.abort("ended");
     }
+  }
+
+  async start(): Promise<void> {
+    // Nothing to prepare.
+  }
+
+  async stop(): Promise<void> {
+    if (this.#attempts.size === 0) return;
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    for (const attempt of this.#attempts.values()) attempt.abort("stopping");
+    await Promise.race([empty, new Promise((resolve) => setTimeout(resolve, LET_GO_MS).unref())]);
   }
 }

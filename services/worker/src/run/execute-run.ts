@@ -52,12 +52,12 @@ export async function executeRun(job: RunJob, context: ExecuteRunContext): Promi
   });
   const attempt = {
     epoch: claim.epoch,
-    abort: () => stopping.abort(new AttemptLostError("ended")),
+    abort: (reason: "ended" | "stopping") => stopping.abort(new AttemptLostError(reason)),
   };
   context.attempts.add(job.runId, attempt);
   try {
     const outcome = await answer(job, { ...context, writer, clock, stopping });
-    report(job, claim.epoch, outcome, clock, context.log);
+    report(job, { epoch: claim.epoch, outcome, clock, log: context.log });
   } finally {
     context.attempts.remove(job.runId, attempt);
     context.appender.close(writer);
@@ -82,38 +82,34 @@ interface AnswerContext extends ExecuteRunContext {
   readonly stopping: AbortController;
 }
 
-/** How an attempt came out: the terminal it wrote, or why it could not write one. */
-type AttemptOutcome = TerminalEntry | { readonly type: "lost"; readonly reason: LossReason };
+/** Why an attempt stopped without ending its run. */
+type LetGoReason = LossReason | "stopping";
+
+/** How an attempt came out: the terminal it wrote, or why it wrote none. */
+type AttemptOutcome =
+  | { readonly terminal: TerminalEntry; readonly httpStatus: number | undefined }
+  | { readonly lost: LetGoReason };
 
 async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutcome> {
   const { writer, clock } = context;
   let terminal: TerminalEntry;
+  let httpStatus: number | undefined;
   try {
     terminal = await relay(job, context);
   } catch (error) {
-    if (error instanceof AttemptLostError && error.reason !== "too_large") {
-      return lost(job, error.reason);
+    if (error instanceof AttemptLostError && !mayStillEnd(error.reason)) {
+      return letGo(job, error.reason);
     }
-    terminal = { type: "failed", failure: failureOf(error, context.log), timings: clock.read() };
+    if (error instanceof ProviderError) httpStatus = error.status;
+    terminal = terminalOf(error, context);
   }
-  const written = await writer.end(terminal);
-  if (written === "appended") return terminal;
-  if (written !== "too_large") return lost(job, written);
-  return answerTooLarge(job, context);
-}
-
-/** The last piece did not fit, which is only known now: the answer is not whole after all. */
-async function answerTooLarge(
-  job: RunJob,
-  { writer, clock }: AnswerContext,
-): Promise<AttemptOutcome> {
-  const terminal: TerminalEntry = {
-    type: "failed",
-    failure: failure("answer_too_large"),
-    timings: clock.read(),
-  };
-  const written = await writer.end(terminal);
-  return written === "appended" ? terminal : lost(job, written);
+  let written = await writer.end(terminal);
+  if (written === "too_large") {
+    // The last piece did not fit, which is only known now: the answer is not whole after all.
+    terminal = { type: "failed", failure: failure("answer_too_large"), timings: clock.read() };
+    written = await writer.end(terminal);
+  }
+  return written === "appended" ? { terminal, httpStatus } : letGo(job, written);
 }
 
 /** Passes the provider's pieces on as they come. Resolves when the provider really finished. */
@@ -151,6 +147,18 @@ async function relay(job: RunJob, context: AnswerContext): Promise<TerminalEntry
   }
 }
 
+/** Losses after which the run is still this attempt's to end. */
+function mayStillEnd(reason: LetGoReason): reason is "too_large" | "orphaned" {
+  return reason === "too_large" || reason === "orphaned";
+}
+
+function terminalOf(error: unknown, { clock, log }: AnswerContext): TerminalEntry {
+  if (error instanceof AttemptLostError && error.reason === "orphaned") {
+    return { type: "cancelled", reason: "orphaned" };
+  }
+  return { type: "failed", failure: failureOf(error, log), timings: clock.read() };
+}
+
 function failureOf(error: unknown, log: Logger): Failure {
   if (error instanceof ProviderError) return error.failure;
   if (error instanceof AttemptLostError) return failure("answer_too_large");
@@ -159,33 +167,42 @@ function failureOf(error: unknown, log: Logger): Failure {
 }
 
 /** Where the run itself is still open, it goes back to the queue; otherwise there is nothing to do. */
-function lost(job: RunJob, reason: LossReason): AttemptOutcome {
-  if (reason === "gap" || reason === "unavailable") throw new RunHandedBackError(job.runId, reason);
-  return { type: "lost", reason };
+function letGo(job: RunJob, reason: LetGoReason): AttemptOutcome {
+  if (reason === "gap" || reason === "unavailable" || reason === "stopping") {
+    throw new RunHandedBackError(job.runId, reason);
+  }
+  return { lost: reason };
 }
 
-function report(
-  { runId, provider }: RunJob,
-  epoch: number,
-  outcome: AttemptOutcome,
-  clock: AttemptClock,
-  log: Logger,
-): void {
-  const facts = { runId, epoch, provider, outcome: outcome.type, ...clock.read() };
-  if (outcome.type === "lost")
-    log.warn({ ...facts, reason: outcome.reason }, "attempt lost its run");
-  else if (outcome.type === "failed") {
-    log.warn({ ...facts, code: outcome.failure.code }, "attempt finished");
-  } else log.info(facts, "attempt finished");
+interface Report {
+  readonly epoch: number;
+  readonly outcome: AttemptOutcome;
+  readonly clock: AttemptClock;
+  readonly log: Logger;
+}
+
+function report({ runId, provider }: RunJob, { epoch, outcome, clock, log }: Report): void {
+  const facts = { runId, epoch, provider, ...clock.read() };
+  if ("lost" in outcome) {
+    // A run ended from outside is a user who cancelled; the other reasons are somebody's trouble.
+    const level = outcome.lost === "ended" ? "info" : "warn";
+    log[level]({ ...facts, reason: outcome.lost }, "attempt let go");
+    return;
+  }
+  const { terminal, httpStatus } = outcome;
+  if (terminal.type === "failed") {
+    const { code } = terminal.failure;
+    log.warn({ ...facts, outcome: terminal.type, code, httpStatus }, "attempt finished");
+  } else log.info({ ...facts, outcome: terminal.type }, "attempt finished");
 }
 
 /** The attempt may not write any more. Only ever an abort reason within this file's runs. */
 class AttemptLostError extends Error {
   readonly code = "attempt_lost";
-  readonly reason: LossReason;
+  readonly reason: LetGoReason;
 
-  constructor(reason: LossReason) {
-    super(`the attempt lost its run: ${reason}`);
+  constructor(reason: LetGoReason) {
+    super(`the attempt let go of its run: ${reason}`);
     this.name = "AttemptLostError";
     this.reason = reason;
   }
@@ -195,7 +212,7 @@ class AttemptLostError extends Error {
 export class RunHandedBackError extends Error {
   readonly code = "run_handed_back";
 
-  constructor(runId: string, reason: LossReason) {
+  constructor(runId: string, reason: LetGoReason) {
     super(`run ${runId} is handed back: ${reason}`);
     this.name = "RunHandedBackError";
   }

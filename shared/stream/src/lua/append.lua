@@ -12,7 +12,7 @@
 --   appended   the entries are in the log (also when an earlier call had put them there)
 --   fenced     another attempt holds the run
 --   ended      the run has already ended, by cancel or by deadline
---   gap        entries before these are missing: Redis lost what it had acknowledged
+--   gap        the numbers do not continue the log: Redis lost what it had acknowledged
 --   too_large  the log is at its limit; only a terminal entry is still taken
 --   unknown    there is no such run (any more)
 -- Invariant: a run's entries form one unbroken sequence per epoch, and nothing follows a terminal one.
@@ -30,7 +30,12 @@ local function outcome_of(run)
     return run.ended_by == 'writer' and last <= run.seq and 'appended' or 'ended'
   end
   if run.count > 0 and run.first > run.seq + 1 then return 'gap' end
-  if run.closes == '' and run.count > 0 and run.bytes > max_bytes then return 'too_large' end
+  if last <= run.seq then
+    -- Already there, from a call whose answer was lost. A terminal entry that were there would have
+    -- ended the run, so one with a taken number is another entry's loss.
+    return run.closes == '' and 'appended' or 'gap'
+  end
+  if run.closes == '' and run.bytes > max_bytes then return 'too_large' end
   return 'appended'
 end
 
