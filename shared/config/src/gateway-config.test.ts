@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -85,9 +85,11 @@ describe("a configuration file", () => {
   });
 
   test("that is no JSON is refused without quoting it", () => {
-    const path = join(mkdtempSync(join(tmpdir(), "openclaw-config-")), "gateway.config.json");
+    const directory = mkdtempSync(join(tmpdir(), "openclaw-config-"));
+    const path = join(directory, "gateway.config.json");
     writeFileSync(path, '{"providers": {"a": {"apiKey": "nvapi-very-secret" oops}}}');
     const [problem] = problemsOf(() => loadGatewayConfig({ GATEWAY_CONFIG: path }));
+    rmSync(directory, { recursive: true });
     expect(problem).toMatch(/not JSON/);
     expect(problem).not.toContain("secret");
   });

@@ -25,9 +25,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
   await queues.stop();
-  // BullMQ keeps a queue's settings for ever.
-  for (const key of await fixture.commands.keys(`${fixture.prefix}*`))
-    await fixture.commands.del(key);
   await fixture.close();
 });
 
@@ -135,8 +132,34 @@ test("draining lets the run at work finish and takes no other", async () => {
   await queues.add(job("a"));
   await eventually("the run at work", () => taken.length === 1);
   const drained = intake.drain(AbortSignal.timeout(5_000));
-  await queues.add(job("a"));
+  const late = job("a");
+  await queues.add(late);
   finish();
   await drained;
   expect(taken).toHaveLength(1);
+  await queues.remove("a", late.runId);
+});
+
+test("a run offered again to the process that works on it is joined, not started twice", async () => {
+  let starts = 0;
+  let finish: () => void = () => undefined;
+  await startIntake("a", () => {
+    starts += 1;
+    return new Promise((resolve) => {
+      finish = resolve;
+    });
+  });
+  const run = job("a");
+  await queues.add(run);
+  await eventually("the start", () => starts === 1);
+  // The lease is lost, as after a process that stood still for too long.
+  const [lock] = await fixture.commands.keys(`${fixture.prefix}*${run.runId}:lock`);
+  await fixture.commands.set(lock ?? "", "another's token", "PX", 500);
+  const moves = () => fixture.commands.hget(lock?.replace(/:lock$/, "") ?? "", "stc");
+  await eventually("the run to be offered again", async () => Number(await moves()) > 0, {
+    withinMs: 8_000,
+  });
+  finish();
+  await eventually("the job to be done", async () => (await queues.counts("a")).active === 0);
+  expect(starts).toBe(1);
 });
