@@ -1,11 +1,11 @@
-/** Keeps the table of errors in docs/protocol.md in step; `npm test -- --update` rewrites it. */
+/** Keeps the table of errors in PROTOCOL.md in step; `npm test -- --update` rewrites it. */
 import { readFileSync } from "node:fs";
 import { ERROR_CODES } from "@openclaw/protocol";
 import { expect, test } from "vitest";
 
-const PAGE = "docs/protocol.md";
+const PAGE = "PROTOCOL.md";
 
-test("docs/protocol.md lists every error code with its sentence", async () => {
+test("PROTOCOL.md lists every error code with its sentence", async () => {
   const rows = Object.entries(ERROR_CODES).map(
     ([code, { message, retryable }]) =>
       `| \`${code}\` | ${retryable ? "yes" : "no"} | ${message} |`,

@@ -10,6 +10,15 @@ export const edgeEnvSchema = z.object({
   EDGE_MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: 1_048_576, default: 32_768 }).describe(
     "Longest message of a user, in UTF-8 bytes.",
   ),
+  EDGE_MAX_CONVERSATION_BYTES: wholeNumber({ min: 1, max: 8_388_608, default: 131_072 }).describe(
+    "Longest conversation in one request of protocol v2, in UTF-8 bytes.",
+  ),
+  EDGE_MAX_RUNS_PER_CONNECTION: wholeNumber({ min: 1, max: 10_000, default: 32 }).describe(
+    "Most runs open at once on one connection of protocol v2.",
+  ),
+  EDGE_RESUME_GRACE_MS: wholeNumber({ min: 0, max: 300_000, default: 10_000 }).describe(
+    "How long a run of protocol v2 goes on for a client that is gone and may come back.",
+  ),
   EDGE_MAX_CONNECTIONS: wholeNumber({ min: 1, max: 10_000_000, default: 50_000 }).describe(
     "Most connections open at once on this edge; more are refused with HTTP 503.",
   ),

@@ -18,6 +18,7 @@ import { type EdgeDetails, readClusterStats } from "./http/cluster-stats.ts";
 import { ClusterView } from "./http/cluster-view.ts";
 import { RunStarter } from "./inbound/run-starter.ts";
 import { LiveRuns } from "./outbound/live-runs.ts";
+import { QueueNotices } from "./outbound/queue-notices.ts";
 import { RunStats } from "./outbound/run-stats.ts";
 import { Sessions } from "./session/sessions.ts";
 import { Listener } from "./socket/listener.ts";
@@ -63,9 +64,21 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     isListening,
   });
   const sessions = new Sessions({
-    starter,
-    limits: { maxMessageBytes: config.EDGE_MAX_MESSAGE_BYTES },
-    maxWaiting: config.EDGE_MAX_WAITING,
+    v1: {
+      starter,
+      limits: { maxMessageBytes: config.EDGE_MAX_MESSAGE_BYTES },
+      maxWaiting: config.EDGE_MAX_WAITING,
+    },
+    v2: {
+      starter,
+      limits: {
+        maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
+        maxRuns: config.EDGE_MAX_RUNS_PER_CONNECTION,
+      },
+      graceMs: config.EDGE_RESUME_GRACE_MS,
+      reconnectWithinMs: config.EDGE_DRAIN_MS,
+      log,
+    },
     maxConnections: config.EDGE_MAX_CONNECTIONS,
   });
   const registry = new NodeRegistry({
@@ -90,7 +103,9 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     port: config.EDGE_PORT,
     log,
     refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
-    maxFrameBytes: JSON_EXPANSION * config.EDGE_MAX_MESSAGE_BYTES + FRAME_OVERHEAD_BYTES,
+    maxFrameBytes:
+      JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, config.EDGE_MAX_CONVERSATION_BYTES) +
+      FRAME_OVERHEAD_BYTES,
     onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
     readStats: () => readClusterStats({ gateway, registry, queues }),
@@ -107,6 +122,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     starter,
     // Stopped before the sessions are closed: who still waits is told why.
     runs,
+    new QueueNotices({ runs, queues, stats, gateway, log }),
     listener,
   ];
 }

@@ -20,10 +20,13 @@ export const ERROR_CODES = {
     false,
   ),
 
+  unknown_run: entry("There is no such run in this session (any more).", false),
+
   // Room and readiness of the cluster.
   too_many_waiting: entry("Too many messages are waiting on this connection.", true),
-  overloaded: entry("The service is at its limit. Try again shortly.", true),
-  unavailable: entry("The service cannot take requests right now. Try again shortly.", true),
+  too_many_runs: entry("Too many runs are open on this connection.", true, 1_000),
+  overloaded: entry("The service is at its limit. Try again shortly.", true, 1_000),
+  unavailable: entry("The service cannot take requests right now. Try again shortly.", true, 1_000),
   draining: entry("This server is shutting down. Reconnect to continue.", true),
   queue_timeout: entry("No worker became free in time.", true),
 
@@ -61,10 +64,12 @@ interface ErrorCodeEntry {
   /** One sentence for a person, used where nothing more precise is known. */
   readonly message: string;
   readonly retryable: boolean;
+  /** After how long trying again makes sense, where the gateway itself is what is short. */
+  readonly retryAfterMs?: number;
 }
 
-function entry(message: string, retryable: boolean): ErrorCodeEntry {
-  return { message, retryable };
+function entry(message: string, retryable: boolean, retryAfterMs?: number): ErrorCodeEntry {
+  return { message, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }
 
 /** Whether a string received from elsewhere (a log entry, a job) is one of our codes. */
@@ -78,6 +83,8 @@ export interface Failure {
   /** One sentence, safe to show: no secrets, no prompt or answer text. */
   readonly message: string;
   readonly retryable: boolean;
+  /** Only for what passes by itself. Not shown in v1. */
+  readonly retryAfterMs?: number;
 }
 
 /**
@@ -85,5 +92,6 @@ export interface Failure {
  * (which provider, which limit); `retryable` never varies for one code.
  */
 export function failure(code: ErrorCode, message: string = ERROR_CODES[code].message): Failure {
-  return { code, message, retryable: ERROR_CODES[code].retryable };
+  const { retryable, retryAfterMs }: ErrorCodeEntry = ERROR_CODES[code];
+  return { code, message, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }

@@ -106,6 +106,20 @@ test("a removed run is not worked on, and counts say what waits", async () => {
   expect(await queues.counts("a")).toEqual({ waiting: 0, active: 0 });
 });
 
+test("says which runs wait, the next to go first", async () => {
+  const ids: string[] = [];
+  for (let count = 0; count < 3; count += 1) {
+    const run = job("a");
+    ids.push(run.runId);
+    await queues.add(run);
+  }
+  expect(await queues.waiting("a")).toEqual(ids);
+  const taken: string[] = [];
+  await startIntake("a", async ({ runId }) => void taken.push(runId), 1);
+  await eventually("all taken", () => taken.length === 3);
+  expect(taken).toEqual(ids);
+});
+
 test("a worker that throws is offered the run again", async () => {
   let tries = 0;
   await startIntake("a", async () => {

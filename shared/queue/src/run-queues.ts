@@ -14,6 +14,9 @@ const RETRY_DELAY_MS = 500;
 /** BullMQ writes an event for each step of a job into a stream that nothing here reads. */
 const KEPT_EVENTS = 1;
 
+/** Bounds what one look at a queue costs. */
+const MOST_LISTED = 10_000;
+
 export interface QueueCounts {
   readonly waiting: number;
   readonly active: number;
@@ -76,6 +79,15 @@ export class RunQueues implements Part {
   /** Holds the provider's limit over the whole cluster. */
   async limit(provider: string, maxConcurrency: number): Promise<void> {
     await this.#queue(provider).setGlobalConcurrency(maxConcurrency);
+  }
+
+  /** Ids of the runs that wait, the next to go first; of a very long queue its front. */
+  async waiting(provider: string): Promise<string[]> {
+    const { redis, keyPrefix } = this.#options;
+    const { prefix, name } = queueNames(keyPrefix, provider);
+    // BullMQ pushes on the left and takes from the right.
+    const ids = await redis.lrange(`${prefix}:${name}:wait`, -MOST_LISTED, -1);
+    return ids.reverse();
   }
 
   async counts(provider: string): Promise<QueueCounts> {

@@ -137,12 +137,18 @@ export class RunRecords {
     return reply as "ended" | "already" | "unknown";
   }
 
-  /** Adds a node to a run's watchers. To miss nothing: be subscribed, watch, then read the log. */
-  async watch(runId: string, node: string): Promise<WatchOutcome> {
+  /**
+   * Adds a node to the watchers of a run of this session. To miss nothing: be subscribed, watch,
+   * then read the log.
+   */
+  async watch(
+    runId: string,
+    { node, session }: { node: string; session: string },
+  ): Promise<WatchOutcome> {
     const reply = await RunRecords.#watch.run(
       this.#redis,
       [this.#keys.record(runId)],
-      [node, MAX_WATCHERS],
+      [node, MAX_WATCHERS, session],
     );
     const [outcome, state, epoch, seq, provider] = reply as [
       "watching" | "full" | "unknown",
@@ -153,6 +159,12 @@ export class RunRecords {
     ];
     if (outcome !== "watching") return { outcome };
     return { outcome, state, position: { epoch, seq }, provider };
+  }
+
+  /** How many nodes watch a run; 0 for one that is not known. */
+  async watchers(runId: string): Promise<number> {
+    const edges = await this.#redis.hget(this.#keys.record(runId), "edges");
+    return edges ? edges.split(" ").filter(Boolean).length : 0;
   }
 
   /** Takes a node off a run's watchers; answers how many are left. */

@@ -408,7 +408,9 @@ describe("following", () => {
         writer.write({ type: "text", text });
         if (index === joinAt) {
           late.follow(runId);
-          joined = records.watch(runId, late.node).then(() => late.followers.get(runId)?.refill());
+          joined = records
+            .watch(runId, { node: late.node, session: "s" })
+            .then(() => late.followers.get(runId)?.refill());
         }
         if (Math.random() < 0.3) await new Promise(setImmediate);
       }
@@ -419,6 +421,17 @@ describe("following", () => {
       expect(first.text(runId)).toBe(texts.join(""));
       expectInOrder(late.got.get(runId) ?? []);
     }
+  });
+
+  test("a run is unknown to another session", async () => {
+    const runId = await createRun("e");
+    expect(await records.watch(runId, { node: "n", session: "other" })).toEqual({
+      outcome: "unknown",
+    });
+    expect(await records.watch(runId, { node: "n", session: "s" })).toMatchObject({
+      outcome: "watching",
+      state: "queued",
+    });
   });
 
   test("resumes behind the position it already has", async () => {

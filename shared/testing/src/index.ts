@@ -4,3 +4,4 @@ export * from "./free-port.ts";
 export * from "./redis-fixture.ts";
 export * from "./tcp-proxy.ts";
 export * from "./v1-client.ts";
+export * from "./v2-client.ts";

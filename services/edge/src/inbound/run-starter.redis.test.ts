@@ -7,6 +7,7 @@ import {
   Appender,
   BEGINNING,
   type DeltaEntry,
+  type Position,
   RunRecords,
   type RunWriter,
   StreamKeys,
@@ -32,15 +33,20 @@ const COMPLETED: TerminalEntry = {
 
 /** A client that notes what it is told. */
 class NotingAnswer implements Answer {
+  readonly isResumable = false;
   text = "";
   readonly terminals: TerminalEntry[] = [];
   readonly #curtain = new Curtain();
 
-  onStarted(epoch: number): void {
+  onQueued(): void {
+    // Not noted.
+  }
+
+  onStarted({ epoch }: Position): void {
     if (epoch > 1) this.#curtain.draw();
   }
 
-  onDelta({ text }: DeltaEntry): DeltaOutcome {
+  onDelta(_position: Position, { text }: DeltaEntry): DeltaOutcome {
     const fresh = this.#curtain.pass(text);
     if (fresh === undefined) return "interrupted";
     this.text += fresh;

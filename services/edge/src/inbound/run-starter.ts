@@ -7,7 +7,12 @@ import type { GatewayConfig } from "@openclaw/config";
 import { type ChatMessage, type Failure, failure } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
-import type { CancelReason, RunRecords } from "@openclaw/stream";
+import {
+  type CancelReason,
+  comparePositions,
+  type Position,
+  type RunRecords,
+} from "@openclaw/stream";
 import pLimit from "p-limit";
 import type { Answer } from "../outbound/answer.ts";
 import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
@@ -37,6 +42,8 @@ export interface RunStarterOptions {
 }
 
 export interface RunRequest {
+  /** From `newRunId`, where the client must know it before the run begins. */
+  readonly runId?: string;
   readonly session: string;
   readonly messages: readonly ChatMessage[];
   /** The default provider answers where none is named. */
@@ -46,11 +53,29 @@ export interface RunRequest {
   readonly onEnded: () => void;
 }
 
+/** A client that came back for a run. */
+export interface ResumeRequest {
+  readonly runId: string;
+  /** Must be the run's own. */
+  readonly session: string;
+  /** The last position the client has. */
+  readonly after: Position;
+  readonly answer: Answer;
+  /** Told before the first entry is delivered. */
+  readonly onResumed: (outcome: "replayed" | "complete") => void;
+  readonly onEnded: () => void;
+}
+
+export type ResumeRefusal = "unknown_run" | "unknown_position" | "too_many_readers";
+
 export interface StartedRun {
   readonly runId: string;
+  readonly isEnded: boolean;
   cancel(reason: CancelReason): void;
   /** The client can take more again. */
   resume(): void;
+  /** The client is gone but may come back: the run goes on unread. */
+  detach(): void;
 }
 
 export class RunStarter implements Part {
@@ -94,19 +119,25 @@ export class RunStarter implements Part {
     return undefined;
   }
 
+  newRunId(): string {
+    return randomUUID();
+  }
+
   /** Starts a run that was not refused. Its answer hears of everything, failures included. */
   begin(request: RunRequest): StartedRun {
     const { gateway, runs } = this.#options;
     const provider = request.provider ?? gateway.defaultProvider;
     const run = new LiveRun({
-      runId: randomUUID(),
+      runId: request.runId ?? this.newRunId(),
       session: request.session,
       provider,
       answer: request.answer,
       read: this.#read,
       deadlines: this.#deadlines(provider),
       onEnded: (ended) => {
-        this.#onEnded(ended);
+        runs.remove(run);
+        this.#options.stats.record(ended);
+        this.#report(ended, "run finished");
         request.onEnded();
       },
     });
@@ -118,6 +149,81 @@ export class RunStarter implements Part {
       messages: [...request.messages],
     });
     return run;
+  }
+
+  /**
+   * Follows a run for a client that came back, on whichever edge it was before. Nothing is missed:
+   * this edge watches first, then reads the log, and live entries wait until that is delivered.
+   *
+   * @throws what Redis throws
+   */
+  async resume(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
+    const { records, node, runs } = this.#options;
+    const { runId, session, after, answer, onResumed, onEnded } = request;
+    const watched = await persist(() => records.watch(runId, { node, session }), SUBMIT_WITHIN_MS);
+    if (watched.outcome === "unknown") return "unknown_run";
+    if (watched.outcome === "full") return "too_many_readers";
+    if (comparePositions(after, watched.position) > 0) return "unknown_position";
+    const run = new LiveRun({
+      runId,
+      session,
+      provider: watched.provider,
+      resumeAfter: after,
+      answer,
+      read: this.#read,
+      deadlines: this.#deadlines(watched.provider),
+      onEnded: (ended) => {
+        runs.remove(run);
+        // The edge where it began counts it.
+        this.#report(ended, "resumed run finished");
+        onEnded();
+      },
+    });
+    const isOver = watched.state !== "queued" && watched.state !== "active";
+    onResumed(isOver ? "complete" : "replayed");
+    runs.add(run);
+    run.refill();
+    return run;
+  }
+
+  /** Gives a client `graceMs` to come back for a run, here or elsewhere, before it is cancelled. */
+  keepFor(run: StartedRun, graceMs: number): void {
+    run.detach();
+    // Only runs of this class are handed out.
+    this.#reconsider(run as LiveRun, graceMs);
+  }
+
+  #reconsider(run: LiveRun, graceMs: number): void {
+    const timer = setTimeout(() => {
+      if (run.isEnded) return;
+      const considered = run.isResumed ? this.#leave(run) : this.#keepIfRead(run, graceMs);
+      considered.catch((error: unknown) => {
+        // Who reads cannot be known now. The worker gives up a run that nobody hears.
+        this.#options.log.warn({ runId: run.runId, err: error }, "run not given up");
+      });
+    }, graceMs);
+    timer.unref();
+  }
+
+  /** A run that began here is followed to its end while anybody reads it, so that it is counted once. */
+  async #keepIfRead(run: LiveRun, graceMs: number): Promise<void> {
+    const { records, runs } = this.#options;
+    const isRead =
+      runs.readers(run.runId) > 1 ||
+      (await persist(() => records.watchers(run.runId), SUBMIT_WITHIN_MS)) > 1;
+    if (isRead) this.#reconsider(run, graceMs);
+    else run.cancel("disconnected");
+  }
+
+  /** A run that was resumed here is followed no further; without any reader left it ends. */
+  async #leave(run: LiveRun): Promise<void> {
+    const { records, node, runs } = this.#options;
+    run.leave();
+    runs.remove(run);
+    if (runs.readers(run.runId) > 0) return;
+    const left = await persist(() => records.unwatch(run.runId, node), SUBMIT_WITHIN_MS);
+    if (left > 0) return;
+    this.#announce(run.runId, run.provider, { type: "cancelled", reason: "disconnected" });
   }
 
   #deadlines(provider: string): RunDeadlines {
@@ -144,10 +250,8 @@ export class RunStarter implements Part {
     if (run.isEnded) this.#announce(runId, provider, { type: "cancelled", reason: "client" });
   }
 
-  #onEnded(ended: EndedRun): void {
-    const { runs, stats, log } = this.#options;
-    runs.remove(ended.runId);
-    stats.record(ended);
+  #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {
+    const { log } = this.#options;
     const { terminal, byEdge, phases, ...facts } = ended;
     const detail =
       terminal.type === "failed"
@@ -155,7 +259,7 @@ export class RunStarter implements Part {
         : terminal.type === "completed"
           ? { finish: terminal.finish, usage: terminal.usage }
           : { reason: terminal.reason };
-    log.info({ ...facts, outcome: terminal.type, ...detail, ...phases }, "run finished");
+    log.info({ ...facts, outcome: terminal.type, ...detail, ...phases }, message);
     if (byEdge) this.#announce(ended.runId, ended.provider, terminal);
   }
 

@@ -1,4 +1,5 @@
-import type { DeltaEntry, TerminalEntry } from "@openclaw/stream";
+import type { DeltaEntry, Position, StartedEntry, TerminalEntry } from "@openclaw/stream";
+import type { RunPhases } from "./run-clock.ts";
 
 /**
  * Where a run's entries go: one protocol's way of writing them to one client.
@@ -6,11 +7,15 @@ import type { DeltaEntry, TerminalEntry } from "@openclaw/stream";
  * Called in the order of the log, `onTerminal` exactly once and last.
  */
 export interface Answer {
+  /** Whether the client can come back for the rest, so that leaving need not end the run. */
+  readonly isResumable: boolean;
+  /** The run still waits for a worker, with so many in front of it; `waitMs` is a guess. */
+  onQueued(position: number, waitMs: number): void;
   /** An attempt begins; the first has epoch 1. */
-  onStarted(epoch: number): void;
+  onStarted(position: Position, started: StartedEntry): void;
   /** Answers what became of the piece. */
-  onDelta(delta: DeltaEntry): DeltaOutcome;
-  onTerminal(terminal: TerminalEntry): void;
+  onDelta(position: Position, delta: DeltaEntry): DeltaOutcome;
+  onTerminal(terminal: TerminalEntry, phases: RunPhases): void;
   /** Groups what is written inside `write` into one system call. */
   batch(write: () => void): void;
 }
@@ -20,3 +25,13 @@ export type DeltaOutcome =
   | "held" // nothing to write (yet): held back, or already known to the client
   | "full" // written, but the client must catch up before it is sent more
   | "interrupted"; // this attempt differs from what the client already has
+
+/** Nobody reads: the client is away, and may come back before the run is given up. */
+export const UNREAD: Answer = {
+  isResumable: true,
+  onQueued: () => undefined,
+  onStarted: () => undefined,
+  onDelta: () => "held",
+  onTerminal: () => undefined,
+  batch: (write) => write(),
+};

@@ -19,7 +19,7 @@ import {
   type RunRecords,
   type TerminalEntry,
 } from "@openclaw/stream";
-import type { Answer } from "./answer.ts";
+import { type Answer, UNREAD } from "./answer.ts";
 import { RunClock, type RunPhases } from "./run-clock.ts";
 
 /**
@@ -52,6 +52,8 @@ export interface LiveRunOptions {
   readonly runId: string;
   readonly session: string;
   readonly provider: string;
+  /** The position from which on a client that came back wants the run; a new run begins at the beginning. */
+  readonly resumeAfter?: Position;
   readonly answer: Answer;
   readonly read: RunRecords["read"];
   readonly deadlines: RunDeadlines;
@@ -62,6 +64,7 @@ export interface LiveRunOptions {
 export class LiveRun {
   readonly #options: LiveRunOptions;
   readonly #follower: Follower;
+  #answer: Answer;
   readonly #clock = new RunClock();
   #state: "submitting" | "queued" | "streaming" | "ended" = "submitting";
   #model: string | undefined;
@@ -71,12 +74,14 @@ export class LiveRun {
 
   constructor(options: LiveRunOptions) {
     this.#options = options;
-    const { runId, read, answer } = options;
+    const { runId, read, resumeAfter } = options;
+    this.#answer = options.answer;
+    if (resumeAfter) this.#state = "queued";
     this.#follower = new Follower({
       runId,
-      after: BEGINNING,
+      after: resumeAfter ?? BEGINNING,
       read,
-      batch: (deliverAll) => answer.batch(deliverAll),
+      batch: (deliverAll) => this.#answer.batch(deliverAll),
       deliver: (position, entry) => this.#deliver(position, entry),
       onLost: () => this.#fail("unavailable", "The run was lost with the data store. Try again."),
     });
@@ -84,6 +89,20 @@ export class LiveRun {
 
   get runId(): string {
     return this.#options.runId;
+  }
+
+  get provider(): string {
+    return this.#options.provider;
+  }
+
+  /** Whether it began elsewhere, or on another connection. */
+  get isResumed(): boolean {
+    return this.#options.resumeAfter !== undefined;
+  }
+
+  /** Whether it waits for a worker. */
+  get isQueued(): boolean {
+    return this.#state === "queued" && !this.#clock.hasStarted;
   }
 
   get isEnded(): boolean {
@@ -100,7 +119,7 @@ export class LiveRun {
   offer(entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>): void {
     if (this.isEnded) return;
     this.#lastHeardAt = performance.now();
-    this.#options.answer.batch(() => {
+    this.#answer.batch(() => {
       for (const { position, entry } of entries) this.#follower.offer(position, entry);
     });
   }
@@ -116,6 +135,18 @@ export class LiveRun {
     if (this.#state === "queued" || this.#state === "streaming") this.#follower.refill();
   }
 
+  /** The client is gone but may come back: the run goes on unread. */
+  detach(): void {
+    this.#answer = UNREAD;
+    this.#follower.resume();
+  }
+
+  /** Follows the run no further, which goes on without this edge. */
+  leave(): void {
+    this.#state = "ended";
+    this.#follower.close();
+  }
+
   cancel(reason: CancelReason): void {
     this.#end({ type: "cancelled", reason }, true);
   }
@@ -125,9 +156,15 @@ export class LiveRun {
     this.#fail("unavailable");
   }
 
-  /** The edge stops before the run is over. */
+  /** The edge stops before the run is over: who can come back finds it elsewhere. */
   abandon(): void {
-    this.#fail("draining");
+    if (this.#answer.isResumable) this.leave();
+    else this.#fail("draining");
+  }
+
+  /** Tells the client how many runs are in front. */
+  tellQueued(position: number, waitMs: number): void {
+    if (this.isQueued) this.#answer.onQueued(position, waitMs);
   }
 
   /** Called every half second: catches up after silence, ends what is overdue. */
@@ -151,8 +188,8 @@ export class LiveRun {
     return now - this.#lastHeardAt > SILENCE_MS[this.#state];
   }
 
-  #deliver({ epoch }: Position, entry: Entry): boolean {
-    const { answer } = this.#options;
+  #deliver(position: Position, entry: Entry): boolean {
+    const answer = this.#answer;
     if (isTerminal(entry)) {
       this.#end(entry, false);
       return false;
@@ -160,12 +197,12 @@ export class LiveRun {
     this.#state = "streaming";
     if (entry.type === "started") {
       this.#clock.started();
-      this.#attempts = epoch;
+      this.#attempts = position.epoch;
       this.#model = entry.model;
-      answer.onStarted(epoch);
+      answer.onStarted(position, entry);
       return true;
     }
-    const outcome = answer.onDelta(entry);
+    const outcome = answer.onDelta(position, entry);
     if (outcome === "interrupted") {
       this.cancel("interrupted");
       return false;
@@ -183,9 +220,11 @@ export class LiveRun {
     if (this.isEnded) return;
     this.#state = "ended";
     this.#follower.close();
-    const { answer, runId, session, provider, onEnded } = this.#options;
-    answer.batch(() => answer.onTerminal(terminal));
+    const { runId, session, provider, onEnded } = this.#options;
     const timings = terminal.type === "cancelled" ? undefined : terminal.timings;
+    const phases = this.#clock.read(timings);
+    const answer = this.#answer;
+    answer.batch(() => answer.onTerminal(terminal, phases));
     onEnded({
       runId,
       session,
@@ -195,7 +234,7 @@ export class LiveRun {
       byEdge,
       attempts: this.#attempts,
       characters: this.#characters,
-      phases: this.#clock.read(timings),
+      phases,
     });
   }
 }

@@ -4,34 +4,53 @@ import type { LiveRun } from "./live-run.ts";
 
 const SWEEP_INTERVAL_MS = 500;
 
-/** All runs open on this edge: hands each what is published of it, and looks after the silent. */
+/**
+ * All runs open on this edge: hands each what is published of it, and looks after the silent. Two
+ * connections may follow the same run.
+ */
 export class LiveRuns implements Part {
   readonly name = "live runs";
-  readonly #runs = new Map<string, LiveRun>();
+  readonly #runs = new Map<string, Set<LiveRun>>();
+  #count = 0;
   #sweeping: NodeJS.Timeout | undefined;
 
   get count(): number {
-    return this.#runs.size;
+    return this.#count;
   }
 
   add(run: LiveRun): void {
-    this.#runs.set(run.runId, run);
+    const readers = this.#runs.get(run.runId) ?? new Set();
+    this.#runs.set(run.runId, readers.add(run));
+    this.#count += 1;
   }
 
-  remove(runId: string): void {
-    this.#runs.delete(runId);
+  remove(run: LiveRun): void {
+    const readers = this.#runs.get(run.runId);
+    if (!readers?.delete(run)) return;
+    this.#count -= 1;
+    if (readers.size === 0) this.#runs.delete(run.runId);
+  }
+
+  /** How many here follow this run. */
+  readers(runId: string): number {
+    return this.#runs.get(runId)?.size ?? 0;
+  }
+
+  /** Every run that waits for a worker. */
+  *queued(): Iterable<LiveRun> {
+    for (const run of this.#all()) if (run.isQueued) yield run;
   }
 
   async start(): Promise<void> {
     this.#sweeping = setInterval(() => {
       const now = performance.now();
-      for (const run of this.#runs.values()) run.sweep(now);
+      for (const run of this.#all()) run.sweep(now);
     }, SWEEP_INTERVAL_MS);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#sweeping);
-    for (const run of this.#runs.values()) run.abandon();
+    for (const run of this.#all()) run.abandon();
   }
 
   /** Takes one published message, in which the entries of a run stand together. */
@@ -40,13 +59,18 @@ export class LiveRuns implements Part {
     for (let to = 1; to <= batch.length; to += 1) {
       const runId = batch[from]?.runId;
       if (runId === undefined || batch[to]?.runId === runId) continue;
-      this.#runs.get(runId)?.offer(batch.slice(from, to));
+      const entries = batch.slice(from, to);
+      for (const run of this.#runs.get(runId) ?? []) run.offer(entries);
       from = to;
     }
   }
 
   /** The subscription was interrupted: anything may have been missed. */
   refill(): void {
-    for (const run of this.#runs.values()) run.refill();
+    for (const run of this.#all()) run.refill();
+  }
+
+  *#all(): Iterable<LiveRun> {
+    for (const readers of this.#runs.values()) yield* readers;
   }
 }

@@ -1,6 +1,6 @@
 /** What this edge knows of the runs it ended, in a form that adds up over the cluster. */
 
-import { type LatencyCounts, RecentLatency } from "@openclaw/metrics";
+import { type LatencyCounts, LatencyHistogram, RecentLatency } from "@openclaw/metrics";
 import type { ConnectionLabel } from "@openclaw/protocol";
 import type { EndedRun } from "./live-run.ts";
 
@@ -28,6 +28,13 @@ export class RunStats {
     const latency = this.#of(provider, connection);
     if (phases.firstFrameMs !== undefined) latency.firstText.record(phases.firstFrameMs);
     if (terminal.type === "completed") latency.whole.record(phases.totalMs);
+  }
+
+  /** The median duration of a provider's recent runs. */
+  usualRunMs(provider: string): number | undefined {
+    const all = new LatencyHistogram();
+    for (const { whole } of this.#latency.get(provider)?.values() ?? []) all.merge(whole.counts());
+    return all.summary()?.p50;
   }
 
   /** Runs ended since the last call, by how they ended. */

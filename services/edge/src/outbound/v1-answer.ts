@@ -1,12 +1,13 @@
 /** Writes one run to a v1 client: bare text, then `done` or `error`. */
 import { failure, V1_DONE, v1ErrorFrame } from "@openclaw/protocol";
-import type { DeltaEntry, TerminalEntry } from "@openclaw/stream";
+import type { DeltaEntry, Position, TerminalEntry } from "@openclaw/stream";
 import type { Connection } from "../socket/connection.ts";
 import type { Answer, DeltaOutcome } from "./answer.ts";
 import { BareTextFramer } from "./bare-text-framer.ts";
 import { Curtain } from "./curtain.ts";
 
 export class V1Answer implements Answer {
+  readonly isResumable = false;
   readonly #connection: Connection;
   readonly #framer = new BareTextFramer();
   readonly #curtain = new Curtain();
@@ -15,11 +16,15 @@ export class V1Answer implements Answer {
     this.#connection = connection;
   }
 
-  onStarted(epoch: number): void {
+  onQueued(): void {
+    // v1 has no frame for it.
+  }
+
+  onStarted({ epoch }: Position): void {
     if (epoch > 1) this.#curtain.draw();
   }
 
-  onDelta({ type, text }: DeltaEntry): DeltaOutcome {
+  onDelta(_position: Position, { type, text }: DeltaEntry): DeltaOutcome {
     // v1 has no frame for reasoning.
     if (type === "reasoning") return "held";
     const fresh = this.#curtain.pass(text);

@@ -1,12 +1,14 @@
+import { CLOSE_CODES } from "@openclaw/protocol";
 import type { Part } from "@openclaw/runtime";
 import type { Connection } from "../socket/connection.ts";
 import type { ConnectionEvents } from "../socket/socket-server.ts";
+import type { Session } from "./session.ts";
 import { V1Session, type V1SessionOptions } from "./v1-session.ts";
+import { V2Session, type V2SessionOptions } from "./v2-session.ts";
 
-/** "Service restart" of RFC 6455's registry: come back, another edge answers. */
-const RESTARTING = 1012;
-
-export interface SessionsOptions extends V1SessionOptions {
+export interface SessionsOptions {
+  readonly v1: V1SessionOptions;
+  readonly v2: V2SessionOptions;
   readonly maxConnections: number;
 }
 
@@ -14,7 +16,7 @@ export interface SessionsOptions extends V1SessionOptions {
 export class Sessions implements Part {
   readonly name = "sessions";
   readonly #options: SessionsOptions;
-  readonly #open = new Map<Connection, V1Session>();
+  readonly #open = new Map<Connection, Session>();
   #draining = false;
   #onEmpty: () => void = () => undefined;
 
@@ -40,12 +42,14 @@ export class Sessions implements Part {
   }
 
   open(connection: Connection): ConnectionEvents {
-    const session = new V1Session(connection, {
-      ...this.#options,
-      onIdle: () => {
-        if (this.#draining) connection.end(RESTARTING, "server is restarting");
-      },
-    });
+    const onIdle = () => {
+      if (this.#draining) sendAway(connection);
+    };
+    const { v1, v2 } = this.#options;
+    const session =
+      connection.protocol === "v2"
+        ? new V2Session(connection, { ...v2, onIdle })
+        : new V1Session(connection, { ...v1, onIdle });
     this.#open.set(connection, session);
     return {
       onText: (frame) => session.onText(frame),
@@ -66,7 +70,7 @@ export class Sessions implements Part {
     this.#draining = true;
     for (const [connection, session] of this.#open) {
       session.drain();
-      if (session.isIdle) connection.end(RESTARTING, "server is restarting");
+      if (session.isIdle) sendAway(connection);
     }
     if (this.#open.size === 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
@@ -77,6 +81,11 @@ export class Sessions implements Part {
 
   /** Sends away everybody. */
   async stop(): Promise<void> {
-    for (const connection of this.#open.keys()) connection.end(RESTARTING, "server is restarting");
+    for (const connection of this.#open.keys()) sendAway(connection);
   }
+}
+
+function sendAway(connection: Connection): void {
+  const code = connection.protocol === "v2" ? CLOSE_CODES.draining : CLOSE_CODES.serviceRestart;
+  connection.end(code, "server is restarting");
 }

@@ -2,6 +2,7 @@
  * A v1 conversation on one connection: one answer at a time, in the order the messages came.
  */
 import {
+  CLOSE_CODES,
   type Failure,
   failure,
   parseV1Up,
@@ -12,7 +13,7 @@ import {
 import type { RunStarter, StartedRun } from "../inbound/run-starter.ts";
 import { V1Answer } from "../outbound/v1-answer.ts";
 import type { Connection } from "../socket/connection.ts";
-import type { ConnectionEvents } from "../socket/socket-server.ts";
+import type { Session } from "./session.ts";
 
 export interface V1SessionOptions {
   readonly starter: RunStarter;
@@ -36,10 +37,8 @@ type Waiting = Question | { readonly refusal: Failure };
 
 /** A client that sends this many frames ahead of its answers is not one that waits for them. */
 const MOST_WAITING_REFUSALS = 1_000;
-/** "Policy violation" of RFC 6455. */
-const POLICY_VIOLATION = 1008;
 
-export class V1Session implements ConnectionEvents {
+export class V1Session implements Session {
   readonly #connection: Connection;
   readonly #options: V1SessionContext;
   /** In the order of their frames. An error frame ends an answer, so even refusals wait their turn. */
@@ -98,7 +97,7 @@ export class V1Session implements ConnectionEvents {
 
   #refuse(refusal: Failure): void {
     if (this.#waiting.length >= MOST_WAITING_REFUSALS) {
-      this.#connection.end(POLICY_VIOLATION, "too many frames ahead of their answers");
+      this.#connection.end(CLOSE_CODES.policyViolation, "too many frames ahead of their answers");
       return;
     }
     this.#waiting.push({ refusal });

@@ -5,7 +5,9 @@
  * answer arrives long after the message that asked for it. So the raw socket is dropped the moment
  * it closes, and everything here does nothing from then on.
  */
+
 import type { WebSocket } from "uWebSockets.js";
+import { CLOSE_CODES } from "@openclaw/protocol";
 import type { ConnectionData } from "./socket-server.ts";
 
 /** Above this many buffered bytes a connection takes no more until it has drained. */
@@ -17,11 +19,15 @@ export const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 const DROPPED = 2;
 
 export class Connection {
+  readonly id: string;
   readonly session: string;
+  readonly protocol: "v1" | "v2";
   #socket: WebSocket<ConnectionData> | undefined;
   #onDrain: () => void = ignore;
 
-  constructor(socket: WebSocket<ConnectionData>, { session }: ConnectionData) {
+  constructor(socket: WebSocket<ConnectionData>, { id, session, protocol }: ConnectionData) {
+    this.id = id;
+    this.protocol = protocol;
     this.session = session;
     this.#socket = socket;
   }
@@ -42,7 +48,7 @@ export class Connection {
   send(frame: string): boolean {
     if (!this.#socket) return false;
     if (this.#socket.send(frame) === DROPPED) {
-      this.end(4008, "slow consumer");
+      this.end(CLOSE_CODES.slowConsumer, "slow consumer");
       return false;
     }
     return this.bufferedBytes < HIGH_WATERMARK_BYTES;

@@ -13,13 +13,22 @@ import type {
   WebSocket,
 } from "uWebSockets.js";
 import { randomUUID } from "node:crypto";
-import { type Failure, failure, isSessionId, v1ErrorFrame } from "@openclaw/protocol";
+import {
+  CLOSE_CODES,
+  type Failure,
+  failure,
+  isSessionId,
+  V2_SUBPROTOCOL,
+  v1ErrorFrame,
+} from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import { Connection, MAX_BUFFERED_BYTES } from "./connection.ts";
 
 /** What uWebSockets.js keeps with a socket. */
 export interface ConnectionData {
+  readonly id: string;
   readonly session: string;
+  readonly protocol: "v1" | "v2";
   /** Set when the socket opens. */
   connection?: Connection;
 }
@@ -106,9 +115,12 @@ function upgrade(response: HttpResponse, request: HttpRequest, context: us_socke
     refuseUpgrade(response, "400 Bad Request", failure("invalid_session"));
     return;
   }
-  const data: ConnectionData = { session };
-  // No subprotocol is spoken yet, so none is confirmed: a client that needs one must not go on.
-  response.cork(() => response.upgrade(data, key, "", extensions, context));
+  const offered = request.getHeader("sec-websocket-protocol").split(/\s*,\s*/);
+  const protocol = offered.includes(V2_SUBPROTOCOL) ? "v2" : "v1";
+  const data: ConnectionData = { id: randomUUID(), session, protocol };
+  // Another subprotocol is not confirmed: a client that needs it must not go on.
+  const confirmed = protocol === "v2" ? V2_SUBPROTOCOL : "";
+  response.cork(() => response.upgrade(data, key, confirmed, extensions, context));
 }
 
 function refuseUpgrade(response: HttpResponse, status: string, refusal: Failure): void {
@@ -131,6 +143,7 @@ function decode(parameter: string): string | undefined {
 
 function refuseFrame(connection: Connection, bytes: number, limit: number): void {
   const message = `The frame is ${bytes} bytes long; this server accepts ${limit}.`;
+  // The same shape in both protocols.
   connection.send(v1ErrorFrame(failure("frame_too_long", message)));
-  connection.end(1009, `frame longer than ${limit} bytes`);
+  connection.end(CLOSE_CODES.frameTooLong, `frame longer than ${limit} bytes`);
 }

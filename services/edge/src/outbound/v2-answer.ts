@@ -1,0 +1,88 @@
+/** Writes one run to a v2 client: every entry is a frame that names the run and its position. */
+import { failure, type V2Down, v2Error } from "@openclaw/protocol";
+import type { DeltaEntry, Position, StartedEntry, TerminalEntry } from "@openclaw/stream";
+import type { Answer, DeltaOutcome } from "./answer.ts";
+import type { RunPhases } from "./run-clock.ts";
+
+export interface V2AnswerOptions {
+  readonly run: string;
+  /** The attempt whose text the client already has; 0 where it has none. */
+  readonly epoch: number;
+  /** Writes a frame; answers whether the client can take more. */
+  readonly send: (frame: V2Down) => boolean;
+  readonly batch: (write: () => void) => void;
+}
+
+export class V2Answer implements Answer {
+  readonly isResumable = true;
+  readonly #options: V2AnswerOptions;
+  #epoch: number;
+
+  constructor(options: V2AnswerOptions) {
+    this.#options = options;
+    this.#epoch = options.epoch;
+  }
+
+  onQueued(position: number, waitMs: number): void {
+    const { run, send } = this.#options;
+    send({ type: "queued", run, position, waitMs });
+  }
+
+  onStarted({ epoch }: Position, { provider, model }: StartedEntry): void {
+    const { run, send } = this.#options;
+    if (this.#epoch > 0 && epoch > this.#epoch) {
+      send({ type: "restart", run, epoch, reason: "attempt_lost" });
+    }
+    this.#epoch = epoch;
+    send({ type: "started", run, epoch, provider, model });
+  }
+
+  onDelta({ epoch, seq }: Position, { type, text }: DeltaEntry): DeltaOutcome {
+    const { run, send } = this.#options;
+    const frame = { run, epoch, seq, text };
+    const hasRoom = send(
+      type === "text" ? { type: "delta", ...frame } : { type: "reasoning", ...frame },
+    );
+    if (!hasRoom) return "full";
+    return type === "text" ? "written" : "held";
+  }
+
+  onTerminal(terminal: TerminalEntry, phases: RunPhases): void {
+    const { run, send } = this.#options;
+    switch (terminal.type) {
+      case "completed":
+        send({
+          type: "done",
+          run,
+          finish: terminal.finish,
+          usage: terminal.usage ?? null,
+          timings: timingsOf(phases),
+        });
+        break;
+      case "failed":
+        send(v2Error(terminal.failure, { run }));
+        break;
+      case "cancelled":
+        send(
+          terminal.reason === "interrupted"
+            ? v2Error(failure("interrupted"), { run })
+            : { type: "cancelled", run },
+        );
+        break;
+    }
+  }
+
+  batch(write: () => void): void {
+    this.#options.batch(write);
+  }
+}
+
+function timingsOf({ totalMs, queuedMs, startedMs, firstFrameMs, attempt }: RunPhases) {
+  return {
+    totalMs,
+    ...(queuedMs !== undefined && { queuedMs }),
+    ...(startedMs !== undefined && { startedMs }),
+    ...(firstFrameMs !== undefined && { firstTextMs: firstFrameMs }),
+    ...(attempt?.connection !== undefined && { connection: attempt.connection }),
+  };
+}

@@ -1,0 +1,18 @@
+/**
+ * WebSocket close codes of the gateway.
+ *
+ * From 4000 to 4499: come back, and resume what was open. From 4500 to 4999: do not come back, the
+ * same would happen again. v1 clients get the codes of RFC 6455 where one says the same.
+ */
+export const CLOSE_CODES = {
+  /** v1: the server is restarting; another one answers. */
+  serviceRestart: 1012,
+  /** v1: a thousand refused frames came ahead of their answers. */
+  policyViolation: 1008,
+  /** A frame was longer than the server reads. */
+  frameTooLong: 1009,
+  /** v2: the server is restarting; another one answers. */
+  draining: 4001,
+  /** The client read too slowly; what it missed is in the logs of its runs. */
+  slowConsumer: 4008,
+} as const;

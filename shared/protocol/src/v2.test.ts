@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { parseV2Up, v2DownSchema, v2UpSchema } from "./v2.ts";
+
+const LIMITS = { maxMessageBytes: 16, maxRuns: 4 };
+const parse = (frame: unknown) => parseV2Up(JSON.stringify(frame), LIMITS);
+
+/**
+ * The hash of the wire as it is. If this test fails you changed the protocol: existing clients must
+ * still be understood and still understand; say so in PROTOCOL.md, and put the new hash here.
+ */
+const WIRE = "8837d8b505bc003a";
+
+test("the wire of v2 is the one that was agreed on", () => {
+  const wire = JSON.stringify([z.toJSONSchema(v2UpSchema), z.toJSONSchema(v2DownSchema)]);
+  expect(createHash("sha256").update(wire).digest("hex").slice(0, 16)).toBe(WIRE);
+});
+
+test("PROTOCOL.md describes every frame", () => {
+  const page = readFileSync(new URL("../../../PROTOCOL.md", import.meta.url), "utf8");
+  const frames = [...v2UpSchema.options, ...v2DownSchema.options].flatMap((option) => [
+    ...option.shape.type.values,
+  ]);
+  expect(frames.length).toBeGreaterThan(15);
+  for (const frame of frames) expect(page, frame).toContain(`\`${frame}`);
+});
+
+describe("what a v2 client may say", () => {
+  test.each([
+    [{ type: "run", ref: "1", message: "hi" }],
+    [{ type: "run", ref: "1", messages: [{ role: "user", content: "hi" }], provider: "zhipu" }],
+    [{ type: "cancel", run: "r" }],
+    [{ type: "resume", run: "r", after: { epoch: 1, seq: 4 } }],
+    [{ type: "ping" }],
+  ])("%j", (frame) => expect(parse(frame)).toEqual({ ok: true, up: frame }));
+});
+
+describe("what is refused, with the ref of its request", () => {
+  test.each([
+    [{ type: "run", ref: "7" }, "invalid_request", /either `message` or `messages`/],
+    [{ type: "run", ref: "7", message: " " }, "invalid_request", /`message` must not be empty/],
+    [{ type: "run", ref: "7", message: "hi", messages: [] }, "invalid_request", /messages/],
+    [{ type: "run", ref: "7", message: "x".repeat(17) }, "message_too_long", /17 .*16/],
+    [{ type: "walk", ref: "7" }, "invalid_request", /type/],
+  ])("%j", (frame, code, message) => {
+    expect(parse(frame)).toMatchObject({
+      ok: false,
+      ref: "7",
+      failure: { code, message: expect.stringMatching(message) },
+    });
+  });
+
+  test("what is not JSON has none", () => {
+    expect(parseV2Up("{", LIMITS)).toMatchObject({ ok: false, failure: { code: "invalid_json" } });
+  });
+});

@@ -1,0 +1,151 @@
+import { V2_SUBPROTOCOL, type V2Down, v2DownSchema } from "@openclaw/protocol";
+import { WebSocket } from "ws";
+import { eventually } from "./eventually.ts";
+
+/** What a v2 client knows of one run. */
+export interface V2Run {
+  readonly id: string;
+  /** Text of the current attempt: a `restart` throws away what was shown before. */
+  text: string;
+  /** The last position received. */
+  at: { epoch: number; seq: number };
+  restarts: number;
+  /** Every frame that ended it; must be one. */
+  readonly terminals: V2Down[];
+}
+
+type Frame<Type extends V2Down["type"]> = Extract<V2Down, { type: Type }>;
+
+/**
+ * A strict v2 client: every frame must be one of the schema, and every piece must follow the one
+ * before it. What is not so is a fault of the server.
+ */
+export class V2Client {
+  readonly #socket: WebSocket;
+  readonly frames: V2Down[] = [];
+  readonly runs = new Map<string, V2Run>();
+  readonly faults: string[] = [];
+  closed: { code: number; reason: string } | undefined;
+  #refs = 0;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.on("message", (data) => this.#receive(String(data)));
+    socket.on("error", () => undefined);
+    socket.on("close", (code, reason) => {
+      this.closed = { code, reason: String(reason) };
+    });
+  }
+
+  /** Connects and waits for `ready`. */
+  static async connect(url: string): Promise<V2Client> {
+    const socket = new WebSocket(url, V2_SUBPROTOCOL);
+    const client = new V2Client(socket);
+    await new Promise((resolve, reject) => {
+      socket.once("open", resolve);
+      socket.once("error", reject);
+    });
+    await client.next("ready");
+    return client;
+  }
+
+  get session(): string {
+    return this.all("ready")[0]?.session ?? "";
+  }
+
+  send(frame: unknown): void {
+    this.#socket.send(JSON.stringify(frame));
+  }
+
+  /** Every frame of a type that came so far. */
+  all<Type extends V2Down["type"]>(type: Type): Frame<Type>[] {
+    return this.frames.filter((frame): frame is Frame<Type> => frame.type === type);
+  }
+
+  /** The next frame of a type that comes from now on, or that came already and matches. */
+  async next<Type extends V2Down["type"]>(
+    type: Type,
+    matches: (frame: Frame<Type>) => boolean = () => true,
+    withinMs = 10_000,
+  ): Promise<Frame<Type>> {
+    return eventually(`a ${type} frame`, () => this.all(type).find(matches), { withinMs });
+  }
+
+  /** Starts a run and resolves when it is accepted. */
+  async run(message: string, provider?: string): Promise<V2Run> {
+    this.#refs += 1;
+    const ref = `ref-${this.#refs}`;
+    this.send({ type: "run", ref, message, ...(provider !== undefined && { provider }) });
+    const { run } = await this.next("accepted", (frame) => frame.ref === ref);
+    return this.#track(run);
+  }
+
+  /** Goes on with a run that another connection began, behind what that one has. */
+  async resume(run: V2Run): Promise<Frame<"resumed">> {
+    const before = this.all("resumed").length;
+    this.runs.set(run.id, run);
+    this.send({ type: "resume", run: run.id, after: run.at });
+    return eventually("the resumed frame", () => this.all("resumed").slice(before)[0]);
+  }
+
+  async end(run: V2Run, withinMs = 30_000): Promise<V2Down> {
+    return eventually(`the end of ${run.id}`, () => run.terminals[0], { withinMs });
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  #track(id: string): V2Run {
+    const known = this.runs.get(id);
+    if (known) return known;
+    const run: V2Run = { id, text: "", at: { epoch: 0, seq: 0 }, restarts: 0, terminals: [] };
+    this.runs.set(id, run);
+    return run;
+  }
+
+  #receive(data: string): void {
+    const parsed = v2DownSchema.safeParse(JSON.parse(data));
+    if (!parsed.success) {
+      this.faults.push(`not a frame: ${data.slice(0, 200)}`);
+      return;
+    }
+    const frame = parsed.data;
+    this.frames.push(frame);
+    if (!("run" in frame) || frame.run === undefined) return;
+    const run = this.#track(frame.run);
+    if (run.terminals.length > 0 && frame.type !== "resumed") {
+      this.faults.push(`${frame.type} after the end of ${run.id}`);
+    }
+    this.#apply(frame, run);
+  }
+
+  #apply(frame: V2Down, run: V2Run): void {
+    switch (frame.type) {
+      case "restart":
+        run.text = "";
+        run.restarts += 1;
+        break;
+      case "started":
+        run.at = { epoch: frame.epoch, seq: 0 };
+        break;
+      case "delta":
+      case "reasoning":
+        if (frame.epoch !== run.at.epoch || frame.seq !== run.at.seq + 1) {
+          this.faults.push(`(${frame.epoch}, ${frame.seq}) after (${run.at.epoch}, ${run.at.seq})`);
+        }
+        run.at = { epoch: frame.epoch, seq: frame.seq };
+        if (frame.type === "delta") run.text += frame.text;
+        break;
+      case "done":
+      case "cancelled":
+      case "error":
+        run.terminals.push(frame);
+        break;
+    }
+  }
+}

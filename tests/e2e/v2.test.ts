@@ -1,0 +1,281 @@
+/** Protocol v2 through a whole cluster, edges and workers dying included. */
+import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import { Cluster, eventually, V2Client, type V2Run } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { SHIPPED_NAMES, simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+
+let simulator: Simulator;
+let cluster: Cluster;
+const clients: V2Client[] = [];
+
+beforeEach(async () => {
+  simulator = await startSimulator(profilesAt(INSTANT));
+});
+
+afterEach(async () => {
+  for (const client of clients) client.close();
+  const faults = clients.splice(0).flatMap((client) => client.faults);
+  await cluster?.stop();
+  await simulator?.stop();
+  expect(faults).toEqual([]);
+});
+
+async function start(
+  options: { edges?: number; workers?: number; env?: Record<string, string> } = {},
+) {
+  const gateway = simulatedGateway(simulator.url);
+  const { zhipu } = gateway.providers;
+  cluster = await Cluster.start({
+    redisUrl: inject("redisUrl"),
+    gateway: {
+      ...gateway,
+      providers: { ...gateway.providers, narrow: { ...zhipu, maxConcurrency: 1 } },
+    },
+    edges: 1,
+    workers: 1,
+    ...options,
+  });
+}
+
+async function connect(session?: string): Promise<V2Client> {
+  const client = await V2Client.connect(cluster.url(session));
+  clients.push(client);
+  return client;
+}
+
+async function expectWhole(client: V2Client, run: V2Run, prompt: string, profile = "zhipu") {
+  const end = await client.end(run);
+  expect(end).toMatchObject({ type: "done", finish: "stop" });
+  expect(run.text).toBe(answerFor({ prompt, profile }));
+  expect(run.terminals).toHaveLength(1);
+}
+
+const SLOW = directive({ words: 60, gapMs: 30 });
+const beganToSpeak = (run: V2Run) => eventually("some text", () => run.text.length > 20);
+
+test("many runs on one socket, each whole, in order, with its timings", async () => {
+  await start({ edges: 2, workers: 2 });
+  const client = await connect("my-session");
+  expect(client.session).toBe("my-session");
+  const asked = Array.from({ length: 24 }, (_, index) => ({
+    prompt: index % 2 ? `question ${index}` : `第${index}个问题`,
+    profile: SHIPPED_NAMES[index % SHIPPED_NAMES.length] ?? "zhipu",
+  }));
+  const runs = await Promise.all(asked.map(({ prompt, profile }) => client.run(prompt, profile)));
+  for (const [index, run] of runs.entries()) {
+    const { prompt = "", profile } = asked[index] ?? {};
+    await expectWhole(client, run, prompt, profile);
+  }
+  const [done] = client.all("done");
+  expect(done?.usage).toMatchObject({ outputTokens: expect.any(Number) });
+  expect(done?.timings.firstTextMs).toBeLessThanOrEqual(done?.timings.totalMs ?? 0);
+  expect(client.all("started").map(({ epoch }) => epoch)).toEqual(runs.map(() => 1));
+});
+
+test("reasoning comes in frames of its own; a conversation may hold many messages", async () => {
+  await start();
+  const client = await connect();
+  const last = directive({ reasoning: ["let me ", "think"], text: "yes" });
+  client.send({
+    type: "run",
+    ref: "a",
+    provider: "nvidia1",
+    messages: [
+      { role: "system", content: "be brief" },
+      { role: "user", content: last },
+    ],
+  });
+  const { run } = await client.next("accepted");
+  await client.next("done");
+  expect(client.runs.get(run)?.text).toBe("yes");
+  expect(
+    client
+      .all("reasoning")
+      .map(({ text }) => text)
+      .join(""),
+  ).toBe("let me think");
+});
+
+test("refusals name the request they are about, and harm no other run", async () => {
+  await start({ env: { EDGE_MAX_RUNS_PER_CONNECTION: "2" } });
+  const client = await connect();
+  const run = await client.run(SLOW, "zhipu");
+  client.send({ type: "run", ref: "x", message: "hi", provider: "nosuch" });
+  client.send({ type: "run", ref: "y" });
+  client.send({ type: "cancel", run: "nosuch" });
+  const second = await client.run(SLOW, "zhipu");
+  client.send({ type: "run", ref: "z", message: "hi" });
+  await eventually("four refusals", () => client.all("error").length === 4);
+  expect(client.all("error").map(({ ref, run: about, code }) => [ref ?? about, code])).toEqual([
+    ["x", "unknown_provider"],
+    ["y", "invalid_request"],
+    ["nosuch", "unknown_run"],
+    ["z", "too_many_runs"],
+  ]);
+  client.runs.delete("nosuch");
+  await expectWhole(client, run, SLOW);
+  await expectWhole(client, second, SLOW);
+});
+
+test("cancel ends one run at once, closes its upstream, and leaves the others", async () => {
+  await start();
+  const client = await connect();
+  const [stopped, other] = [await client.run(SLOW, "zhipu"), await client.run(SLOW, "hunyuan")];
+  await beganToSpeak(stopped);
+  client.send({ type: "cancel", run: stopped.id });
+  expect(await client.end(stopped, 500)).toEqual({ type: "cancelled", run: stopped.id });
+  await eventually("the upstream to close", () => simulator.stats().total.aborted === 1, {
+    withinMs: 500,
+  });
+  await expectWhole(client, other, SLOW, "hunyuan");
+});
+
+test("a run that waits hears of its place at least every 5 s", async () => {
+  await start();
+  const client = await connect();
+  const runs = await Promise.all(
+    Array.from({ length: 3 }, () => client.run(directive({ words: 40, gapMs: 60 }), "narrow")),
+  );
+  const last = runs[2]?.id;
+  const first = await client.next("queued", ({ run }) => run === last, 5_000);
+  expect(first.position).toBe(1);
+  expect(first.waitMs).toBeGreaterThan(0);
+  await client.next("queued", ({ run, position }) => run === last && position === 0, 6_000);
+  for (const run of runs) await client.end(run);
+});
+
+describe("coming back", () => {
+  test("kill -9 of the edge: resumed on the other at the position, whole, within a second", async () => {
+    await start({ edges: 2, workers: 1 });
+    const client = await connect("traveller");
+    const runs = await Promise.all([client.run(SLOW, "zhipu"), client.run(SLOW, "zhipu")]);
+    for (const run of runs) await beganToSpeak(run);
+    // Which of the two holds the socket is the kernel's choice: the one that does is the one whose death closes it.
+    for (const { process } of cluster.processes("edge")) {
+      process.kill("SIGKILL");
+      const died = await eventually("the socket", () => client.closed !== undefined, {
+        withinMs: 300,
+      }).catch(() => false);
+      if (died) break;
+      await cluster.add("edge");
+    }
+    const again = await connect("traveller");
+    const cameBackAt = performance.now();
+    for (const run of runs) {
+      const before = run.text.length;
+      expect(await again.resume(run)).toMatchObject({ outcome: "replayed" });
+      await eventually("more text", () => run.text.length > before);
+    }
+    expect(performance.now() - cameBackAt).toBeLessThan(1_000);
+    for (const run of runs) await expectWhole(again, run, SLOW);
+  });
+
+  test("twenty times in a row, with and without new text in between", async () => {
+    await start({ edges: 2, workers: 1 });
+    let client = await connect("restless");
+    const run = await client.run(directive({ words: 60, gapMs: 50 }), "zhipu");
+    for (let round = 0; round < 20; round += 1) {
+      if (round % 3 === 0) {
+        const before = run.text.length;
+        await eventually("more text", () => run.text.length > before || run.terminals.length > 0);
+      }
+      client.terminate();
+      client = await connect("restless");
+      expect((await client.resume(run)).outcome).toMatch(/replayed|complete/);
+    }
+    await expectWhole(client, run, directive({ words: 60, gapMs: 50 }));
+  });
+
+  test("after the end: the rest, then the end", async () => {
+    await start();
+    const client = await connect("late");
+    const run = await client.run(SLOW, "zhipu");
+    await beganToSpeak(run);
+    client.terminate();
+    await eventually("the run to end", () => cluster.logs("edge", "run finished").length === 1);
+    const again = await connect("late");
+    expect(await again.resume(run)).toMatchObject({ outcome: "complete" });
+    await expectWhole(again, run, SLOW);
+  });
+
+  test("two readers of one run get the same", async () => {
+    await start();
+    const [one, two] = [await connect("shared"), await connect("shared")];
+    const run = await one.run(SLOW, "zhipu");
+    const copy: V2Run = {
+      id: run.id,
+      text: "",
+      at: { epoch: 0, seq: 0 },
+      restarts: 0,
+      terminals: [],
+    };
+    await two.resume(copy);
+    await expectWhole(one, run, SLOW);
+    await expectWhole(two, copy, SLOW);
+  });
+
+  test("is refused to another session, to an unknown run, and from a position nobody wrote", async () => {
+    await start();
+    const [mine, other] = [await connect("mine"), await connect("other")];
+    const run = await mine.run(SLOW, "zhipu");
+    await beganToSpeak(run);
+    const copy = (at: V2Run["at"], id = run.id): V2Run => ({
+      id,
+      text: "",
+      at,
+      restarts: 0,
+      terminals: [],
+    });
+    const refused = (reason: string) => ({ outcome: "not_resumable", reason });
+    expect(await other.resume(copy({ epoch: 0, seq: 0 }))).toMatchObject(refused("unknown_run"));
+    expect(await mine.resume(copy({ epoch: 0, seq: 0 }, "nosuch"))).toMatchObject(
+      refused("unknown_run"),
+    );
+    const again = await connect("mine");
+    expect(await again.resume(copy({ epoch: 9, seq: 9 }))).toMatchObject(
+      refused("unknown_position"),
+    );
+    await expectWhole(mine, run, SLOW);
+  });
+
+  test("not within the grace period: the run is cancelled, its upstream closed, its job gone", async () => {
+    await start({ env: { EDGE_RESUME_GRACE_MS: "700" } });
+    const client = await connect("gone");
+    const run = await client.run(directive({ words: 300, gapMs: 50 }), "zhipu");
+    await beganToSpeak(run);
+    client.terminate();
+    await eventually("the upstream to close", () => simulator.stats().total.aborted === 1, {
+      withinMs: 2_000,
+    });
+    const again = await connect("gone");
+    expect(await again.resume(run)).toMatchObject({ outcome: "complete" });
+    expect(await again.end(run)).toEqual({ type: "cancelled", run: run.id });
+  });
+});
+
+test("kill -9 of the worker: `restart`, then the whole answer of one attempt, within 5 s", async () => {
+  await start({ workers: 2 });
+  const client = await connect();
+  const runs = await Promise.all(Array.from({ length: 12 }, () => client.run(SLOW, "zhipu")));
+  for (const run of runs) await beganToSpeak(run);
+  cluster.processes("worker")[0]?.process.kill("SIGKILL");
+  for (const run of runs) await expectWhole(client, run, SLOW);
+  expect(runs.some(({ restarts }) => restarts === 1)).toBe(true);
+  expect(runs.every(({ restarts }) => restarts <= 1)).toBe(true);
+});
+
+test("SIGTERM of an edge: `draining`, runs go on elsewhere, close 4001", async () => {
+  await start({ edges: 1, workers: 1, env: { EDGE_DRAIN_MS: "600" } });
+  const client = await connect("moving");
+  const run = await client.run(directive({ words: 60, gapMs: 60 }), "zhipu");
+  await beganToSpeak(run);
+  const [leaving] = cluster.processes("edge");
+  leaving?.process.kill("SIGTERM");
+  expect(await client.next("draining")).toMatchObject({ reconnectWithinMs: 600 });
+  await cluster.add("edge");
+  await eventually("the close", () => client.closed, { withinMs: 5_000 });
+  expect(client.closed?.code).toBe(4001);
+  const again = await connect("moving");
+  expect(await again.resume(run)).toMatchObject({ outcome: "replayed" });
+  await expectWhole(again, run, directive({ words: 60, gapMs: 60 }));
+});
