@@ -70,7 +70,7 @@ export async function writeSimulatedConfig(
   simulatorUrl: string,
 ): Promise<string> {
   const providers = NAMES.map((name) => {
-    const { kind, model, region } = SHIPPED_PROVIDERS[name];
+    const { kind, model, region, fallback } = SHIPPED_PROVIDERS[name];
     const baseUrl = `${simulatorUrl.replace(/\/$/, "")}/${name}/v1`;
     const more = {
       apiKey: "simulated",
@@ -78,7 +78,7 @@ export async function writeSimulatedConfig(
       maxConcurrency: 200,
       pool: { connections: 200 },
     };
-    return [name, { kind, baseUrl, model, region, ...more }] as const;
+    return [name, { kind, baseUrl, model, region, fallback, ...more }] as const;
   });
   const config = {
     providers: Object.fromEntries(providers),

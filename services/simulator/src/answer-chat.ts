@@ -1,7 +1,9 @@
 /** One chat completion, from its request to its outcome. */
+
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { type ChatRequest, readChatRequest } from "./chat-request.ts";
+import { directiveFor } from "./directive.ts";
 import { planAnswer } from "./plan.ts";
 import type { Profile } from "./profiles/profiles.ts";
 import { directedRefusal, refuse, sendRefusal } from "./refusals.ts";
@@ -33,7 +35,8 @@ export async function answerChat(exchange: Exchange): Promise<Outcome> {
   }
   const read = readChatRequest(body.text, request.headers.authorization);
   if (!read.ok) return refuse(reply, dialect, { ...read, requestId });
-  return answer(exchange, read.request, requestId);
+  const directive = directiveFor(exchange.name, read.request.directive);
+  return answer(exchange, { ...read.request, directive }, requestId);
 }
 
 async function answer(

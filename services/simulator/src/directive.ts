@@ -48,6 +48,8 @@ const schema = z.strictObject({
   stallAfter: count.optional(),
   /** Ends the response cleanly after this many deltas, without finish reason and `[DONE]`. */
   endAfter: count.optional(),
+  /** Only these profiles do any of the above faults; every profile where it is absent. */
+  faultOn: z.array(z.string()).optional(),
 });
 
 export type Directive = z.infer<typeof schema>;
@@ -57,6 +59,25 @@ const EXCLUSIVE: readonly (readonly (keyof Directive)[])[] = [
   ["text", "pieces", "words"],
   ["status", "errorFrame", "cutAfter", "stallAfter", "endAfter"],
 ];
+
+const FAULTS = [
+  "status",
+  "body",
+  "contentType",
+  "errorFrame",
+  "cutAfter",
+  "stallAfter",
+  "endAfter",
+] as const;
+
+/** What a directive asks of one profile: its faults only where they are meant for it. */
+export function directiveFor(profile: string, fields: Directive): Directive {
+  if (fields.faultOn === undefined || fields.faultOn.includes(profile)) return fields;
+  const others = Object.entries(fields).filter(
+    ([name]) => !(FAULTS as readonly string[]).includes(name),
+  );
+  return Object.fromEntries(others);
+}
 
 /** The user message that makes the simulator do this. */
 export function directive(fields: Directive): string {

@@ -78,6 +78,7 @@ export function createWorker(
           executeRun(job, {
             provider,
             records,
+            queues,
             appender,
             attempts,
             node,

@@ -57,6 +57,11 @@ const providerSchema = z.strictObject({
     .describe("Most runs at once, over the whole cluster."),
   pool: poolSchema.prefault({}),
   timeouts: timeoutsSchema.prefault({}),
+  fallback: z
+    .array(z.string())
+    .max(8)
+    .default([])
+    .describe("Providers to ask instead, in this order, when this one fails."),
   simulated: z
     .boolean()
     .default(false)
@@ -101,6 +106,16 @@ export const gatewayConfigSchema = z
         path: ["providers"],
         message: "must name at least one provider",
       });
+    }
+    for (const [name, { fallback }] of Object.entries(providers)) {
+      for (const [index, other] of fallback.entries()) {
+        if (other !== name && names.includes(other)) continue;
+        context.addIssue({
+          code: "custom",
+          path: ["providers", name, "fallback", index],
+          message: `"${other}" is no other provider; there are: ${names.join(", ")}`,
+        });
+      }
     }
     if (defaultProvider !== undefined && !names.includes(defaultProvider)) {
       context.addIssue({

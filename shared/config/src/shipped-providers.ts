@@ -12,6 +12,7 @@ export const SHIPPED_PROVIDERS = {
     model: "nvidia/nemotron-3-nano-30b-a3b",
     region: "overseas",
     maxConcurrency: 32,
+    fallback: ["nvidia2", "zhipu"],
   },
   nvidia2: {
     kind: "nvidia",
@@ -20,6 +21,7 @@ export const SHIPPED_PROVIDERS = {
     model: "openai/gpt-oss-20b",
     region: "overseas",
     maxConcurrency: 32,
+    fallback: ["nvidia1", "zhipu"],
   },
   zhipu: {
     kind: "zhipu",
@@ -28,6 +30,7 @@ export const SHIPPED_PROVIDERS = {
     model: "glm-4.7-flash",
     region: "domestic",
     maxConcurrency: 32,
+    fallback: ["hunyuan"],
   },
   hunyuan: {
     kind: "tencent",
@@ -36,6 +39,7 @@ export const SHIPPED_PROVIDERS = {
     model: "hy3",
     region: "domestic",
     maxConcurrency: 32,
+    fallback: ["zhipu"],
   },
 } as const;
 
@@ -54,7 +58,13 @@ export function shippedConfig(env: NodeJS.ProcessEnv): Record<string, unknown> {
     (name) => env[keyVariable(name)],
   );
   return {
-    providers: Object.fromEntries(names.map((name) => [name, SHIPPED_PROVIDERS[name]])),
+    providers: Object.fromEntries(
+      names.map((name) => {
+        const provider = SHIPPED_PROVIDERS[name];
+        const fallback = provider.fallback.filter((other) => names.includes(other));
+        return [name, { ...provider, fallback }];
+      }),
+    ),
     ...(names.includes(SHIPPED_DEFAULT_PROVIDER) && { defaultProvider: SHIPPED_DEFAULT_PROVIDER }),
   };
 }

@@ -77,6 +77,20 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(ERROR_CODES, value);
 }
 
+/** Failures that another provider would repeat: they lie in the request, or the run is over. */
+const FINAL_CODES: ReadonlySet<ErrorCode> = new Set([
+  "provider_rejected",
+  "content_filtered",
+  "context_length_exceeded",
+  "answer_too_large",
+  "run_timeout",
+]);
+
+/** Whether another provider may succeed where one failed so. */
+export function mayFailOver(code: ErrorCode): boolean {
+  return !FINAL_CODES.has(code);
+}
+
 /** A failure as it travels to a client: through the log of a run, and in an `error` frame. */
 export interface Failure {
   readonly code: ErrorCode;

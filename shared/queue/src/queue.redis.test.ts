@@ -52,7 +52,13 @@ async function startIntake(
 }
 
 function job(provider: string, runId: string = randomUUID()): RunJob {
-  return { runId, provider, session: "s", messages: [{ role: "user", content: "hello" }] };
+  return {
+    runId,
+    provider,
+    session: "s",
+    messages: [{ role: "user", content: "hello" }],
+    fallback: [],
+  };
 }
 
 test("a run reaches a worker of its provider, whole and once, even if it is added twice", async () => {

@@ -7,5 +7,7 @@ export const runJobSchema = z.object({
   session: z.string(),
   provider: z.string().min(1),
   messages: z.array(chatMessageSchema).min(1),
+  /** Providers to ask next if this one fails, in order. */
+  fallback: z.array(z.string()),
 });
 export type RunJob = z.infer<typeof runJobSchema>;

@@ -66,6 +66,11 @@ export class RunQueues implements Part {
     this.#queues.clear();
   }
 
+  /** Whether this process knows a provider's queue. */
+  has(provider: string): boolean {
+    return this.#queues.has(provider);
+  }
+
   /** Puts a run on its provider's queue. Adding the same run again changes nothing. */
   async add(job: RunJob): Promise<void> {
     await this.#queue(job.provider).add("run", job, { jobId: job.runId });

@@ -33,8 +33,12 @@ const MAX_WATCHERS = 16;
 export type ClaimOutcome =
   | { readonly outcome: "claimed"; readonly epoch: number }
   | { readonly outcome: "ended"; readonly state: RunState }
+  /** The run is on another provider's queue by now. */
+  | { readonly outcome: "moved"; readonly provider: string }
   | { readonly outcome: "exhausted" }
   | { readonly outcome: "unknown" };
+
+export type MoveOutcome = "moved" | "fenced" | "ended" | "unknown";
 
 export type WatchOutcome =
   | {
@@ -55,6 +59,7 @@ export interface LogPage {
 export class RunRecords {
   static readonly #create = new Script("create");
   static readonly #claim = new Script("claim");
+  static readonly #move = new Script("move");
   static readonly #end = new Script("end");
   static readonly #watch = new Script("watch");
   static readonly #unwatch = new Script("unwatch");
@@ -112,13 +117,25 @@ export class RunRecords {
         this.#retention.resumeWindowMs,
         encodeEntry(claim.started),
         encodeEntry(claim.exhausted),
+        claim.started.provider,
       ],
     );
     // The shape is the script's own.
     const [outcome, detail] = reply as [string, (string | number)?];
     if (outcome === "claimed") return { outcome, epoch: Number(detail) };
     if (outcome === "ended") return { outcome, state: detail as RunState };
+    if (outcome === "moved") return { outcome, provider: String(detail) };
     return { outcome: outcome as "exhausted" | "unknown" };
+  }
+
+  /** Gives the run of a failed attempt to another provider, before it is put on that one's queue. */
+  async move(run: { runId: string; epoch: number; provider: string }): Promise<MoveOutcome> {
+    const reply = await RunRecords.#move.run(
+      this.#redis,
+      [this.#keys.record(run.runId)],
+      [run.epoch, run.provider],
+    );
+    return reply as MoveOutcome;
   }
 
   /** Ends a run from outside its attempt; exactly one terminal entry results, whoever is first. */

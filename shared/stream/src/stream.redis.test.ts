@@ -192,6 +192,25 @@ describe("claiming", () => {
     expect(last).toMatchObject({ type: "failed", failure: { code: "attempts_exhausted" } });
   });
 
+  test("a run that moved to another provider is only to be had there", async () => {
+    const runId = await createRun("e");
+    await claim(runId);
+    expect(await records.move({ runId, epoch: 2, provider: "zhipu" })).toBe("fenced");
+    expect(await records.move({ runId, epoch: 1, provider: "zhipu" })).toBe("moved");
+    expect(await claim(runId)).toEqual({ outcome: "moved", provider: "zhipu" });
+    const there = await records.claim({
+      runId,
+      lease: "there",
+      worker: "w2",
+      maxAttempts: 2,
+      started: { ...STARTED, provider: "zhipu" },
+      exhausted: EXHAUSTED,
+    });
+    expect(there).toEqual({ outcome: "claimed", epoch: 2 });
+    await records.end(runId, CANCELLED);
+    expect(await records.move({ runId, epoch: 2, provider: "nvidia1" })).toBe("ended");
+  });
+
   test("answers `unknown` for a run that was never created", async () => {
     expect(await claim("nobody")).toEqual({ outcome: "unknown" });
   });

@@ -147,6 +147,7 @@ export class RunStarter implements Part {
       session: request.session,
       provider,
       messages: [...request.messages],
+      fallback: gateway.providers[provider]?.fallback ?? [],
     });
     return run;
   }
@@ -276,11 +277,14 @@ export class RunStarter implements Part {
     provider: string,
     terminal: EndedRun["terminal"],
   ): Promise<void> {
-    const { records, queues, log } = this.#options;
+    const { records, queues, gateway, log } = this.#options;
     try {
       await persist(async () => {
         await records.end(runId, terminal);
-        await queues.remove(provider, runId);
+        // It may have moved since it was queued.
+        for (const name of [provider, ...(gateway.providers[provider]?.fallback ?? [])]) {
+          await queues.remove(name, runId);
+        }
       }, ANNOUNCE_WITHIN_MS);
     } catch (error) {
       // The run's worker stops at its own deadlines; its text reaches nobody.

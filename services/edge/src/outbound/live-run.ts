@@ -38,7 +38,10 @@ export interface RunDeadlines {
 export interface EndedRun {
   readonly runId: string;
   readonly session: string;
+  /** The provider that was asked. */
   readonly provider: string;
+  /** The provider of the last attempt; undefined where no worker took the run. */
+  readonly answeredBy: string | undefined;
   readonly model: string | undefined;
   readonly terminal: TerminalEntry;
   /** True where this edge ended it and the cluster does not know yet. */
@@ -67,6 +70,8 @@ export class LiveRun {
   #answer: Answer;
   readonly #clock = new RunClock();
   #state: "submitting" | "queued" | "streaming" | "ended" = "submitting";
+  /** Who works on it; after a failure perhaps another provider than was asked. */
+  #answering: string | undefined;
   #model: string | undefined;
   #attempts = 0;
   #characters = 0;
@@ -198,6 +203,7 @@ export class LiveRun {
     if (entry.type === "started") {
       this.#clock.started();
       this.#attempts = position.epoch;
+      this.#answering = entry.provider;
       this.#model = entry.model;
       answer.onStarted(position, entry);
       return true;
@@ -229,6 +235,7 @@ export class LiveRun {
       runId,
       session,
       provider,
+      answeredBy: this.#answering,
       model: this.#model,
       terminal,
       byEdge,

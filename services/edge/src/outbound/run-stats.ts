@@ -20,12 +20,12 @@ export class RunStats {
   readonly #latency = new Map<string, Map<ConnectionLabel, RunLatency<RecentLatency>>>();
   #totals: Record<string, number> = {};
 
-  record({ provider, terminal, phases }: EndedRun): void {
+  record({ provider, answeredBy = provider, terminal, phases }: EndedRun): void {
     this.#totals[terminal.type] = (this.#totals[terminal.type] ?? 0) + 1;
     const connection = phases.attempt?.connection;
     // Runs that ended before a provider answered have no connection to be counted under.
     if (!connection) return;
-    const latency = this.#of(provider, connection);
+    const latency = this.#of(answeredBy, connection);
     if (phases.firstFrameMs !== undefined) latency.firstText.record(phases.firstFrameMs);
     if (terminal.type === "completed") latency.whole.record(phases.totalMs);
   }

@@ -17,10 +17,13 @@ export class V2Answer implements Answer {
   readonly isResumable = true;
   readonly #options: V2AnswerOptions;
   #epoch: number;
+  /** Whether the client has been shown anything of the current attempt. */
+  #hasShown: boolean;
 
   constructor(options: V2AnswerOptions) {
     this.#options = options;
     this.#epoch = options.epoch;
+    this.#hasShown = options.epoch > 0;
   }
 
   onQueued(position: number, waitMs: number): void {
@@ -30,15 +33,17 @@ export class V2Answer implements Answer {
 
   onStarted({ epoch }: Position, { provider, model }: StartedEntry): void {
     const { run, send } = this.#options;
-    if (this.#epoch > 0 && epoch > this.#epoch) {
+    if (this.#hasShown && epoch > this.#epoch) {
       send({ type: "restart", run, epoch, reason: "attempt_lost" });
     }
     this.#epoch = epoch;
+    this.#hasShown = false;
     send({ type: "started", run, epoch, provider, model });
   }
 
   onDelta({ epoch, seq }: Position, { type, text }: DeltaEntry): DeltaOutcome {
     const { run, send } = this.#options;
+    this.#hasShown = true;
     const frame = { run, epoch, seq, text };
     const hasRoom = send(
       type === "text" ? { type: "delta", ...frame } : { type: "reasoning", ...frame },

@@ -68,6 +68,7 @@ async function setUp({
     provider,
     records: new RunRecords(fixture.commands, keys),
     appender,
+    queues: { has: () => false, add: async () => undefined },
     attempts: new ActiveAttempts(),
     node: "worker-1",
     maxAttempts: 2,
@@ -83,6 +84,7 @@ async function begin() {
     session: "s",
     provider: "mine",
     messages: [{ role: "user" as const, content: "hi" }],
+    fallback: [],
   };
   const finished = executeRun(job, context);
   // Some tests look at it late; a rejection must not count as unhandled until then.

@@ -7,7 +7,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { type Failure, failure } from "@openclaw/protocol";
-import type { RunJob } from "@openclaw/queue";
+import type { RunJob, RunQueues } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
 import type { Appender, LossReason, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
 import type { ProviderClient } from "../provider/provider-client.ts";
@@ -15,6 +15,7 @@ import { ProviderError } from "../provider/provider-error.ts";
 import type { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptClock } from "./attempt-clock.ts";
 import { Deadlines } from "./deadlines.ts";
+import { failOver, requeue } from "./fail-over.ts";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
 const CLAIM_WITHIN_MS = 2_000;
@@ -22,6 +23,8 @@ const CLAIM_WITHIN_MS = 2_000;
 export interface ExecuteRunContext {
   readonly provider: ProviderClient;
   readonly records: RunRecords;
+  /** Where a run goes that this provider failed. */
+  readonly queues: Pick<RunQueues, "add" | "has">;
   readonly appender: Appender;
   readonly attempts: ActiveAttempts;
   /** This worker, as claims record it. */
@@ -39,6 +42,8 @@ export interface ExecuteRunContext {
  */
 export async function executeRun(job: RunJob, context: ExecuteRunContext): Promise<void> {
   const claim = await claimRun(job, context);
+  // Moved by an attempt whose worker then died: it may or may not have got as far as the queue.
+  if (claim.outcome === "moved") await requeue(job, claim.provider, context.queues);
   if (claim.outcome !== "claimed") {
     context.log.info({ runId: job.runId, outcome: claim.outcome }, "run not taken");
     return;
@@ -56,7 +61,8 @@ export async function executeRun(job: RunJob, context: ExecuteRunContext): Promi
   };
   context.attempts.add(job.runId, attempt);
   try {
-    const outcome = await answer(job, { ...context, writer, clock, stopping });
+    const epoch = claim.epoch;
+    const outcome = await answer(job, { ...context, epoch, writer, clock, stopping });
     report(job, { epoch: claim.epoch, outcome, clock, log: context.log });
   } finally {
     context.attempts.remove(job.runId, attempt);
@@ -77,6 +83,7 @@ function claimRun(job: RunJob, { records, provider, node, maxAttempts }: Execute
 }
 
 interface AnswerContext extends ExecuteRunContext {
+  readonly epoch: number;
   readonly writer: RunWriter;
   readonly clock: AttemptClock;
   readonly stopping: AbortController;
@@ -88,6 +95,7 @@ type LetGoReason = LossReason | "stopping";
 /** How an attempt came out: the terminal it wrote, or why it wrote none. */
 type AttemptOutcome =
   | { readonly terminal: TerminalEntry; readonly httpStatus: number | undefined }
+  | { readonly movedTo: string; readonly error: ProviderError }
   | { readonly lost: LetGoReason };
 
 async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutcome> {
@@ -100,7 +108,11 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
     if (error instanceof AttemptLostError && !mayStillEnd(error.reason)) {
       return letGo(job, error.reason);
     }
-    if (error instanceof ProviderError) httpStatus = error.status;
+    if (error instanceof ProviderError) {
+      const movedTo = await failOver(job, error, context);
+      if (movedTo !== undefined) return { movedTo, error };
+      httpStatus = error.status;
+    }
     terminal = terminalOf(error, context);
   }
   let written = await writer.end(terminal);
@@ -187,6 +199,11 @@ function report({ runId, provider }: RunJob, { epoch, outcome, clock, log }: Rep
     // A run ended from outside is a user who cancelled; the other reasons are somebody's trouble.
     const level = outcome.lost === "ended" ? "info" : "warn";
     log[level]({ ...facts, reason: outcome.lost }, "attempt let go");
+    return;
+  }
+  if ("movedTo" in outcome) {
+    const { code, status: httpStatus } = outcome.error;
+    log.warn({ ...facts, code, httpStatus, movedTo: outcome.movedTo }, "attempt failed over");
     return;
   }
   const { terminal, httpStatus } = outcome;

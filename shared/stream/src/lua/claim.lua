@@ -11,19 +11,23 @@
 -- ARGV[7]  resume window in ms
 -- ARGV[8]  payload of the `started` entry
 -- ARGV[9]  payload of the `failed` entry for a run out of attempts
+-- ARGV[10] provider whose queue offered the run
 --
--- Returns {'claimed', epoch} | {'ended', state} | {'exhausted'} | {'unknown'}.
+-- Returns {'claimed', epoch} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'unknown'}.
 -- Invariant: an epoch belongs to one lease. After a claim nothing of an older epoch can be appended,
 -- because its ids are below the last one; so a stale worker is fenced from this moment on.
 
 local record, log = KEYS[1], KEYS[2]
-local state, epoch, seq, lease, edges =
-  unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges'))
+local state, epoch, seq, lease, edges, provider =
+  unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges', 'provider'))
 if not state then
   return { 'unknown' }
 end
 if is_terminal(state) then
   return { 'ended', state }
+end
+if provider ~= ARGV[10] then
+  return { 'moved', provider }
 end
 epoch, seq = tonumber(epoch), tonumber(seq)
 -- The same claim again: its first answer was lost on the way.

@@ -6,6 +6,7 @@
 --   seq       number of the last entry within the epoch
 --   lease     token of the claim that holds the epoch
 --   worker    node of that claim's worker, told when somebody else ends the run
+--   provider  whose queue the run is on, or was
 --   edges     nodes that watch the run, separated by spaces
 --   bytes     size of the log's payloads
 --   ended_by  writer | order, once the run has ended

@@ -1,0 +1,140 @@
+/** A provider that fails is replaced by the next of its chain, before its first text and after. */
+import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import { Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
+import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+
+let simulator: Simulator;
+let cluster: Cluster;
+const clients: { close(): void }[] = [];
+
+beforeAll(async () => {
+  simulator = await startSimulator(profilesAt(INSTANT));
+  const timeouts = { firstTokenMs: 800, stallMs: 700 };
+  const { zhipu, hunyuan, nvidia1 } = simulatedGateway(simulator.url, { timeouts }).providers;
+  cluster = await Cluster.start({
+    redisUrl: inject("redisUrl"),
+    gateway: {
+      providers: {
+        hunyuan: { ...hunyuan, fallback: ["zhipu"] },
+        zhipu,
+        nvidia1: { ...nvidia1, fallback: ["hunyuan", "zhipu"] },
+        dead: { kind: "openai", baseUrl: "http://127.0.0.1:9/v1", model: "m", fallback: ["zhipu"] },
+        "bad-key": { ...hunyuan, apiKey: "bad-key", fallback: ["zhipu"] },
+        lonely: { kind: "openai", baseUrl: "http://127.0.0.1:9/v1", model: "m" },
+      },
+    },
+  });
+});
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+});
+
+afterAll(async () => {
+  await cluster?.stop();
+  await simulator?.stop();
+});
+
+async function v1(): Promise<V1Client> {
+  const client = await V1Client.connect(cluster.url());
+  clients.push(client);
+  return client;
+}
+
+async function v2(): Promise<V2Client> {
+  const client = await V2Client.connect(cluster.url());
+  clients.push(client);
+  return client;
+}
+
+/** Faults on the first provider alone; the text is the same everywhere. */
+const faulty = (fault: Parameters<typeof directive>[0]) =>
+  directive({ words: 60, seed: 7, gapMs: 10, faultOn: ["hunyuan"], ...fault });
+const sameText = (prompt: string) => answerFor({ prompt, profile: "zhipu" });
+
+describe("before the first text the user notices nothing but time", () => {
+  test.each([
+    ["connection refused", "dead", {}],
+    ["HTTP 401", "bad-key", {}],
+    ["HTTP 404", "hunyuan", { status: 404 }],
+    ["HTTP 429", "hunyuan", { status: 429 }],
+    ["HTTP 503", "hunyuan", { status: 503 }],
+    ["an error inside a 200", "hunyuan", { errorFrame: true }],
+    ["an empty answer", "hunyuan", { endAfter: 0 }],
+    ["silence", "hunyuan", { stallAfter: 0 }],
+  ] as const)("%s", async (_, provider, fault) => {
+    const prompt = faulty(fault);
+    const [old, framed] = [await v1(), await v2()];
+    const run = await framed.run(prompt, provider);
+    const reply = await old.ask(prompt, provider);
+    expect([reply.text, reply.terminal]).toEqual([sameText(prompt), { type: "done" }]);
+    expect(await framed.end(run)).toMatchObject({ type: "done" });
+    expect([run.text, run.restarts]).toEqual([sameText(prompt), 0]);
+    expect(framed.all("started").at(-1)).toMatchObject({ provider: "zhipu", epoch: 2 });
+    expect(framed.faults).toEqual([]);
+  });
+});
+
+describe("after 40 of 60 pieces the answer goes on, byte for byte", () => {
+  test.each([
+    ["cut", { cutAfter: 40 }],
+    ["stalled", { stallAfter: 40 }],
+    ["ended without an end", { endAfter: 40 }],
+  ] as const)("%s", async (_, fault) => {
+    const prompt = faulty(fault);
+    const [old, framed] = [await v1(), await v2()];
+    const run = await framed.run(prompt, "hunyuan");
+    const reply = await old.ask(prompt, "hunyuan");
+    expect([reply.text, reply.terminal]).toEqual([sameText(prompt), { type: "done" }]);
+    expect(await framed.end(run)).toMatchObject({ type: "done" });
+    expect([run.text, run.restarts]).toEqual([sameText(prompt), 1]);
+    expect(framed.faults).toEqual([]);
+  });
+
+  test("where the texts differ, v1 is told `interrupted`, v2 starts again", async () => {
+    const prompt = directive({ words: 60, gapMs: 10, faultOn: ["hunyuan"], cutAfter: 40 });
+    const [old, framed] = [await v1(), await v2()];
+    const run = await framed.run(prompt, "hunyuan");
+    const { text, terminal } = await old.ask(prompt, "hunyuan");
+    expect(terminal).toMatchObject({ type: "error", code: "interrupted", retryable: true });
+    expect(answerFor({ prompt, profile: "hunyuan" }).startsWith(text)).toBe(true);
+    await framed.end(run);
+    expect([run.text, run.restarts]).toEqual([sameText(prompt), 1]);
+  });
+});
+
+test("a run is tried no third time: the second provider's failure is the user's", async () => {
+  const prompt = directive({ text: "x", faultOn: ["nvidia1", "hunyuan"], status: 503 });
+  const reply = await (await v1()).ask(prompt, "nvidia1");
+  expect(reply.terminal).toMatchObject({ code: "provider_overloaded" });
+  expect(reply.terminal.message).toContain("hunyuan");
+});
+
+test("what another provider would refuse too is not asked of it", async () => {
+  const before = simulator.stats().profiles.zhipu?.requests ?? 0;
+  const prompt = directive({ text: "x", faultOn: ["hunyuan"], status: 451 });
+  const reply = await (await v1()).ask(prompt, "hunyuan");
+  expect(reply.terminal).toMatchObject({ code: "content_filtered", retryable: false });
+  expect(simulator.stats().profiles.zhipu?.requests ?? 0).toBe(before);
+});
+
+test("without a fallback the failure is told as it is", async () => {
+  const reply = await (await v1()).ask("hi", "lonely");
+  expect(reply.terminal).toMatchObject({ code: "provider_unreachable" });
+});
+
+test("a run cancelled after it moved leaves both queues", async () => {
+  const client = await v1();
+  client.say(faulty({ cutAfter: 10, gapMs: 60 }), "hunyuan");
+  await eventually("the move", () =>
+    cluster.logs("worker", "attempt failed over").some(({ provider }) => provider === "hunyuan"),
+  );
+  client.send('{"type":"cancel"}');
+  expect((await client.reply()).terminal).toMatchObject({ code: "cancelled" });
+  await eventually("empty queues", async () => {
+    const stats = await (await fetch(`http://${cluster.host}/stats`)).json();
+    const { runs } = stats as { runs: { waiting: number; active: number } };
+    return runs.waiting === 0 && runs.active === 0;
+  });
+});
