@@ -23,7 +23,7 @@ export default defineConfig({
       project({
         name: "unit",
         include: ["{services,shared,tests}/**/*.test.ts"],
-        exclude: ["**/*.redis.test.ts", "tests/{e2e,slow}/**"],
+        exclude: ["**/*.redis.test.ts", "tests/{e2e,chaos,slow}/**"],
       }),
       project({
         name: "redis",
@@ -38,6 +38,7 @@ export default defineConfig({
         testTimeout: 60_000,
         hookTimeout: 60_000,
       }),
+      project({ name: "chaos", include: ["tests/chaos/**/*.test.ts"], ...processes }),
       project({
         name: "slow",
         include: ["tests/slow/**/*.test.ts"],

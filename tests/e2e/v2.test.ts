@@ -207,6 +207,7 @@ describe("coming back", () => {
       text: "",
       at: { epoch: 0, seq: 0 },
       restarts: 0,
+      heardAt: 0,
       terminals: [],
     };
     await two.resume(copy);
@@ -224,6 +225,7 @@ describe("coming back", () => {
       text: "",
       at,
       restarts: 0,
+      heardAt: 0,
       terminals: [],
     });
     const refused = (reason: string) => ({ outcome: "not_resumable", reason });

@@ -1,5 +1,8 @@
 import { WebSocket } from "ws";
 
+/** A stopped edge accepts nothing; its share of new connections must go elsewhere. */
+const HANDSHAKE_MS = 3_000;
+
 /** What a v1 client got for one message. */
 export interface V1Reply {
   /** Bare text frames, as they came. */
@@ -30,6 +33,8 @@ export class V1Client {
   readonly #signals: { signal: V1Signal; frames: string[]; firstTextAt: number | undefined }[] = [];
   #wake: () => void = () => undefined;
   closed: { code: number; reason: string } | undefined;
+  /** Called with every frame. */
+  onFrame: () => void = () => undefined;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -43,7 +48,7 @@ export class V1Client {
 
   /** Connects. @throws with the server's answer when the upgrade is refused */
   static async connect(url: string): Promise<V1Client> {
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(url, { handshakeTimeout: HANDSHAKE_MS });
     const client = new V1Client(socket);
     await new Promise<void>((resolve, reject) => {
       socket.on("open", () => resolve());
@@ -130,6 +135,7 @@ export class V1Client {
   }
 
   #receive(frame: string): void {
+    this.onFrame();
     const signal = parse(frame);
     if (signal === undefined) {
       this.#firstTextAt ??= performance.now();

@@ -2,6 +2,9 @@ import { V2_SUBPROTOCOL, type V2Down, v2DownSchema } from "@openclaw/protocol";
 import { WebSocket } from "ws";
 import { eventually } from "./eventually.ts";
 
+/** A stopped edge accepts nothing; its share of new connections must go elsewhere. */
+const HANDSHAKE_MS = 3_000;
+
 /** What a v2 client knows of one run. */
 export interface V2Run {
   readonly id: string;
@@ -10,6 +13,8 @@ export interface V2Run {
   /** The last position received. */
   at: { epoch: number; seq: number };
   restarts: number;
+  /** When the last frame of it came, on the monotonic clock. */
+  heardAt: number;
   /** Every frame that ended it; must be one. */
   readonly terminals: V2Down[];
 }
@@ -39,7 +44,7 @@ export class V2Client {
 
   /** Connects and waits for `ready`. */
   static async connect(url: string): Promise<V2Client> {
-    const socket = new WebSocket(url, V2_SUBPROTOCOL);
+    const socket = new WebSocket(url, V2_SUBPROTOCOL, { handshakeTimeout: HANDSHAKE_MS });
     const client = new V2Client(socket);
     await new Promise((resolve, reject) => {
       socket.once("open", resolve);
@@ -103,7 +108,14 @@ export class V2Client {
   #track(id: string): V2Run {
     const known = this.runs.get(id);
     if (known) return known;
-    const run: V2Run = { id, text: "", at: { epoch: 0, seq: 0 }, restarts: 0, terminals: [] };
+    const run: V2Run = {
+      id,
+      text: "",
+      at: { epoch: 0, seq: 0 },
+      restarts: 0,
+      heardAt: 0,
+      terminals: [],
+    };
     this.runs.set(id, run);
     return run;
   }
@@ -118,6 +130,7 @@ export class V2Client {
     this.frames.push(frame);
     if (!("run" in frame) || frame.run === undefined) return;
     const run = this.#track(frame.run);
+    run.heardAt = performance.now();
     if (run.terminals.length > 0 && frame.type !== "resumed") {
       this.faults.push(`${frame.type} after the end of ${run.id}`);
     }
