@@ -22,10 +22,7 @@ export async function injectFaults(
 async function inject(cluster: Cluster, random: Random, history: History): Promise<void> {
   const service = random.pick<ServiceName>(["edge", "worker"]);
   const signal = random.pick<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGSTOP"]);
-  const running = cluster
-    .processes(service)
-    .filter(({ process }) => process.exitCode === null && process.signalCode === null);
-  const [first, ...rest] = running;
+  const [first, ...rest] = cluster.running(service);
   // One of a kind always stays: a cluster without any is another test's business.
   if (!first || rest.length === 0) return;
   const { process } = random.pick([first, ...rest]);

@@ -30,6 +30,7 @@ export class Cluster {
   readonly keyPrefix = `test-${randomUUID().slice(0, 8)}:`;
   readonly #options: ClusterOptions;
   readonly #processes = new Map<string, ClusterProcess>();
+  readonly #ready = new Set<string>();
   #directory = "";
   #port = 0;
 
@@ -58,6 +59,15 @@ export class Cluster {
     return `ws://${this.host}/ws/stream${session === undefined ? "" : `/${session}`}`;
   }
 
+  /** Those that are ready and have not exited. */
+  running(service: ServiceName): ClusterProcess[] {
+    return this.processes(service).filter(
+      ({ name, process }) =>
+        this.#ready.has(name) && process.exitCode === null && process.signalCode === null,
+    );
+  }
+
+  /** All that were ever started. */
   processes(service: ServiceName): ClusterProcess[] {
     return [...this.#processes.values()].filter(({ name }) => name.startsWith(service));
   }
@@ -88,6 +98,7 @@ export class Cluster {
     this.#processes.set(name, started);
     const complaints = collect(child, started.logs);
     await ready(name, child, complaints);
+    this.#ready.add(name);
     return started;
   }
 
