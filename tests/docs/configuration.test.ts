@@ -74,7 +74,7 @@ Which providers there are and what is promised of them. Its path is in \`GATEWAY
 \`gateway.config.json\` in the working directory; without that, the shipped providers whose key is in the
 environment (\`NVIDIA1_API_KEY\`, \`NVIDIA2_API_KEY\`, \`ZHIPU_API_KEY\`, \`HUNYUAN_API_KEY\`).
 \`\${NAME}\` in any text is replaced from the environment, so that keys need not stand in the file.
-Unknown fields are refused, and every problem is reported at once. Edges and workers of one cluster must read
+Without a file, \`nvidia2\` is the default where it has a key. Unknown fields are refused, and every problem is reported at once. Edges and workers of one cluster must read
 the same file; it is read when a process starts.
 
 ${table(rows(jsonSchema(gatewayConfigSchema)))}

@@ -71,13 +71,13 @@ test("connections cut without a word: /health says so, and all is well again wit
   });
 });
 
-test("full: the client hears `unavailable` in 3 s, and an answer once there is room again", async () => {
+test("full: the client hears `unavailable` in 5 s, and an answer once there is room again", async () => {
   expect((await ask("Hello")).terminal).toEqual({ type: "done" });
   await redis.config("SET", "maxmemory", "1");
   try {
     const reply = await ask("Hello");
     expect(reply.terminal).toMatchObject({ code: "unavailable", retryable: true });
-    expect(reply.totalMs).toBeLessThan(3_000);
+    expect(reply.totalMs).toBeLessThan(5_000);
   } finally {
     await redis.config("SET", "maxmemory", "0");
   }

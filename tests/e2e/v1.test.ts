@@ -131,11 +131,12 @@ describe("answers", () => {
 
   test("text reaches the client while the provider still speaks", async () => {
     const client = await connect();
-    client.say(directive({ pieces: ["early ", "late"], gapMs: 1_000 }), "plain");
+    client.say(directive({ pieces: ["early ", "late"], gapMs: 700 }), "plain");
     await eventually("the early text", () => client.textSoFar.startsWith("earl"), {
-      withinMs: 900,
+      withinMs: 600,
     });
-    expect((await client.reply()).text).toBe("early late");
+    const { text, terminal } = await client.reply();
+    expect([text, terminal]).toEqual(["early late", { type: "done" }]);
   });
 });
 
@@ -301,6 +302,13 @@ describe("what operators see", () => {
   test("/health is 200 with a worker alive", async () => {
     const response = await fetch(`http://${cluster.host}/health`);
     expect([response.status, await response.json()]).toEqual([200, { status: "ok", reasons: [] }]);
+  });
+
+  test("HEAD /health says the same without a body; a trailing slash means no session id", async () => {
+    const response = await fetch(`http://${cluster.host}/health`, { method: "HEAD" });
+    expect([response.status, await response.text()]).toEqual([200, ""]);
+    const client = await connect("");
+    expect((await client.ask(directive({ text: "hi" }), "plain")).text).toBe("hi");
   });
 
   test("/stats answers for the whole cluster from any edge", async () => {

@@ -42,6 +42,7 @@ function listenForSignals(launcher: Launcher) {
   let forced = false;
   const signalled = new Promise<void>((resolve) => {
     listenForStopSignals({
+      hangup: true,
       onFirst: () => resolve(),
       onAgain: () => {
         forced = true;

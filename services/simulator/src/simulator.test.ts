@@ -60,7 +60,8 @@ test("stats count by profile and outcome, and reset forgets what is over", async
 
 test("maxActive is the most there were at once", async () => {
   const simulator = await startSimulator();
-  const prompt = directive({ words: 5, gapMs: 10 });
+  // Long enough that the first still speaks when the last one asks, on a busy machine too.
+  const prompt = directive({ words: 5, gapMs: 200 });
   await Promise.all(Array.from({ length: 12 }, () => askStream({ simulator, prompt })));
   expect(simulator.stats().profiles.openai).toMatchObject({
     maxActive: 12,

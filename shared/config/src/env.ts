@@ -7,8 +7,8 @@ import { ConfigError } from "./problem.ts";
 /** A whole number from the environment. */
 export function wholeNumber(limits: { min: number; max: number; default: number }) {
   return z.coerce
-    .number({ error: "must be a number" })
-    .int("must be a whole number")
+    .number({ error: `must be a whole number from ${limits.min} to ${limits.max}` })
+    .int()
     .min(limits.min)
     .max(limits.max)
     .default(limits.default);

@@ -49,7 +49,7 @@ describe("a configuration file", () => {
     const problems = problemsOf(() =>
       parse({
         providers: {
-          a: { kind: "foo", baseUrl: "${NOPE}", pool: { warm: -1 } },
+          a: { kind: "foo", baseUrl: "${NOPE}", pool: { warm: -1 }, fallback: ["c"] },
           "Bad Name": PROVIDER,
         },
         defaultProvider: "b",
@@ -61,14 +61,16 @@ describe("a configuration file", () => {
       expect.stringMatching(/^providers\.a\.kind: /),
       "providers.a.model: is missing",
       expect.stringMatching(/^providers\.a\.pool\.warm: /),
-      expect.stringMatching(/^providers\.Bad Name: must be 1 to 32/),
       expect.stringMatching(/"extra"/),
+      'defaultProvider: "b" is no provider; there are: a, Bad Name',
+      expect.stringMatching(/^providers\.a\.fallback: "c" is no other provider/),
+      expect.stringMatching(/^providers\.Bad Name: a name must be 1 to 32/),
     ]);
   });
 
   test("is refused where the default is no provider, or there is none", () => {
     expect(problemsOf(() => parse({ providers: { a: PROVIDER }, defaultProvider: "b" }))).toEqual([
-      'defaultProvider: "b" is none of: a',
+      'defaultProvider: "b" is no provider; there are: a',
     ]);
     expect(problemsOf(() => parse({ providers: {} }))).toEqual([
       "providers: must name at least one provider",

@@ -27,7 +27,7 @@ const poolSchema = z.strictObject({
 
 const timeoutsSchema = z.strictObject({
   connectMs: ms(10_000).describe("To open a socket, TLS included."),
-  firstTokenMs: ms(20_000).describe("From sending the request to the first text."),
+  firstTokenMs: ms(20_000).describe("From taking the run to the first text, connecting included."),
   stallMs: ms(15_000).describe("Longest silence between two pieces of text."),
   totalMs: ms(120_000).describe("Whole run, from the moment a worker takes it."),
 });
@@ -86,45 +86,14 @@ const targetsSchema = z
 
 const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
-export const gatewayConfigSchema = z
-  .strictObject({
-    providers: z.record(
-      z.string().regex(PROVIDER_NAME, "must be 1 to 32 of a-z 0-9 -, beginning with a letter"),
-      providerSchema,
-    ),
-    defaultProvider: z
-      .string()
-      .optional()
-      .describe("Answers when a client names none. Default: the first."),
-    targets: targetsSchema,
-  })
-  .superRefine(({ providers, defaultProvider }, context) => {
-    const names = Object.keys(providers);
-    if (names.length === 0) {
-      context.addIssue({
-        code: "custom",
-        path: ["providers"],
-        message: "must name at least one provider",
-      });
-    }
-    for (const [name, { fallback }] of Object.entries(providers)) {
-      for (const [index, other] of fallback.entries()) {
-        if (other !== name && names.includes(other)) continue;
-        context.addIssue({
-          code: "custom",
-          path: ["providers", name, "fallback", index],
-          message: `"${other}" is no other provider; there are: ${names.join(", ")}`,
-        });
-      }
-    }
-    if (defaultProvider !== undefined && !names.includes(defaultProvider)) {
-      context.addIssue({
-        code: "custom",
-        path: ["defaultProvider"],
-        message: `"${defaultProvider}" is none of: ${names.join(", ")}`,
-      });
-    }
-  });
+export const gatewayConfigSchema = z.strictObject({
+  providers: z.record(z.string(), providerSchema),
+  defaultProvider: z
+    .string()
+    .optional()
+    .describe("Answers when a client names none. Default: the first."),
+  targets: targetsSchema,
+});
 
 export type ProviderConfig = z.infer<typeof providerSchema>;
 export type ProviderKind = ProviderConfig["kind"];
@@ -157,8 +126,9 @@ export function parseGatewayConfig(
     // Where a variable is missing, what the schema thinks of its placeholder is of no interest.
     const known = new Set(unresolved.map(({ path }) => path.join(".")));
     const invalid = parsed.error.issues.filter(({ path }) => !known.has(path.join(".")));
-    problems.push(...invalid.flatMap(unfold).map(describe));
+    problems.push(...invalid.map(describe));
   }
+  problems.push(...crossCheck(expanded).map(describe));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(source, problems);
   const { providers, targets } = parsed.data;
   const [first = ""] = Object.keys(providers);
@@ -194,15 +164,43 @@ function expandString(value: string, { env, path, problems }: Expansion): string
   });
 }
 
+/** What one part of a file says of another; checked even where the parts themselves are wrong. */
+function crossCheck(input: unknown): Problem[] {
+  const { providers, defaultProvider } = fieldsOf(input);
+  const names = Object.keys(fieldsOf(providers));
+  const problems: Problem[] = [];
+  const known = `there are: ${names.join(", ")}`;
+  if (names.length === 0 && providers !== undefined) {
+    problems.push({ path: ["providers"], message: "must name at least one provider" });
+  }
+  if (typeof defaultProvider === "string" && !names.includes(defaultProvider)) {
+    problems.push({
+      path: ["defaultProvider"],
+      message: `"${defaultProvider}" is no provider; ${known}`,
+    });
+  }
+  for (const name of names) {
+    if (!PROVIDER_NAME.test(name)) {
+      const message = "a name must be 1 to 32 of a-z 0-9 -, beginning with a letter";
+      problems.push({ path: ["providers", name], message });
+    }
+    const { fallback } = fieldsOf(fieldsOf(providers)[name]);
+    for (const other of Array.isArray(fallback) ? fallback : []) {
+      if (other !== name && names.includes(other)) continue;
+      const message = `"${other}" is no other provider; ${known}`;
+      problems.push({ path: ["providers", name, "fallback"], message });
+    }
+  }
+  return problems;
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
 interface Problem {
   readonly path: readonly PropertyKey[];
   readonly message: string;
-}
-
-/** What is wrong with a name is told inside the issue of its record. */
-function unfold(issue: z.core.$ZodIssue): Problem[] {
-  if (issue.code !== "invalid_key") return [issue];
-  return issue.issues.map(({ message }) => ({ path: issue.path, message }));
 }
 
 function describe({ path, message }: Problem): string {

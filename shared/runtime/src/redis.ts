@@ -11,7 +11,7 @@ export const COMMAND_DEADLINE_MS = 250;
  * A connection that owes an answer for so long is thrown away. A deadline alone rejects the command
  * and keeps the socket: one that was cut without a word would stay "ready" for ever.
  */
-const SILENT_COMMAND_SOCKET_MS = 2_000;
+const SILENT_COMMAND_SOCKET_MS = 4_000;
 /** Longer than BullMQ's blocking reads (5 s), which rightly say nothing while there is nothing. */
 const SILENT_BLOCKING_SOCKET_MS = 15_000;
 const CONNECT_DEADLINE_MS = 5_000;

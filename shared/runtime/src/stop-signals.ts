@@ -9,10 +9,12 @@ export interface StopSignals {
   readonly onFirst: (signal: string) => void;
   /** Called for every later wish: leave at once. */
   readonly onAgain: (signal: string) => void;
+  /** Whether a closed terminal is a wish to stop as well. */
+  readonly hangup?: boolean;
 }
 
-/** Listens for SIGTERM and SIGINT for the rest of this process's life. */
-export function listenForStopSignals({ onFirst, onAgain }: StopSignals): void {
+/** Listens for SIGTERM and SIGINT, and SIGHUP if asked, for the rest of this process's life. */
+export function listenForStopSignals({ onFirst, onAgain, hangup = false }: StopSignals): void {
   let firstAt: number | undefined;
   const onSignal = (signal: string) => {
     if (firstAt === undefined) {
@@ -22,4 +24,5 @@ export function listenForStopSignals({ onFirst, onAgain }: StopSignals): void {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  if (hangup) process.on("SIGHUP", onSignal);
 }

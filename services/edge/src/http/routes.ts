@@ -24,6 +24,10 @@ export function serveHttp(app: TemplatedApp, { log, troubles, readStats }: Route
     const ok = reasons.length === 0;
     reply(response, ok ? 200 : 503, { status: ok ? "ok" : "unavailable", reasons });
   });
+  // What many load balancers ask.
+  app.head("/health", (response) => {
+    response.writeStatus(STATUS[troubles().length === 0 ? 200 : 503]).endWithoutBody(0);
+  });
   app.get("/stats", (response) => {
     const gone = { aborted: false };
     response.onAborted(() => {
@@ -37,7 +41,7 @@ export function serveHttp(app: TemplatedApp, { log, troubles, readStats }: Route
       },
     );
   });
-  for (const path of ["/ws/stream", "/ws/stream/:session"]) {
+  for (const path of ["/ws/stream", "/ws/stream/", "/ws/stream/:session"]) {
     app.get(path, (response) => {
       response.writeStatus(STATUS[426]).writeHeader("upgrade", "websocket");
       finish(response, { error: "This address speaks WebSocket. Connect with ws://." });

@@ -22,7 +22,7 @@ import type { RunStats } from "../outbound/run-stats.ts";
 /** Beyond a provider's own limit for a whole run: time for the worker's verdict to arrive. */
 const BACKSTOP_MS = 10_000;
 /** A busy moment must not fail a user, an outage must not keep one waiting. */
-const SUBMIT_WITHIN_MS = 2_000;
+const SUBMIT_WITHIN_MS = 4_000;
 const READS_AT_ONCE = 64;
 /** An ended run must be made known to the cluster even if Redis is away for a while. */
 const ANNOUNCE_WITHIN_MS = 10_000;

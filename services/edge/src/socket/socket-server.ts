@@ -103,6 +103,7 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
       }),
   };
   app.ws<ConnectionData>("/ws/stream", behavior);
+  app.ws<ConnectionData>("/ws/stream/", behavior);
   app.ws<ConnectionData>("/ws/stream/:session", behavior);
 }
 

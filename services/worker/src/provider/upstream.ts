@@ -122,10 +122,16 @@ export class Upstream {
     const forget = () => signal.removeEventListener("abort", close);
     // Must come before the listener that undici adds.
     signal.addEventListener("abort", close, { once: true });
+    const connecting = new AbortController();
+    const connectTimer = setTimeout(() => {
+      if (!this.#carriers.carrierOf(body)) connecting.abort(connectTimeout());
+    }, this.#connectMs);
     try {
       const reset = pool === this.#freshPool && { reset: true };
-      const request = pool.request({ ...this.#request, ...reset, body, signal });
-      const response = await orAborted(request, signal);
+      // A request without a socket may wait behind dials and pauses of the pool; its own wait is bounded.
+      const either = AbortSignal.any([signal, connecting.signal]);
+      const request = pool.request({ ...this.#request, ...reset, body, signal: either });
+      const response = await orAborted(request, either);
       // undici destroys a body with an error; whoever reads it hears of it, and nobody may be reading.
       response.body.on("error", ignore).on("close", forget);
       return {
@@ -141,6 +147,8 @@ export class Upstream {
     } catch (error) {
       forget();
       throw error;
+    } finally {
+      clearTimeout(connectTimer);
     }
   }
 
@@ -188,6 +196,11 @@ function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
+}
+
+/** As undici's own, which counts from the start of a dial and not from that of the request. */
+function connectTimeout(): Error {
+  return Object.assign(new Error("no connection in time"), { code: "UND_ERR_CONNECT_TIMEOUT" });
 }
 
 function ignore(): void {
