@@ -186,6 +186,36 @@ describe("coming back", () => {
     await expectWhole(client, run, directive({ words: 60, gapMs: 50 }));
   });
 
+  test("in mid-answer, on an edge whose queue limit is short: the answer is not taken for a waiting one", async () => {
+    await start({ env: { EDGE_QUEUE_TIMEOUT_MS: "1000" } });
+    const prompt = directive({ words: 60, gapMs: 60 });
+    const client = await connect("patient");
+    const run = await client.run(prompt, "zhipu");
+    await beganToSpeak(run);
+    client.terminate();
+    const again = await connect("patient");
+    await again.resume(run);
+    await expectWhole(again, run, prompt);
+    expect(again.all("queued")).toEqual([]);
+  });
+
+  test("asked for twice at once: one reader, every piece once", async () => {
+    await start();
+    const client = await connect("eager");
+    const run = await client.run(SLOW, "zhipu");
+    await beganToSpeak(run);
+    client.terminate();
+    const again = await connect("eager");
+    again.send({ type: "resume", run: run.id, after: run.at });
+    again.send({ type: "resume", run: run.id, after: run.at });
+    again.runs.set(run.id, run);
+    await eventually("both to be answered", () => again.all("resumed").length === 2);
+    expect(again.all("resumed").map(({ outcome, reason }) => reason ?? outcome)).toEqual(
+      expect.arrayContaining(["replayed", "already_resuming"]),
+    );
+    await expectWhole(again, run, SLOW);
+  });
+
   test("after the end: the rest, then the end", async () => {
     await start();
     const client = await connect("late");

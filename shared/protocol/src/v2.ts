@@ -94,7 +94,9 @@ export const v2DownSchema = z.discriminatedUnion("type", [
     type: z.literal("resumed"),
     run: id,
     outcome: z.enum(["replayed", "complete", "not_resumable"]),
-    reason: z.enum(["unknown_run", "unknown_position", "too_many_readers"]).optional(),
+    reason: z
+      .enum(["unknown_run", "unknown_position", "too_many_readers", "already_resuming"])
+      .optional(),
   }),
   z.object({
     type: z.literal("done"),

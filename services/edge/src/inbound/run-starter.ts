@@ -83,6 +83,8 @@ export class RunStarter implements Part {
   readonly #options: RunStarterOptions;
   readonly #announcing = new Set<Promise<void>>();
   readonly #read: RunRecords["read"];
+  /** Runs that clients are coming back for right now, and how many of them. */
+  readonly #returning = new Map<string, number>();
   #draining = false;
 
   constructor(options: RunStarterOptions) {
@@ -159,6 +161,18 @@ export class RunStarter implements Part {
    * @throws what Redis throws
    */
   async resume(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
+    const { runId } = request;
+    this.#returning.set(runId, (this.#returning.get(runId) ?? 0) + 1);
+    try {
+      return await this.#follow(request);
+    } finally {
+      const others = (this.#returning.get(runId) ?? 1) - 1;
+      if (others > 0) this.#returning.set(runId, others);
+      else this.#returning.delete(runId);
+    }
+  }
+
+  async #follow(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
     const { records, node, runs } = this.#options;
     const { runId, session, after, answer, onResumed, onEnded } = request;
     const watched = await persist(() => records.watch(runId, { node, session }), SUBMIT_WITHIN_MS);
@@ -209,9 +223,9 @@ export class RunStarter implements Part {
   /** A run that began here is followed to its end while anybody reads it, so that it is counted once. */
   async #keepIfRead(run: LiveRun, graceMs: number): Promise<void> {
     const { records, runs } = this.#options;
-    const isRead =
-      runs.readers(run.runId) > 1 ||
-      (await persist(() => records.watchers(run.runId), SUBMIT_WITHIN_MS)) > 1;
+    const watchers = await persist(() => records.watchers(run.runId), SUBMIT_WITHIN_MS);
+    // Asked last: somebody may have come back meanwhile.
+    const isRead = watchers > 1 || runs.readers(run.runId) > 1 || this.#returning.has(run.runId);
     if (isRead) this.#reconsider(run, graceMs);
     else run.cancel("disconnected");
   }
@@ -219,10 +233,18 @@ export class RunStarter implements Part {
   /** A run that was resumed here is followed no further; without any reader left it ends. */
   async #leave(run: LiveRun): Promise<void> {
     const { records, node, runs } = this.#options;
+    const { runId, session } = run;
+    const isWanted = () => runs.readers(runId) > 0 || this.#returning.has(runId);
     run.leave();
     runs.remove(run);
-    if (runs.readers(run.runId) > 0) return;
-    const left = await persist(() => records.unwatch(run.runId, node), SUBMIT_WITHIN_MS);
+    if (isWanted()) return;
+    const left = await persist(() => records.unwatch(runId, node), SUBMIT_WITHIN_MS);
+    if (isWanted()) {
+      // Somebody came back while this node was taken off: it must hear of the run again.
+      await persist(() => records.watch(runId, { node, session }), SUBMIT_WITHIN_MS);
+      for (const reader of runs.of(runId)) reader.refill();
+      return;
+    }
     if (left > 0) return;
     this.#announce(run.runId, run.provider, { type: "cancelled", reason: "disconnected" });
   }

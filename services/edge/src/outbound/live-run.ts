@@ -96,6 +96,10 @@ export class LiveRun {
     return this.#options.runId;
   }
 
+  get session(): string {
+    return this.#options.session;
+  }
+
   get provider(): string {
     return this.#options.provider;
   }
@@ -105,9 +109,13 @@ export class LiveRun {
     return this.#options.resumeAfter !== undefined;
   }
 
-  /** Whether it waits for a worker. */
+  /** Whether it waits for a worker. One resumed in mid-attempt does not, though nothing of it came yet. */
   get isQueued(): boolean {
-    return this.#state === "queued" && !this.#clock.hasStarted;
+    return this.#state === "queued" && !this.#hasStarted;
+  }
+
+  get #hasStarted(): boolean {
+    return this.#clock.hasStarted || (this.#options.resumeAfter?.epoch ?? 0) > 0;
   }
 
   get isEnded(): boolean {
@@ -178,7 +186,7 @@ export class LiveRun {
     const ageMs = now - this.#clock.acceptedAt;
     if (ageMs > deadlines.totalMs) {
       this.#fail("run_timeout", `The answer took longer than ${deadlines.totalMs / 1_000} s.`);
-    } else if (!this.#clock.hasStarted && ageMs > deadlines.queueMs) {
+    } else if (!this.#hasStarted && ageMs > deadlines.queueMs) {
       const limit = deadlines.queueMs / 1_000;
       this.#fail("queue_timeout", `No worker became free for ${provider} within ${limit} s.`);
     } else if (this.#follower.behind || this.#isSilent(now)) {

@@ -31,6 +31,11 @@ export class LiveRuns implements Part {
     if (readers.size === 0) this.#runs.delete(run.runId);
   }
 
+  /** Those here that follow this run. */
+  of(runId: string): Iterable<LiveRun> {
+    return this.#runs.get(runId) ?? [];
+  }
+
   /** How many here follow this run. */
   readers(runId: string): number {
     return this.#runs.get(runId)?.size ?? 0;

@@ -37,6 +37,8 @@ export class V2Session implements Session {
   readonly #connection: Connection;
   readonly #options: V2SessionContext;
   readonly #runs = new Map<string, StartedRun>();
+  /** Runs whose resumption is under way; each would be followed twice if it were asked for again. */
+  readonly #resuming = new Set<string>();
 
   constructor(connection: Connection, options: V2SessionContext) {
     this.#connection = connection;
@@ -49,7 +51,7 @@ export class V2Session implements Session {
   }
 
   get isIdle(): boolean {
-    return this.#runs.size === 0;
+    return this.#runs.size + this.#resuming.size === 0;
   }
 
   onText(frame: string): void {
@@ -117,7 +119,12 @@ export class V2Session implements Session {
 
   async #resume({ run: runId, after }: Request<"resume">): Promise<void> {
     const { starter, log } = this.#options;
-    const refusal = this.#refusal();
+    if (this.#resuming.has(runId)) {
+      const reason = "already_resuming";
+      this.#send({ type: "resumed", run: runId, outcome: "not_resumable", reason });
+      return;
+    }
+    const refusal = this.#refusal() ?? starter.refusal(undefined);
     if (refusal) {
       this.#send(v2Error(refusal, { run: runId }));
       return;
@@ -126,6 +133,7 @@ export class V2Session implements Session {
     const earlier = this.#runs.get(runId);
     if (earlier) starter.keepFor(earlier, this.#options.graceMs);
     this.#runs.delete(runId);
+    this.#resuming.add(runId);
     try {
       const resumed = await starter.resume({
         runId,
@@ -142,11 +150,15 @@ export class V2Session implements Session {
     } catch (error) {
       log.warn({ runId, err: error }, "run not resumed");
       this.#send(v2Error(failure("unavailable"), { run: runId }));
+    } finally {
+      this.#resuming.delete(runId);
+      this.#noteIdle();
     }
   }
 
   #refusal(): Failure | undefined {
-    return this.#runs.size >= this.#options.limits.maxRuns ? failure("too_many_runs") : undefined;
+    const open = this.#runs.size + this.#resuming.size;
+    return open >= this.#options.limits.maxRuns ? failure("too_many_runs") : undefined;
   }
 
   #answer(run: string, epoch: number): V2Answer {
@@ -160,6 +172,10 @@ export class V2Session implements Session {
 
   #ended(runId: string): void {
     this.#runs.delete(runId);
+    this.#noteIdle();
+  }
+
+  #noteIdle(): void {
     if (this.isIdle) setImmediate(() => this.isIdle && this.#options.onIdle());
   }
 
