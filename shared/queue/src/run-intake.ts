@@ -106,7 +106,10 @@ export class RunIntake implements Part {
    */
   async #workOn(run: RunJob): Promise<void> {
     const current = this.#working.get(run.runId);
-    if (current) return current;
+    if (current) {
+      this.#options.log.info({ runId: run.runId }, "run offered again, joined");
+      return current;
+    }
     // A pop that was already waiting when the drain began may still bring one.
     if (this.#draining) throw new Error("this worker is draining");
     const work = this.#options.onRun(run);
