@@ -11,6 +11,7 @@ import {
   type Logger,
   NodeRegistry,
   type Part,
+  RedisPulse,
 } from "@openclaw/runtime";
 import { RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
 import type { EdgeConfig } from "./config.ts";
@@ -35,6 +36,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
   const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
 
+  const pulse = new RedisPulse({ redis: commands, log });
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
   const records = new RunRecords(commands, keys);
   const providers = Object.keys(gateway.providers);
@@ -50,7 +52,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     onBatch: (batch) => runs.onBatch(batch),
     onRestored: () => runs.refill(),
   });
-  const isListening = () => subscription.alive && commands.status === "ready";
+  const isListening = () => subscription.alive && pulse.alive;
   const starter = new RunStarter({
     node,
     gateway,
@@ -97,7 +99,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     }),
     takeTotals: () => stats.takeTotals(),
   });
-  const view = new ClusterView({ registry, isListening, log });
+  const view = new ClusterView({ registry, pulse, subscription, log });
   const listener = new Listener({
     host: config.EDGE_HOST,
     port: config.EDGE_PORT,
@@ -113,6 +115,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
 
   return [
     connectionPart("command connection", commands),
+    pulse,
     queues,
     subscription,
     registry,

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { GatewayConfig } from "@openclaw/config";
-import { RunIntake, RunQueues } from "@openclaw/queue";
+import { QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
 import {
   connectionPart,
   createBlockingConnection,
@@ -11,6 +11,7 @@ import {
   type Logger,
   NodeRegistry,
   type Part,
+  RedisPulse,
 } from "@openclaw/runtime";
 import { Appender, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
 import type { WorkerConfig } from "./config.ts";
@@ -91,10 +92,12 @@ export function createWorker(
   return [
     connectionPart("command connection", commands),
     connectionPart("queue connection", queueing),
+    new RedisPulse({ redis: commands, log }),
+    new RedisPulse({ redis: queueing, log }),
     subscription,
     appender,
     queues,
-    limitsPart(queues, gateway),
+    new QueueLimits({ redis: commands, queues, limits: limitsOf(gateway), log }),
     providersPart(providers),
     registry,
     ...intakes,
@@ -120,15 +123,8 @@ function providersPart(providers: readonly ProviderClient[]): Part {
   };
 }
 
-/** Writes each provider's limit to its queue, where it holds for every worker. */
-function limitsPart(queues: RunQueues, { providers }: GatewayConfig): Part {
-  return {
-    name: "provider limits",
-    async start() {
-      for (const [name, { maxConcurrency }] of Object.entries(providers)) {
-        await queues.limit(name, maxConcurrency);
-      }
-    },
-    stop: async () => undefined,
-  };
+function limitsOf({ providers }: GatewayConfig): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(providers).map(([name, { maxConcurrency }]) => [name, maxConcurrency]),
+  );
 }

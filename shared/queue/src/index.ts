@@ -1,3 +1,4 @@
+export * from "./queue-limits.ts";
 export * from "./run-intake.ts";
 export * from "./run-job.ts";
 export * from "./run-queues.ts";

@@ -1,20 +1,22 @@
 /**
  * Connections to Redis, one kind per use: a blocking or subscribed connection must never share
- * with commands, and commands have a deadline, because a slow Redis is worse than a dead one.
+ * with commands. Each has somebody who notices that it is dead though it looks alive: `RedisPulse`
+ * for commands, the probe of the subscription, the watchdog of BullMQ's blocking reads.
  */
 import { Redis, type RedisOptions } from "ioredis";
 import type { Part } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 
-export const COMMAND_DEADLINE_MS = 250;
 /**
- * A connection that owes an answer for so long is thrown away. A deadline alone rejects the command
- * and keeps the socket: one that was cut without a word would stay "ready" for ever.
+ * No command waits longer. Long on purpose: a command that is given up is not taken back, and a run
+ * in flight is better served by a slow answer than by repeats of what already took effect. New work
+ * is refused much earlier, by `RedisPulse`.
  */
-const SILENT_COMMAND_SOCKET_MS = 4_000;
-/** Longer than BullMQ's blocking reads (5 s), which rightly say nothing while there is nothing. */
-const SILENT_BLOCKING_SOCKET_MS = 15_000;
-const CONNECT_DEADLINE_MS = 5_000;
+const COMMAND_DEADLINE_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 1_000;
+const FIRST_CONNECT_DEADLINE_MS = 5_000;
+/** How long a connection that is given up may take to say goodbye; a dead one never answers. */
+const GOODBYE_MS = 100;
 
 export interface RedisConnectionOptions {
   readonly url: string;
@@ -23,11 +25,10 @@ export interface RedisConnectionOptions {
   readonly log: Logger;
 }
 
-/** For everything that is not subscribing or blocking: fails within 250 ms instead of waiting. */
+/** For everything that is not subscribing or blocking: fails at once while there is no connection. */
 export function createCommandConnection(options: RedisConnectionOptions): Redis {
   return create(options, {
     commandTimeout: COMMAND_DEADLINE_MS,
-    socketTimeout: SILENT_COMMAND_SOCKET_MS,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
   });
@@ -47,18 +48,17 @@ export function createSubscriberConnection(options: RedisConnectionOptions): Red
 
 /** For BullMQ's blocking reads: commands wait for the connection to come back. */
 export function createBlockingConnection(options: RedisConnectionOptions): Redis {
-  return create(options, {
-    maxRetriesPerRequest: null,
-    socketTimeout: SILENT_BLOCKING_SOCKET_MS,
-  });
+  return create(options, { maxRetriesPerRequest: null });
 }
 
 function create({ url, name, log }: RedisConnectionOptions, extra: RedisOptions): Redis {
   const redis = new Redis(url, {
     lazyConnect: true,
     connectionName: name,
-    connectTimeout: 2_000,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: GOODBYE_MS,
     keepAlive: 10_000,
+    reconnectOnError: isDemoted,
     retryStrategy: reconnectDelayMs,
     ...extra,
   });
@@ -77,6 +77,14 @@ function create({ url, name, log }: RedisConnectionOptions, extra: RedisOptions)
   return redis;
 }
 
+/**
+ * After a failover this connection may still lead to the old master, which only reads by now. Made
+ * anew, it leads to the new one, where the command is sent again (2): it had no effect here.
+ */
+function isDemoted({ message }: Error): 2 | false {
+  return message.startsWith("READONLY") ? 2 : false;
+}
+
 /** Full jitter over an exponential from 50 ms to 1 s: quick after a blip, never a tight loop. */
 function reconnectDelayMs(attempt: number): number {
   const ceiling = Math.min(1_000, 50 * 2 ** Math.min(attempt, 6));
@@ -87,7 +95,7 @@ function reconnectDelayMs(attempt: number): number {
 export async function connectRedis(redis: Redis): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RedisUnreachableError()), CONNECT_DEADLINE_MS);
+    timer = setTimeout(() => reject(new RedisUnreachableError()), FIRST_CONNECT_DEADLINE_MS);
   });
   try {
     await Promise.race([redis.connect(), late]);

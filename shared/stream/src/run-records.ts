@@ -1,7 +1,7 @@
 /**
  * The life of a run in Redis, apart from its text: created, claimed, watched, ended, read.
  *
- * Every method is one round trip and may throw what the connection throws (a deadline of 250 ms,
+ * Every method is one round trip and may throw what the connection throws (a deadline,
  * no connection). Every write may be repeated after such an error without harm.
  */
 import type { RunState } from "@openclaw/protocol";

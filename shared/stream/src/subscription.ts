@@ -13,7 +13,7 @@ import { Packr } from "msgpackr";
 import { decodeBatch, type PublishedEntry } from "./entry.ts";
 import type { StreamKeys } from "./keys.ts";
 
-const PROBE_INTERVAL_MS = 2_000;
+const PROBE_INTERVAL_MS = 500;
 /** This many probes without an echo, and the connection is replaced. */
 const MISSED_PROBES = 2;
 const SUBSCRIBE_DEADLINE_MS = 2_000;
@@ -40,6 +40,7 @@ export class Subscription implements Part {
   readonly #options: SubscriptionOptions;
   readonly #channels: readonly string[];
   #subscribed = false;
+  /** Probes since the last echo, also those that could not be sent. */
   #missed = 0;
   #probing: NodeJS.Timeout | undefined;
 
@@ -66,7 +67,11 @@ export class Subscription implements Part {
       this.#subscribed = false;
     });
     subscriber.on("ready", () => void this.#restore());
-    this.#probing = setInterval(() => void this.#probe(), PROBE_INTERVAL_MS);
+    this.#probing = setInterval(
+      // What has arrived is read before it is judged.
+      () => setImmediate(() => void this.#probe()),
+      PROBE_INTERVAL_MS,
+    );
   }
 
   async stop(): Promise<void> {
@@ -123,20 +128,25 @@ export class Subscription implements Part {
   }
 
   async #probe(): Promise<void> {
-    if (!this.#subscribed) return;
     const { commands, keys, node, log, subscriber } = this.#options;
     if (this.#missed >= MISSED_PROBES) {
-      log.warn({ missed: this.#missed }, "subscription is dead, connecting anew");
+      log.warn({ status: subscriber.status }, "subscription is dead, connecting anew");
       this.#subscribed = false;
       this.#missed = 0;
       subscriber.disconnect(true);
       return;
     }
+    if (!this.#subscribed) {
+      // A connection may also hang half made; between two tries there is none that could.
+      this.#missed = subscriber.status === "reconnecting" ? 0 : this.#missed + 1;
+      return;
+    }
+    this.#missed += 1;
     try {
       await commands.spublish(keys.channel(0, node), PROBE);
-      this.#missed += 1;
     } catch {
-      // The command connection is away; that says nothing about this one. It reports itself.
+      // The command connection is away and reports itself. What cuts one often cuts both, so this
+      // one is not trusted either: made anew for nothing, it costs a reading of the logs.
     }
   }
 }

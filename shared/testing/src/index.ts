@@ -1,5 +1,6 @@
 export * from "./cluster.ts";
 export * from "./eventually.ts";
+export * from "./faulty-redis.ts";
 export * from "./free-port.ts";
 export * from "./redis-fixture.ts";
 export * from "./tcp-proxy.ts";

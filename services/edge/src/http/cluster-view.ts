@@ -10,7 +10,10 @@ const STALE_MS = 3_000;
 
 export interface ClusterViewOptions {
   readonly registry: NodeRegistry;
-  readonly isListening: () => boolean;
+  /** Whether commands are answered. */
+  readonly pulse: { readonly alive: boolean };
+  /** Whether what is published arrives. */
+  readonly subscription: { readonly alive: boolean };
   readonly log: Logger;
 }
 
@@ -43,10 +46,12 @@ export class ClusterView implements Part {
   troubles(): string[] {
     const troubles: string[] = [];
     if (this.#draining) troubles.push("draining");
-    if (performance.now() - this.#refreshedAt > STALE_MS) troubles.push("redis does not answer");
+    const { pulse, subscription } = this.#options;
+    const isStale = performance.now() - this.#refreshedAt > STALE_MS;
+    if (!pulse.alive || isStale) troubles.push("redis does not answer in time");
     else if (!this.#nodes.some(({ kind }) => kind === "worker"))
       troubles.push("no worker is alive");
-    if (!this.#options.isListening()) troubles.push("the redis subscription is down");
+    if (!subscription.alive) troubles.push("the redis subscription is down");
     return troubles;
   }
 

@@ -1,0 +1,49 @@
+import { eventually, TcpProxy } from "@openclaw/testing";
+import type { Redis } from "ioredis";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { createLogger } from "./log.ts";
+import { createCommandConnection } from "./redis.ts";
+import { RedisPulse } from "./redis-pulse.ts";
+
+let network: TcpProxy;
+let redis: Redis;
+let pulse: RedisPulse;
+
+beforeEach(async () => {
+  const { hostname: host, port } = new URL(inject("redisUrl"));
+  network = await TcpProxy.start({ host, port: Number(port) });
+  const log = createLogger({ service: "test", level: "silent" });
+  redis = createCommandConnection({
+    url: `redis://127.0.0.1:${network.port}`,
+    name: "test:commands",
+    log,
+  });
+  await redis.connect();
+  pulse = new RedisPulse({ redis, log });
+  await pulse.start();
+});
+
+afterEach(async () => {
+  await pulse.stop();
+  redis.disconnect();
+  await network.stop();
+});
+
+test("stops when answers come late, starts again with the first that is in time", async () => {
+  await eventually("a pulse", () => pulse.alive);
+  network.latencyMs = 400;
+  await eventually("no pulse", () => !pulse.alive, { withinMs: 5_000 });
+  expect(redis.status).toBe("ready");
+  network.latencyMs = 0;
+  await eventually("a pulse again", () => pulse.alive, { withinMs: 2_000 });
+  // Late answers are answers: the connection was kept.
+  expect(network.accepted).toBe(1);
+});
+
+test("replaces a connection that is cut without a word", async () => {
+  network.silence();
+  await eventually("a new connection", () => network.accepted === 2 && pulse.alive, {
+    withinMs: 5_000,
+  });
+  expect(await redis.ping()).toBe("PONG");
+});

@@ -1,0 +1,92 @@
+/**
+ * Tells whether Redis answers on a connection, and throws the connection away when it is deaf.
+ *
+ * A slow Redis is worse than a dead one: every request would wait for it. And a connection that was
+ * cut without a word stays "ready" until the operating system gives up, many minutes later. So a
+ * small command goes through it four times a second. Answers arrive in order; as long as this one
+ * comes in time, every command before it did.
+ *
+ * Ticks are counted, not time: a process that was itself stopped or busy misses a tick, not Redis.
+ */
+import type { Redis } from "ioredis";
+import type { Part } from "./life-cycle.ts";
+import type { Logger } from "./log.ts";
+
+const TICK_MS = 250;
+/** An answer is late after one tick; after this many late ones in a row, Redis does not answer. */
+const LATE_TICKS = 4;
+/** A connection without any answer for this many ticks is replaced. */
+const DEAF_TICKS = 6;
+
+export interface RedisPulseOptions {
+  /** For commands; one that blocks would be late by nature. */
+  readonly redis: Redis;
+  readonly log: Logger;
+}
+
+export class RedisPulse implements Part {
+  readonly name: string;
+  readonly #redis: Redis;
+  readonly #log: Logger;
+  #ticking: NodeJS.Timeout | undefined;
+  #asking = false;
+  /** Ticks in a row that did not end in an answer in time. */
+  #late = 0;
+  /** Ticks since the last answer, or since the connection began to be made. */
+  #deaf = 0;
+
+  constructor({ redis, log }: RedisPulseOptions) {
+    this.name = `pulse of ${redis.options.connectionName}`;
+    this.#redis = redis;
+    this.#log = log;
+  }
+
+  /** Whether commands are answered within 250 ms, as far as the last second tells. */
+  get alive(): boolean {
+    return this.#redis.status === "ready" && this.#late < LATE_TICKS;
+  }
+
+  async start(): Promise<void> {
+    this.#redis.on("ready", () => void this.#ask());
+    // What has arrived is read before it is judged.
+    this.#ticking = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
+  }
+
+  #tick(): void {
+    if (!this.#ticking) return;
+    const { status } = this.#redis;
+    if (status === "ready" && !this.#asking) {
+      void this.#ask();
+      return;
+    }
+    this.#late += 1;
+    if (this.#late === LATE_TICKS && status === "ready") {
+      const { connectionName: connection } = this.#redis.options;
+      this.#log.warn({ connection }, "redis does not answer in time");
+    }
+    // Between two tries there is no connection that could be deaf.
+    this.#deaf = status === "reconnecting" ? 0 : this.#deaf + 1;
+    if (this.#deaf < DEAF_TICKS) return;
+    this.#deaf = 0;
+    this.#redis.disconnect(true);
+  }
+
+  async #ask(): Promise<void> {
+    this.#asking = true;
+    const before = this.#late;
+    try {
+      await this.#redis.ping();
+      this.#deaf = 0;
+      if (this.#late === before) this.#late = 0;
+    } catch {
+      // The connection is gone; it reports that itself, and the next tick counts it.
+    } finally {
+      this.#asking = false;
+    }
+  }
+}
