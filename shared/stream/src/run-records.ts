@@ -31,7 +31,8 @@ export const DEFAULT_RETENTION: Retention = { liveMs: 3_600_000, resumeWindowMs:
 const MAX_WATCHERS = 16;
 
 export type ClaimOutcome =
-  | { readonly outcome: "claimed"; readonly epoch: number }
+  /** `attempt` counts from 1. */
+  | { readonly outcome: "claimed"; readonly epoch: number; readonly attempt: number }
   | { readonly outcome: "ended"; readonly state: RunState }
   /** The run is on another provider's queue by now. */
   | { readonly outcome: "moved"; readonly provider: string }
@@ -121,8 +122,10 @@ export class RunRecords {
       ],
     );
     // The shape is the script's own.
-    const [outcome, detail] = reply as [string, (string | number)?];
-    if (outcome === "claimed") return { outcome, epoch: Number(detail) };
+    const [outcome, detail, attempt] = reply as [string, (string | number)?, number?];
+    if (outcome === "claimed") {
+      return { outcome, epoch: Number(detail), attempt: Number(attempt) };
+    }
     if (outcome === "ended") return { outcome, state: detail as RunState };
     if (outcome === "moved") return { outcome, provider: String(detail) };
     return { outcome: outcome as "exhausted" | "unknown" };

@@ -136,13 +136,19 @@ async function claim(
   });
 }
 
+/** Claims a run; answers the epoch. */
+async function claimed(runId: string): Promise<number> {
+  const outcome = await claim(runId, { maxAttempts: 100 });
+  if (outcome.outcome !== "claimed") throw new Error(`not claimed: ${outcome.outcome}`);
+  return outcome.epoch;
+}
+
 async function openWriter(runId: string): Promise<{ writer: RunWriter; losses: LossReason[] }> {
-  const claimed = await claim(runId);
-  if (claimed.outcome !== "claimed") throw new Error(`not claimed: ${claimed.outcome}`);
+  const epoch = await claimed(runId);
   const losses: LossReason[] = [];
   const writer = appender.open({
     runId,
-    epoch: claimed.epoch,
+    epoch,
     onLost: (reason) => losses.push(reason),
   });
   return { writer, losses };
@@ -165,19 +171,30 @@ describe("claiming", () => {
     const edge = await startEdge();
     const runId = await createRun(edge.node);
     edge.follow(runId);
-    expect(await claim(runId)).toEqual({ outcome: "claimed", epoch: 1 });
-    expect(await claim(runId)).toEqual({ outcome: "claimed", epoch: 2 });
+    const epochs = [await claimed(runId), await claimed(runId)];
+    expect(epochs[1]).toBeGreaterThan(epochs[0] ?? 0);
     await eventually("both started entries", () => edge.got.get(runId)?.length === 2);
-    expect(edge.got.get(runId)?.map(({ position }) => position)).toEqual([
-      { epoch: 1, seq: 0 },
-      { epoch: 2, seq: 0 },
-    ]);
+    const positions = epochs.map((epoch) => ({ epoch, seq: 0 }));
+    expect(edge.got.get(runId)?.map(({ position }) => position)).toEqual(positions);
+  });
+
+  test("an epoch that Redis forgot is not given again", async () => {
+    const runId = await createRun("e");
+    const before = await fixture.commands.hgetall(keys.record(runId));
+    const forgotten = await claimed(runId);
+    // A replica took over that had not heard of the claim; the lease runs out seconds later.
+    const claimedAnew = async () => {
+      await fixture.commands.del(keys.record(runId), keys.log(runId));
+      await fixture.commands.hset(keys.record(runId), before);
+      return claimed(runId);
+    };
+    await eventually("a later epoch", async () => (await claimedAnew()) > forgotten);
   });
 
   test("gives the same lease the same epoch, so that a lost answer costs no attempt", async () => {
     const runId = await createRun("e");
-    await claim(runId, { lease: "one" });
-    expect(await claim(runId, { lease: "one" })).toEqual({ outcome: "claimed", epoch: 1 });
+    const first = await claim(runId, { lease: "one" });
+    expect(await claim(runId, { lease: "one" })).toEqual(first);
   });
 
   test("ends a run that was tried often enough, and says so at once", async () => {
@@ -194,9 +211,9 @@ describe("claiming", () => {
 
   test("a run that moved to another provider is only to be had there", async () => {
     const runId = await createRun("e");
-    await claim(runId);
-    expect(await records.move({ runId, epoch: 2, provider: "zhipu" })).toBe("fenced");
-    expect(await records.move({ runId, epoch: 1, provider: "zhipu" })).toBe("moved");
+    const epoch = await claimed(runId);
+    expect(await records.move({ runId, epoch: epoch + 1, provider: "zhipu" })).toBe("fenced");
+    expect(await records.move({ runId, epoch, provider: "zhipu" })).toBe("moved");
     expect(await claim(runId)).toEqual({ outcome: "moved", provider: "zhipu" });
     const there = await records.claim({
       runId,
@@ -206,9 +223,9 @@ describe("claiming", () => {
       started: { ...STARTED, provider: "zhipu" },
       exhausted: EXHAUSTED,
     });
-    expect(there).toEqual({ outcome: "claimed", epoch: 2 });
+    if (there.outcome !== "claimed") throw new Error(there.outcome);
     await records.end(runId, CANCELLED);
-    expect(await records.move({ runId, epoch: 2, provider: "nvidia1" })).toBe("ended");
+    expect(await records.move({ runId, epoch: there.epoch, provider: "nvidia1" })).toBe("ended");
   });
 
   test("answers `unknown` for a run that was never created", async () => {
@@ -255,8 +272,8 @@ describe("appending", () => {
     await eventually("the terminal", () => edge.ended(runId));
 
     expect(zombie.losses).toEqual(["fenced"]);
-    expect(edge.text(runId, 1)).toBe("old ");
-    expect(edge.text(runId, 2)).toBe("new");
+    expect(edge.text(runId, zombie.writer.epoch)).toBe("old ");
+    expect(edge.text(runId, writer.epoch)).toBe("new");
     expect(await zombie.writer.end(COMPLETED)).toBe("fenced");
   });
 
@@ -317,24 +334,30 @@ describe("appending", () => {
   test("says how many subscribers heard it: none, when nobody listens", async () => {
     const edge = await startEdge();
     const [heard, unheard] = [await createRun(edge.node), await createRun("gone")];
-    await claim(heard);
-    await claim(unheard);
+    const epochs = [await claimed(heard), await claimed(unheard)];
+    const part = (id: string, epoch = 0, text: string) => [id, epoch, 1, 1, "", text];
     const reply = await new Script("append").run(
       fixture.commands,
       [heard, unheard].flatMap((id) => [keys.record(id), keys.log(id)]),
-      [keys.channelPrefix(0), 1e6, 1000, heard, 1, 1, 1, "", "x", unheard, 1, 1, 1, "", "y"],
+      [
+        keys.channelPrefix(0),
+        1e6,
+        1000,
+        ...part(heard, epochs[0], "x"),
+        ...part(unheard, epochs[1], "y"),
+      ],
     );
     expect(reply).toEqual(["appended", 1, "appended", 0]);
   });
 
   test("a repeated call writes nothing twice, a call that skips entries is refused", async () => {
     const runId = await createRun("e");
-    await claim(runId);
+    const epoch = await claimed(runId);
     const call = (first: number, ...payloads: string[]) =>
       new Script("append").run(
         fixture.commands,
         [keys.record(runId), keys.log(runId)],
-        [keys.channelPrefix(0), 1e6, 1000, runId, 1, first, payloads.length, "", ...payloads],
+        [keys.channelPrefix(0), 1e6, 1000, runId, epoch, first, payloads.length, "", ...payloads],
       );
     expect(await call(1, "a", "b")).toEqual(["appended", 0]);
     expect(await call(1, "a", "b")).toEqual(["appended", 0]);
@@ -348,9 +371,9 @@ describe("appending", () => {
     const edge = await startEdge();
     const runId = await createRun(edge.node);
     edge.follow(runId);
-    await claim(runId);
+    const epoch = await claimed(runId);
     const losses: LossReason[] = [];
-    const writer = small.open({ runId, epoch: 1, onLost: (reason) => losses.push(reason) });
+    const writer = small.open({ runId, epoch, onLost: (reason) => losses.push(reason) });
     await eventually("the limit", () => {
       writer.write({ type: "text", text: "x".repeat(300) });
       return losses.length > 0;
@@ -362,12 +385,22 @@ describe("appending", () => {
 
   test("a repeated call at the size limit is recognised, and its terminal is written", async () => {
     const runId = await createRun("e");
-    await claim(runId);
+    const epoch = await claimed(runId);
     const call = (first: number, closes: string, ...payloads: string[]) =>
       new Script("append").run(
         fixture.commands,
         [keys.record(runId), keys.log(runId)],
-        [keys.channelPrefix(0), 10, 1000, runId, 1, first, payloads.length, closes, ...payloads],
+        [
+          keys.channelPrefix(0),
+          10,
+          1000,
+          runId,
+          epoch,
+          first,
+          payloads.length,
+          closes,
+          ...payloads,
+        ],
       );
     expect(await call(1, "", "more than ten bytes")).toEqual(["appended", 0]);
     expect(await call(1, "", "more than ten bytes")).toEqual(["appended", 0]);
@@ -387,8 +420,8 @@ describe("appending", () => {
     const losses: string[] = [];
     const writers = await Promise.all(
       [heard, unheard].map(async (runId) => {
-        await claim(runId);
-        return patient.open({ runId, epoch: 1, onLost: (why) => losses.push(`${runId} ${why}`) });
+        const epoch = await claimed(runId);
+        return patient.open({ runId, epoch, onLost: (why) => losses.push(`${runId} ${why}`) });
       }),
     );
     const startedAt = performance.now();
@@ -464,7 +497,7 @@ describe("following", () => {
     }
     await writer.end(COMPLETED);
     const other = await startEdge();
-    other.follow(runId, { epoch: 1, seq: 2 }).refill();
+    other.follow(runId, { epoch: writer.epoch, seq: 2 }).refill();
     await eventually("the end", () => other.ended(runId));
     expect(other.text(runId)).toBe("cd");
   });

@@ -42,8 +42,8 @@ class NotingAnswer implements Answer {
     // Not noted.
   }
 
-  onStarted({ epoch }: Position): void {
-    if (epoch > 1) this.#curtain.draw();
+  onStarted(): void {
+    this.#curtain.draw();
   }
 
   onDelta(_position: Position, { text }: DeltaEntry): DeltaOutcome {

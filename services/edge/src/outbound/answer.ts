@@ -11,7 +11,7 @@ export interface Answer {
   readonly isResumable: boolean;
   /** The run still waits for a worker, with so many in front of it; `waitMs` is a guess. */
   onQueued(position: number, waitMs: number): void;
-  /** An attempt begins; the first has epoch 1. */
+  /** An attempt begins, the first or another one. */
   onStarted(position: Position, started: StartedEntry): void;
   /** Answers what became of the piece. */
   onDelta(position: Position, delta: DeltaEntry): DeltaOutcome;

@@ -210,7 +210,7 @@ export class LiveRun {
     this.#state = "streaming";
     if (entry.type === "started") {
       this.#clock.started();
-      this.#attempts = position.epoch;
+      this.#attempts += 1;
       this.#answering = entry.provider;
       this.#model = entry.model;
       answer.onStarted(position, entry);

@@ -11,6 +11,7 @@ export class V1Answer implements Answer {
   readonly #connection: Connection;
   readonly #framer = new BareTextFramer();
   readonly #curtain = new Curtain();
+  #isAnotherAttempt = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -20,8 +21,9 @@ export class V1Answer implements Answer {
     // v1 has no frame for it.
   }
 
-  onStarted({ epoch }: Position): void {
-    if (epoch > 1) this.#curtain.draw();
+  onStarted(): void {
+    if (this.#isAnotherAttempt) this.#curtain.draw();
+    this.#isAnotherAttempt = true;
   }
 
   onDelta(_position: Position, { type, text }: DeltaEntry): DeltaOutcome {

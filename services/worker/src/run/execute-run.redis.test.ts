@@ -6,6 +6,7 @@ import {
   Appender,
   BEGINNING,
   type Entry,
+  type Position,
   RunRecords,
   StreamKeys,
   type TerminalEntry,
@@ -19,6 +20,8 @@ import { type ExecuteRunContext, executeRun, RunHandedBackError } from "./execut
 
 const log = createLogger({ service: "test", level: "silent" });
 const CANCELLED: TerminalEntry = { type: "cancelled", reason: "client" };
+/** Behind whatever an attempt of a test has written. */
+const LATER: Position = { epoch: 2 ** 40, seq: 0 };
 
 let fixture: RedisFixture;
 let speaker: SpeakingProvider;
@@ -127,7 +130,7 @@ describe("whoever else ends or takes the run stops the provider", () => {
     await eventually("the text", async () => (await textOf(runId)) === "Hello");
     await context.records.end(runId, CANCELLED);
     const cancelledAt = performance.now();
-    context.attempts.onBatch([{ runId, position: { epoch: 1, seq: 2 }, entry: CANCELLED }]);
+    context.attempts.onBatch([{ runId, position: LATER, entry: CANCELLED }]);
     await stream.closed;
     expect(performance.now() - cancelledAt).toBeLessThan(200);
     await finished;
@@ -256,6 +259,6 @@ test("a fire-hose provider is paused while Redis does not take its text", async 
   const written = await stream.flood({ megabytes: 64, forMs: 1_200 });
   expect(written).toBeLessThan(24);
   await context.records.end(runId, CANCELLED).catch(() => undefined);
-  context.attempts.onBatch([{ runId, position: { epoch: 1, seq: 9 }, entry: CANCELLED }]);
+  context.attempts.onBatch([{ runId, position: LATER, entry: CANCELLED }]);
   await finished.catch(() => undefined);
 });

@@ -55,17 +55,17 @@ export async function executeRun(job: RunJob, context: ExecuteRunContext): Promi
     epoch: claim.epoch,
     onLost: (reason) => stopping.abort(new AttemptLostError(reason)),
   });
-  const attempt = {
+  const active = {
     epoch: claim.epoch,
     abort: (reason: "ended" | "stopping") => stopping.abort(new AttemptLostError(reason)),
   };
-  context.attempts.add(job.runId, attempt);
+  context.attempts.add(job.runId, active);
   try {
-    const epoch = claim.epoch;
-    const outcome = await answer(job, { ...context, epoch, writer, clock, stopping });
-    report(job, { epoch: claim.epoch, outcome, clock, log: context.log });
+    const { epoch, attempt } = claim;
+    const outcome = await answer(job, { ...context, epoch, attempt, writer, clock, stopping });
+    report(job, { epoch, outcome, clock, log: context.log });
   } finally {
-    context.attempts.remove(job.runId, attempt);
+    context.attempts.remove(job.runId, active);
     context.appender.close(writer);
   }
 }
@@ -84,6 +84,7 @@ function claimRun(job: RunJob, { records, provider, node, maxAttempts }: Execute
 
 interface AnswerContext extends ExecuteRunContext {
   readonly epoch: number;
+  readonly attempt: number;
   readonly writer: RunWriter;
   readonly clock: AttemptClock;
   readonly stopping: AbortController;

@@ -18,6 +18,8 @@ export interface FailOverContext {
   readonly records: RunRecords;
   readonly queues: Pick<RunQueues, "add" | "has">;
   readonly epoch: number;
+  /** Which attempt this is, counted from 1. */
+  readonly attempt: number;
   readonly maxAttempts: number;
 }
 
@@ -30,10 +32,10 @@ export interface FailOverContext {
 export async function failOver(
   job: RunJob,
   error: ProviderError,
-  { records, queues, epoch, maxAttempts }: FailOverContext,
+  { records, queues, epoch, attempt, maxAttempts }: FailOverContext,
 ): Promise<string | undefined> {
   const next = job.fallback.find((name) => queues.has(name));
-  if (next === undefined || epoch >= maxAttempts || !mayFailOver(error.code)) return undefined;
+  if (next === undefined || attempt >= maxAttempts || !mayFailOver(error.code)) return undefined;
   const run = { runId: job.runId, epoch, provider: next };
   const outcome = await persist(() => records.move(run), MOVE_WITHIN_MS);
   // Ended or taken over meanwhile: writing the failure finds out, and is refused.

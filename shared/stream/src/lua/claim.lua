@@ -13,13 +13,15 @@
 -- ARGV[9]  payload of the `failed` entry for a run out of attempts
 -- ARGV[10] provider whose queue offered the run
 --
--- Returns {'claimed', epoch} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'unknown'}.
+-- Returns {'claimed', epoch, attempt} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'unknown'}.
 -- Invariant: an epoch belongs to one lease. After a claim nothing of an older epoch can be appended,
 -- because its ids are below the last one; so a stale worker is fenced from this moment on.
+-- The epoch is a time, so that this holds even where Redis forgot the last claim (a replica took over
+-- before it heard of it): counted, two attempts would share a number, and a reader splice their texts.
 
 local record, log = KEYS[1], KEYS[2]
-local state, epoch, seq, lease, edges, provider =
-  unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges', 'provider'))
+local state, epoch, seq, lease, edges, provider, attempts =
+  unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges', 'provider', 'attempts'))
 if not state then
   return { 'unknown' }
 end
@@ -31,20 +33,22 @@ if provider ~= ARGV[10] then
 end
 epoch, seq = tonumber(epoch), tonumber(seq)
 -- The same claim again: its first answer was lost on the way.
+attempts = tonumber(attempts)
 if lease == ARGV[3] then
-  return { 'claimed', epoch }
+  return { 'claimed', epoch, attempts }
 end
-if epoch >= tonumber(ARGV[5]) then
+if attempts >= tonumber(ARGV[5]) then
   end_run({
     id = ARGV[1], record = record, log = log, channel_prefix = ARGV[2], edges = edges,
     epoch = epoch, seq = seq, state = 'failed', payload = ARGV[9], window_ms = ARGV[7],
   })
   return { 'exhausted' }
 end
-epoch = epoch + 1
+epoch = math.max(epoch + 1, seconds_now())
 redis.call('XADD', log, epoch .. '-0', 'p', ARGV[8])
-redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'lease', ARGV[3], 'worker', ARGV[4])
+redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts + 1,
+  'lease', ARGV[3], 'worker', ARGV[4])
 redis.call('PEXPIRE', record, ARGV[6])
 redis.call('PEXPIRE', log, ARGV[6])
 publish(ARGV[2], nodes_of(edges), frame(ARGV[1], epoch, 0, ARGV[8]))
-return { 'claimed', epoch }
+return { 'claimed', epoch, attempts + 1 }

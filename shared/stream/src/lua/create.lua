@@ -13,7 +13,7 @@ local edges = redis.call('HGET', KEYS[1], 'edges')
 if edges then
   return edges == ARGV[2] and 1 or 0
 end
-redis.call('HSET', KEYS[1], 'state', 'queued', 'epoch', 0, 'seq', 0, 'bytes', 0,
+redis.call('HSET', KEYS[1], 'state', 'queued', 'epoch', 0, 'seq', 0, 'attempts', 0, 'bytes', 0,
   'edges', ARGV[2], 'provider', ARGV[3], 'session', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1

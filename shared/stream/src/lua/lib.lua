@@ -2,8 +2,9 @@
 --
 -- A run's record is a hash:
 --   state     queued | active | completed | failed | cancelled
---   epoch     number of the current attempt, 0 before the first claim
+--   epoch     of the current attempt: seconds since 2025 at its claim, or one more than the last; 0 before
 --   seq       number of the last entry within the epoch
+--   attempts  how often it was claimed
 --   lease     token of the claim that holds the epoch
 --   worker    node of that claim's worker, told when somebody else ends the run
 --   provider  whose queue the run is on, or was
@@ -14,6 +15,10 @@
 
 local function is_terminal(state)
   return state == 'completed' or state == 'failed' or state == 'cancelled'
+end
+
+local function seconds_now()
+  return tonumber(redis.call('TIME')[1]) - 1735689600
 end
 
 -- One entry as it is published: three msgpack values, then the payload, itself msgpack.
