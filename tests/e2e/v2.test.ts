@@ -1,6 +1,7 @@
 /** Protocol v2 through a whole cluster, edges and workers dying included. */
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { Cluster, eventually, V2Client, type V2Run } from "@openclaw/testing";
+import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { SHIPPED_NAMES, simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
@@ -211,6 +212,10 @@ describe("coming back", () => {
     await beganToSpeak(run);
     client.terminate();
     const again = await connect("eager");
+    // So that the second comes while the first is still being worked on.
+    const redis = new Redis(inject("redisUrl"));
+    await redis.call("CLIENT", "PAUSE", "300", "ALL");
+    redis.disconnect();
     again.send({ type: "resume", run: run.id, after: run.at });
     again.send({ type: "resume", run: run.id, after: run.at });
     again.runs.set(run.id, run);
