@@ -17,6 +17,7 @@ import { Appender, RunRecords, StreamKeys, Subscription } from "@openclaw/stream
 import type { WorkerConfig } from "./config.ts";
 import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
+import { AttemptCounts } from "./run/attempt-counts.ts";
 import { executeRun } from "./run/execute-run.ts";
 
 /** The parts of one worker process, in the order they start. */
@@ -36,6 +37,7 @@ export function createWorker(
   const records = new RunRecords(commands, keys);
   const appender = new Appender(commands, keys);
   const attempts = new ActiveAttempts();
+  const counts = new AttemptCounts();
   const subscription = new Subscription({
     subscriber,
     commands,
@@ -53,6 +55,7 @@ export function createWorker(
     kind: "worker",
     log,
     describe: () => ({ host: hostname(), pid: process.pid, activeRuns: attempts.count }),
+    takeTotals: () => counts.takeTotals(),
   });
   const providers = Object.entries(gateway.providers).map(([name, provider]) =>
     createProviderClient({ name, config: provider, log }),
@@ -82,6 +85,7 @@ export function createWorker(
             queues,
             appender,
             attempts,
+            counts,
             node,
             maxAttempts: config.WORKER_MAX_ATTEMPTS,
             log,

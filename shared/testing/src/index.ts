@@ -1,6 +1,7 @@
 export * from "./cluster.ts";
 export * from "./eventually.ts";
 export * from "./faulty-redis.ts";
+export * from "./figures.ts";
 export * from "./free-port.ts";
 export * from "./redis-fixture.ts";
 export * from "./tcp-proxy.ts";

@@ -34,7 +34,7 @@ export class V1Client {
   #wake: () => void = () => undefined;
   closed: { code: number; reason: string } | undefined;
   /** Called with every frame. */
-  onFrame: () => void = () => undefined;
+  onFrame: (frame: string) => void = () => undefined;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -135,7 +135,7 @@ export class V1Client {
   }
 
   #receive(frame: string): void {
-    this.onFrame();
+    this.onFrame(frame);
     const signal = parse(frame);
     if (signal === undefined) {
       this.#firstTextAt ??= performance.now();

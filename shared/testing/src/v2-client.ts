@@ -31,6 +31,8 @@ export class V2Client {
   readonly runs = new Map<string, V2Run>();
   readonly faults: string[] = [];
   closed: { code: number; reason: string } | undefined;
+  /** Called with every frame. */
+  onFrame: (frame: V2Down) => void = () => undefined;
   #refs = 0;
 
   private constructor(socket: WebSocket) {
@@ -128,6 +130,7 @@ export class V2Client {
     }
     const frame = parsed.data;
     this.frames.push(frame);
+    this.onFrame(frame);
     if (!("run" in frame) || frame.run === undefined) return;
     const run = this.#track(frame.run);
     run.heardAt = performance.now();

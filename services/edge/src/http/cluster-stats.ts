@@ -29,6 +29,9 @@ export interface ClusterStatsOptions {
   readonly queues: RunQueues;
 }
 
+/** Put before the sums that workers add. */
+const ATTEMPTS = "attempts:";
+
 interface AgainstTarget extends LatencySummary {
   readonly targetMs: number;
   /** Share of runs within the target, 0 to 1. */
@@ -62,6 +65,7 @@ export async function readClusterStats({ gateway, registry, queues }: ClusterSta
       failed: totals.failed ?? 0,
       cancelled: totals.cancelled ?? 0,
     },
+    attempts: attemptsIn(totals),
     providers: Object.fromEntries(
       Object.entries(gateway.providers).map(([name, provider], index) => [
         name,
@@ -73,6 +77,13 @@ export async function readClusterStats({ gateway, registry, queues }: ClusterSta
       ]),
     ),
   };
+}
+
+/** Attempts by how they came out. `fenced`: another worker had taken the run over. */
+function attemptsIn(totals: Readonly<Record<string, number>>): Record<string, number> {
+  const named = Object.entries(totals).filter(([name]) => name.startsWith(ATTEMPTS));
+  const counts = named.map(([name, sum]) => [name.slice(ATTEMPTS.length), sum] as const);
+  return { finished: 0, failed_over: 0, fenced: 0, ...Object.fromEntries(counts) };
 }
 
 function describeProvider(

@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { SpeakingProvider } from "../testing/speaking-provider.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
+import { AttemptCounts } from "./attempt-counts.ts";
 import { type ExecuteRunContext, executeRun, RunHandedBackError } from "./execute-run.ts";
 
 const log = createLogger({ service: "test", level: "silent" });
@@ -73,6 +74,7 @@ async function setUp({
     appender,
     queues: { has: () => false, add: async () => undefined },
     attempts: new ActiveAttempts(),
+    counts: new AttemptCounts(),
     node: "worker-1",
     maxAttempts: 2,
     log,
@@ -165,6 +167,7 @@ describe("whoever else ends or takes the run stops the provider", () => {
     fresh.finish();
     await second;
     expect(await textOf(runId)).toBe("old new");
+    expect(context.counts.takeTotals()).toEqual({ "attempts:fenced": 1, "attempts:finished": 1 });
   });
 
   test("a run that has ended is not even asked of the provider", async () => {

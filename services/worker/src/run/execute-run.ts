@@ -9,11 +9,12 @@ import { randomUUID } from "node:crypto";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
-import type { Appender, LossReason, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
+import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { ProviderError } from "../provider/provider-error.ts";
 import type { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptClock } from "./attempt-clock.ts";
+import type { AttemptCounts, LetGoReason } from "./attempt-counts.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failOver, requeue } from "./fail-over.ts";
 
@@ -27,6 +28,7 @@ export interface ExecuteRunContext {
   readonly queues: Pick<RunQueues, "add" | "has">;
   readonly appender: Appender;
   readonly attempts: ActiveAttempts;
+  readonly counts: AttemptCounts;
   /** This worker, as claims record it. */
   readonly node: string;
   /** Most attempts of one run, over all workers. */
@@ -90,9 +92,6 @@ interface AnswerContext extends ExecuteRunContext {
   readonly stopping: AbortController;
 }
 
-/** Why an attempt stopped without ending its run. */
-type LetGoReason = LossReason | "stopping";
-
 /** How an attempt came out: the terminal it wrote, or why it wrote none. */
 type AttemptOutcome =
   | { readonly terminal: TerminalEntry; readonly httpStatus: number | undefined }
@@ -107,11 +106,14 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
     terminal = await relay(job, context);
   } catch (error) {
     if (error instanceof AttemptLostError && !mayStillEnd(error.reason)) {
-      return letGo(job, error.reason);
+      return letGo(job, error.reason, context);
     }
     if (error instanceof ProviderError) {
       const movedTo = await failOver(job, error, context);
-      if (movedTo !== undefined) return { movedTo, error };
+      if (movedTo !== undefined) {
+        context.counts.count("failed_over");
+        return { movedTo, error };
+      }
       httpStatus = error.status;
     }
     terminal = terminalOf(error, context);
@@ -122,7 +124,9 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
     terminal = { type: "failed", failure: failure("answer_too_large"), timings: clock.read() };
     written = await writer.end(terminal);
   }
-  return written === "appended" ? { terminal, httpStatus } : letGo(job, written);
+  if (written !== "appended") return letGo(job, written, context);
+  context.counts.count("finished");
+  return { terminal, httpStatus };
 }
 
 /** Passes the provider's pieces on as they come. Resolves when the provider really finished. */
@@ -180,7 +184,8 @@ function failureOf(error: unknown, log: Logger): Failure {
 }
 
 /** Where the run itself is still open, it goes back to the queue; otherwise there is nothing to do. */
-function letGo(job: RunJob, reason: LetGoReason): AttemptOutcome {
+function letGo(job: RunJob, reason: LetGoReason, { counts }: AnswerContext): AttemptOutcome {
+  counts.count(reason);
   if (reason === "gap" || reason === "unavailable" || reason === "stopping") {
     throw new RunHandedBackError(job.runId, reason);
   }

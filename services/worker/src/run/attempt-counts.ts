@@ -1,0 +1,27 @@
+import type { LossReason } from "@openclaw/stream";
+
+/** Why an attempt stopped without ending its run. */
+export type LetGoReason =
+  | LossReason
+  /** This process leaves; the run goes on elsewhere. */
+  | "stopping";
+
+/** How an attempt came out. */
+export type AttemptResult = "finished" | "failed_over" | LetGoReason;
+
+/** What became of the attempts of this worker, in sums that add up over the cluster. */
+export class AttemptCounts {
+  #counts: Record<string, number> = {};
+
+  count(result: AttemptResult): void {
+    const name = `attempts:${result}`;
+    this.#counts[name] = (this.#counts[name] ?? 0) + 1;
+  }
+
+  /** Attempts since the last call, as totals of the node registry. */
+  takeTotals(): Record<string, number> {
+    const counts = this.#counts;
+    this.#counts = {};
+    return counts;
+  }
+}
