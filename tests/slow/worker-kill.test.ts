@@ -1,0 +1,138 @@
+/** Workers that are killed in the middle of many answers: how long a v2 user sees nothing new. */
+import { once } from "node:events";
+import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import {
+  Cluster,
+  type ClusterProcess,
+  eventually,
+  figuresOf,
+  inWords,
+  V2Client,
+  type V2Run,
+} from "@openclaw/testing";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
+
+const KILLS = 50;
+/** Clusters side by side, each with its own kills: the machine waits for leases most of the time. */
+const LANES = 3;
+const CLIENTS = 3;
+const RUNS_PER_CLIENT = 4;
+const BAR_MS = 5_000;
+
+let simulator: Simulator;
+let redis: Redis;
+const clusters: Cluster[] = [];
+
+beforeAll(async () => {
+  simulator = await startSimulator(profilesAt(INSTANT));
+  redis = new Redis(inject("redisUrl"));
+  const gateway = simulatedGateway(simulator.url, { pool: { connections: 200 } });
+  const redisUrl = inject("redisUrl");
+  for (let lane = 0; lane < LANES; lane += 1) {
+    const env = { LOG_LEVEL: "warn" };
+    clusters.push(await Cluster.start({ redisUrl, gateway, edges: 1, workers: 2, env }));
+  }
+});
+
+afterAll(async () => {
+  await Promise.all(clusters.map((cluster) => cluster.stop()));
+  await simulator?.stop();
+  redis?.disconnect();
+});
+
+interface Watched {
+  readonly run: V2Run;
+  readonly client: V2Client;
+  readonly prompt: string;
+  /** When text of the second attempt first came. */
+  newTextAt: number | undefined;
+}
+
+/** Starts a run on a client whose frames are watched. */
+async function begin(client: V2Client, seed: number): Promise<Watched> {
+  const prompt = directive({ words: 45, gapMs: 50, seed });
+  const run = await client.run(prompt, "zhipu");
+  return { run, client, prompt, newTextAt: undefined };
+}
+
+async function beginAll(cluster: Cluster): Promise<{ watched: Watched[]; clients: V2Client[] }> {
+  const byRun = new Map<string, Watched>();
+  const clients = await Promise.all(
+    Array.from({ length: CLIENTS }, () => V2Client.connect(cluster.url())),
+  );
+  for (const client of clients) {
+    client.onFrame = (frame) => {
+      if (frame.type !== "delta" || frame.epoch < 2) return;
+      const watched = byRun.get(frame.run);
+      if (watched) watched.newTextAt ??= performance.now();
+    };
+    for (let seed = 0; seed < RUNS_PER_CLIENT; seed += 1) {
+      const watched = await begin(client, seed);
+      byRun.set(watched.run.id, watched);
+    }
+  }
+  return { watched: [...byRun.values()], clients };
+}
+
+/** The registry's name of a worker process. */
+async function nodeOf(cluster: Cluster, { process }: ClusterProcess): Promise<string> {
+  return eventually("the worker's report", async () => {
+    const response = await fetch(`http://${cluster.host}/stats`);
+    const { nodes } = (await response.json()) as {
+      nodes: { workers: readonly { id: string; pid: number }[] };
+    };
+    return nodes.workers.find(({ pid }) => pid === process.pid)?.id;
+  });
+}
+
+async function workerOf(cluster: Cluster, { id }: V2Run): Promise<string | null> {
+  return redis.hget(`${cluster.keyPrefix}{0}:run:${id}`, "worker");
+}
+
+/** One kill: answers for every run that lost its worker how long its user saw nothing new. */
+async function killUnderLoad(cluster: Cluster): Promise<number[]> {
+  const [victim] = cluster.running("worker");
+  if (!victim) throw new Error("no worker runs");
+  const node = await nodeOf(cluster, victim);
+  const { watched, clients } = await beginAll(cluster);
+  await eventually("text everywhere", () => watched.every(({ run }) => run.text.length > 5));
+  const holders = await Promise.all(watched.map(({ run }) => workerOf(cluster, run)));
+  const exited = once(victim.process, "exit");
+  victim.process.kill("SIGKILL");
+  const killedAt = performance.now();
+  const lost = watched.filter(
+    ({ run }, index) => holders[index] === node && run.terminals.length === 0,
+  );
+  await exited;
+  const back = cluster.add("worker");
+
+  expect(lost.length).toBeGreaterThan(0);
+  for (const { client, run, prompt } of watched) {
+    expect(await client.end(run)).toMatchObject({ type: "done" });
+    expect(run.text).toBe(answerFor({ prompt, profile: "zhipu" }));
+    expect(run.terminals).toHaveLength(1);
+  }
+  for (const { run } of lost) expect(run.restarts).toBe(1);
+  expect(clients.flatMap(({ faults }) => faults)).toEqual([]);
+  for (const client of clients) client.close();
+  await back;
+  return lost.map(({ newTextAt = Number.POSITIVE_INFINITY }) => newTextAt - killedAt);
+}
+
+test(`kill -9 of a worker, ${KILLS} times: v2 users see new text within 5 s (p99), whole`, async () => {
+  const waits: number[] = [];
+  let left = KILLS;
+  await Promise.all(
+    clusters.map(async (cluster) => {
+      while (left > 0) {
+        left -= 1;
+        waits.push(...(await killUnderLoad(cluster)));
+      }
+    }),
+  );
+  const figures = figuresOf(waits);
+  console.log(`${KILLS} workers killed, kill to new text: ${inWords(figures)}`);
+  expect(figures.p99).toBeLessThan(BAR_MS);
+});
