@@ -13,7 +13,7 @@ import {
   type Part,
   RedisPulse,
 } from "@openclaw/runtime";
-import { RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
+import { DEFAULT_RETENTION, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
 import type { EdgeConfig } from "./config.ts";
 import { type EdgeDetails, readClusterStats } from "./http/cluster-stats.ts";
 import { ClusterView } from "./http/cluster-view.ts";
@@ -38,7 +38,8 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
 
   const pulse = new RedisPulse({ redis: commands, log });
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
-  const records = new RunRecords(commands, keys);
+  const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
+  const records = new RunRecords(commands, keys, retention);
   const providers = Object.keys(gateway.providers);
   const queues = new RunQueues({ redis: commands, keyPrefix, providers });
   const runs = new LiveRuns();

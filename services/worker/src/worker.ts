@@ -13,7 +13,13 @@ import {
   type Part,
   RedisPulse,
 } from "@openclaw/runtime";
-import { Appender, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
+import {
+  Appender,
+  DEFAULT_RETENTION,
+  RunRecords,
+  StreamKeys,
+  Subscription,
+} from "@openclaw/stream";
 import type { WorkerConfig } from "./config.ts";
 import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
@@ -34,8 +40,9 @@ export function createWorker(
   const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
 
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
-  const records = new RunRecords(commands, keys);
-  const appender = new Appender(commands, keys);
+  const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
+  const records = new RunRecords(commands, keys, retention);
+  const appender = new Appender(commands, keys, { retention });
   const attempts = new ActiveAttempts();
   const counts = new AttemptCounts();
   const subscription = new Subscription({

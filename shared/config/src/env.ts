@@ -32,6 +32,9 @@ export const clusterEnvShape = {
   REDIS_PARTITIONS: wholeNumber({ min: 1, max: 1024, default: 1 }).describe(
     "Partitions of the streams. 1 for a single Redis.",
   ),
+  RESUME_WINDOW_MS: wholeNumber({ min: 1_000, max: 86_400_000, default: 300_000 }).describe(
+    "How long a run that has ended can still be read.",
+  ),
   ...logLevelEnvShape,
 };
 
