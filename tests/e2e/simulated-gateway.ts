@@ -1,8 +1,16 @@
-import { createSimulator, type ProfileTable, type Simulator } from "@openclaw/simulator";
+import {
+  createSimulator,
+  type ProfileTable,
+  type Simulator,
+  type SimulatorOptions,
+} from "@openclaw/simulator";
 
 /** A simulator in this process, and the gateway configuration that points at it. */
-export async function startSimulator(profiles?: ProfileTable): Promise<Simulator> {
-  const simulator = createSimulator({ port: 0, ...(profiles && { profiles }) });
+export async function startSimulator(
+  profiles?: ProfileTable,
+  options: Pick<SimulatorOptions, "onOver"> = {},
+): Promise<Simulator> {
+  const simulator = createSimulator({ port: 0, ...(profiles && { profiles }), ...options });
   await simulator.start();
   return simulator;
 }

@@ -19,6 +19,8 @@ export interface Exchange {
   readonly profile: Profile;
   /** When the socket is as good as connected: nothing is answered before. */
   readonly connectedAt: number;
+  /** Told when an understood request is over. */
+  readonly onOver?: ((prompt: string, outcome: Outcome) => void) | undefined;
 }
 
 /** What a provider's gateway takes, roughly; and no more may pile up here. */
@@ -36,7 +38,9 @@ export async function answerChat(exchange: Exchange): Promise<Outcome> {
   const read = readChatRequest(body.text, request.headers.authorization);
   if (!read.ok) return refuse(reply, dialect, { ...read, requestId });
   const directive = directiveFor(exchange.name, read.request.directive);
-  return answer(exchange, { ...read.request, directive }, requestId);
+  const outcome = await answer(exchange, { ...read.request, directive }, requestId);
+  exchange.onOver?.(read.request.prompt, outcome);
+  return outcome;
 }
 
 async function answer(

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { createLogger, type Logger, type Part } from "@openclaw/runtime";
 import { handleRequest, type SocketRecord } from "./handle-request.ts";
 import { PROFILES, type ProfileTable } from "./profiles/profiles.ts";
-import { type SimulatorStats, Stats } from "./stats.ts";
+import { type Outcome, type SimulatorStats, Stats } from "./stats.ts";
 
 export interface SimulatorOptions {
   /** Loopback unless told otherwise. */
@@ -15,6 +15,8 @@ export interface SimulatorOptions {
   readonly log?: Logger;
   /** What to serve instead of the shipped profiles, by the name in the path. */
   readonly profiles?: ProfileTable;
+  /** Told of every chat completion the moment it is over: its last user message, and how it ended. */
+  readonly onOver?: (prompt: string, outcome: Outcome) => void;
 }
 
 /** Idle sockets live about as long as behind a stock nginx, not the 5 s that Node gives them. */
@@ -34,11 +36,13 @@ export class Simulator implements Part {
   readonly #log: Logger;
   readonly #profiles: ProfileTable;
   readonly #stats: Stats;
+  readonly #onOver: SimulatorOptions["onOver"];
   readonly #sockets = new Map<Socket, SocketRecord>();
   #server: Server | undefined;
   #port: number | undefined;
 
-  constructor({ host = "127.0.0.1", port, log, profiles = PROFILES }: SimulatorOptions) {
+  constructor({ host = "127.0.0.1", port, log, profiles = PROFILES, onOver }: SimulatorOptions) {
+    this.#onOver = onOver;
     this.#host = host;
     this.#wantedPort = port;
     this.#log = log ?? createLogger({ service: "simulator", level: "silent" });
@@ -110,6 +114,7 @@ export class Simulator implements Part {
         profiles: this.#profiles,
         stats: this.#stats,
         socket,
+        onOver: this.#onOver,
       });
     } catch (error) {
       this.#log.error({ err: error }, "request failed unexpectedly");
