@@ -101,6 +101,38 @@ describe("a configuration file", () => {
       /\/nowhere\/x\.json[\s\S]*ENOENT/,
     );
   });
+
+  test("lets only those continue a partial answer whose API can", () => {
+    const on = { ...PROVIDER, continueFromPartial: true };
+    const at = (baseUrl: string) => ({ ...on, baseUrl });
+    const config = parse({
+      providers: { a: on, b: at("https://api.deepseek.com/beta"), c: PROVIDER },
+    });
+    expect(Object.values(config.providers).map((one) => one.continueFromPartial)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    const problems = problemsOf(() =>
+      parse({
+        providers: {
+          ...Object.fromEntries(
+            ["nvidia", "zhipu", "tencent"].map((kind) => [kind, { ...on, kind }]),
+          ),
+          official: at("https://api.openai.com/v1"),
+          azure: at("https://mine.openai.azure.com/openai/v1"),
+          mistral: at("https://api.mistral.ai/v1"),
+          off: { ...PROVIDER, kind: "zhipu", continueFromPartial: false },
+        },
+      }),
+    );
+    expect(problems.map((problem) => problem.split(": ")[0])).toEqual(
+      ["nvidia", "zhipu", "tencent", "official", "azure", "mistral"].map(
+        (name) => `providers.${name}.continueFromPartial`,
+      ),
+    );
+    expect(problems[0]).toMatch(/kind "nvidia" cannot continue a partial answer/);
+  });
 });
 
 describe("without a configuration file", () => {

@@ -5,6 +5,7 @@
  * (those are environment variables, see `env.ts`).
  */
 import { z } from "zod";
+import { continuationProblem } from "./continuation.ts";
 import { ConfigError } from "./problem.ts";
 
 const ms = (fallback: number) => z.int().min(1).max(3_600_000).default(fallback);
@@ -62,6 +63,12 @@ const providerSchema = z.strictObject({
     .max(8)
     .default([])
     .describe("Providers to ask instead, in this order, when this one fails."),
+  continueFromPartial: z
+    .boolean()
+    .default(false)
+    .describe(
+      "When this provider takes over an answer that broke off: true has it continue the text so far, false has it begin anew. For servers that continue a trailing assistant message (vLLM, SGLang, DeepSeek, Kimi, Model Studio), of kind `openai` only.",
+    ),
   simulated: z
     .boolean()
     .default(false)
@@ -184,7 +191,11 @@ function crossCheck(input: unknown): Problem[] {
       const message = "a name must be 1 to 32 of a-z 0-9 -, beginning with a letter";
       problems.push({ path: ["providers", name], message });
     }
-    const { fallback } = fieldsOf(fieldsOf(providers)[name]);
+    const { fallback, continueFromPartial, kind, baseUrl } = fieldsOf(fieldsOf(providers)[name]);
+    const problem = continueFromPartial === true && continuationProblem({ kind, baseUrl });
+    if (problem) {
+      problems.push({ path: ["providers", name, "continueFromPartial"], message: problem });
+    }
     for (const other of Array.isArray(fallback) ? fallback : []) {
       if (other !== name && names.includes(other)) continue;
       const message = `"${other}" is no other provider; ${known}`;

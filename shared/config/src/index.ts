@@ -1,3 +1,4 @@
+export * from "./continuation.ts";
 export * from "./env.ts";
 export * from "./gateway-config.ts";
 export * from "./load-gateway-config.ts";
