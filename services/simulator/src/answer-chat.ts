@@ -21,7 +21,11 @@ export interface Exchange {
   readonly connectedAt: number;
   /** Told when an understood request is over. */
   readonly onOver?: ((prompt: string, outcome: Outcome) => void) | undefined;
+  readonly onChat?: OnChat | undefined;
 }
+
+/** Told of every chat completion asked for: the name in the path, and the body as it came. */
+export type OnChat = (profile: string, body: string) => void;
 
 /** What a provider's gateway takes, roughly; and no more may pile up here. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -35,6 +39,7 @@ export async function answerChat(exchange: Exchange): Promise<Outcome> {
   if (body === "too large") {
     return refuse(reply, dialect, { status: 413, requestId, message: "The body is too large." });
   }
+  exchange.onChat?.(exchange.name, body.text);
   const read = readChatRequest(body.text, request.headers.authorization);
   if (!read.ok) return refuse(reply, dialect, { ...read, requestId });
   const directive = directiveFor(exchange.name, read.request.directive);
@@ -75,7 +80,9 @@ function stage(
     usageAsked: request.usageAsked,
     thinks: (request.directive.reasoning?.length ?? 0) > 0,
   };
-  return { reply, dialect, turn, plan: planAnswer(request, name, timing), startedAt };
+  const partial = dialect.continues ? request.partial : undefined;
+  const plan = planAnswer({ ...request, partial }, name, timing);
+  return { reply, dialect, turn, plan, startedAt };
 }
 
 /** `undefined` when the client left before its request was complete. */

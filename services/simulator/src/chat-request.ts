@@ -17,6 +17,9 @@ const schema = z.looseObject({
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: limit,
   max_completion_tokens: limit,
+  /** vLLM's: the last message, an assistant's, is the beginning of the answer. */
+  continue_final_message: z.boolean().nullish(),
+  add_generation_prompt: z.boolean().nullish(),
 });
 
 type Message = z.infer<typeof schema>["messages"][number];
@@ -30,6 +33,8 @@ export interface ChatRequest {
   readonly usageAsked: boolean;
   /** The most pieces to generate. */
   readonly maxPieces: number;
+  /** The beginning of the answer, where the request wants it continued. */
+  readonly partial: string | undefined;
   readonly directive: Directive;
 }
 
@@ -48,6 +53,8 @@ export function readChatRequest(body: string, authorization: string | undefined)
     return { ok: false, status: 400, message: problems.join("; ") };
   }
   const { model, messages, stream, stream_options, ...limits } = parsed.data;
+  const problem = continuationProblem(parsed.data);
+  if (problem !== undefined) return { ok: false, status: 400, message: problem };
   if (model === "missing-model") return { ok: false, status: 404 };
   const prompt = textOf(messages.findLast(({ role }) => role === "user"));
   const read = readDirective(prompt);
@@ -61,9 +68,19 @@ export function readChatRequest(body: string, authorization: string | undefined)
       stream: stream ?? false,
       usageAsked: stream_options?.include_usage ?? false,
       maxPieces: limits.max_completion_tokens ?? limits.max_tokens ?? Number.POSITIVE_INFINITY,
+      partial: limits.continue_final_message ? textOf(messages.at(-1)) : undefined,
       directive: read.directive,
     },
   };
+}
+
+function continuationProblem(request: z.infer<typeof schema>): string | undefined {
+  const { messages, continue_final_message, add_generation_prompt } = request;
+  if (!continue_final_message) return undefined;
+  if (add_generation_prompt ?? true) {
+    return "continue_final_message and add_generation_prompt cannot both be true";
+  }
+  return messages.at(-1)?.role === "assistant" ? undefined : "the final message is no assistant's";
 }
 
 function textOf(message: Message | undefined): string {

@@ -1,7 +1,7 @@
 /** Takes one HTTP request to its endpoint, and counts it. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { answerChat, type Exchange } from "./answer-chat.ts";
+import { answerChat, type Exchange, type OnChat } from "./answer-chat.ts";
 import type { ProfileTable } from "./profiles/profiles.ts";
 import { refuse } from "./refusals.ts";
 import { Reply } from "./reply.ts";
@@ -21,12 +21,13 @@ export interface RequestContext {
   readonly stats: Stats;
   readonly socket: SocketRecord;
   readonly onOver?: Exchange["onOver"];
+  readonly onChat: OnChat | undefined;
 }
 
 export async function handleRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  { profiles, stats, socket, onOver }: RequestContext,
+  { profiles, stats, socket, onChat, onOver }: RequestContext,
 ): Promise<void> {
   const { method = "GET", url = "/" } = request;
   const route = routeOf(method, url, profiles);
@@ -41,9 +42,8 @@ export async function handleRequest(
   // Counted from the accept, so a socket opened ahead of time has paid before anyone asks.
   const connectedAt = socket.acceptedAt + profile.timing.connectMs;
   if (route.kind === "chat") {
-    await stats.count(name, () =>
-      answerChat({ request, reply, name, profile, connectedAt, onOver }),
-    );
+    const exchange = { request, reply, name, profile, connectedAt, onChat, onOver };
+    await stats.count(name, () => answerChat(exchange));
   } else if (await reply.waitUntil(connectedAt)) {
     await answerOther(reply, route, `${method} ${url}`);
   }

@@ -5,6 +5,7 @@ import type { Directive } from "./directive.ts";
 import type { Delta, Usage } from "./profiles/dialect.ts";
 import type { Timing } from "./profiles/profiles.ts";
 import type { Newline } from "./sse.ts";
+import { piecesFor } from "./text/pieces.ts";
 import { createRandom, seedOf } from "./text/random.ts";
 
 /** A new fault that ends an answer early is one more kind here and one more case in `conclude`. */
@@ -28,7 +29,7 @@ export interface Plan {
 export function planAnswer(request: ChatRequest, profile: string, timing: Timing): Plan {
   const { directive, prompt, promptTokens } = request;
   const { reasoning = [] } = directive;
-  const all = answerPieces({ prompt, profile }, directive);
+  const all = piecesLeft(answerPieces({ prompt, profile }, directive), request.partial);
   // A directive that spells the text out is obeyed to the letter, whatever limit a worker sets.
   const spelled = directive.text !== undefined || directive.pieces !== undefined;
   const pieces = spelled ? all : all.slice(0, request.maxPieces);
@@ -50,6 +51,14 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
     chunkBytes: directive.chunkBytes,
     newline: directive.newline ?? "lf",
   };
+}
+
+/** What follows `partial` in this answer; in the place of another answer's beginning, as many pieces later. */
+function piecesLeft(pieces: readonly string[], partial: string | undefined): readonly string[] {
+  if (partial === undefined) return pieces;
+  const text = pieces.join("");
+  if (text.startsWith(partial)) return piecesFor(text.slice(partial.length));
+  return pieces.slice(piecesFor(partial).length);
 }
 
 /** Usage once `sent` deltas are out, or nothing if it is to be left out. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { createLogger, type Logger, type Part } from "@openclaw/runtime";
+import type { OnChat } from "./answer-chat.ts";
 import { handleRequest, type SocketRecord } from "./handle-request.ts";
 import { PROFILES, type ProfileTable } from "./profiles/profiles.ts";
 import { type Outcome, type SimulatorStats, Stats } from "./stats.ts";
@@ -17,6 +18,8 @@ export interface SimulatorOptions {
   readonly profiles?: ProfileTable;
   /** Told of every chat completion the moment it is over: its last user message, and how it ended. */
   readonly onOver?: (prompt: string, outcome: Outcome) => void;
+  /** For tests that look at what was asked. */
+  readonly onChat?: OnChat;
 }
 
 /** Idle sockets live about as long as behind a stock nginx, not the 5 s that Node gives them. */
@@ -37,13 +40,16 @@ export class Simulator implements Part {
   readonly #profiles: ProfileTable;
   readonly #stats: Stats;
   readonly #onOver: SimulatorOptions["onOver"];
+  readonly #onChat: OnChat | undefined;
   readonly #sockets = new Map<Socket, SocketRecord>();
   #server: Server | undefined;
   #port: number | undefined;
 
-  constructor({ host = "127.0.0.1", port, log, profiles = PROFILES, onOver }: SimulatorOptions) {
+  constructor(options: SimulatorOptions) {
+    const { host = "127.0.0.1", port, log, profiles = PROFILES, onChat, onOver } = options;
     this.#onOver = onOver;
     this.#host = host;
+    this.#onChat = onChat;
     this.#wantedPort = port;
     this.#log = log ?? createLogger({ service: "simulator", level: "silent" });
     this.#profiles = profiles;
@@ -115,6 +121,7 @@ export class Simulator implements Part {
         stats: this.#stats,
         socket,
         onOver: this.#onOver,
+        onChat: this.#onChat,
       });
     } catch (error) {
       this.#log.error({ err: error }, "request failed unexpectedly");

@@ -61,6 +61,8 @@ export interface SseEvent {
 
 /** An `undefined` usage means: leave all usage numbers out. */
 export interface Dialect {
+  /** Whether the provider continues a trailing assistant message when it is asked to. */
+  readonly continues?: boolean;
   readonly streamType: string;
   /** A fresh id for an answer. */
   newId(now: Date): string;

@@ -4,6 +4,8 @@ import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } 
 import { openaiRefusal } from "./openai-refusal.ts";
 
 export const openai: Dialect = {
+  // As the servers do that one runs oneself; the specification knows nothing of it.
+  continues: true,
   streamType: "text/event-stream; charset=utf-8",
   // Ids are to be unique, not repeatable: only texts and times come from the request's seed.
   newId: () => `chatcmpl-${randomUUID().replaceAll("-", "")}`,
