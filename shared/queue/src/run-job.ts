@@ -9,5 +9,7 @@ export const runJobSchema = z.object({
   messages: z.array(chatMessageSchema).min(1),
   /** Providers to ask next if this one fails, in order. */
   fallback: z.array(z.string()),
+  /** What earlier attempts have said is nothing to build upon: the next one may not continue it. */
+  anew: z.boolean().optional(),
 });
 export type RunJob = z.infer<typeof runJobSchema>;

@@ -4,8 +4,7 @@
  * The content type does not decide: errors and whole completions come as JSON under
  * `text/event-stream`, and streams under other types. The first character does.
  */
-import { CompletionReader } from "./chat-completions.ts";
-import type { Dialect } from "./dialects/dialect.ts";
+import { CompletionReader, type CompletionReaderOptions } from "./chat-completions.ts";
 import type { Fail } from "./provider-error.ts";
 import type { ProviderEvent } from "./provider-event.ts";
 import { isObject } from "./refusal.ts";
@@ -24,10 +23,11 @@ export class AnswerReader {
   #shape: Shape = "unknown";
   #json = "";
 
-  constructor({ dialect, fail }: { dialect: Dialect; fail: Fail }) {
+  constructor(options: CompletionReaderOptions) {
+    const { fail } = options;
     this.#fail = fail;
     this.#parser = new SseParser(fail);
-    this.#completion = new CompletionReader({ dialect, fail });
+    this.#completion = new CompletionReader(options);
   }
 
   /** Nothing that follows is of interest. */

@@ -20,21 +20,33 @@ export const CHAT_COMPLETIONS_PATH = "/chat/completions";
 const MAX_MODEL_LENGTH = 256;
 
 export function chatRequestBody(
-  { messages }: ChatRequest,
+  { messages, partial }: ChatRequest,
   { config, dialect }: { config: ProviderConfig; dialect: Dialect },
 ): string {
+  const continuation = partial === undefined ? undefined : dialect.continuation?.(config);
   return JSON.stringify({
     model: config.model,
-    messages,
+    messages: continuation
+      ? [...messages, { role: "assistant", content: partial, ...continuation.message }]
+      : messages,
     stream: true,
     ...dialect.requestFields(config),
+    ...continuation?.request,
   });
+}
+
+export interface CompletionReaderOptions {
+  readonly dialect: Dialect;
+  readonly fail: Fail;
+  /** An answer without content is none, except as the continuation of one that was whole already. */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** Reads one answer. Knows nothing of bytes: it is given events, or the one object of a plain JSON answer. */
 export class CompletionReader {
   readonly #dialect: Dialect;
   readonly #fail: Fail;
+  readonly #mayBeEmpty: boolean;
   readonly #text = new SurrogateJoiner();
   readonly #reasoning = new SurrogateJoiner();
   #sawText = false;
@@ -44,9 +56,10 @@ export class CompletionReader {
   #model: string | undefined;
   #done = false;
 
-  constructor({ dialect, fail }: { dialect: Dialect; fail: Fail }) {
+  constructor({ dialect, fail, mayBeEmpty = false }: CompletionReaderOptions) {
     this.#dialect = dialect;
     this.#fail = fail;
+    this.#mayBeEmpty = mayBeEmpty;
   }
 
   /** The provider said that nothing follows. */
@@ -134,8 +147,8 @@ export class CompletionReader {
       if (!this.#sawText) throw this.#fail("context_length_exceeded");
       return "length";
     }
-    if (empty)
-      throw this.#fail(ending === "content_filter" ? "content_filtered" : "provider_empty");
+    if (empty && ending === "content_filter") throw this.#fail("content_filtered");
+    if (empty && !this.#mayBeEmpty) throw this.#fail("provider_empty");
     return ending;
   }
 

@@ -19,6 +19,8 @@ export type { ChatRequest, ProviderEvent } from "./provider-event.ts";
 export interface ProviderClient {
   readonly name: string;
   readonly config: ProviderConfig;
+  /** Whether it is configured to continue the text of an attempt that broke off, and able to. */
+  readonly canContinue: boolean;
   /**
    * Opens `pool.warm` sockets. Resolves when they are open, or after `connectMs` at most: a provider
    * that cannot be reached is logged and tried again, and does not keep a worker from starting.
@@ -69,6 +71,10 @@ class HttpProviderClient implements ProviderClient {
     return this.#upstream.start();
   }
 
+  get canContinue(): boolean {
+    return this.config.continueFromPartial && this.#dialect.continuation !== undefined;
+  }
+
   stop(): Promise<void> {
     return this.#upstream.stop();
   }
@@ -82,7 +88,8 @@ class HttpProviderClient implements ProviderClient {
     const json = chatRequestBody(request, { config: this.config, dialect });
     const response = await this.#upstream.post(json, signal);
     const { connection, sentAt } = response;
-    const reader = new AnswerReader({ dialect: this.#dialect, fail: this.#failing(response) });
+    const mayBeEmpty = request.partial !== undefined;
+    const reader = new AnswerReader({ dialect, fail: this.#failing(response), mayBeEmpty });
     let received = false;
     try {
       yield { type: "headers", connection, sentAt };

@@ -3,6 +3,11 @@ import type { ChatMessage, ConnectionLabel, FinishReason, Usage } from "@opencla
 /** What a run asks of a provider; everything else (model, key, host) is the provider's configuration. */
 export interface ChatRequest {
   readonly messages: readonly ChatMessage[];
+  /**
+   * The beginning of the answer, which the provider is to continue: its events are what follows, which
+   * may be nothing. Only for a provider that `canContinue`.
+   */
+  readonly partial?: string | undefined;
 }
 
 /** What a provider's answer consists of, in the order it arrives, whatever the provider's dialect. */

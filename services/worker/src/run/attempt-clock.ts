@@ -20,6 +20,11 @@ export class AttemptClock {
     this.#firstTokenMs ??= this.#elapsed();
   }
 
+  /** Whether the provider has said anything. */
+  get hasToken(): boolean {
+    return this.#firstTokenMs !== undefined;
+  }
+
   read(): AttemptTimings {
     return {
       finishedMs: this.#elapsed(),

@@ -14,7 +14,7 @@ import {
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
-import { SpeakingProvider } from "../testing/speaking-provider.ts";
+import { SpeakingProvider, type SpokenStream } from "../testing/speaking-provider.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptCounts } from "./attempt-counts.ts";
 import { type ExecuteRunContext, executeRun, RunHandedBackError } from "./execute-run.ts";
@@ -48,16 +48,25 @@ afterEach(async () => {
 async function setUp({
   timeouts = {},
   maxLogBytes = 1e6,
+  continueFromPartial = false,
 }: {
   timeouts?: object;
   maxLogBytes?: number;
+  continueFromPartial?: boolean;
 }) {
   await appender?.stop();
   await provider?.stop();
   const gateway = parseGatewayConfig(
     {
       providers: {
-        mine: { kind: "openai", baseUrl: speaker.url, model: "m", pool: { warm: 0 }, timeouts },
+        mine: {
+          kind: "openai",
+          baseUrl: speaker.url,
+          model: "m",
+          pool: { warm: 0 },
+          timeouts,
+          continueFromPartial,
+        },
       },
     },
     { source: "test", env: {} },
@@ -81,7 +90,7 @@ async function setUp({
   };
 }
 
-async function begin() {
+async function begin(fallback: string[] = []) {
   const runId = randomUUID();
   await context.records.create({ runId, edge: "edge-1", provider: "mine", session: "s" });
   const job = {
@@ -89,7 +98,7 @@ async function begin() {
     session: "s",
     provider: "mine",
     messages: [{ role: "user" as const, content: "hi" }],
-    fallback: [],
+    fallback,
   };
   const finished = executeRun(job, context);
   // Some tests look at it late; a rejection must not count as unhandled until then.
@@ -250,6 +259,139 @@ test("a run whose log lost entries is handed back to the queue instead of splice
   stream.say("two");
   await expect(finished).rejects.toThrow(RunHandedBackError);
   await stream.closed;
+});
+
+describe("an attempt that continues the one before it", () => {
+  /** The first attempt says this much, and then another worker takes the run. */
+  async function takenOver(said: string) {
+    const { runId, job, finished } = await begin();
+    const first = await speaker.nextRequest();
+    first.say(said);
+    const whole = said.replace(/[\ud800-\udbff]$/, "");
+    await eventually("the text", async () => (await textOf(runId)) === whole);
+    const second = executeRun(job, { ...context, attempts: new ActiveAttempts() });
+    return { runId, job, first, finished: Promise.all([finished, second]) };
+  }
+
+  const messages = (partial: string) => [
+    { role: "user", content: "hi" },
+    { role: "assistant", content: partial },
+  ];
+
+  async function lastAttempt(runId: string): Promise<string> {
+    const page = await context.records.read(runId, { epoch: 2, seq: 0 });
+    const texts = page?.entries.map(({ entry }) => (entry.type === "text" ? entry.text : ""));
+    return texts?.join("") ?? "";
+  }
+
+  beforeEach(() => setUp({ continueFromPartial: true }));
+
+  test("gives its provider the text so far and writes all of it", async () => {
+    const { runId, finished } = await takenOver("Hello wor");
+    const stream = await speaker.nextRequest();
+    expect(stream.body).toMatchObject({
+      messages: messages("Hello wor"),
+      continue_final_message: true,
+      add_generation_prompt: false,
+    });
+    stream.say("ld");
+    stream.finish();
+    await finished;
+    expect(await lastAttempt(runId)).toBe("Hello world");
+    expect((await entries(runId)).at(-1)).toMatchObject({ type: "completed" });
+  });
+
+  test("half a character is not part of it", async () => {
+    const { runId, finished } = await takenOver("Hello \ud83d");
+    const stream = await speaker.nextRequest();
+    expect(stream.body).toMatchObject({ messages: messages("Hello") });
+    stream.say(" 😀");
+    stream.finish();
+    await finished;
+    expect(await lastAttempt(runId)).toBe("Hello 😀");
+  });
+
+  test("may find that nothing was left to say", async () => {
+    const { runId, finished } = await takenOver("All of it.");
+    (await speaker.nextRequest()).finish();
+    await finished;
+    expect(await lastAttempt(runId)).toBe("All of it.");
+    expect((await entries(runId)).at(-1)).toMatchObject({ type: "completed", finish: "stop" });
+  });
+
+  test("begins anew, at once, where the provider refuses to continue", async () => {
+    const isContinuation = (body: unknown) => JSON.stringify(body).includes("continue_final");
+    speaker.refuses = isContinuation;
+    const { runId, finished } = await takenOver("Hello wor");
+    const stream = await speaker.nextRequest();
+    expect(speaker.requests).toBe(3);
+    expect(isContinuation(stream.body)).toBe(false);
+    stream.say("Good day");
+    stream.finish();
+    await finished;
+    expect(await lastAttempt(runId)).toBe("Good day");
+  });
+
+  test("continues what was continued", async () => {
+    context = { ...context, maxAttempts: 3 };
+    const { runId, job, finished } = await takenOver("Hello ");
+    const stream = await speaker.nextRequest();
+    stream.say(" wor");
+    await eventually("the text", async () => (await lastAttempt(runId)) === "Hello wor");
+    const third = executeRun(job, { ...context, attempts: new ActiveAttempts() });
+    const last = await speaker.nextRequest();
+    expect(last.body).toMatchObject({ messages: messages("Hello wor") });
+    last.say("ld");
+    last.finish();
+    await Promise.all([finished, third]);
+    expect(await lastAttempt(runId)).toBe("Hello worHello world");
+  });
+
+  test("is told with the moved run whether it may, by how the one before it failed", async () => {
+    const moved: (boolean | undefined)[] = [];
+    const queues = {
+      has: () => true,
+      add: async ({ anew }: { anew?: boolean | undefined }) => void moved.push(anew),
+    };
+    context = { ...context, queues };
+    const failures = [
+      (stream: SpokenStream) => stream.cut(),
+      (stream: SpokenStream) => stream.raw("data: nonsense\n\n"),
+    ];
+    for (const fail of failures) {
+      const { runId, finished } = await begin(["other"]);
+      const stream = await speaker.nextRequest();
+      stream.say("Hello");
+      await eventually("the text", async () => (await textOf(runId)) === "Hello");
+      fail(stream);
+      await finished;
+    }
+    expect(moved).toEqual([false, true]);
+  });
+
+  test("is none where nobody knows any more why the run moved", async () => {
+    const moved: unknown[] = [];
+    const queues = { has: () => true, add: async (job: object) => void moved.push(job) };
+    const { runId, job, finished } = await begin();
+    (await speaker.nextRequest()).say("Hello");
+    await eventually("the text", async () => (await textOf(runId)) === "Hello");
+    await context.records.move({ runId, epoch: 1, provider: "other" });
+    await executeRun(job, { ...context, queues });
+    expect(moved).toEqual([{ ...job, provider: "other", anew: true }]);
+    await context.records.end(runId, CANCELLED);
+    await finished;
+  });
+
+  test("is none where the provider is not configured to continue", async () => {
+    await setUp({});
+    const { runId, finished } = await takenOver("Hello");
+    const stream = await speaker.nextRequest();
+    expect(stream.body).toMatchObject({ messages: [{ role: "user" }] });
+    stream.say("Hi");
+    stream.finish();
+    await finished;
+    expect(await lastAttempt(runId)).toBe("Hi");
+  });
 });
 
 test("a fire-hose provider is paused while Redis does not take its text", async () => {

@@ -15,8 +15,8 @@ import { ProviderError } from "../provider/provider-error.ts";
 import type { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptClock } from "./attempt-clock.ts";
 import type { AttemptCounts, LetGoReason } from "./attempt-counts.ts";
-import { Deadlines } from "./deadlines.ts";
 import { failOver, requeue } from "./fail-over.ts";
+import { relayAnswer } from "./relay-answer.ts";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
 const CLAIM_WITHIN_MS = 2_000;
@@ -45,7 +45,10 @@ export interface ExecuteRunContext {
 export async function executeRun(job: RunJob, context: ExecuteRunContext): Promise<void> {
   const claim = await claimRun(job, context);
   // Moved by an attempt whose worker then died: it may or may not have got as far as the queue.
-  if (claim.outcome === "moved") await requeue(job, claim.provider, context.queues);
+  // Why is not known any more, so what it said is not to be built upon.
+  if (claim.outcome === "moved") {
+    await requeue({ ...job, anew: true }, claim.provider, context.queues);
+  }
   if (claim.outcome !== "claimed") {
     context.log.info({ runId: job.runId, outcome: claim.outcome }, "run not taken");
     return;
@@ -103,13 +106,13 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
   let terminal: TerminalEntry;
   let httpStatus: number | undefined;
   try {
-    terminal = await relay(job, context);
+    terminal = await relayAnswer(job, context);
   } catch (error) {
     if (error instanceof AttemptLostError && !mayStillEnd(error.reason)) {
       return letGo(job, error.reason, context);
     }
     if (error instanceof ProviderError) {
-      const movedTo = await failOver(job, error, context);
+      const movedTo = await failOver(job, error, { ...context, hasSpoken: clock.hasToken });
       if (movedTo !== undefined) {
         context.counts.count("failed_over");
         return { movedTo, error };
@@ -127,41 +130,6 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
   if (written !== "appended") return letGo(job, written, context);
   context.counts.count("finished");
   return { terminal, httpStatus };
-}
-
-/** Passes the provider's pieces on as they come. Resolves when the provider really finished. */
-async function relay(job: RunJob, context: AnswerContext): Promise<TerminalEntry> {
-  const { provider, writer, clock, stopping } = context;
-  const deadlines = new Deadlines(provider.name, provider.config.timeouts, (error) =>
-    stopping.abort(error),
-  );
-  try {
-    const events = provider.stream({ messages: job.messages }, { signal: stopping.signal });
-    for await (const event of events) {
-      switch (event.type) {
-        case "headers":
-          clock.headers(event.connection, event.sentAt);
-          break;
-        case "text":
-        case "reasoning":
-          deadlines.progress();
-          clock.token();
-          writer.write(event);
-          if (writer.isFull) await writer.ready();
-          break;
-        case "finished":
-          return {
-            type: "completed",
-            finish: event.finish,
-            usage: event.usage,
-            timings: clock.read(),
-          };
-      }
-    }
-    throw new ProviderError("provider_cut", { provider: provider.name });
-  } finally {
-    deadlines.clear();
-  }
 }
 
 /** Losses after which the run is still this attempt's to end. */

@@ -5,7 +5,7 @@
  * A worker may die at any point of the move. So the record moves first: from then on the old queue's
  * job finds the run moved, and whoever is offered that job again only repeats the second step.
  */
-import { mayFailOver } from "@openclaw/protocol";
+import { type ErrorCode, mayFailOver } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { persist } from "@openclaw/runtime";
 import type { RunRecords } from "@openclaw/stream";
@@ -21,7 +21,12 @@ export interface FailOverContext {
   /** Which attempt this is, counted from 1. */
   readonly attempt: number;
   readonly maxAttempts: number;
+  /** Whether the failed attempt got as far as saying something. */
+  readonly hasSpoken: boolean;
 }
+
+/** Failures that took nothing from what was said before: it is the beginning of a good answer. */
+const BREAKS: ReadonlySet<ErrorCode> = new Set(["provider_cut", "provider_stalled"]);
 
 /**
  * Gives the run to the next provider of its chain, unless that could not help or it was tried often
@@ -32,7 +37,7 @@ export interface FailOverContext {
 export async function failOver(
   job: RunJob,
   error: ProviderError,
-  { records, queues, epoch, attempt, maxAttempts }: FailOverContext,
+  { records, queues, epoch, attempt, maxAttempts, hasSpoken }: FailOverContext,
 ): Promise<string | undefined> {
   const next = job.fallback.find((name) => queues.has(name));
   if (next === undefined || attempt >= maxAttempts || !mayFailOver(error.code)) return undefined;
@@ -40,7 +45,8 @@ export async function failOver(
   const outcome = await persist(() => records.move(run), MOVE_WITHIN_MS);
   // Ended or taken over meanwhile: writing the failure finds out, and is refused.
   if (outcome !== "moved") return undefined;
-  await requeue(job, next, queues);
+  const anew = hasSpoken ? !BREAKS.has(error.code) : job.anew;
+  await requeue({ ...job, anew }, next, queues);
   return next;
 }
 

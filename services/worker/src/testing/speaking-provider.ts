@@ -2,20 +2,27 @@
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 
 export class SpeakingProvider {
   readonly #server: Server;
   readonly #arrived: SpokenStream[] = [];
   #wake: () => void = () => undefined;
   requests = 0;
+  /** Requests that get HTTP 400 instead of a stream. */
+  refuses: (body: unknown) => boolean = () => false;
 
   private constructor() {
-    this.#server = createServer((request, response) => {
-      request.resume();
+    this.#server = createServer(async (request, response) => {
+      const body = await json(request);
+      this.requests += 1;
+      if (this.refuses(body)) {
+        response.writeHead(400).end('{"error":{"message":"no"}}');
+        return;
+      }
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.flushHeaders();
-      this.requests += 1;
-      this.#arrived.push(new SpokenStream(response));
+      this.#arrived.push(new SpokenStream(response, body));
       this.#wake();
     });
   }
@@ -53,9 +60,12 @@ export class SpokenStream {
   readonly #response: ServerResponse;
   /** Resolves when the caller is gone. */
   readonly closed: Promise<unknown>;
+  /** What was asked. */
+  readonly body: unknown;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, body: unknown) {
     this.#response = response;
+    this.body = body;
     this.closed = once(response, "close");
   }
 
@@ -65,6 +75,11 @@ export class SpokenStream {
 
   raw(text: string): void {
     this.#response.write(text);
+  }
+
+  /** Breaks the connection off. */
+  cut(): void {
+    this.#response.destroy();
   }
 
   finish(): void {

@@ -1,6 +1,7 @@
 import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
+import { chatRequestBody } from "../chat-completions.ts";
 import { readRefusal } from "../refusal.ts";
 import { classifyRefusal, dialectOf, refusalDetail } from "./dialect.ts";
 
@@ -108,12 +109,8 @@ it("tells a code only where it is one of the documented ones", () => {
 
 describe("fields beyond the common ones", () => {
   const fields = (kind: ProviderKind, model: string) => {
-    const provider = { kind, baseUrl: "http://localhost", model };
-    const { providers } = parseGatewayConfig(
-      { providers: { p: provider } },
-      { source: "test", env: {} },
-    );
-    return dialectOf(kind).requestFields(providers.p as ProviderConfig);
+    const config = configFor({ kind, baseUrl: "http://localhost", model });
+    return dialectOf(kind).requestFields(config);
   };
   const disabled = { thinking: { type: "disabled" } };
 
@@ -134,3 +131,48 @@ describe("fields beyond the common ones", () => {
     }
   });
 });
+
+describe("the continuation of a partial answer", () => {
+  const bodyFor = (baseUrl: string, partial?: string) => {
+    const config = configFor({ kind: "openai", baseUrl, model: "m" });
+    const messages = [{ role: "user", content: "hi" }] as const;
+    return JSON.parse(
+      chatRequestBody({ messages, partial }, { config, dialect: dialectOf(config.kind) }),
+    );
+  };
+  const last = (mark: object) => ({ role: "assistant", content: "Hel", ...mark });
+
+  it.each([
+    ["http://10.0.0.5:8000/v1", {}],
+    ["https://api.deepseek.com/beta", { prefix: true }],
+    ["https://api.moonshot.cn/v1", { partial: true }],
+    ["https://dashscope.aliyuncs.com/compatible-mode/v1", { partial: true }],
+  ])("%s is asked for as its server spells it", (url, mark) => {
+    const body = bodyFor(url, "Hel");
+    expect(body.messages.at(-1)).toEqual(last(mark));
+    const asked = { continue_final_message: true, add_generation_prompt: false };
+    if (Object.keys(mark).length === 0) expect(body).toMatchObject(asked);
+    else expect(body).not.toHaveProperty("continue_final_message");
+  });
+
+  it("is not asked for without one", () => {
+    const body = bodyFor("http://10.0.0.5:8000/v1");
+    expect(body.messages).toHaveLength(1);
+    expect(body).not.toHaveProperty("continue_final_message");
+  });
+
+  it("is known of no other kind", () => {
+    for (const kind of ["nvidia", "zhipu", "tencent"] as const) {
+      expect(dialectOf(kind).continuation).toBeUndefined();
+    }
+  });
+});
+
+function configFor(provider: object): ProviderConfig {
+  const { providers } = parseGatewayConfig(
+    { providers: { p: provider } },
+    { source: "test", env: {} },
+  );
+  // It was just configured.
+  return providers.p as ProviderConfig;
+}

@@ -10,10 +10,20 @@ import { zhipu } from "./zhipu.ts";
 export interface Dialect {
   /** Fields of the request beyond `model`, `messages` and `stream`. Only documented ones: others are refused. */
   requestFields(config: ProviderConfig): Readonly<Record<string, unknown>>;
+  /** How to ask for the continuation of a trailing assistant message; absent where nobody documents it. */
+  continuation?(config: ProviderConfig): Continuation;
   /** Codes of the provider's error envelope: a closed vocabulary, so they may be shown. */
   readonly codes: Readonly<Record<string, ErrorCode>>;
   /** What cannot be told by code alone; undefined leaves it to the common rules. */
   classify?(refusal: Refusal): ErrorCode | undefined;
+}
+
+/** What makes a trailing assistant message the beginning of the answer instead of history. */
+export interface Continuation {
+  /** Fields of that message. */
+  readonly message?: Readonly<Record<string, unknown>>;
+  /** Fields of the request. */
+  readonly request?: Readonly<Record<string, unknown>>;
 }
 
 const DIALECTS: Readonly<Record<ProviderKind, Dialect>> = { openai, nvidia, zhipu, tencent };

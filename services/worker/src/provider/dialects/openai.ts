@@ -1,7 +1,20 @@
+import { isOn } from "@openclaw/config";
 import type { Dialect } from "./dialect.ts";
+
+/** Services that mark the message; the others of this kind are servers one runs oneself. */
+const MESSAGE_MARKS = [
+  { domains: ["deepseek.com"], mark: { prefix: true } },
+  { domains: ["moonshot.ai", "moonshot.cn", "aliyuncs.com"], mark: { partial: true } },
+] as const;
 
 /** OpenAI itself, and servers that follow its specification. */
 export const openai: Dialect = {
   requestFields: () => ({ stream_options: { include_usage: true } }),
+  continuation({ baseUrl }) {
+    const marked = MESSAGE_MARKS.find(({ domains }) => isOn(baseUrl, domains));
+    if (marked) return { message: marked.mark };
+    // vLLM and SGLang. vLLM refuses the one while the other is left at its default.
+    return { request: { continue_final_message: true, add_generation_prompt: false } };
+  },
   codes: {},
 };

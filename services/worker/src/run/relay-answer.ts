@@ -1,0 +1,110 @@
+/**
+ * From the provider to the run's log: the pieces of one attempt, as they come.
+ *
+ * An attempt that may continue what an earlier one began writes that first, so that its text is whole
+ * like any other's. A provider that refuses to continue is asked for a new answer at once.
+ */
+import type { RunJob } from "@openclaw/queue";
+import type { Logger } from "@openclaw/runtime";
+import type { RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
+import type { ProviderClient } from "../provider/provider-client.ts";
+import { ProviderError } from "../provider/provider-error.ts";
+import type { AttemptClock } from "./attempt-clock.ts";
+import { Deadlines } from "./deadlines.ts";
+import { type PartialAnswer, readPartial } from "./partial-answer.ts";
+
+export interface RelayContext {
+  readonly provider: ProviderClient;
+  readonly records: Pick<RunRecords, "read">;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly writer: RunWriter;
+  readonly clock: AttemptClock;
+  readonly stopping: AbortController;
+  readonly log: Logger;
+}
+
+/**
+ * Asks the provider until it has really finished, and gives the terminal entry that says so.
+ *
+ * @throws ProviderError where it failed; the reason of `stopping` once that is aborted
+ */
+export async function relayAnswer(job: RunJob, context: RelayContext): Promise<TerminalEntry> {
+  const { provider, stopping } = context;
+  const deadlines = new Deadlines(provider.name, provider.config.timeouts, (error) =>
+    stopping.abort(error),
+  );
+  try {
+    const partial = await partialOf(job, context);
+    if (partial === undefined) return await ask(job, context, { deadlines });
+    try {
+      return await ask(job, context, { deadlines, partial });
+    } catch (error) {
+      if (!mayHaveRefusedPartial(error)) throw error;
+      const { code, status: httpStatus } = error;
+      const facts = { runId: job.runId, epoch: context.epoch, provider: provider.name };
+      context.log.warn({ ...facts, code, httpStatus }, "continuation refused, beginning anew");
+      return await ask(job, context, { deadlines });
+    }
+  } finally {
+    deadlines.clear();
+  }
+}
+
+/** What this attempt is to continue. Without an answer from Redis it begins anew, which is always possible. */
+async function partialOf(job: RunJob, context: RelayContext): Promise<PartialAnswer | undefined> {
+  const { epoch, log } = context;
+  try {
+    const partial = await readPartial(job, context);
+    const facts = { runId: job.runId, epoch, provider: job.provider, characters: partial?.length };
+    if (partial) log.info(facts, "continuing the answer so far");
+    return partial;
+  } catch (error) {
+    log.warn({ runId: job.runId, epoch, err: error }, "answer so far not read, beginning anew");
+    return undefined;
+  }
+}
+
+/** Refused before anything was said, for a reason that may lie in what a plain request does not have. */
+function mayHaveRefusedPartial(error: unknown): error is ProviderError {
+  if (!(error instanceof ProviderError) || error.status === 200) return false;
+  return error.code === "provider_rejected" || error.code === "context_length_exceeded";
+}
+
+interface Asking {
+  readonly deadlines: Deadlines;
+  readonly partial?: PartialAnswer;
+}
+
+/** Passes the provider's pieces on as they come. */
+async function ask(
+  { messages }: RunJob,
+  { provider, writer, clock, stopping }: RelayContext,
+  { deadlines, partial }: Asking,
+): Promise<TerminalEntry> {
+  const request = { messages, partial: partial?.given };
+  for await (const event of provider.stream(request, { signal: stopping.signal })) {
+    switch (event.type) {
+      case "headers":
+        clock.headers(event.connection, event.sentAt);
+        break;
+      case "text":
+      case "reasoning": {
+        deadlines.progress();
+        clock.token();
+        const { type } = event;
+        const text = type === "text" && partial ? partial.pass(event.text) : event.text;
+        writer.write({ type, text });
+        if (writer.isFull) await writer.ready();
+        break;
+      }
+      case "finished": {
+        // Where nothing was left to say, the text so far is the answer.
+        if (partial) writer.write({ type: "text", text: partial.pass("") });
+        const { finish, usage } = event;
+        return { type: "completed", finish, usage, timings: clock.read() };
+      }
+    }
+  }
+  throw new ProviderError("provider_cut", { provider: provider.name });
+}
