@@ -8,7 +8,7 @@ import {
 /** A simulator in this process, and the gateway configuration that points at it. */
 export async function startSimulator(
   profiles?: ProfileTable,
-  options: Pick<SimulatorOptions, "onOver"> = {},
+  options: Pick<SimulatorOptions, "onChat" | "onOver"> = {},
 ): Promise<Simulator> {
   const simulator = createSimulator({ port: 0, ...(profiles && { profiles }), ...options });
   await simulator.start();

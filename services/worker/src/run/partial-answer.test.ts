@@ -42,7 +42,7 @@ async function partialOf(
   rows: readonly Row[],
   { canContinue = true, epoch = 2, ...job }: { canContinue?: boolean; epoch?: number } & object,
 ) {
-  const context = { provider: { canContinue }, records: logOf(rows), epoch };
+  const context = { provider: { canContinue }, records: logOf(rows), epoch, attempt: epoch };
   return (await readPartial({ runId: "r", messages: [user], ...job }, context))?.given;
 }
 
