@@ -8,6 +8,22 @@ export const chatMessageSchema = z.object({
 export type ChatMessage = z.infer<typeof chatMessageSchema>;
 
 /**
+ * How an answer is to be made: what every provider understands, under one name and in one range.
+ *
+ * Closed, so that nobody takes an option for granted that is not heeded. A provider's own range may be
+ * narrower; the worker brings a value to the nearest one it takes.
+ */
+export const runOptionsSchema = z.strictObject({
+  temperature: z.number().min(0).max(2).optional(),
+  topP: z.number().positive().max(1).optional(),
+  /** Of the answer, its reasoning included. */
+  maxTokens: z.int().min(1).max(1_000_000).optional(),
+  /** The answer ends before the first of these that it would contain. */
+  stop: z.array(z.string().min(1).max(256)).min(1).max(4).optional(),
+});
+export type RunOptions = z.infer<typeof runOptionsSchema>;
+
+/**
  * Why a provider stopped, reduced to what all of them can say.
  * `length` covers both the answer's limit and a full context window.
  */

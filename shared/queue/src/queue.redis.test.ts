@@ -65,7 +65,7 @@ test("a run reaches a worker of its provider, whole and once, even if it is adde
   const [a, b]: [RunJob[], RunJob[]] = [[], []];
   await startIntake("a", async (run) => void a.push(run));
   await startIntake("b", async (run) => void b.push(run));
-  const run = job("a");
+  const run = { ...job("a"), options: { temperature: 0, stop: ["END"] }, anew: true };
   await queues.add(run);
   await queues.add(run);
   await queues.add(job("b"));

@@ -1,4 +1,4 @@
-import { chatMessageSchema } from "@openclaw/protocol";
+import { chatMessageSchema, runOptionsSchema } from "@openclaw/protocol";
 import { z } from "zod";
 
 /** What a worker needs to know of a run before it starts: the whole request, and nothing else. */
@@ -7,6 +7,7 @@ export const runJobSchema = z.object({
   session: z.string(),
   provider: z.string().min(1),
   messages: z.array(chatMessageSchema).min(1),
+  options: runOptionsSchema.optional(),
   /** Providers to ask next if this one fails, in order. */
   fallback: z.array(z.string()),
   /** What earlier attempts have said is nothing to build upon: the next one may not continue it. */

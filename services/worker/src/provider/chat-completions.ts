@@ -7,6 +7,7 @@
 import type { ProviderConfig } from "@openclaw/config";
 import type { FinishReason, Usage } from "@openclaw/protocol";
 import { classifyRefusal, type Dialect, refusalDetail } from "./dialects/dialect.ts";
+import { optionFields } from "./dialects/option-fields.ts";
 import { type Ending, readFinishReason } from "./finish-reason.ts";
 import type { Fail, ProviderError } from "./provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
@@ -20,7 +21,7 @@ export const CHAT_COMPLETIONS_PATH = "/chat/completions";
 const MAX_MODEL_LENGTH = 256;
 
 export function chatRequestBody(
-  { messages, partial }: ChatRequest,
+  { messages, options = {}, partial }: ChatRequest,
   { config, dialect }: { config: ProviderConfig; dialect: Dialect },
 ): string {
   const continuation = partial === undefined ? undefined : dialect.continuation?.(config);
@@ -30,6 +31,7 @@ export function chatRequestBody(
       ? [...messages, { role: "assistant", content: partial, ...continuation.message }]
       : messages,
     stream: true,
+    ...(dialect.optionFields ?? optionFields)(options, config),
     ...dialect.requestFields(config),
     ...continuation?.request,
   });

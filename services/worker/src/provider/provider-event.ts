@@ -1,8 +1,15 @@
-import type { ChatMessage, ConnectionLabel, FinishReason, Usage } from "@openclaw/protocol";
+import type {
+  ChatMessage,
+  ConnectionLabel,
+  FinishReason,
+  RunOptions,
+  Usage,
+} from "@openclaw/protocol";
 
 /** What a run asks of a provider; everything else (model, key, host) is the provider's configuration. */
 export interface ChatRequest {
   readonly messages: readonly ChatMessage[];
+  readonly options?: RunOptions | undefined;
   /**
    * The beginning of the answer, which the provider is to continue: its events are what follows, which
    * may be nothing. Only for a provider that `canContinue`.

@@ -78,11 +78,11 @@ interface Asking {
 
 /** Passes the provider's pieces on as they come. */
 async function ask(
-  { messages }: RunJob,
+  { messages, options }: RunJob,
   { provider, writer, clock, stopping }: RelayContext,
   { deadlines, partial }: Asking,
 ): Promise<TerminalEntry> {
-  const request = { messages, partial: partial?.given };
+  const request = { messages, options, partial: partial?.given };
   for await (const event of provider.stream(request, { signal: stopping.signal })) {
     switch (event.type) {
       case "headers":

@@ -1,5 +1,5 @@
 import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@openclaw/config";
-import type { ErrorCode } from "@openclaw/protocol";
+import type { ErrorCode, RunOptions } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
 import { chatRequestBody } from "../chat-completions.ts";
 import { readRefusal } from "../refusal.ts";
@@ -165,6 +165,45 @@ describe("the continuation of a partial answer", () => {
     for (const kind of ["nvidia", "zhipu", "tencent"] as const) {
       expect(dialectOf(kind).continuation).toBeUndefined();
     }
+  });
+});
+
+describe("the options of a run", () => {
+  const all = { temperature: 1.5, topP: 1, maxTokens: 7, stop: ["END"] };
+  const bodyFor = (
+    kind: ProviderKind,
+    options: RunOptions,
+    baseUrl = "http://10.0.0.5:8000/v1",
+  ) => {
+    const config = configFor({ kind, baseUrl, model: "m" });
+    const messages = [{ role: "user", content: "hi" }] as const;
+    const dialect = dialectOf(kind);
+    const {
+      model,
+      messages: _,
+      stream,
+      stream_options,
+      ...rest
+    } = JSON.parse(chatRequestBody({ messages, options }, { config, dialect }));
+    return rest;
+  };
+  const usual = { temperature: 1.5, top_p: 1, max_tokens: 7, stop: ["END"] };
+
+  it.each(["openai", "nvidia", "tencent"] as const)("of %s have the usual names", (kind) => {
+    expect(bodyFor(kind, all)).toEqual(usual);
+    expect(bodyFor(kind, {})).toEqual({});
+  });
+
+  it("of OpenAI itself have its newer name for the limit", () => {
+    const { max_tokens, ...others } = usual;
+    const body = bodyFor("openai", all, "https://api.openai.com/v1");
+    expect(body).toEqual({ ...others, max_completion_tokens: max_tokens });
+  });
+
+  it("of Zhipu stay within its ranges", () => {
+    expect(bodyFor("zhipu", all)).toEqual({ ...usual, temperature: 1, top_p: 0.99 });
+    const within = bodyFor("zhipu", { temperature: 0, topP: 0.5 });
+    expect(within).toEqual({ temperature: 0, top_p: 0.5 });
   });
 });
 

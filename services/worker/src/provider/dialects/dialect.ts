@@ -1,5 +1,5 @@
 import type { ProviderConfig, ProviderKind } from "@openclaw/config";
-import type { ErrorCode } from "@openclaw/protocol";
+import type { ErrorCode, RunOptions } from "@openclaw/protocol";
 import { classifyCommon, isCommonCode, type Refusal } from "../refusal.ts";
 import { nvidia } from "./nvidia.ts";
 import { openai } from "./openai.ts";
@@ -10,6 +10,8 @@ import { zhipu } from "./zhipu.ts";
 export interface Dialect {
   /** Fields of the request beyond `model`, `messages` and `stream`. Only documented ones: others are refused. */
   requestFields(config: ProviderConfig): Readonly<Record<string, unknown>>;
+  /** A run's options where they have other names or narrower ranges than usual. */
+  optionFields?(options: RunOptions, config: ProviderConfig): Readonly<Record<string, unknown>>;
   /** How to ask for the continuation of a trailing assistant message; absent where nobody documents it. */
   continuation?(config: ProviderConfig): Continuation;
   /** Codes of the provider's error envelope: a closed vocabulary, so they may be shown. */

@@ -1,10 +1,15 @@
 import type { Dialect } from "./dialect.ts";
+import { optionFields } from "./option-fields.ts";
 
 /**
  * Models documented to think unless told otherwise and to accept being told. Newer ones (5.3) refuse
  * the switch, older ones do not have it.
  */
 const THINKING_CAN_BE_DISABLED = /^glm-(?:4\.[567]|5|5\.[12])(?:-|$)/i;
+
+const MAX_TEMPERATURE = 1;
+/** 1 itself is refused. */
+const MAX_TOP_P = 0.99;
 
 /**
  * Zhipu BigModel (GLM). Status 429 covers everything from two requests too many to an empty account:
@@ -14,6 +19,12 @@ export const zhipu: Dialect = {
   // First text counts more here than thought: with thinking on it comes seconds later.
   requestFields: ({ model }) =>
     THINKING_CAN_BE_DISABLED.test(model) ? { thinking: { type: "disabled" } } : {},
+  optionFields: ({ temperature, topP, ...others }) =>
+    optionFields({
+      ...others,
+      temperature: temperature && Math.min(temperature, MAX_TEMPERATURE),
+      topP: topP && Math.min(topP, MAX_TOP_P),
+    }),
   codes: {
     "1000": "provider_auth",
     "1001": "provider_auth",
