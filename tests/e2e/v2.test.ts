@@ -295,6 +295,50 @@ describe("coming back", () => {
   });
 });
 
+test("the provider is asked with the options of the run, in its own words", async () => {
+  await simulator.stop();
+  const asked: Record<string, unknown>[] = [];
+  simulator = await startSimulator(profilesAt(INSTANT), (_, body) => asked.push(JSON.parse(body)));
+  await start();
+  const client = await connect();
+  const options = { temperature: 1.5, topP: 0.5, maxTokens: 12, stop: ["END"] };
+  const run = await client.run("Tell me about rivers", "zhipu", { options });
+  expect(await client.end(run)).toMatchObject({ type: "done", finish: "length" });
+  const sent = { temperature: 1, top_p: 0.5, max_tokens: 12, stop: ["END"] };
+  expect(asked).toMatchObject([sent]);
+  await client.end(await client.run("Tell me about rivers", "hunyuan", { options }));
+  expect(asked[1]).toMatchObject({ ...sent, temperature: 1.5 });
+  await client.end(await client.run("Tell me about rivers", "nvidia1"));
+  for (const name of Object.keys(sent)) expect(asked[2]).not.toHaveProperty(name);
+});
+
+test("a run for another session is resumed by that one, and by its own connection", async () => {
+  await start({ edges: 2 });
+  const [backend, user] = [await connect("backend"), await connect("user-7")];
+  const run = await backend.run(SLOW, "zhipu", { session: "user-7" });
+  await beganToSpeak(run);
+  const copy: V2Run = {
+    id: run.id,
+    text: "",
+    at: { epoch: 0, seq: 0 },
+    restarts: 0,
+    heardAt: 0,
+    terminals: [],
+  };
+  expect(await user.resume(copy)).toMatchObject({ outcome: "replayed" });
+  expect(await backend.resume(run)).toMatchObject({ outcome: "replayed" });
+  const stranger = await connect("user-8");
+  expect(await stranger.resume({ ...copy, terminals: [] })).toMatchObject({
+    outcome: "not_resumable",
+    reason: "unknown_run",
+  });
+  await expectWhole(backend, run, SLOW);
+  await expectWhole(user, copy, SLOW);
+  await eventually("its line in the log", () =>
+    cluster.logs("edge", "run finished").some(({ session }) => session === "user-7"),
+  );
+});
+
 test("kill -9 of the worker: `restart`, then the whole answer of one attempt, within 5 s", async () => {
   await start({ workers: 2 });
   const client = await connect();

@@ -11,7 +11,7 @@ const parse = (frame: unknown) => parseV2Up(JSON.stringify(frame), LIMITS);
  * The hash of the wire as it is. If this test fails you changed the protocol: existing clients must
  * still be understood and still understand; say so in PROTOCOL.md, and put the new hash here.
  */
-const WIRE = "42cbd5414efb9da9";
+const WIRE = "5f84b007c040d56a";
 
 test("the wire of v2 is the one that was agreed on", () => {
   const wire = JSON.stringify([z.toJSONSchema(v2UpSchema), z.toJSONSchema(v2DownSchema)]);
@@ -31,11 +31,22 @@ describe("what a v2 client may say", () => {
   test.each([
     [{ type: "run", ref: "1", message: "hi" }],
     [{ type: "run", ref: "1", messages: [{ role: "user", content: "hi" }], provider: "zhipu" }],
+    [{ type: "run", ref: "1", message: "hi", options: {}, session: "user:7" }],
+    [
+      {
+        type: "run",
+        ref: "1",
+        message: "hi",
+        options: { temperature: 0, topP: 1, maxTokens: 1, stop: ["\n", "END"] },
+      },
+    ],
     [{ type: "cancel", run: "r" }],
     [{ type: "resume", run: "r", after: { epoch: 1, seq: 4 } }],
     [{ type: "ping" }],
   ])("%j", (frame) => expect(parse(frame)).toEqual({ ok: true, up: frame }));
 });
+
+const run = (more: object) => ({ type: "run", ref: "7", message: "hi", ...more });
 
 describe("what is refused, with the ref of its request", () => {
   test.each([
@@ -43,6 +54,15 @@ describe("what is refused, with the ref of its request", () => {
     [{ type: "run", ref: "7", message: " " }, "invalid_request", /`message` must not be empty/],
     [{ type: "run", ref: "7", message: "hi", messages: [] }, "invalid_request", /messages/],
     [{ type: "run", ref: "7", message: "x".repeat(17) }, "message_too_long", /17 .*16/],
+    [run({ session: "a b" }), "invalid_request", /`session` must be 1 to 128/],
+    [run({ session: "" }), "invalid_request", /session/],
+    [run({ options: { seed: 1 } }), "invalid_request", /`options` .*seed/],
+    [run({ options: { temperature: 2.1 } }), "invalid_request", /`options.temperature`/],
+    [run({ options: { topP: 0 } }), "invalid_request", /`options.topP`/],
+    [run({ options: { maxTokens: 1.5 } }), "invalid_request", /`options.maxTokens`/],
+    [run({ options: { stop: "x" } }), "invalid_request", /`options.stop`/],
+    [run({ options: { stop: [""] } }), "invalid_request", /`options.stop.0`/],
+    [run({ options: { stop: ["a", "b", "c", "d", "e"] } }), "invalid_request", /`options.stop`/],
     [{ type: "walk", ref: "7" }, "invalid_request", /type/],
   ])("%j", (frame, code, message) => {
     expect(parse(frame)).toMatchObject({

@@ -6,14 +6,17 @@
  */
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, type Failure, failure } from "./error-code.ts";
-import { chatMessageSchema } from "./run.ts";
-import { isSessionId } from "./session-id.ts";
+import { chatMessageSchema, runOptionsSchema } from "./run.ts";
+import { isSessionId, SESSION_ID } from "./session-id.ts";
 
 /** Asked for as the WebSocket subprotocol. */
 export const V2_SUBPROTOCOL = "openclaw.v2";
 
 const id = z.string().min(1).max(128);
 const count = z.int().min(0);
+const sessionSchema = z
+  .string()
+  .regex(SESSION_ID, "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -");
 const positionSchema = z.object({ epoch: count, seq: count });
 
 /** Starts a run. `ref` is the client's own name for it until `accepted` gives its id. */
@@ -24,6 +27,9 @@ const runSchema = z
     message: z.string().optional(),
     messages: z.array(chatMessageSchema).min(1).max(1_000).optional(),
     provider: z.string().min(1).optional(),
+    options: runOptionsSchema.optional(),
+    /** To whom the run belongs, where it is not the connection's own session. */
+    session: sessionSchema.optional(),
   })
   .refine(({ message, messages }) => (message === undefined) !== (messages === undefined), {
     error: "needs either `message` or `messages`",

@@ -1,4 +1,4 @@
-import { V2_SUBPROTOCOL, type V2Down, v2DownSchema } from "@openclaw/protocol";
+import { type RunOptions, V2_SUBPROTOCOL, type V2Down, v2DownSchema } from "@openclaw/protocol";
 import { WebSocket } from "ws";
 import { eventually } from "./eventually.ts";
 
@@ -79,10 +79,14 @@ export class V2Client {
   }
 
   /** Starts a run and resolves when it is accepted. */
-  async run(message: string, provider?: string): Promise<V2Run> {
+  async run(
+    message: string,
+    provider?: string,
+    more: { readonly options?: RunOptions; readonly session?: string } = {},
+  ): Promise<V2Run> {
     this.#refs += 1;
     const ref = `ref-${this.#refs}`;
-    this.send({ type: "run", ref, message, ...(provider !== undefined && { provider }) });
+    this.send({ type: "run", ref, message, ...(provider !== undefined && { provider }), ...more });
     const { run } = await this.next("accepted", (frame) => frame.ref === ref);
     return this.#track(run);
   }

@@ -1,8 +1,9 @@
 /** A run from the edge's side: what the client is told, and what the cluster learns. */
 import { randomUUID } from "node:crypto";
 import { parseGatewayConfig } from "@openclaw/config";
-import { RunQueues } from "@openclaw/queue";
-import { createLogger } from "@openclaw/runtime";
+import type { RunOptions } from "@openclaw/protocol";
+import { RunIntake, type RunJob, RunQueues } from "@openclaw/queue";
+import { createBlockingConnection, createLogger } from "@openclaw/runtime";
 import {
   Appender,
   BEGINNING,
@@ -15,7 +16,7 @@ import {
   type TerminalEntry,
 } from "@openclaw/stream";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
-import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import type { Answer, DeltaOutcome } from "../outbound/answer.ts";
 import { Curtain } from "../outbound/curtain.ts";
 import { LiveRuns } from "../outbound/live-runs.ts";
@@ -78,7 +79,7 @@ beforeEach(async () => {
   queues = new RunQueues({
     redis: fixture.commands,
     keyPrefix: fixture.prefix,
-    providers: ["mine"],
+    providers: ["mine", "glm"],
   });
   await queues.start();
   runs = new LiveRuns();
@@ -107,9 +108,16 @@ afterEach(async () => {
   await fixture.close();
 });
 
+const PROVIDER = { baseUrl: "http://127.0.0.1:1/v1", model: "m" };
+
 function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number }): RunStarter {
   const gateway = parseGatewayConfig(
-    { providers: { mine: { kind: "openai", baseUrl: "http://127.0.0.1:1/v1", model: "m" } } },
+    {
+      providers: {
+        mine: { ...PROVIDER, kind: "openai", fallback: ["glm"] },
+        glm: { ...PROVIDER, kind: "zhipu" },
+      },
+    },
     { source: "test", env: {} },
   );
   return new RunStarter({
@@ -127,13 +135,18 @@ function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number })
   });
 }
 
-function start(): { run: StartedRun; answer: NotingAnswer; ended: () => number } {
+function start(options?: RunOptions): {
+  run: StartedRun;
+  answer: NotingAnswer;
+  ended: () => number;
+} {
   const answer = new NotingAnswer();
   let ended = 0;
   const run = starter.begin({
     session: "s",
     messages: [{ role: "user", content: "hi" }],
     provider: undefined,
+    options,
     answer,
     onEnded: () => {
       ended += 1;
@@ -161,6 +174,49 @@ async function attempt(runId: string, worker = "worker-1"): Promise<RunWriter> {
 
 const lastOfLog = async (runId: string) =>
   (await records.read(runId, BEGINNING))?.entries.at(-1)?.entry;
+
+/** Takes every job as a worker would, and does nothing about it. */
+async function takeJobs(): Promise<ReadonlyMap<string, RunJob>> {
+  const taken = new Map<string, RunJob>();
+  const redis = createBlockingConnection({ url: fixture.url, name: "test:intake", log });
+  await redis.connect();
+  const intake = new RunIntake({
+    redis,
+    keyPrefix: fixture.prefix,
+    provider: "mine",
+    concurrency: 10,
+    log,
+    onRun: async (job) => void taken.set(job.runId, job),
+  });
+  await intake.start();
+  onTestFinished(async () => {
+    await intake.stop();
+    redis.disconnect();
+  });
+  return taken;
+}
+
+describe("a provider that cannot heed the options", () => {
+  const stops = { stop: ["a", "b"] };
+
+  test("is refused before the run begins, with the reason", () => {
+    const refusal = starter.refusal("glm", stops);
+    expect(refusal).toMatchObject({ code: "invalid_request", retryable: false });
+    expect(refusal?.message).toMatch(/options.stop.*2.*glm takes 1/);
+    expect(starter.refusal("glm", { stop: ["a"] })).toBeUndefined();
+    expect(starter.refusal("mine", stops)).toBeUndefined();
+  });
+
+  test("is no fallback of the run", async () => {
+    const taken = await takeJobs();
+    const runs = [start(stops), start({ stop: ["a"] }), start()];
+    await eventually("the jobs", () => taken.size === 3);
+    const jobs = runs.map(({ run }) => taken.get(run.runId));
+    expect(jobs.map((job) => job?.fallback)).toEqual([[], ["glm"], ["glm"]]);
+    expect(jobs[0]?.options).toEqual(stops);
+    for (const { run } of runs) run.cancel("client");
+  });
+});
 
 test("a run is queued, followed and ended once", async () => {
   const { run, answer, ended } = start();

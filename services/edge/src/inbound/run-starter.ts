@@ -3,8 +3,8 @@
  * Redis and its queue, and tells the cluster when this edge ends a run itself.
  */
 import { randomUUID } from "node:crypto";
-import type { GatewayConfig } from "@openclaw/config";
-import { type ChatMessage, type Failure, failure } from "@openclaw/protocol";
+import { type GatewayConfig, optionProblem } from "@openclaw/config";
+import { type ChatMessage, type Failure, failure, type RunOptions } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
 import {
@@ -48,6 +48,7 @@ export interface RunRequest {
   readonly messages: readonly ChatMessage[];
   /** The default provider answers where none is named. */
   readonly provider: string | undefined;
+  readonly options?: RunOptions | undefined;
   readonly answer: Answer;
   /** Called once, after the client was told. */
   readonly onEnded: () => void;
@@ -70,6 +71,7 @@ export type ResumeRefusal = "unknown_run" | "unknown_position" | "too_many_reade
 
 export interface StartedRun {
   readonly runId: string;
+  readonly session: string;
   readonly isEnded: boolean;
   cancel(reason: CancelReason): void;
   /** The client can take more again. */
@@ -108,17 +110,24 @@ export class RunStarter implements Part {
     await Promise.all(this.#announcing);
   }
 
-  /** Why a request for this provider would be refused right now. */
-  refusal(provider: string | undefined): Failure | undefined {
+  /** Why a request for this provider, with these options, would be refused right now. */
+  refusal(provider: string | undefined, options: RunOptions = {}): Failure | undefined {
     const { gateway, runs, maxRuns, isListening } = this.#options;
     if (provider !== undefined && !Object.hasOwn(gateway.providers, provider)) {
       const known = Object.keys(gateway.providers).join(", ");
       return failure("unknown_provider", `No provider has that name. Known providers: ${known}.`);
     }
+    const problem = this.#optionProblem(provider ?? gateway.defaultProvider, options);
+    if (problem !== undefined) return failure("invalid_request", problem);
     if (this.#draining) return failure("draining");
     if (!isListening()) return failure("unavailable");
     if (runs.count >= maxRuns) return failure("overloaded");
     return undefined;
+  }
+
+  #optionProblem(provider: string, options: RunOptions = {}): string | undefined {
+    const config = this.#options.gateway.providers[provider];
+    return config && optionProblem(provider, config, options);
   }
 
   newRunId(): string {
@@ -128,7 +137,9 @@ export class RunStarter implements Part {
   /** Starts a run that was not refused. Its answer hears of everything, failures included. */
   begin(request: RunRequest): StartedRun {
     const { gateway, runs } = this.#options;
+    const { options } = request;
     const provider = request.provider ?? gateway.defaultProvider;
+    const fallback = gateway.providers[provider]?.fallback ?? [];
     const run = new LiveRun({
       runId: request.runId ?? this.newRunId(),
       session: request.session,
@@ -149,7 +160,9 @@ export class RunStarter implements Part {
       session: request.session,
       provider,
       messages: [...request.messages],
-      fallback: gateway.providers[provider]?.fallback ?? [],
+      options,
+      // Who could not heed them would answer another question.
+      fallback: fallback.filter((name) => this.#optionProblem(name, options) === undefined),
     });
     return run;
   }

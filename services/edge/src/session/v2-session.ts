@@ -91,9 +91,9 @@ export class V2Session implements Session {
     this.#send({ type: "draining", reconnectWithinMs: this.#options.reconnectWithinMs });
   }
 
-  #run({ ref, message, messages, provider }: Request<"run">): void {
+  #run({ ref, message, messages, provider, options, session }: Request<"run">): void {
     const { starter } = this.#options;
-    const refusal = this.#refusal() ?? starter.refusal(provider);
+    const refusal = this.#refusal() ?? starter.refusal(provider, options);
     if (refusal) {
       this.#send(v2Error(refusal, { ref }));
       return;
@@ -102,9 +102,10 @@ export class V2Session implements Session {
     this.#send({ type: "accepted", ref, run: runId });
     const run = starter.begin({
       runId,
-      session: this.#connection.session,
+      session: session ?? this.#connection.session,
       messages: messages ?? [{ role: "user", content: message ?? "" }],
       provider,
+      options,
       answer: this.#answer(runId, 0),
       onEnded: () => this.#ended(runId),
     });
@@ -137,7 +138,8 @@ export class V2Session implements Session {
     try {
       const resumed = await starter.resume({
         runId,
-        session: this.#connection.session,
+        // A run that this connection began for another session is still its own to resume here.
+        session: earlier?.session ?? this.#connection.session,
         after,
         answer: this.#answer(runId, after.epoch),
         onResumed: (outcome) => this.#send({ type: "resumed", run: runId, outcome }),
