@@ -1,6 +1,6 @@
 /** An answer that broke off is continued by a provider that can, and by no other. */
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, V1Client, V2Client } from "@openclaw/testing";
+import { Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
@@ -106,4 +106,26 @@ test("an answer that broke off before its first text is asked for as usual", asy
   expect(reply.terminal).toEqual({ type: "done" });
   expect(reply.text).toBe(answerFor({ prompt: question, profile: "openai" }));
   expect(asked).toMatchObject([{ messages: [{ role: "user" }] }]);
+});
+
+test("kill -9 of a worker: another continues what that one's runs had said", async () => {
+  const question = directive({ words: 150, gapMs: 30 });
+  const users = await Promise.all(Array.from({ length: 12 }, () => v1()));
+  const replies = users.map((user) => user.ask(question, "continuing"));
+  await eventually("every provider's request", () => asked.length === users.length);
+  await eventually("some text for everybody", () =>
+    users.every(({ textSoFar }) => textSoFar.length > 20),
+  );
+  cluster.running("worker")[0]?.process.kill("SIGKILL");
+  const whole = answerFor({ prompt: question, profile: "openai" });
+  for (const { text, terminal } of await Promise.all(replies)) {
+    expect([text, terminal]).toEqual([whole, { type: "done" }]);
+  }
+  const continued = asked.slice(users.length);
+  expect(continued.length).toBeGreaterThan(0);
+  for (const { messages } of continued) {
+    const partial = messages[1]?.content ?? "";
+    expect(partial).not.toBe("");
+    expect(whole.startsWith(partial)).toBe(true);
+  }
 });
