@@ -60,7 +60,7 @@ describe("before the first text the user notices nothing but time", () => {
     ["HTTP 404", "hunyuan", { status: 404 }],
     ["HTTP 429", "hunyuan", { status: 429 }],
     ["HTTP 503", "hunyuan", { status: 503 }],
-    ["an error inside a 200", "hunyuan", { errorFrame: true }],
+    ["an error inside a 200", "hunyuan", { errorAfter: 0 }],
     ["an empty answer", "hunyuan", { endAfter: 0 }],
     ["silence", "hunyuan", { stallAfter: 0 }],
   ] as const)("%s", async (_, provider, fault) => {

@@ -282,7 +282,7 @@ describe("a provider's refusal becomes one error frame", () => {
     ["HTTP 503", "nvidia1", { status: 503 }, "provider_overloaded", true],
     ["HTTP 500", "hunyuan", { status: 500 }, "provider_error", true],
     ["connection refused", "nobody", {}, "provider_unreachable", true],
-    ["an error inside a 200", "nvidia1", { errorFrame: true }, "provider_overloaded", true],
+    ["an error inside a 200", "nvidia1", { errorAfter: 0 }, "provider_overloaded", true],
     ["a cut answer", "plain", { words: 30, cutAfter: 10 }, "provider_cut", true],
     ["an answer without an end", "plain", { words: 30, endAfter: 10 }, "provider_cut", true],
     ["an empty answer", "plain", { text: "" }, "provider_empty", true],

@@ -305,7 +305,9 @@ describe("coming back", () => {
 test("the provider is asked with the options of the run, in its own words", async () => {
   await simulator.stop();
   const asked: Record<string, unknown>[] = [];
-  simulator = await startSimulator(profilesAt(INSTANT), (_, body) => asked.push(JSON.parse(body)));
+  simulator = await startSimulator(profilesAt(INSTANT), {
+    onChat: (_, body) => asked.push(JSON.parse(body)),
+  });
   await start();
   const client = await connect();
   const options = { temperature: 1.5, topP: 0.5, maxTokens: 12, stop: ["END"] };

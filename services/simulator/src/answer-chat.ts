@@ -3,14 +3,16 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { type ChatRequest, readChatRequest } from "./chat-request.ts";
-import { directiveFor } from "./directive.ts";
+import { type Directive, directiveFor } from "./directive.ts";
+import type { Decision } from "./faults/fault-injector.ts";
 import { planAnswer } from "./plan.ts";
 import type { Profile } from "./profiles/profiles.ts";
+import { readBody } from "./read-body.ts";
 import { directedRefusal, refuse, sendRefusal } from "./refusals.ts";
 import type { Reply } from "./reply.ts";
 import type { Outcome } from "./stats.ts";
-import { type StagedAnswer, streamAnswer, streamError } from "./stream-answer.ts";
-import { sendWholeAnswer, sendWholeError } from "./whole-answer.ts";
+import { type StagedAnswer, streamAnswer } from "./stream-answer.ts";
+import { sendWholeAnswer } from "./whole-answer.ts";
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -22,13 +24,12 @@ export interface Exchange {
   /** Told when an understood request is over. */
   readonly onOver?: ((prompt: string, outcome: Outcome) => void) | undefined;
   readonly onChat?: OnChat | undefined;
+  /** Called once the request is understood: which fault it gets, if any. */
+  readonly decide: (asked: Directive) => Decision;
 }
 
 /** Told of every chat completion asked for: the name in the path, and the body as it came. */
 export type OnChat = (profile: string, body: string) => void;
-
-/** What a provider's gateway takes, roughly; and no more may pile up here. */
-const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 export async function answerChat(exchange: Exchange): Promise<Outcome> {
   const { request, reply, connectedAt } = exchange;
@@ -42,10 +43,15 @@ export async function answerChat(exchange: Exchange): Promise<Outcome> {
   exchange.onChat?.(exchange.name, body.text);
   const read = readChatRequest(body.text, request.headers.authorization);
   if (!read.ok) return refuse(reply, dialect, { ...read, requestId });
-  const directive = directiveFor(exchange.name, read.request.directive);
-  const outcome = await answer(exchange, { ...read.request, directive }, requestId);
-  exchange.onOver?.(read.request.prompt, outcome);
-  return outcome;
+  const asked = directiveFor(exchange.name, read.request.directive);
+  const { directive, release } = exchange.decide(asked);
+  try {
+    const outcome = await answer(exchange, { ...read.request, directive }, requestId);
+    exchange.onOver?.(read.request.prompt, outcome);
+    return outcome;
+  } finally {
+    release();
+  }
 }
 
 async function answer(
@@ -56,12 +62,19 @@ async function answer(
   const { reply, profile } = exchange;
   const { directive } = request;
   const startedAt = performance.now();
+  if (directive.refuse || directive.stale) {
+    reply.cut();
+    return "broken";
+  }
+  if (directive.hang) {
+    await reply.untilClosed();
+    return "aborted";
+  }
   if (directive.status !== undefined) {
     if (!(await reply.waitUntil(startedAt + (directive.firstTokenMs ?? 0)))) return "aborted";
     return sendRefusal(reply, directedRefusal(directive, profile.dialect, requestId));
   }
   const staged = stage(exchange, request, requestId, startedAt);
-  if (directive.errorFrame) return request.stream ? streamError(staged) : sendWholeError(staged);
   return request.stream ? streamAnswer(staged) : sendWholeAnswer(staged);
 }
 
@@ -83,24 +96,4 @@ function stage(
   const partial = dialect.continues ? request.partial : undefined;
   const plan = planAnswer({ ...request, partial }, name, timing);
   return { reply, dialect, turn, plan, startedAt };
-}
-
-/** `undefined` when the client left before its request was complete. */
-async function readBody(
-  request: IncomingMessage,
-): Promise<{ readonly text: string } | "too large" | undefined> {
-  const incoming: AsyncIterable<Buffer> = request;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of incoming) {
-      bytes += chunk.length;
-      // Read to the end all the same: the client looks for an answer only once it has sent all.
-      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
-    }
-  } catch {
-    // The only error of an incoming request is that its client is gone; the outcome counts it.
-    return undefined;
-  }
-  return bytes <= MAX_BODY_BYTES ? { text: Buffer.concat(chunks).toString() } : "too large";
 }

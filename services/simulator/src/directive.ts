@@ -4,11 +4,9 @@
  * faults run by run without any side channel, and many tests share one simulator.
  */
 import { z } from "zod";
+import { count, FAULT_KINDS, faultShape, milliseconds } from "./faults/fault-fields.ts";
 
 const PREFIX = "sim:";
-
-const count = z.number().int().min(0);
-const milliseconds = z.number().min(0).max(3_600_000);
 
 const schema = z.strictObject({
   /** Answers exactly this, cut into pieces as usual. */
@@ -30,25 +28,15 @@ const schema = z.strictObject({
   chunkBytes: count.min(1).optional(),
   newline: z.enum(["lf", "crlf", "cr"]).optional(),
 
-  /** Answers with this HTTP status, in the profile's own error shape unless `body` is given. */
-  status: z.number().int().min(200).max(599).optional(),
-  body: z.string().optional(),
-  contentType: z.string().optional(),
-  /** HTTP 200, and the first event of the stream is an error. */
-  errorFrame: z.boolean().optional(),
   /** The `finish_reason` to send. */
   finish: z.string().optional(),
   /** `false` leaves all usage numbers out. */
   usage: z.boolean().optional(),
   /** `false` leaves out `[DONE]`. */
   done: z.boolean().optional(),
-  /** Destroys the socket after this many deltas, `reasoning` included. */
-  cutAfter: count.optional(),
-  /** Says nothing more after this many deltas, and keeps the socket open. */
-  stallAfter: count.optional(),
-  /** Ends the response cleanly after this many deltas, without finish reason and `[DONE]`. */
-  endAfter: count.optional(),
-  /** Only these profiles do any of the above faults; every profile where it is absent. */
+
+  ...faultShape,
+  /** Only these profiles do any of these faults; every profile where it is absent. */
   faultOn: z.array(z.string()).optional(),
 });
 
@@ -57,26 +45,21 @@ export type Directive = z.infer<typeof schema>;
 /** Fields of which one rules out the others: together they would have no one meaning. */
 const EXCLUSIVE: readonly (readonly (keyof Directive)[])[] = [
   ["text", "pieces", "words"],
-  ["status", "errorFrame", "cutAfter", "stallAfter", "endAfter"],
+  FAULT_KINDS,
 ];
 
-const FAULTS = [
-  "status",
-  "body",
-  "contentType",
-  "errorFrame",
-  "cutAfter",
-  "stallAfter",
-  "endAfter",
-] as const;
+const FAULT_FIELDS: readonly string[] = Object.keys(faultShape);
 
 /** What a directive asks of one profile: its faults only where they are meant for it. */
 export function directiveFor(profile: string, fields: Directive): Directive {
   if (fields.faultOn === undefined || fields.faultOn.includes(profile)) return fields;
-  const others = Object.entries(fields).filter(
-    ([name]) => !(FAULTS as readonly string[]).includes(name),
+  return withoutFaults(fields);
+}
+
+export function withoutFaults(fields: Directive): Directive {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([name]) => !FAULT_FIELDS.includes(name)),
   );
-  return Object.fromEntries(others);
 }
 
 /** The user message that makes the simulator do this. */
@@ -108,11 +91,12 @@ export function readDirective(message: string): ReadDirective {
 
 function conflictIn(fields: Directive): string | undefined {
   for (const group of EXCLUSIVE) {
-    const given = group.filter((name) => fields[name] !== undefined && fields[name] !== false);
+    const given = group.filter((name) => fields[name] !== undefined);
     if (given.length > 1) return `${given.join(" and ")} exclude each other`;
   }
   if (fields.status !== undefined) return undefined;
-  const orphan = (["body", "contentType"] as const).find((name) => fields[name] !== undefined);
+  const details = ["body", "contentType", "retryAfterS"] as const;
+  const orphan = details.find((name) => fields[name] !== undefined);
   return orphan && `${orphan} needs status`;
 }
 

@@ -2,6 +2,9 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { answerChat, type Exchange, type OnChat } from "./answer-chat.ts";
+import { answerControl, type Control } from "./control.ts";
+import type { Directive } from "./directive.ts";
+import type { FaultInjector } from "./faults/fault-injector.ts";
 import type { ProfileTable } from "./profiles/profiles.ts";
 import { refuse } from "./refusals.ts";
 import { Reply } from "./reply.ts";
@@ -19,6 +22,8 @@ export interface SocketRecord {
 export interface RequestContext {
   readonly profiles: ProfileTable;
   readonly stats: Stats;
+  readonly faults: FaultInjector;
+  readonly control: Control;
   readonly socket: SocketRecord;
   readonly onOver?: Exchange["onOver"];
   readonly onChat: OnChat | undefined;
@@ -27,22 +32,25 @@ export interface RequestContext {
 export async function handleRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  { profiles, stats, socket, onChat, onOver }: RequestContext,
+  { profiles, stats, faults, control, socket, onChat, onOver }: RequestContext,
 ): Promise<void> {
   const { method = "GET", url = "/" } = request;
   const route = routeOf(method, url, profiles);
   const reply = new Reply(response);
-  if (route.kind === "stats" || route.kind === "reset") {
-    if (route.kind === "reset") stats.reset();
-    return sendJson(reply, stats.snapshot());
-  }
+  if (!("profile" in route)) return answerControl(route.kind, { request, reply, control });
   const { name, profile } = route;
+  const reused = socket.used;
   if (!socket.used) stats.socketUsed(name);
   socket.used = true;
   // Counted from the accept, so a socket opened ahead of time has paid before anyone asks.
   const connectedAt = socket.acceptedAt + profile.timing.connectMs;
+  const decide = (asked: Directive) => {
+    const decision = faults.decide({ profile: name, asked, reused });
+    if (decision.kind !== undefined) stats.faultGiven(name, decision.kind);
+    return decision;
+  };
   if (route.kind === "chat") {
-    const exchange = { request, reply, name, profile, connectedAt, onChat, onOver };
+    const exchange = { request, reply, name, profile, connectedAt, decide, onChat, onOver };
     await stats.count(name, () => answerChat(exchange));
   } else if (await reply.waitUntil(connectedAt)) {
     await answerOther(reply, route, `${method} ${url}`);
@@ -52,12 +60,9 @@ export async function handleRequest(
 async function answerOther(reply: Reply, { kind, profile }: ProfileRoute, asked: string) {
   const { dialect, models } = profile;
   if (kind === "models") {
-    return sendJson(reply, { object: "list", data: models.map((id) => dialect.model(id)) });
+    await reply.sendJson(200, { object: "list", data: models.map((id) => dialect.model(id)) });
+    return;
   }
   const message = `Unknown path: ${asked}`;
   await refuse(reply, dialect, { status: 404, requestId: randomUUID(), missing: "path", message });
-}
-
-async function sendJson(reply: Reply, body: object): Promise<void> {
-  await reply.send(200, { "content-type": "application/json" }, JSON.stringify(body));
 }

@@ -1,5 +1,8 @@
 export { answerFor, type Prompt } from "./answer-for.ts";
 export { type Directive, directive } from "./directive.ts";
+export type { FaultKind } from "./faults/fault-fields.ts";
+export type { InjectedKind } from "./faults/fault-injector.ts";
+export type { FaultOptions, FaultSettings } from "./faults/fault-settings.ts";
 export {
   INSTANT,
   PROFILES,

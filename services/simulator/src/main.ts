@@ -3,10 +3,10 @@ import { createLogger, type Part, runService } from "@openclaw/runtime";
 import { loadConfig, type SimulatorConfig } from "./config.ts";
 import { createSimulator } from "./simulator.ts";
 
-const { host, port, logLevel, unknown } = configOrExit();
+const { host, port, faults, logLevel, unknown } = configOrExit();
 const log = createLogger({ service: "simulator", level: logLevel });
 if (unknown.length > 0) log.warn({ unknown }, "unknown environment variables");
-const simulator = createSimulator({ host, port, log });
+const simulator = createSimulator({ host, port, faults, log });
 
 /** Comes after the simulator, so a parent learns the port, which may have been 0, before `ready`. */
 const announcement: Part = {

@@ -4,15 +4,25 @@ import type { ChatRequest } from "./chat-request.ts";
 import type { Directive } from "./directive.ts";
 import type { Delta, Usage } from "./profiles/dialect.ts";
 import type { Timing } from "./profiles/profiles.ts";
-import type { Newline } from "./sse.ts";
+import type { Newline, Portions } from "./sse.ts";
 import { piecesFor } from "./text/pieces.ts";
 import { createRandom, seedOf } from "./text/random.ts";
 
 /** A new fault that ends an answer early is one more kind here and one more case in `conclude`. */
-export type EndingKind = "complete" | "cut" | "stall" | "end";
+export type EndingKind = "complete" | "cut" | "reset" | "stall" | "end" | "truncate" | "error";
+
+/** What a delta is lost in, in an answer that goes on to its end. */
+export type SpoilKind = "garbage" | "badJson" | "huge";
+
+/** Where an answer goes wrong: after so many deltas, or at its end. */
+interface At<Kind> {
+  readonly kind: Kind;
+  readonly after: number;
+}
 
 export interface Plan {
   readonly kind: EndingKind;
+  readonly spoil: At<SpoilKind> | undefined;
   /** Reasoning first; already shortened to what the ending lets through. */
   readonly deltas: readonly Delta[];
   readonly reasoningCount: number;
@@ -22,7 +32,7 @@ export interface Plan {
   readonly done: boolean;
   readonly firstTokenMs: number;
   readonly gapMs: number;
-  readonly chunkBytes: number | undefined;
+  readonly portions: Portions;
   readonly newline: Newline;
 }
 
@@ -40,6 +50,7 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
   const { kind, after } = endingOf(directive);
   return {
     kind,
+    spoil: spoilOf(directive),
     deltas: deltas.slice(0, after),
     reasoningCount: Math.min(reasoning.length, after),
     promptTokens,
@@ -48,7 +59,7 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
     done: directive.done ?? true,
     firstTokenMs: directive.firstTokenMs ?? jittered(timing, `${profile}:${prompt}`),
     gapMs: directive.gapMs ?? 1_000 / timing.piecesPerSecond,
-    chunkBytes: directive.chunkBytes,
+    portions: { bytes: directive.chunkBytes, pauseMs: directive.dripMs },
     newline: directive.newline ?? "lf",
   };
 }
@@ -72,14 +83,22 @@ export function usageAfter(plan: Plan, sent: number): Usage | undefined {
 }
 
 /** An answer shorter than `after` meets its fault at its end: a fault asked for always happens. */
-function endingOf({ cutAfter, stallAfter, endAfter }: Directive): {
-  readonly kind: EndingKind;
-  readonly after: number;
-} {
+function endingOf(fields: Directive): At<EndingKind> {
+  const { cutAfter, resetAfter, stallAfter, endAfter, truncateAfter, errorAfter } = fields;
   if (cutAfter !== undefined) return { kind: "cut", after: cutAfter };
+  if (resetAfter !== undefined) return { kind: "reset", after: resetAfter };
   if (stallAfter !== undefined) return { kind: "stall", after: stallAfter };
   if (endAfter !== undefined) return { kind: "end", after: endAfter };
+  if (truncateAfter !== undefined) return { kind: "truncate", after: truncateAfter };
+  if (errorAfter !== undefined) return { kind: "error", after: errorAfter };
   return { kind: "complete", after: Number.POSITIVE_INFINITY };
+}
+
+function spoilOf({ garbageAfter, badJsonAfter, hugeAfter }: Directive): At<SpoilKind> | undefined {
+  if (garbageAfter !== undefined) return { kind: "garbage", after: garbageAfter };
+  if (badJsonAfter !== undefined) return { kind: "badJson", after: badJsonAfter };
+  if (hugeAfter !== undefined) return { kind: "huge", after: hugeAfter };
+  return undefined;
 }
 
 function jittered({ firstTokenMs, jitterMs }: Timing, key: string): number {

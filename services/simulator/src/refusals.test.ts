@@ -96,7 +96,7 @@ test.each([
   ["openai", { error: { type: "server_error" } }],
 ])("%s can fail inside a stream that began with 200", async (profile, error) => {
   const simulator = await startSimulator();
-  const response = await ask({ simulator, profile, prompt: directive({ errorFrame: true }) });
+  const response = await ask({ simulator, profile, prompt: directive({ errorAfter: 0 }) });
   expect(response.status).toBe(200);
   expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
   const body = await response.text();

@@ -5,7 +5,7 @@ import type { Outcome } from "./stats.ts";
 
 /** The refusal a directive's `status` asks for: its own body, or what the provider really sends. */
 export function directedRefusal(
-  { status = 500, body, contentType }: Directive,
+  { status = 500, body, contentType, retryAfterS }: Directive,
   dialect: Dialect,
   requestId: string,
 ): Refusal {
@@ -13,7 +13,11 @@ export function directedRefusal(
   const type = contentType ?? (body === undefined ? undefined : "application/json");
   return {
     status,
-    headers: { ...real.headers, ...(type !== undefined && { "content-type": type }) },
+    headers: {
+      ...real.headers,
+      ...(type !== undefined && { "content-type": type }),
+      ...(retryAfterS !== undefined && { "retry-after": String(retryAfterS) }),
+    },
     // A success is not an error: it has only the body it is given, as NVIDIA's 202 has none.
     body: body ?? (status < 400 ? "" : real.body),
   };

@@ -8,6 +8,8 @@ import type { ServerResponse } from "node:http";
 
 export type Headers = Readonly<Record<string, string>>;
 
+const RESET_DELAY_MS = 10;
+
 export class Reply {
   readonly #response: ServerResponse;
   #open = true;
@@ -77,6 +79,10 @@ export class Reply {
     return this.end(body);
   }
 
+  sendJson(status: number, body: object): Promise<boolean> {
+    return this.send(status, { "content-type": "application/json" }, JSON.stringify(body));
+  }
+
   /** @returns whether all of it left before the client did */
   async end(body = ""): Promise<boolean> {
     if (!this.#open) return false;
@@ -89,6 +95,17 @@ export class Reply {
   cut(): void {
     this.#open = false;
     this.#response.socket?.destroySoon();
+  }
+
+  /** As `cut`, but with a TCP reset. */
+  reset(): void {
+    this.#open = false;
+    const { socket } = this.#response;
+    // Not before all is written, which a reset would throw away; nor at once, because Node takes a
+    // reset that comes together with data for an orderly end. The immediate lets a client in this
+    // very process read first.
+    const reset = () => setImmediate(() => socket?.resetAndDestroy());
+    socket?.write("", () => setTimeout(reset, RESET_DELAY_MS));
   }
 
   #pause(ms?: number): Promise<void> {

@@ -6,16 +6,21 @@ export interface ProfileRoute {
   readonly profile: Profile;
 }
 
-export type Route = ProfileRoute | { readonly kind: "stats" } | { readonly kind: "reset" };
+/** The simulator's own endpoints, for tests and operators. */
+export type ControlKind = "stats" | "reset" | "faults" | "set faults";
+
+export type Route = ProfileRoute | { readonly kind: ControlKind };
 
 const ENDPOINTS: Readonly<Record<string, "chat" | "models">> = {
   "POST /v1/chat/completions": "chat",
   "GET /v1/models": "models",
 };
 
-const OWN: Readonly<Record<string, "stats" | "reset">> = {
+const OWN: Readonly<Record<string, ControlKind>> = {
   "GET /_sim/stats": "stats",
   "POST /_sim/reset": "reset",
+  "GET /_sim/faults": "faults",
+  "PUT /_sim/faults": "set faults",
 };
 
 /**

@@ -4,6 +4,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { createLogger, type Logger, type Part } from "@openclaw/runtime";
 import type { OnChat } from "./answer-chat.ts";
+import type { Control } from "./control.ts";
+import { FaultInjector } from "./faults/fault-injector.ts";
+import {
+  type FaultOptions,
+  type FaultSettings,
+  NO_FAULTS,
+  readFaults,
+} from "./faults/fault-settings.ts";
+import { IdleSockets } from "./faults/idle-sockets.ts";
 import { handleRequest, type SocketRecord } from "./handle-request.ts";
 import { PROFILES, type ProfileTable } from "./profiles/profiles.ts";
 import { type Outcome, type SimulatorStats, Stats } from "./stats.ts";
@@ -20,6 +29,8 @@ export interface SimulatorOptions {
   readonly onOver?: (prompt: string, outcome: Outcome) => void;
   /** For tests that look at what was asked. */
   readonly onChat?: OnChat;
+  /** Faults from the start, until they are set anew or reset. */
+  readonly faults?: FaultOptions;
 }
 
 /** Idle sockets live about as long as behind a stock nginx, not the 5 s that Node gives them. */
@@ -28,11 +39,12 @@ const IDLE_MS = 75_000;
 /** Node's 511 makes a burst of new connections wait a second for TCP to knock again. */
 const BACKLOG = 4_096;
 
+/** @throws RangeError for faults that make no sense */
 export function createSimulator(options: SimulatorOptions): Simulator {
   return new Simulator(options);
 }
 
-export class Simulator implements Part {
+export class Simulator implements Part, Control {
   readonly name = "simulator";
   readonly #host: string;
   readonly #wantedPort: number;
@@ -41,19 +53,23 @@ export class Simulator implements Part {
   readonly #stats: Stats;
   readonly #onOver: SimulatorOptions["onOver"];
   readonly #onChat: OnChat | undefined;
+  readonly #injector = new FaultInjector();
+  readonly #idle: IdleSockets;
   readonly #sockets = new Map<Socket, SocketRecord>();
   #server: Server | undefined;
   #port: number | undefined;
 
   constructor(options: SimulatorOptions) {
-    const { host = "127.0.0.1", port, log, profiles = PROFILES, onChat, onOver } = options;
+    const { host = "127.0.0.1", port, log, profiles = PROFILES, faults, onChat, onOver } = options;
     this.#onOver = onOver;
     this.#host = host;
     this.#onChat = onChat;
     this.#wantedPort = port;
     this.#log = log ?? createLogger({ service: "simulator", level: "silent" });
     this.#profiles = profiles;
-    this.#stats = new Stats(Object.keys(profiles));
+    this.#stats = new Stats(this.profileNames);
+    this.#idle = new IdleSockets(() => this.#stats.socketIdleClosed());
+    if (faults !== undefined) this.setFaults(faults);
   }
 
   /** The port listened on. @throws Error before the start */
@@ -72,8 +88,31 @@ export class Simulator implements Part {
     return this.#stats.snapshot();
   }
 
-  resetStats(): void {
+  get profileNames(): readonly string[] {
+    return Object.keys(this.#profiles);
+  }
+
+  get faults(): FaultSettings {
+    return this.#injector.settings;
+  }
+
+  /** Replaces all of them. @throws RangeError for settings that make no sense */
+  setFaults(faults: FaultOptions): void {
+    const read = readFaults(faults, this.profileNames);
+    if (!read.ok) throw new RangeError(read.problems.join("; "));
+    this.apply(read.settings);
+  }
+
+  /** As `setFaults`, with settings that were read already. */
+  apply(settings: FaultSettings): void {
+    this.#injector.set(settings);
+    this.#idle.limit(settings.idleMs);
+  }
+
+  /** Forgets what is over, and every fault that was set. */
+  reset(): void {
     this.#stats.reset();
+    this.apply(NO_FAULTS);
   }
 
   async start(): Promise<void> {
@@ -105,8 +144,10 @@ export class Simulator implements Part {
   #accept(socket: Socket): void {
     this.#sockets.set(socket, { acceptedAt: performance.now(), used: false });
     this.#stats.socketOpened();
+    this.#idle.rest(socket);
     socket.once("close", () => {
       this.#sockets.delete(socket);
+      this.#idle.wake(socket);
       this.#stats.socketClosed();
     });
   }
@@ -115,10 +156,16 @@ export class Simulator implements Part {
     const socket = this.#sockets.get(request.socket);
     // Gone between its request and this event: nobody is left to answer.
     if (socket === undefined) return;
+    this.#idle.wake(request.socket);
+    response.once("close", () => {
+      if (this.#sockets.has(request.socket)) this.#idle.rest(request.socket);
+    });
     try {
       await handleRequest(request, response, {
         profiles: this.#profiles,
         stats: this.#stats,
+        faults: this.#injector,
+        control: this,
         socket,
         onOver: this.#onOver,
         onChat: this.#onChat,

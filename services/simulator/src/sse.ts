@@ -13,28 +13,38 @@ export function encodeEvent({ event, data }: SseEvent, newline: Newline = "lf"):
 
 export const DONE: SseEvent = { data: "[DONE]" };
 
+/** How the byte stream is cut anew, if it is. */
+export interface Portions {
+  readonly bytes: number | undefined;
+  /** Waited after each portion, which is then one byte unless told otherwise. */
+  readonly pauseMs: number | undefined;
+}
+
 /**
- * Where encoded events go. With `chunkBytes` the byte stream is cut anew, without regard to
- * characters or events; what does not fill a portion waits for the next event or for `flush`.
+ * Where encoded events go. Portions are cut without regard to characters or events; what does not
+ * fill one waits for the next event or for `flush`.
  */
 export class EventSink {
   readonly #reply: Reply;
-  readonly #chunkBytes: number | undefined;
+  readonly #bytes: number | undefined;
+  readonly #pauseMs: number;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(reply: Reply, chunkBytes: number | undefined) {
+  constructor(reply: Reply, { bytes, pauseMs }: Portions) {
     this.#reply = reply;
-    this.#chunkBytes = chunkBytes;
+    this.#bytes = bytes ?? (pauseMs === undefined ? undefined : 1);
+    this.#pauseMs = pauseMs ?? 0;
   }
 
   /** Resolves when there is room for more; `false` once the client is gone. */
   async write(text: string): Promise<boolean> {
-    if (this.#chunkBytes === undefined) return this.#reply.write(text);
+    const size = this.#bytes;
+    if (size === undefined) return this.#reply.write(text);
     const bytes = Buffer.concat([this.#rest, Buffer.from(text)]);
     let from = 0;
-    for (; from + this.#chunkBytes <= bytes.length; from += this.#chunkBytes) {
-      const portion = bytes.subarray(from, from + this.#chunkBytes);
-      if (!(await this.#reply.writeThrough(portion))) return false;
+    for (; from + size <= bytes.length; from += size) {
+      if (!(await this.#reply.writeThrough(bytes.subarray(from, from + size)))) return false;
+      if (!(await this.#reply.waitUntil(performance.now() + this.#pauseMs))) return false;
     }
     this.#rest = bytes.subarray(from);
     return this.#reply.open;

@@ -1,5 +1,7 @@
 /** What happened since the start, or the last reset, of the simulator. */
 
+import type { InjectedKind } from "./faults/fault-injector.ts";
+
 /** How a request ended. `aborted`: the client left before the end, be it of a stalled answer. */
 export type Outcome = "completed" | "refused" | "broken" | "aborted";
 
@@ -13,16 +15,24 @@ export interface ProfileStats {
   completed: number;
   /** Answered with an error, as an HTTP status or inside the stream. */
   refused: number;
-  /** Ended early by us, as a directive asked (`cutAfter`, `endAfter`), or by a fault of ours. */
+  /** Ended early or spoiled by us, as a fault asked (`cutAfter`, `garbageAfter`). */
   broken: number;
+  /** The client went away before the end. */
   aborted: number;
+  /** Faults given to requests, by kind: those they asked for and those of the settings. */
+  faults: Partial<Record<InjectedKind, number>>;
   /** Sockets whose first request was for this profile. */
   sockets: number;
 }
 
 export interface SimulatorStats {
   /** All connections, also those opened ahead of any request. */
-  readonly sockets: { readonly opened: number; readonly open: number };
+  readonly sockets: {
+    readonly opened: number;
+    readonly open: number;
+    /** Closed by us for carrying no request. */
+    readonly idleClosed: number;
+  };
   readonly total: Readonly<ProfileStats>;
   readonly profiles: Readonly<Record<string, Readonly<ProfileStats>>>;
 }
@@ -32,6 +42,7 @@ export class Stats {
   readonly #total = emptyStats();
   #socketsOpened = 0;
   #socketsOpen = 0;
+  #socketsIdleClosed = 0;
 
   constructor(profiles: readonly string[]) {
     this.#profiles = new Map(profiles.map((name) => [name, emptyStats()]));
@@ -65,6 +76,14 @@ export class Stats {
     this.#socketsOpen -= 1;
   }
 
+  socketIdleClosed(): void {
+    this.#socketsIdleClosed += 1;
+  }
+
+  faultGiven(profile: string, kind: InjectedKind): void {
+    for (const { faults } of this.#rowsOf(profile)) faults[kind] = (faults[kind] ?? 0) + 1;
+  }
+
   /** A socket said by its first request whom it is for. */
   socketUsed(profile: string): void {
     for (const row of this.#rowsOf(profile)) row.sockets += 1;
@@ -73,6 +92,7 @@ export class Stats {
   /** Forgets what is over. What is still active stays counted, as a request and as the maximum. */
   reset(): void {
     this.#socketsOpened = this.#socketsOpen;
+    this.#socketsIdleClosed = 0;
     for (const row of [this.#total, ...this.#profiles.values()]) {
       const { active } = row;
       Object.assign(row, { ...emptyStats(), active, requests: active, maxActive: active });
@@ -81,9 +101,13 @@ export class Stats {
 
   snapshot(): SimulatorStats {
     return {
-      sockets: { opened: this.#socketsOpened, open: this.#socketsOpen },
-      total: { ...this.#total },
-      profiles: Object.fromEntries([...this.#profiles].map(([name, row]) => [name, { ...row }])),
+      sockets: {
+        opened: this.#socketsOpened,
+        open: this.#socketsOpen,
+        idleClosed: this.#socketsIdleClosed,
+      },
+      total: structuredClone(this.#total),
+      profiles: structuredClone(Object.fromEntries(this.#profiles)),
     };
   }
 
@@ -102,6 +126,7 @@ function emptyStats(): ProfileStats {
     refused: 0,
     broken: 0,
     aborted: 0,
+    faults: {},
     sockets: 0,
   };
 }

@@ -5,8 +5,9 @@
  * late timer does not make the whole answer late; what is due together goes out in one write.
  */
 
+import { spoiled } from "./faults/spoiled.ts";
 import { type Plan, usageAfter } from "./plan.ts";
-import type { Dialect, Turn } from "./profiles/dialect.ts";
+import type { Dialect, Json, SseEvent, Turn } from "./profiles/dialect.ts";
 import type { Reply } from "./reply.ts";
 import { DONE, EventSink, encodeEvent } from "./sse.ts";
 import type { Outcome } from "./stats.ts";
@@ -35,34 +36,46 @@ export async function streamAnswer(staged: StagedAnswer): Promise<Outcome> {
     "cache-control": "no-cache",
     ...dialect.headers(turn.requestId),
   });
-  const sink = new EventSink(reply, plan.chunkBytes);
+  const sink = new EventSink(reply, plan.portions);
   const open = (await play(eventsOf(staged), sink, staged)) && (await sink.flush());
   return open ? conclude(plan, reply) : "aborted";
 }
 
-/** HTTP 200, and then an error as the first event. */
-export async function streamError(staged: StagedAnswer): Promise<Outcome> {
-  const { reply, dialect, turn, plan, startedAt } = staged;
-  reply.head(200, { "content-type": dialect.streamType, ...dialect.headers(turn.requestId) });
-  if (!(await reply.waitUntil(startedAt + plan.firstTokenMs))) return "aborted";
-  const events = [dialect.streamError(turn), ...(plan.done ? [DONE] : [])];
-  const text = events.map((event) => encodeEvent(event, plan.newline)).join("");
-  return (await reply.end(text)) ? "refused" : "aborted";
-}
-
 function* eventsOf({ dialect, turn, plan }: StagedAnswer): Generator<TimedText> {
-  const { firstTokenMs, gapMs, newline, deltas } = plan;
+  const { firstTokenMs, gapMs, newline, deltas, spoil } = plan;
   const encode = (json: object) => encodeEvent({ data: JSON.stringify(json) }, newline);
   let atMs = firstTokenMs;
-  for (const json of dialect.open(turn, usageAfter(plan, 0))) yield { atMs, text: encode(json) };
+  for (const json of opening({ dialect, turn, plan })) yield { atMs, text: encode(json) };
   for (const [index, delta] of deltas.entries()) {
     atMs = firstTokenMs + index * gapMs;
-    yield { atMs, text: encode(dialect.delta(turn, delta, usageAfter(plan, index + 1))) };
+    const text = encode(dialect.delta(turn, delta, usageAfter(plan, index + 1)));
+    yield { atMs, text: index === spoil?.after ? spoiled(spoil.kind, newline) : text };
   }
-  if (plan.kind !== "complete") return;
-  const usage = usageAfter(plan, deltas.length);
-  for (const json of dialect.close(turn, plan.finish, usage)) yield { atMs, text: encode(json) };
-  if (plan.done) yield { atMs, text: encodeEvent(DONE, newline) };
+  if (spoil && spoil.after >= deltas.length) yield { atMs, text: spoiled(spoil.kind, newline) };
+  for (const event of closing({ dialect, turn, plan })) {
+    yield { atMs, text: encodeEvent(event, newline) };
+  }
+  if (plan.kind === "truncate") {
+    const text = encode(dialect.delta(turn, { kind: "text", text: "lost" }, undefined));
+    yield { atMs, text: text.slice(0, text.length / 2) };
+  }
+}
+
+type Spoken = Pick<StagedAnswer, "dialect" | "turn" | "plan">;
+
+function opening({ dialect, turn, plan }: Spoken): readonly Json[] {
+  // An error with nothing before it is what a provider says that never began.
+  if (plan.kind === "error" && plan.deltas.length === 0) return [];
+  return dialect.open(turn, usageAfter(plan, 0));
+}
+
+function closing({ dialect, turn, plan }: Spoken): readonly SseEvent[] {
+  const done = plan.done ? [DONE] : [];
+  if (plan.kind === "error") return [dialect.streamError(turn), ...done];
+  if (plan.kind !== "complete") return [];
+  const usage = usageAfter(plan, plan.deltas.length);
+  const last = dialect.close(turn, plan.finish, usage);
+  return [...last.map((json) => ({ data: JSON.stringify(json) })), ...done];
 }
 
 async function play(
@@ -83,17 +96,27 @@ async function play(
   return batch === "" ? reply.open : sink.write(batch);
 }
 
-async function conclude({ kind }: Plan, reply: Reply): Promise<Outcome> {
+async function conclude({ kind, spoil }: Plan, reply: Reply): Promise<Outcome> {
   switch (kind) {
     case "complete":
-      return (await reply.end()) ? "completed" : "aborted";
+      return finish(reply, spoil ? "broken" : "completed");
+    case "error":
+      return finish(reply, "refused");
     case "end":
-      return (await reply.end()) ? "broken" : "aborted";
+    case "truncate":
+      return finish(reply, "broken");
     case "cut":
       reply.cut();
+      return "broken";
+    case "reset":
+      reply.reset();
       return "broken";
     case "stall":
       await reply.untilClosed();
       return "aborted";
   }
+}
+
+async function finish(reply: Reply, outcome: Outcome): Promise<Outcome> {
+  return (await reply.end()) ? outcome : "aborted";
 }

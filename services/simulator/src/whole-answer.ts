@@ -1,5 +1,6 @@
 /** The answer to a request without `stream: true`: one JSON body, when all of it would be written. */
 
+import { spoiled } from "./faults/spoiled.ts";
 import { usageAfter } from "./plan.ts";
 import type { Delta } from "./profiles/dialect.ts";
 import type { Headers } from "./reply.ts";
@@ -12,11 +13,20 @@ export async function sendWholeAnswer(staged: StagedAnswer): Promise<Outcome> {
   if (!(await reply.waitUntil(startedAt + lastAtMs))) return "aborted";
   switch (plan.kind) {
     case "complete":
-      return (await sendBody(staged, plan.finish)) ? "completed" : "aborted";
+      return plan.spoil
+        ? send(staged, spoiled(plan.spoil.kind, "lf"), "broken")
+        : send(staged, bodyOf(staged, plan.finish), "completed");
+    case "error":
+      return send(staged, staged.dialect.streamError(staged.turn).data, "refused");
     case "end":
-      return (await sendBody(staged, null)) ? "broken" : "aborted";
+      return send(staged, bodyOf(staged, null), "broken");
+    case "truncate":
+      return send(staged, bodyOf(staged, null).slice(0, -2), "broken");
     case "cut":
       reply.cut();
+      return "broken";
+    case "reset":
+      reply.reset();
       return "broken";
     case "stall":
       await reply.untilClosed();
@@ -24,21 +34,16 @@ export async function sendWholeAnswer(staged: StagedAnswer): Promise<Outcome> {
   }
 }
 
-/** HTTP 200 with an error as the body. */
-export async function sendWholeError(staged: StagedAnswer): Promise<Outcome> {
-  const { reply, dialect, turn, plan, startedAt } = staged;
-  if (!(await reply.waitUntil(startedAt + plan.firstTokenMs))) return "aborted";
-  const sent = await reply.send(200, headersOf(staged), dialect.streamError(turn).data);
-  return sent ? "refused" : "aborted";
+/** HTTP 200, whatever the body says. */
+async function send(staged: StagedAnswer, body: string, outcome: Outcome): Promise<Outcome> {
+  return (await staged.reply.send(200, headersOf(staged), body)) ? outcome : "aborted";
 }
 
-function sendBody(staged: StagedAnswer, finish: string | null): Promise<boolean> {
-  const { reply, dialect, turn, plan } = staged;
+function bodyOf({ dialect, turn, plan }: StagedAnswer, finish: string | null): string {
   const text = joined(plan.deltas, "text");
   const reasoning = joined(plan.deltas, "reasoning");
   const usage = usageAfter(plan, plan.deltas.length);
-  const body = dialect.whole(turn, { text, reasoning, finish }, usage);
-  return reply.send(200, headersOf(staged), JSON.stringify(body));
+  return JSON.stringify(dialect.whole(turn, { text, reasoning, finish }, usage));
 }
 
 function headersOf({ dialect, turn }: StagedAnswer): Headers {

@@ -1,6 +1,8 @@
 /** A client for the tests: requests over real sockets, and the events of a stream taken apart. */
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { connect } from "node:net";
 import { onTestFinished } from "vitest";
+import type { FaultOptions } from "../faults/fault-settings.ts";
 import { INSTANT, type ProfileTable, profilesAt } from "../profiles/profiles.ts";
 import { createSimulator, type Simulator } from "../simulator.ts";
 
@@ -27,8 +29,9 @@ export interface Streamed {
 /** A simulator on a free port, stopped when the test that asked for it is over. */
 export async function startSimulator(
   profiles: ProfileTable = profilesAt(INSTANT),
+  faults: FaultOptions = {},
 ): Promise<Simulator> {
-  const simulator = createSimulator({ port: 0, profiles });
+  const simulator = createSimulator({ port: 0, profiles, faults });
   await simulator.start();
   onTestFinished(() => simulator.stop());
   return simulator;
@@ -101,6 +104,37 @@ export function readRaw(url: string, prompt: string): Promise<RawAnswer> {
     const messages = [{ role: "user", content: prompt }];
     request.end(JSON.stringify({ model: "m", messages, stream: true }));
   });
+}
+
+export interface Spoken {
+  /** All that came, headers included. */
+  readonly bytes: string;
+  /** How the connection ended: `ECONNRESET`, or undefined for a plain close. */
+  readonly error: string | undefined;
+}
+
+/** Sends a request over a socket of its own and takes down all that comes back until it closes. */
+export async function speak({ simulator, profile = "openai", prompt }: Ask): Promise<Spoken> {
+  const socket = connect(simulator.port, "127.0.0.1");
+  let bytes = "";
+  let error: string | undefined;
+  socket.on("data", (portion) => {
+    bytes += portion;
+  });
+  socket.on("error", (raised: NodeJS.ErrnoException) => {
+    error = raised.code;
+  });
+  socket.write(requestFor(profile, prompt));
+  await new Promise((resolve) => socket.once("close", resolve));
+  return { bytes, error };
+}
+
+/** The bytes of a chat request. */
+export function requestFor(profile: string, prompt: string): string {
+  const messages = [{ role: "user", content: prompt }];
+  const body = JSON.stringify({ model: "m", messages, stream: true });
+  const head = `POST /${profile}/v1/chat/completions HTTP/1.1\r\nhost: sim\r\n`;
+  return `${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
 
 /** Polls until it holds; the test's own timeout bounds it. */

@@ -1,0 +1,55 @@
+/**
+ * Closes connections that carry no request, as the front of a provider does.
+ *
+ * It does so without a word, and without telling in advance: a request that is on its way just then
+ * finds its connection closed, and that is the point.
+ */
+import type { Socket } from "node:net";
+
+interface Rest {
+  readonly since: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class IdleSockets {
+  readonly #onClosed: () => void;
+  readonly #resting = new Map<Socket, Rest>();
+  #limitMs: number | undefined;
+
+  constructor(onClosed: () => void) {
+    this.#onClosed = onClosed;
+  }
+
+  /** Applies to sockets that rest already, counted from when they began to; `undefined` is no limit. */
+  limit(ms: number | undefined): void {
+    this.#limitMs = ms;
+    for (const [socket, rest] of this.#resting) this.#arm(socket, rest);
+  }
+
+  /** The socket carries no request, as from its accept and after each response. */
+  rest(socket: Socket): void {
+    const rest: Rest = { since: performance.now(), timer: undefined };
+    this.#resting.set(socket, rest);
+    this.#arm(socket, rest);
+  }
+
+  /** A request came, or the socket is gone. */
+  wake(socket: Socket): void {
+    clearTimeout(this.#resting.get(socket)?.timer);
+    this.#resting.delete(socket);
+  }
+
+  #arm(socket: Socket, rest: Rest): void {
+    clearTimeout(rest.timer);
+    if (this.#limitMs === undefined) return;
+    const leftMs = rest.since + this.#limitMs - performance.now();
+    rest.timer = setTimeout(
+      () => {
+        this.wake(socket);
+        this.#onClosed();
+        socket.destroy();
+      },
+      Math.max(0, leftMs),
+    );
+  }
+}
