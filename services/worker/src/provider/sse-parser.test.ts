@@ -101,9 +101,28 @@ describe("what real providers do", () => {
   });
 });
 
-describe("limits", () => {
-  const malformed = expect.objectContaining({ code: "provider_malformed" });
+const malformed = expect.objectContaining({ code: "provider_malformed" });
 
+describe("a line that is no field may be what became of a piece of the answer", () => {
+  it.each([
+    "upstream connect error or disconnect/reset before headers",
+    "\u0000\u0007\ufffd",
+    "<html>",
+    '{"error":{"message":"x"}}',
+    '\ufeffdata: {"choices":[]}',
+    ' data: {"choices":[]}',
+    "\u0001ta: {",
+  ])("%j is malformed in the middle of a stream", (line) => {
+    const stream = `data: a\n\n${line}\n\ndata: b\n\n`;
+    expect(() => parse([bytes(stream)])).toThrow(malformed);
+  });
+
+  it.each(["meta: x", "x-id: 3", "ping", "retry: soon"])("%j is ignored", (line) => {
+    expect(parse([bytes(`data: a\n${line}\n\ndata: b\n\n`)])).toEqual(["a", "b"].map(message));
+  });
+});
+
+describe("limits", () => {
   it("refuses a line over 1 MiB before its end arrives", () => {
     const parser = createParser();
     const piece = Buffer.alloc(64 * 1024, "x");

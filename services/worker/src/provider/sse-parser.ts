@@ -3,7 +3,9 @@
  *
  * Follows the WHATWG event-stream rules (LF, CRLF and CR line ends, byte order mark, comments,
  * several `data` lines) and is tolerant where real providers are not exact: a line of blanks ends an
- * event, and the last event counts even without its empty line. Every character is looked at once.
+ * event, and the last event counts even without its empty line. In one thing it is stricter: a line
+ * that is no field at all is not passed over, for it may be what became of a piece of the answer.
+ * Every character is looked at once.
  */
 import type { Fail } from "./provider-error.ts";
 
@@ -18,6 +20,8 @@ export interface SseEvent {
 export const MAX_EVENT_LENGTH = 1024 * 1024;
 
 const BLANK = /^[ \t]+$/;
+/** What the name of a field looks like, known or not. */
+const FIELD = /^[A-Za-z][\w-]*$/;
 
 export class SseParser {
   readonly #fail: Fail;
@@ -34,7 +38,7 @@ export class SseParser {
     this.#fail = fail;
   }
 
-  /** @throws ProviderError `provider_malformed` when a line or an event is longer than allowed */
+  /** @throws ProviderError `provider_malformed` for a line or an event too long, or a line of no kind */
   push(bytes: Uint8Array): SseEvent[] {
     return this.#read(this.#decoder.decode(bytes, { stream: true }));
   }
@@ -44,7 +48,8 @@ export class SseParser {
     const events = this.#read(this.#decoder.decode());
     const line = this.#line;
     this.#line = "";
-    if (line !== "") this.#readLine(line, events);
+    // Half a line that is no field says nothing: the answer is judged by what came whole.
+    if (FIELD.test(nameOf(line))) this.#readLine(line, events);
     this.#dispatch(events);
     return events;
   }
@@ -78,10 +83,11 @@ export class SseParser {
     const colon = line.indexOf(":");
     // A comment, which providers send as keep-alive: it says that the line is up, not that work goes on.
     if (colon === 0) return;
-    const field = colon < 0 ? line : line.slice(0, colon);
+    const field = nameOf(line);
     const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
     if (field === "data") this.#addData(value);
     else if (field === "event") this.#event = value;
+    else if (!FIELD.test(field)) throw this.#fail("provider_malformed", "not an event stream");
     // `id` and `retry` are about reconnecting, which an answer cannot do.
   }
 
@@ -103,4 +109,9 @@ export class SseParser {
   #limit(length: number): void {
     if (length > MAX_EVENT_LENGTH) throw this.#fail("provider_malformed", "an event over 1 MiB");
   }
+}
+
+function nameOf(line: string): string {
+  const colon = line.indexOf(":");
+  return colon < 0 ? line : line.slice(0, colon);
 }
