@@ -142,6 +142,7 @@ describe("how an answer ends", () => {
     "is complete without the end marker": [[hi, stop], "stop"],
     "is complete when the last frame has no empty line": [[hi, stop.trimEnd()], "stop"],
     "ignores what follows the end marker": [[hi, stop, DONE + chunk({ content: "!" })], "stop"],
+    "ignores a page behind the end marker": [[hi, stop, `${DONE}<html>busy</html>\n\n`], "stop"],
     "reads the end marker without its line end": [[hi, stop, "data:[DONE]"], "stop"],
     "maps tool calls": [[hi, finish("function_call"), DONE], "tool_calls"],
     "maps Zhipu's filter": [[hi, finish("sensitive"), DONE], "content_filter"],

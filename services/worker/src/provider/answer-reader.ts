@@ -48,7 +48,11 @@ export class AnswerReader {
   *push(bytes: Uint8Array): Generator<ProviderEvent, void, undefined> {
     if (this.#shape === "unknown") this.#shape = this.#recognize(bytes);
     if (this.#shape === "json") return this.#gather(this.#decoder.decode(bytes, { stream: true }));
-    for (const event of this.#parser.push(bytes)) yield* this.#completion.readEvent(event);
+    for (const event of this.#parser.push(bytes)) {
+      yield* this.#completion.readEvent(event);
+      // What a provider or a proxy appends to the end marker is not even looked at.
+      if (this.#completion.done) return;
+    }
   }
 
   /** The body is over. @throws ProviderError unless the provider had finished */

@@ -2,6 +2,7 @@ import type { ErrorCode } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
 import { client, collect, errorOf, leaked, provider, rawProvider } from "../testing/asking.ts";
 import { beginStream, frame } from "../testing/fake-provider.ts";
+import type { ProviderEvent } from "./provider-client.ts";
 
 describe("failures name the provider and tell nothing of what it said", () => {
   const secrets = "key-1 secret prompt secret answer";
@@ -74,5 +75,73 @@ describe("failures name the provider and tell nothing of what it said", () => {
     const error = await errorOf(collect(await client(fake.url)));
     expect(error.code).toBe("provider_malformed");
     expect(leaked(error)).not.toMatch(/secret/);
+  });
+});
+
+describe("an answer that goes wrong after some text keeps the text and ends in one error", () => {
+  const hi = frame({ content: "Hi" });
+  const rest = [frame({ content: "!" }), frame({}, "stop"), "data: [DONE]\n\n"].join("");
+  const error = 'data: {"error":{"message":"x","code":503}}\n\n';
+  const half = frame({ content: " there" }).slice(0, -20);
+  type Break = (response: Parameters<typeof beginStream>[0]) => unknown;
+  const end =
+    (bytes: string): Break =>
+    (response) =>
+      response.end(bytes);
+  /** Whoever reads has read all before the connection goes. */
+  const close =
+    (how: "destroy" | "resetAndDestroy", bytes = ""): Break =>
+    (response) => {
+      response.write(bytes);
+      setTimeout(() => response.socket?.[how](), 20);
+    };
+  const breaks: Readonly<Record<string, readonly [Break, ErrorCode]>> = {
+    "closed in the middle": [close("destroy"), "provider_cut"],
+    "reset in the middle": [close("resetAndDestroy"), "provider_cut"],
+    "closed inside a frame": [close("destroy", half), "provider_cut"],
+    "ended inside a frame": [end(half), "provider_cut"],
+    "ended without a finish": [end(""), "provider_cut"],
+    "ended by [DONE] alone": [end("data: [DONE]\n\n"), "provider_cut"],
+    "an error frame and [DONE]": [end(`${error}data: [DONE]\n\n`), "provider_overloaded"],
+    "an error frame alone": [end(error), "provider_overloaded"],
+    "an error frame without its empty line": [end(error.trimEnd()), "provider_overloaded"],
+    "broken JSON before the rest": [end(`${half}\n\n${rest}`), "provider_malformed"],
+    "bytes that are no SSE before the rest": [
+      end(`\u0000\u0007 oops\n\n${rest}`),
+      "provider_malformed",
+    ],
+    "a page before the rest": [end(`<html>busy</html>\n\n${rest}`), "provider_malformed"],
+    "a line of 4 MiB before the rest": [
+      end(frame({ content: "x".repeat(4 * 1024 * 1024) }) + rest),
+      "provider_malformed",
+    ],
+  };
+  for (const [fact, [breakOff, code]] of Object.entries(breaks)) {
+    it(fact, async () => {
+      const fake = await provider((_request, response) => {
+        beginStream(response, hi);
+        breakOff(response);
+      });
+      const events: ProviderEvent[] = [];
+      const run = collect(await client(fake.url), undefined, events);
+      expect((await errorOf(run)).code).toBe(code);
+      expect(events.slice(1)).toEqual([{ type: "text", text: "Hi" }]);
+      expect(fake.accepted).toHaveLength(1);
+    });
+  }
+
+  it("a response that is an answer byte by byte is the same answer", async () => {
+    const bytes = Buffer.from(`: ping\n\n${frame({ content: "静夜🌙" })}${rest}`);
+    const fake = await provider(async (_request, response) => {
+      beginStream(response);
+      for (const byte of bytes) {
+        await new Promise((resolve) => response.write(Buffer.of(byte), resolve));
+      }
+      response.end();
+    });
+    const events = await collect(await client(fake.url));
+    expect(events.map((event) => (event.type === "text" ? event.text : "")).join("")).toBe(
+      "静夜🌙!",
+    );
   });
 });

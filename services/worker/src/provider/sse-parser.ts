@@ -38,25 +38,27 @@ export class SseParser {
     this.#fail = fail;
   }
 
-  /** @throws ProviderError `provider_malformed` for a line or an event too long, or a line of no kind */
-  push(bytes: Uint8Array): SseEvent[] {
+  /**
+   * Gives events one by one, so that those before a malformed line in the same bytes are not lost.
+   *
+   * @throws ProviderError `provider_malformed` for a line or an event too long, or a line of no kind
+   */
+  push(bytes: Uint8Array): Generator<SseEvent, void, undefined> {
     return this.#read(this.#decoder.decode(bytes, { stream: true }));
   }
 
   /** The stream is over: gives what it left without a line end or an empty line after it. */
-  end(): SseEvent[] {
-    const events = this.#read(this.#decoder.decode());
+  *end(): Generator<SseEvent, void, undefined> {
+    yield* this.#read(this.#decoder.decode());
     const line = this.#line;
     this.#line = "";
     // Half a line that is no field says nothing: the answer is judged by what came whole.
-    if (FIELD.test(nameOf(line))) this.#readLine(line, events);
-    this.#dispatch(events);
-    return events;
+    if (FIELD.test(nameOf(line))) this.#readField(line);
+    yield* this.#dispatch();
   }
 
-  #read(text: string): SseEvent[] {
-    const events: SseEvent[] = [];
-    if (text === "") return events;
+  *#read(text: string): Generator<SseEvent, void, undefined> {
+    if (text === "") return;
     let start = this.#skipLf && text.startsWith("\n") ? 1 : 0;
     this.#skipLf = false;
     const lineEnd = /\r\n?|\n/g;
@@ -65,21 +67,17 @@ export class SseParser {
       const line = this.#line + text.slice(start, match.index);
       this.#line = "";
       this.#limit(line.length);
-      this.#readLine(line, events);
+      if (line === "" || BLANK.test(line)) yield* this.#dispatch();
+      else this.#readField(line);
       start = lineEnd.lastIndex;
       this.#skipLf = match[0] === "\r" && start === text.length;
     }
     // Appending makes a rope: nothing is copied until the line is complete.
     this.#line += text.slice(start);
     this.#limit(this.#line.length);
-    return events;
   }
 
-  #readLine(line: string, events: SseEvent[]): void {
-    if (line === "" || BLANK.test(line)) {
-      this.#dispatch(events);
-      return;
-    }
+  #readField(line: string): void {
     const colon = line.indexOf(":");
     // A comment, which providers send as keep-alive: it says that the line is up, not that work goes on.
     if (colon === 0) return;
@@ -97,13 +95,13 @@ export class SseParser {
     this.#data.push(value);
   }
 
-  #dispatch(events: SseEvent[]): void {
-    if (this.#data.length > 0) {
-      events.push({ event: this.#event || "message", data: this.#data.join("\n") });
-    }
+  #dispatch(): readonly SseEvent[] {
+    const data = this.#data;
+    const event = this.#event || "message";
     this.#event = "";
     this.#data = [];
     this.#dataLength = 0;
+    return data.length > 0 ? [{ event, data: data.join("\n") }] : [];
   }
 
   #limit(length: number): void {
