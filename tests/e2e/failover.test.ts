@@ -10,8 +10,10 @@ const clients: { close(): void }[] = [];
 
 beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
-  const timeouts = { firstTokenMs: 800, stallMs: 700 };
-  const { zhipu, hunyuan, nvidia1 } = simulatedGateway(simulator.url, { timeouts }).providers;
+  const timeouts = { firstTokenMs: 1_500, stallMs: 1_000 };
+  const { hunyuan, nvidia1 } = simulatedGateway(simulator.url, { timeouts }).providers;
+  // Who stands in must not be given up on by a busy machine.
+  const { zhipu } = simulatedGateway(simulator.url).providers;
   cluster = await Cluster.start({
     redisUrl: inject("redisUrl"),
     gateway: {
@@ -60,7 +62,17 @@ describe("before the first text the user notices nothing but time", () => {
     ["HTTP 404", "hunyuan", { status: 404 }],
     ["HTTP 429", "hunyuan", { status: 429 }],
     ["HTTP 503", "hunyuan", { status: 503 }],
+    ["a connection closed without an answer", "hunyuan", { refuse: true }],
+    ["silence before headers", "hunyuan", { hang: true }],
     ["an error inside a 200", "hunyuan", { errorAfter: 0 }],
+    ["an error inside a 200, and no more", "hunyuan", { errorAfter: 0, done: false }],
+    ["headers and a closed connection", "hunyuan", { cutAfter: 0 }],
+    ["headers and a reset", "hunyuan", { resetAfter: 0 }],
+    ["half a frame", "hunyuan", { truncateAfter: 0 }],
+    ["bytes that are no SSE", "hunyuan", { garbageAfter: 0 }],
+    ["broken JSON", "hunyuan", { badJsonAfter: 0 }],
+    ["a line of 4 MiB", "hunyuan", { hugeAfter: 0 }],
+    ["bytes that only trickle", "hunyuan", { dripMs: 20 }],
     ["an empty answer", "hunyuan", { endAfter: 0 }],
     ["silence", "hunyuan", { stallAfter: 0 }],
   ] as const)("%s", async (_, provider, fault) => {
@@ -79,8 +91,15 @@ describe("before the first text the user notices nothing but time", () => {
 describe("after 40 of 60 pieces the answer goes on, byte for byte", () => {
   test.each([
     ["cut", { cutAfter: 40 }],
+    ["reset", { resetAfter: 40 }],
     ["stalled", { stallAfter: 40 }],
     ["ended without an end", { endAfter: 40 }],
+    ["ended inside a frame", { truncateAfter: 40 }],
+    ["an error frame and [DONE]", { errorAfter: 40 }],
+    ["an error frame alone", { errorAfter: 40, done: false }],
+    ["a piece lost in bytes that are no SSE", { garbageAfter: 40 }],
+    ["a piece lost in broken JSON", { badJsonAfter: 40 }],
+    ["a piece that is a line of 4 MiB", { hugeAfter: 40 }],
   ] as const)("%s", async (_, fault) => {
     const prompt = faulty(fault);
     const [old, framed] = [await v1(), await v2()];
