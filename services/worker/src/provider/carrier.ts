@@ -17,12 +17,15 @@ export interface Carrier {
   readonly socket: Socket;
   /** When the request went out, on this process's monotonic clock. */
   readonly sentAt: number;
+  /** The socket carried another request before this one. */
+  readonly reused: boolean;
   /** The response is not complete: the socket is this request's alone. */
   readonly busy: boolean;
 }
 
 export class CarrierWatch {
   readonly #carriers = new WeakMap<object, Carrier>();
+  readonly #used = new WeakSet<Socket>();
 
   start(): void {
     diagnostics.subscribe(SEND_HEADERS, this.#onSendHeaders);
@@ -54,9 +57,10 @@ export class CarrierWatch {
   readonly #onSendHeaders = (message: unknown): void => {
     const { socket } = message as { socket?: unknown };
     const body = bodyOf(message);
-    if (body !== undefined && socket instanceof Socket) {
-      this.#carriers.set(body, { socket, sentAt: performance.now(), busy: true });
-    }
+    if (body === undefined || !(socket instanceof Socket)) return;
+    const reused = this.#used.has(socket);
+    this.#used.add(socket);
+    this.#carriers.set(body, { socket, sentAt: performance.now(), reused, busy: true });
   };
 
   readonly #onOver = (message: unknown): void => {

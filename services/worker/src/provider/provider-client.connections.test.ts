@@ -106,6 +106,19 @@ describe("a socket that the provider closed while it was idle", () => {
     expect(fake.accepted).toHaveLength(2);
   });
 
+  it("goes unnoticed by a run that waited for the socket since before it was opened", async () => {
+    const fake = await provider((request, response) => {
+      const socket = request.socket as typeof request.socket & { used?: boolean };
+      if (socket.used) socket.resetAndDestroy();
+      else answerAll(request, response);
+      socket.used = true;
+    });
+    const asked = await client(fake.url, { pool: { warm: 0, connections: 1 } });
+    const runs = await Promise.all([collect(asked), collect(asked)]);
+    for (const events of runs) expect(events.at(-1)).toMatchObject({ finish: "stop" });
+    expect(fake.accepted).toHaveLength(2);
+  });
+
   it("is tried again on a new connection even where every open socket is stale", async () => {
     const stale = new Set<unknown>();
     const fake = await provider((request, response) => {

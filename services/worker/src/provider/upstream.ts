@@ -158,7 +158,9 @@ export class Upstream {
    * byte, and asking once more is right: to fail would be the commonest false failure there is.
    */
   #wasStale({ body, askedAt }: Attempt, error: unknown): boolean {
-    return isClosedByPeer(error) && this.#label(body, askedAt) === "warm";
+    // A run that waited for its socket may have one that is younger than its wish, and used all the same.
+    const idled = this.#carriers.carrierOf(body)?.reused || this.#label(body, askedAt) === "warm";
+    return isClosedByPeer(error) && idled;
   }
 
   #label(body: Buffer, askedAt: number): ConnectionLabel | undefined {
