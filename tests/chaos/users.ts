@@ -22,6 +22,17 @@ interface Question {
   readonly provider: string;
 }
 
+const BREAKS = [
+  "cutAfter",
+  "resetAfter",
+  "endAfter",
+  "truncateAfter",
+  "errorAfter",
+  "garbageAfter",
+  "badJsonAfter",
+  "hugeAfter",
+] as const;
+
 /** The text is the same at every provider, so that no failure excuses a difference. */
 function question(random: Random, { providers }: Crowd): Question {
   const provider = random.pick(providers);
@@ -29,9 +40,10 @@ function question(random: Random, { providers }: Crowd): Question {
     {},
     {},
     {},
-    { cutAfter: random.between(0, 40), faultOn: [provider] },
+    { [random.pick(BREAKS)]: random.between(0, 40), faultOn: [provider] },
     { stallAfter: random.between(0, 40), faultOn: [provider] },
     { status: random.pick([401, 429, 500, 503]), faultOn: [provider] },
+    { [random.pick(["refuse", "stale", "hang"] as const)]: true, faultOn: [provider] },
   ]);
   const prompt = directive({
     words: random.between(10, 80),
