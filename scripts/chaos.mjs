@@ -6,7 +6,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "1" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
-    users: { type: "string", default: "40" },
+    users: { type: "string", default: "200" },
   },
 });
 for (const [name, value] of Object.entries(values)) {

@@ -1,28 +1,49 @@
-/** Processes that die, stop, and leave, and come back. */
+/** Processes that die, stop and leave, and a Redis that dies, stops and forgets. All of them come back. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cluster, ServiceName } from "@openclaw/testing";
+import type { Cluster, FaultyRedis, ServiceName } from "@openclaw/testing";
+import { linger } from "./crowd.ts";
 import type { History } from "./history.ts";
 import type { Random } from "./random.ts";
 
-const BETWEEN_MS = [3_000, 7_000] as const;
+/** A fault of a process every 5 s on average, one of Redis about every 20 s. */
+const BETWEEN_PROCESS_FAULTS_MS = [3_000, 7_000] as const;
+const BETWEEN_REDIS_FAULTS_MS = [10_000, 30_000] as const;
+/** A process that starts while Redis is away ends; a supervisor starts it again, and so do we. */
+const START_TRIES = 20;
 
-/** Injects one fault after the other until `closing` aborts; resolves when everything runs again. */
-export async function injectFaults(
-  cluster: Cluster,
-  { random, history, closing }: { random: Random; history: History; closing: AbortSignal },
-): Promise<void> {
+export interface FaultContext {
+  readonly cluster: Cluster;
+  readonly redis: FaultyRedis;
+  readonly random: Random;
+  readonly history: History;
+  /** Aborts when no new fault is to begin. */
+  readonly closing: AbortSignal;
+}
+
+/** Injects fault upon fault until `closing` aborts; resolves when everything runs again. */
+export async function injectFaults(context: FaultContext): Promise<void> {
+  const { random } = context;
+  await Promise.all([
+    processFaults({ ...context, random: random.fork() }),
+    redisFaults({ ...context, random: random.fork() }),
+  ]);
+}
+
+async function processFaults(context: FaultContext): Promise<void> {
+  const { random, closing } = context;
   const repairs: Promise<unknown>[] = [];
-  while (!closing.aborted) {
-    await sleep(random.between(...BETWEEN_MS), closing);
+  for (;;) {
+    await linger(random.between(...BETWEEN_PROCESS_FAULTS_MS), closing);
     if (closing.aborted) break;
-    repairs.push(inject(cluster, random, history));
+    repairs.push(harmProcess(context));
   }
   await Promise.all(repairs);
 }
 
-async function inject(cluster: Cluster, random: Random, history: History): Promise<void> {
+async function harmProcess({ cluster, random, history }: FaultContext): Promise<void> {
   const service = random.pick<ServiceName>(["edge", "worker"]);
   const signal = random.pick<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGSTOP"]);
+  const pauseMs = random.between(500, 10_000);
   const [first, ...rest] = cluster.running(service);
   // One of a kind always stays: a cluster without any is another test's business.
   if (!first || rest.length === 0) return;
@@ -30,15 +51,57 @@ async function inject(cluster: Cluster, random: Random, history: History): Promi
   history.fault(`${signal} ${service}`);
   process.kill(signal);
   if (signal === "SIGSTOP") {
-    await sleep(random.between(500, 10_000));
+    await delay(pauseMs);
     process.kill("SIGCONT");
   } else {
-    await sleep(random.between(200, 2_000));
-    await cluster.add(service);
+    await delay(pauseMs / 5);
+    await startAnother(cluster, service);
   }
 }
 
-async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  // Woken early is as good as slept: the caller looks at the signal.
-  await delay(ms, undefined, signal && { signal }).catch(() => undefined);
+async function startAnother(cluster: Cluster, service: ServiceName): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await cluster.add(service);
+      return;
+    } catch (error) {
+      if (tries === START_TRIES) throw error;
+      await delay(500);
+    }
+  }
+}
+
+/** One at a time: a Redis that is away cannot fail any further. */
+async function redisFaults({ redis, random, history, closing }: FaultContext): Promise<void> {
+  const faults: Record<string, () => Promise<void>> = {
+    "redis killed, back with its data": () => restart({ empty: false }),
+    "redis killed, back empty": () => restart({ empty: true }),
+    "redis stopped": async () => {
+      redis.freeze();
+      await delay(random.between(1_000, 8_000));
+      redis.thaw();
+    },
+    "redis connections reset": async () => redis.network.reset(),
+    "redis connections cut silently": async () => redis.network.silence(),
+    "redis slow": async () => {
+      redis.network.latencyMs = 500;
+      await delay(random.between(1_000, 8_000));
+      redis.network.latencyMs = 0;
+    },
+  };
+  const restart = async ({ empty }: { empty: boolean }) => {
+    await redis.kill();
+    await delay(random.between(200, 3_000));
+    if (empty) history.forgot();
+    await redis.restart({ empty });
+  };
+  for (;;) {
+    await linger(random.between(...BETWEEN_REDIS_FAULTS_MS), closing);
+    if (closing.aborted) return;
+    // An object with entries gives at least one.
+    const kinds = Object.keys(faults) as [string, ...string[]];
+    const kind = random.pick(kinds);
+    history.fault(kind);
+    await faults[kind]?.();
+  }
 }

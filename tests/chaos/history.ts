@@ -1,47 +1,97 @@
 /** What was observed, and judged, over one run of chaos. */
+import type { Difference } from "./difference.ts";
 
-export type Violation =
-  | "no terminal in time"
-  | "two terminals"
-  | "wrong text"
-  | "frames out of order"
-  | "failure not retryable"
-  | "answer given up although the next attempt says the same"
-  | "job left behind"
-  | "key left for ever"
-  | "upstream left open";
+/** Everything that must hold for each run, whatever fails. */
+export const INVARIANTS = [
+  "no terminal in time",
+  "two terminals",
+  "not a frame",
+  "lost",
+  "repeated",
+  "reordered",
+  "spliced",
+  "wrong text",
+  "failure not retryable",
+  "given up although another attempt says the same",
+  "not resumable although nothing was forgotten",
+  "bought twice without a fence",
+  "bought more often than allowed",
+  "upstream left open",
+  "job left behind",
+  "key left behind",
+] as const;
+
+export type Invariant = (typeof INVARIANTS)[number] & string;
+
+// Every difference between texts is an invariant of its own.
+const _covers: Difference extends Invariant ? true : never = true;
+
+export interface Violation {
+  readonly invariant: Invariant;
+  readonly detail: string;
+}
+
+/** A run as long as somebody waits for it. */
+export interface Watched {
+  /** Something of it came. */
+  heard(): void;
+  /** It ended, or whoever waited is gone. */
+  closed(): void;
+}
 
 interface Open {
-  lastHeardAt: number;
+  /** Whether it says anything about recovery: one whose provider fails is silent for its own reasons. */
+  readonly isTelling: boolean;
+  hasSpoken: boolean;
+}
+
+interface Fault {
+  readonly kind: string;
+  readonly at: number;
+  /** Runs that spoke when it happened and were not heard of since. */
+  readonly silent: Set<Open>;
 }
 
 export class History {
   readonly outcomes = new Map<string, number>();
-  readonly violations: { readonly kind: Violation; readonly detail: string }[] = [];
+  readonly violations: Violation[] = [];
+  /** How often each kind of fault was injected. */
+  readonly injected = new Map<string, number>();
+  /** By kind of fault: how long until each run it could have silenced was heard of again. */
+  readonly recoveries = new Map<string, number[]>();
   readonly #open = new Set<Open>();
-  readonly #faults: { readonly kind: string; readonly at: number; readonly watched: Set<Open> }[] =
-    [];
-  readonly #recoveries = new Map<string, number[]>();
+  readonly #faults = new Set<Fault>();
+  #forgotAt = Number.NEGATIVE_INFINITY;
 
-  violate(kind: Violation, detail: string): void {
-    this.violations.push({ kind, detail });
+  violate(invariant: Invariant, detail: string): void {
+    this.violations.push({ invariant, detail });
   }
 
   count(outcome: string): void {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
   }
 
+  /** Runs whose end was judged. */
   get checked(): number {
     return [...this.outcomes.values()].reduce((sum, count) => sum + count, 0);
   }
 
+  /** Redis lost everything, and with it every run. */
+  forgot(): void {
+    this.#forgotAt = performance.now();
+  }
+
+  hasForgottenSince(time: number): boolean {
+    return this.#forgotAt >= time;
+  }
+
   /** A run begins to be watched. */
-  open(): { heard(): void; closed(): void } {
-    const open: Open = { lastHeardAt: performance.now() };
+  open({ isTelling }: { isTelling: boolean }): Watched {
+    const open: Open = { isTelling, hasSpoken: false };
     this.#open.add(open);
     return {
       heard: () => {
-        open.lastHeardAt = performance.now();
+        open.hasSpoken = true;
         this.#noteRecovery(open);
       },
       closed: () => {
@@ -53,39 +103,18 @@ export class History {
 
   /** A fault happens now, under all that is open. */
   fault(kind: string): void {
-    this.#faults.push({ kind, at: performance.now(), watched: new Set(this.#open) });
-    if (!this.#recoveries.has(kind)) this.#recoveries.set(kind, []);
-  }
-
-  report(seed: number): string {
-    const rows = [...this.#recoveries].map(([kind, times]) => {
-      const count = this.#faults.filter((fault) => fault.kind === kind).length;
-      const sorted = times.toSorted((a, b) => a - b);
-      const at = (share: number) =>
-        `${((sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0) / 1_000).toFixed(2)} s`;
-      return `  ${kind.padEnd(16)} ${String(count).padStart(4)}   p50 ${at(0.5)}  p99 ${at(0.99)}  max ${at(1)}`;
-    });
-    const outcomes = [...this.outcomes].map(
-      ([outcome, count]) => `  ${outcome.padEnd(28)} ${count}`,
-    );
-    const kinds = new Map<Violation, number>();
-    for (const { kind } of this.violations) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-    return [
-      `chaos, seed ${seed}`,
-      "faults, how often, and until every open run was heard of again:",
-      ...rows,
-      `runs checked: ${this.checked}, by how they ended:`,
-      ...outcomes,
-      `violations: ${this.violations.length}`,
-      ...[...kinds].map(([kind, count]) => `  ${kind}: ${count}`),
-      ...this.violations.slice(0, 10).map(({ kind, detail }) => `  ${kind}: ${detail}`),
-    ].join("\n");
+    this.injected.set(kind, (this.injected.get(kind) ?? 0) + 1);
+    const silent = new Set([...this.#open].filter((open) => open.isTelling && open.hasSpoken));
+    if (silent.size > 0) this.#faults.add({ kind, at: performance.now(), silent });
   }
 
   #noteRecovery(open: Open): void {
     for (const fault of this.#faults) {
-      if (!fault.watched.delete(open)) continue;
-      this.#recoveries.get(fault.kind)?.push(performance.now() - fault.at);
+      if (!fault.silent.delete(open)) continue;
+      const times = this.recoveries.get(fault.kind) ?? [];
+      this.recoveries.set(fault.kind, times);
+      times.push(performance.now() - fault.at);
+      if (fault.silent.size === 0) this.#faults.delete(fault);
     }
   }
 }

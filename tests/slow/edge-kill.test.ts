@@ -9,6 +9,7 @@ import {
   figuresOf,
   inWords,
   V2Client,
+  type V2Fault,
   type V2Run,
 } from "@openclaw/testing";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
@@ -61,7 +62,7 @@ class Traveller {
     this.#session = session;
   }
 
-  get faults(): string[] {
+  get faults(): V2Fault[] {
     return this.#clients.flatMap(({ faults }) => faults);
   }
 

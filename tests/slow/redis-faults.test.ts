@@ -135,7 +135,7 @@ interface Seen {
 interface OpenRun {
   readonly text: string;
   readonly heard: () => boolean;
-  readonly end: () => Promise<{ text: string; code: string; faults: readonly string[] }>;
+  readonly end: () => Promise<{ text: string; code: string; faults: readonly unknown[] }>;
 }
 
 /** Lets users stream, breaks Redis under them, and watches until all must be well again. */

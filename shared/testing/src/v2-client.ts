@@ -21,6 +21,12 @@ export interface V2Run {
 
 type Frame<Type extends V2Down["type"]> = Extract<V2Down, { type: Type }>;
 
+/** What the server did wrong. */
+export interface V2Fault {
+  readonly kind: "not a frame" | "two terminals" | "lost" | "repeated" | "reordered";
+  readonly detail: string;
+}
+
 /**
  * A strict v2 client: every frame must be one of the schema, and every piece must follow the one
  * before it. What is not so is a fault of the server.
@@ -29,7 +35,7 @@ export class V2Client {
   readonly #socket: WebSocket;
   readonly frames: V2Down[] = [];
   readonly runs = new Map<string, V2Run>();
-  readonly faults: string[] = [];
+  readonly faults: V2Fault[] = [];
   closed: { code: number; reason: string } | undefined;
   /** Called with every frame. */
   onFrame: (frame: V2Down) => void = () => undefined;
@@ -87,8 +93,14 @@ export class V2Client {
     this.#refs += 1;
     const ref = `ref-${this.#refs}`;
     this.send({ type: "run", ref, message, ...(provider !== undefined && { provider }), ...more });
-    const { run } = await this.next("accepted", (frame) => frame.ref === ref);
-    return this.#track(run);
+    const answer = await eventually(`an answer to ${ref}`, () => {
+      if (this.closed)
+        throw new Error(`closed with ${this.closed.code} before ${ref} was accepted`);
+      return this.frames.find((frame) => "ref" in frame && frame.ref === ref);
+    });
+    if (answer.type !== "accepted")
+      throw new Error(`${ref} was refused: ${JSON.stringify(answer)}`);
+    return this.#track(answer.run);
   }
 
   /** Goes on with a run that another connection began, behind what that one has. */
@@ -111,6 +123,15 @@ export class V2Client {
     this.#socket.terminate();
   }
 
+  /** Stops reading from the network, as a busy or sleeping client does. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
   #track(id: string): V2Run {
     const known = this.runs.get(id);
     if (known) return known;
@@ -129,7 +150,7 @@ export class V2Client {
   #receive(data: string): void {
     const parsed = v2DownSchema.safeParse(JSON.parse(data));
     if (!parsed.success) {
-      this.faults.push(`not a frame: ${data.slice(0, 200)}`);
+      this.faults.push({ kind: "not a frame", detail: data.slice(0, 200) });
       return;
     }
     const frame = parsed.data;
@@ -139,7 +160,8 @@ export class V2Client {
     const run = this.#track(frame.run);
     run.heardAt = performance.now();
     if (run.terminals.length > 0 && frame.type !== "resumed") {
-      this.faults.push(`${frame.type} after the end of ${run.id}`);
+      const kind = TERMINALS.has(frame.type) ? "two terminals" : "reordered";
+      this.faults.push({ kind, detail: `${frame.type} after the end of ${run.id}` });
     }
     this.#apply(frame, run);
   }
@@ -156,7 +178,7 @@ export class V2Client {
       case "delta":
       case "reasoning":
         if (frame.epoch !== run.at.epoch || frame.seq !== run.at.seq + 1) {
-          this.faults.push(`(${frame.epoch}, ${frame.seq}) after (${run.at.epoch}, ${run.at.seq})`);
+          this.faults.push(outOfOrder(frame, run));
         }
         run.at = { epoch: frame.epoch, seq: frame.seq };
         if (frame.type === "delta") run.text += frame.text;
@@ -168,4 +190,12 @@ export class V2Client {
         break;
     }
   }
+}
+
+const TERMINALS: ReadonlySet<string> = new Set(["done", "error", "cancelled"]);
+
+function outOfOrder(frame: Frame<"delta" | "reasoning">, { id, at }: V2Run): V2Fault {
+  const isLater = frame.epoch > at.epoch || (frame.epoch === at.epoch && frame.seq > at.seq);
+  const kind = frame.epoch !== at.epoch ? "reordered" : isLater ? "lost" : "repeated";
+  return { kind, detail: `(${frame.epoch}, ${frame.seq}) after (${at.epoch}, ${at.seq}) of ${id}` };
 }

@@ -39,6 +39,10 @@ class NotingAnswer implements Answer {
   readonly terminals: TerminalEntry[] = [];
   readonly #curtain = new Curtain();
 
+  onAccepted(): void {
+    // Not noted.
+  }
+
   onQueued(): void {
     // Not noted.
   }

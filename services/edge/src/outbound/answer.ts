@@ -9,6 +9,8 @@ import type { RunPhases } from "./run-clock.ts";
 export interface Answer {
   /** Whether the client can come back for the rest, so that leaving need not end the run. */
   readonly isResumable: boolean;
+  /** The run is on its queue: from here on it ends, whatever becomes of this edge. */
+  onAccepted(): void;
   /** The run still waits for a worker, with so many in front of it; `waitMs` is a guess. */
   onQueued(position: number, waitMs: number): void;
   /** An attempt begins, the first or another one. */
@@ -29,6 +31,7 @@ export type DeltaOutcome =
 /** Nobody reads: the client is away, and may come back before the run is given up. */
 export const UNREAD: Answer = {
   isResumable: true,
+  onAccepted: () => undefined,
   onQueued: () => undefined,
   onStarted: () => undefined,
   onDelta: () => "held",

@@ -125,6 +125,7 @@ export class LiveRun {
   /** The run is on its queue. */
   queued(): void {
     this.#clock.queued();
+    if (!this.isEnded) this.#answer.onAccepted();
     if (this.#state === "submitting") this.#state = "queued";
   }
 

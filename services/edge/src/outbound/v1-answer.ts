@@ -17,8 +17,12 @@ export class V1Answer implements Answer {
     this.#connection = connection;
   }
 
-  onQueued(): void {
+  onAccepted(): void {
     // v1 has no frame for it.
+  }
+
+  onQueued(): void {
+    // Nor for this.
   }
 
   onStarted(): void {

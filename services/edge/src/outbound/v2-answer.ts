@@ -6,6 +6,8 @@ import type { RunPhases } from "./run-clock.ts";
 
 export interface V2AnswerOptions {
   readonly run: string;
+  /** The client's name for a run that it does not know yet. */
+  readonly ref?: string;
   /** The attempt whose text the client already has; 0 where it has none. */
   readonly epoch: number;
   /** Writes a frame; answers whether the client can take more. */
@@ -17,22 +19,35 @@ export class V2Answer implements Answer {
   readonly isResumable = true;
   readonly #options: V2AnswerOptions;
   #epoch: number;
+  /** Whether the client knows the run by its id. */
+  #isKnown: boolean;
   /** Whether the client has been shown anything of the current attempt. */
   #hasShown: boolean;
 
   constructor(options: V2AnswerOptions) {
     this.#options = options;
     this.#epoch = options.epoch;
+    this.#isKnown = options.ref === undefined;
     this.#hasShown = options.epoch > 0;
   }
 
+  /** Also called by what comes next: a worker may be faster than the queue's answer to this edge. */
+  onAccepted(): void {
+    if (this.#isKnown) return;
+    this.#isKnown = true;
+    const { run, ref = "", send } = this.#options;
+    send({ type: "accepted", ref, run });
+  }
+
   onQueued(position: number, waitMs: number): void {
+    this.onAccepted();
     const { run, send } = this.#options;
     send({ type: "queued", run, position, waitMs });
   }
 
   onStarted({ epoch }: Position, { provider, model }: StartedEntry): void {
     const { run, send } = this.#options;
+    this.onAccepted();
     if (this.#hasShown && epoch > this.#epoch) {
       send({ type: "restart", run, epoch, reason: "attempt_lost" });
     }
@@ -53,7 +68,12 @@ export class V2Answer implements Answer {
   }
 
   onTerminal(terminal: TerminalEntry, phases: RunPhases): void {
-    const { run, send } = this.#options;
+    const { run, ref, send } = this.#options;
+    if (terminal.type === "failed" && !this.#isKnown) {
+      send(v2Error(terminal.failure, { ref }));
+      return;
+    }
+    this.onAccepted();
     switch (terminal.type) {
       case "completed":
         send({

@@ -99,14 +99,13 @@ export class V2Session implements Session {
       return;
     }
     const runId = starter.newRunId();
-    this.#send({ type: "accepted", ref, run: runId });
     const run = starter.begin({
       runId,
       session: session ?? this.#connection.session,
       messages: messages ?? [{ role: "user", content: message ?? "" }],
       provider,
       options,
-      answer: this.#answer(runId, 0),
+      answer: this.#answer(runId, { ref, epoch: 0 }),
       onEnded: () => this.#ended(runId),
     });
     this.#runs.set(runId, run);
@@ -141,7 +140,7 @@ export class V2Session implements Session {
         // A run that this connection began for another session is still its own to resume here.
         session: earlier?.session ?? this.#connection.session,
         after,
-        answer: this.#answer(runId, after.epoch),
+        answer: this.#answer(runId, after),
         onResumed: (outcome) => this.#send({ type: "resumed", run: runId, outcome }),
         onEnded: () => this.#ended(runId),
       });
@@ -163,9 +162,10 @@ export class V2Session implements Session {
     return open >= this.#options.limits.maxRuns ? failure("too_many_runs") : undefined;
   }
 
-  #answer(run: string, epoch: number): V2Answer {
+  #answer(run: string, { ref, epoch }: { ref?: string; epoch: number }): V2Answer {
     return new V2Answer({
       run,
+      ...(ref !== undefined && { ref }),
       epoch,
       send: (frame) => this.#send(frame),
       batch: (write) => this.#connection.cork(write),

@@ -1,0 +1,31 @@
+import { differenceOf } from "./difference.ts";
+import type { History } from "./history.ts";
+import type { Question } from "./question.ts";
+
+export interface Observed {
+  readonly protocol: "v1" | "v2";
+  readonly asked: Question;
+  readonly text: string;
+  readonly terminal: {
+    readonly type: string;
+    readonly code?: string;
+    readonly retryable?: boolean;
+  };
+}
+
+/** Judges one run that ended, by what its user got. */
+export function judge({ protocol, asked, text, terminal }: Observed, history: History): void {
+  const { type, code = type } = terminal;
+  const about = `${protocol} ${code} ${asked.prompt}`;
+  history.count(`${protocol} ${code}`);
+  // An answer that failed may stop anywhere, but what there is of it must be its beginning.
+  const said = type === "done" ? asked.text : asked.text.slice(0, text.length);
+  const difference = differenceOf(text, said);
+  if (difference) history.violate(difference, about);
+  if (code === "interrupted") {
+    history.violate("given up although another attempt says the same", about);
+  }
+  if (type === "error" && terminal.retryable === false && code !== "provider_auth") {
+    history.violate("failure not retryable", about);
+  }
+}

@@ -1,0 +1,58 @@
+/** What must be gone once everybody has gone home. */
+import { eventually } from "@openclaw/testing";
+import { Redis } from "ioredis";
+import type { History } from "./history.ts";
+
+const SETTLE_MS = 30_000;
+
+export interface LeftoverOptions {
+  readonly redisUrl: string;
+  readonly keyPrefix: string;
+  readonly resumeWindowMs: number;
+  /** Requests the providers still answer. */
+  readonly upstreams: () => number;
+  readonly history: History;
+}
+
+/** Every upstream request, job and key of a run. */
+export async function judgeLeftovers(options: LeftoverOptions): Promise<void> {
+  const { redisUrl, keyPrefix, resumeWindowMs, upstreams, history } = options;
+  await eventually("the last upstream to close", () => upstreams() === 0, {
+    withinMs: SETTLE_MS,
+  }).catch(() => history.violate("upstream left open", `${upstreams()} of them`));
+  const redis = new Redis(redisUrl);
+  try {
+    const jobs = () => redis.keys(`${keyPrefix}{queue-*}:runs:????????-*`);
+    await eventually("the last job to go", async () => (await jobs()).length === 0, {
+      withinMs: SETTLE_MS,
+      everyMs: 200,
+    }).catch(async () => {
+      for (const key of await jobs()) history.violate("job left behind", key);
+    });
+    const left = () => keysLeft(redis, keyPrefix);
+    await eventually("the last key to go", async () => (await left()).length === 0, {
+      withinMs: resumeWindowMs + SETTLE_MS,
+      everyMs: 500,
+    }).catch(async () => {
+      for (const key of await left()) history.violate("key left behind", key);
+    });
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/**
+ * Records and logs of runs, but for records of runs that never came onto a queue: an edge that is killed
+ * between the two steps leaves one, which expires by itself.
+ */
+async function keysLeft(redis: Redis, keyPrefix: string): Promise<string[]> {
+  const keys = await redis.keys(`${keyPrefix}{0}:*`);
+  const left: string[] = [];
+  for (const key of keys) {
+    const expiresInMs = await redis.pttl(key);
+    const isUnbegun = key.includes(":run:") && (await redis.hget(key, "state")) === "queued";
+    if (expiresInMs === -1) left.push(`${key} without an expiry`);
+    else if (!isUnbegun && expiresInMs !== -2) left.push(`${key} for ${expiresInMs} ms`);
+  }
+  return left;
+}

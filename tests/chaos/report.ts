@@ -1,0 +1,39 @@
+import { figuresOf } from "@openclaw/testing";
+import { type History, INVARIANTS } from "./history.ts";
+
+const MOST_DETAILS = 20;
+
+/** What one run of chaos showed, to be read by a person. */
+export function report(history: History, { seed, users }: { seed: number; users: number }): string {
+  const { checked, violations, injected, recoveries, outcomes } = history;
+  const faults = [...injected].toSorted().map(([kind, times]) => {
+    const { count, p50, p99, max } = figuresOf(recoveries.get(kind) ?? []);
+    const silence = count === 0 ? "no run was streaming" : `${s(p50)} ${s(p99)} ${s(max)}`;
+    return `  ${kind.padEnd(30)} ${String(times).padStart(4)}   ${silence}`;
+  });
+  const judged = INVARIANTS.map((invariant) => {
+    const broken = violations.filter((violation) => violation.invariant === invariant).length;
+    return `  ${invariant.padEnd(50)} ${checked} checked, ${broken} violated`;
+  });
+  return [
+    `chaos with seed ${seed}, ${users} users`,
+    "faults: how often, and how long v2 runs that streamed were silent (p50, p99, max):",
+    ...faults,
+    `runs: ${checked}, by how they ended:`,
+    ...[...outcomes]
+      .toSorted()
+      .map(([outcome, count]) => `  ${outcome.padEnd(40)} ${String(count).padStart(6)}`),
+    "invariants:",
+    ...judged,
+    ...violations
+      .slice(0, MOST_DETAILS)
+      .map(({ invariant, detail }) => `  ${invariant}: ${detail}`),
+    violations.length === 0
+      ? "no violation"
+      : `${violations.length} violations; repeat with --seed ${seed}`,
+  ].join("\n");
+}
+
+function s(ms: number): string {
+  return `${(ms / 1_000).toFixed(2)} s`.padStart(8);
+}

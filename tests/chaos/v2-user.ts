@@ -1,0 +1,139 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { V2Client, type V2Run } from "@openclaw/testing";
+import { type Crowd, linger, reconnect, TERMINAL_WITHIN_MS } from "./crowd.ts";
+import type { Watched } from "./history.ts";
+import { judge } from "./judge.ts";
+import { ask, type Question } from "./question.ts";
+import type { Random } from "./random.ts";
+
+const ROUND_MS = 50;
+const RUNS_AT_ONCE = 2;
+
+interface OpenRun {
+  readonly run: V2Run;
+  readonly asked: Question;
+  readonly since: number;
+  readonly watched: Watched;
+}
+
+/** Keeps several runs open, loses its connection at will, and comes back for all of them. */
+export async function v2User(random: Random, crowd: Crowd): Promise<void> {
+  await new V2User(random, crowd).live();
+}
+
+class V2User {
+  readonly #random: Random;
+  readonly #crowd: Crowd;
+  readonly #session: string;
+  readonly #open = new Set<OpenRun>();
+  #client: V2Client | undefined;
+  #seenFaults = 0;
+  #nextAt = 0;
+
+  constructor(random: Random, crowd: Crowd) {
+    this.#random = random;
+    this.#crowd = crowd;
+    this.#session = `chaos-${random.between(0, 1e9)}`;
+  }
+
+  async live(): Promise<void> {
+    const { closing } = this.#crowd;
+    await linger(this.#random.between(0, 3_000), closing);
+    await this.#connect();
+    while (this.#client && !(closing.aborted && this.#open.size === 0)) {
+      if (this.#wantsMore()) await this.#begin(this.#client);
+      if (this.#client.closed || this.#random.chance(0.01)) await this.#comeBack(this.#client);
+      else if (this.#random.chance(0.005)) await this.#sleep(this.#client);
+      this.#look();
+      await delay(ROUND_MS);
+    }
+    this.#client?.close();
+    for (const open of this.#open) open.watched.closed();
+  }
+
+  async #connect(): Promise<void> {
+    const { url } = this.#crowd;
+    this.#client = await reconnect(() => V2Client.connect(url(this.#session)), this.#crowd);
+    this.#seenFaults = 0;
+  }
+
+  #wantsMore(): boolean {
+    if (this.#crowd.closing.aborted || this.#client?.closed) return false;
+    return this.#open.size < RUNS_AT_ONCE && performance.now() > this.#nextAt;
+  }
+
+  async #begin(client: V2Client): Promise<void> {
+    const { history, providers } = this.#crowd;
+    this.#nextAt = performance.now() + this.#random.between(100, 3_000);
+    const asked = ask(this.#random, providers);
+    const since = performance.now();
+    // Refused, or the connection broke before the run had a name: nothing was promised.
+    const run = await client.run(asked.prompt, asked.provider).catch(() => undefined);
+    if (!run) history.count("v2 not accepted");
+    else {
+      const watched = history.open({ isTelling: !asked.isFaulty });
+      this.#open.add({ run, asked, since, watched });
+    }
+  }
+
+  /** Loses the connection and makes another, on whichever edge, behind what it has of each run. */
+  async #comeBack(client: V2Client): Promise<void> {
+    this.#noteFaults(client);
+    client.terminate();
+    await this.#connect();
+    if (!this.#client) return;
+    for (const open of this.#open) {
+      // One that has its end needs no more.
+      if (open.run.terminals.length === 0) await this.#resume(this.#client, open);
+    }
+  }
+
+  async #resume(client: V2Client, { run, asked, since }: OpenRun): Promise<void> {
+    const { history } = this.#crowd;
+    // The connection may break again: the next round comes back once more.
+    const resumed = await client.resume(run).catch(() => undefined);
+    if (resumed?.outcome !== "not_resumable") return;
+    if (!history.hasForgottenSince(since)) {
+      const detail = `${resumed.reason} ${run.id} ${asked.prompt}`;
+      history.violate("not resumable although nothing was forgotten", detail);
+    }
+    run.terminals.push({
+      type: "error",
+      run: run.id,
+      code: "unknown_run",
+      message: resumed.reason ?? "",
+      retryable: true,
+    });
+  }
+
+  /** Reads nothing for a while. */
+  async #sleep(client: V2Client): Promise<void> {
+    client.pause();
+    await linger(this.#random.between(500, 4_000), this.#crowd.closing);
+    client.resumeReading();
+  }
+
+  #look(): void {
+    const { history } = this.#crowd;
+    for (const open of this.#open) {
+      const { run, asked, since, watched } = open;
+      if (run.text !== "" && run.heardAt > since) watched.heard();
+      const [terminal, second] = run.terminals;
+      if (!terminal && performance.now() - since < TERMINAL_WITHIN_MS) continue;
+      this.#open.delete(open);
+      watched.closed();
+      if (terminal) judge({ protocol: "v2", asked, text: run.text, terminal }, history);
+      else history.violate("no terminal in time", `v2 ${run.id} ${asked.prompt}`);
+      if (second) history.violate("two terminals", `v2 ${run.id}`);
+    }
+    if (this.#client) this.#noteFaults(this.#client);
+  }
+
+  /** What a strict client finds wrong with the order of frames. */
+  #noteFaults(client: V2Client): void {
+    for (const { kind, detail } of client.faults.slice(this.#seenFaults)) {
+      this.#crowd.history.violate(kind, detail);
+    }
+    this.#seenFaults = client.faults.length;
+  }
+}
