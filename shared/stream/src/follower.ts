@@ -10,11 +10,21 @@ import { type Entry, isTerminal } from "./entry.ts";
 import { comparePositions, follows, type Position } from "./position.ts";
 import type { LogPage } from "./run-records.ts";
 
+/**
+ * Reading begins with small pages, and again whenever the reader had to stop: it may take only little
+ * at a time, and what it does not take is read again. A hundred slow readers who were each read
+ * megabytes for the sake of kilobytes would be all that Redis does.
+ */
+const FIRST_PAGE = 8;
+const MOST_PAGE = 256;
+/** About how many characters a page may have once the pieces' length is known. */
+const PAGE_CHARACTERS = 256 * 1024;
+
 export interface FollowerOptions {
   readonly runId: string;
   /** The last position the reader already has. */
   readonly after: Position;
-  readonly read: (runId: string, after: Position) => Promise<LogPage | undefined>;
+  readonly read: (runId: string, after: Position, limit: number) => Promise<LogPage | undefined>;
   /**
    * Takes one entry. Answers whether it can take more; after `false` it must call `resume`.
    * Must not throw.
@@ -34,6 +44,7 @@ export class Follower {
   #seen: Position;
   #state: "live" | "filling" | "paused" | "closed" = "live";
   #behind = false;
+  #pageLimit = FIRST_PAGE;
 
   constructor(options: FollowerOptions) {
     this.runId = options.runId;
@@ -99,16 +110,27 @@ export class Follower {
       });
       const reachedAll = comparePositions(this.#position, this.#seen) >= 0;
       if (page.complete && (reachedAll || page.entries.length === 0)) break;
+      this.#pageLimit = this.#limitAfter(page);
     }
+    this.#pageLimit = FIRST_PAGE;
     if (this.#is("filling")) this.#state = "live";
   }
 
   async #readPage(): Promise<LogPage | "unknown" | "failed"> {
     try {
-      return (await this.#options.read(this.runId, this.#position)) ?? "unknown";
+      return (await this.#options.read(this.runId, this.#position, this.#pageLimit)) ?? "unknown";
     } catch {
       return "failed";
     }
+  }
+
+  #limitAfter({ entries }: LogPage): number {
+    const characters = entries.reduce(
+      (sum, { entry }) => sum + ("text" in entry ? entry.text.length : 0),
+      0,
+    );
+    const fitting = Math.floor((PAGE_CHARACTERS * entries.length) / Math.max(1, characters));
+    return Math.max(FIRST_PAGE, Math.min(2 * this.#pageLimit, fitting, MOST_PAGE));
   }
 
   #deliver(position: Position, entry: Entry): void {

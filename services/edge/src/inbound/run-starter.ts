@@ -93,7 +93,7 @@ export class RunStarter implements Part {
     this.#options = options;
     // After an outage every run reads its log; all at once they would miss their own deadlines.
     const limit = pLimit(READS_AT_ONCE);
-    this.#read = (runId, after) => limit(() => options.records.read(runId, after));
+    this.#read = (...page) => limit(() => options.records.read(...page));
   }
 
   async start(): Promise<void> {

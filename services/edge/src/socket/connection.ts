@@ -12,6 +12,11 @@ import type { ConnectionData } from "./socket-server.ts";
 
 /** Above this many buffered bytes a connection takes no more until it has drained. */
 export const HIGH_WATERMARK_BYTES = 64 * 1024;
+/**
+ * A connection has drained when this is left, not as soon as there is any room: each time it has, the
+ * log is read for it, which should be worth some text.
+ */
+const LOW_WATERMARK_BYTES = 16 * 1024;
 /** uWebSockets drops what would exceed this. Far above the watermark, so it means a lost reader. */
 export const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 
@@ -73,9 +78,9 @@ export class Connection {
     socket?.end(code, reason);
   }
 
-  /** For the socket server: the socket has room again. */
+  /** For the socket server: the kernel took something. */
   drained(): void {
-    if (this.bufferedBytes < HIGH_WATERMARK_BYTES) this.#onDrain();
+    if (this.bufferedBytes < LOW_WATERMARK_BYTES) this.#onDrain();
   }
 
   /** For the socket server: the socket is gone. */

@@ -1,0 +1,86 @@
+import { describe, expect, test } from "vitest";
+import type { Entry } from "./entry.ts";
+import { Follower } from "./follower.ts";
+import { BEGINNING, type Position } from "./position.ts";
+import type { LogPage } from "./run-records.ts";
+
+const BATCHED = 64 * 1024;
+
+/** A log that is all there, and a reader that stops after so many characters until it resumes. */
+class Reading {
+  readonly #log: readonly Entry[];
+  readonly #room: number;
+  readonly follower: Follower;
+  readonly got: Entry[] = [];
+  charactersRead = 0;
+  reads = 0;
+  largestPage = 0;
+  #taken = 0;
+
+  constructor({ entries, length, room }: { entries: number; length: number; room: number }) {
+    this.#log = Array.from({ length: entries }, (_, index) => ({
+      type: "text",
+      text: String(index).padStart(length, "."),
+    }));
+    this.#room = room;
+    this.follower = new Follower({
+      runId: "r",
+      after: BEGINNING,
+      read: async (_, after, limit) => this.#page(after, limit),
+      deliver: (_, entry) => this.#take(entry),
+      batch: (deliverAll) => deliverAll(),
+      onLost: () => undefined,
+    });
+  }
+
+  /** Reads on, whenever it had to stop, until everything is there. */
+  async toTheEnd(): Promise<void> {
+    this.follower.refill();
+    while (this.got.length < this.#log.length) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#taken = 0;
+      this.follower.resume();
+    }
+  }
+
+  #page({ seq }: Position, limit: number): LogPage {
+    const entries = this.#log
+      .slice(seq, seq + limit)
+      .map((entry, index) => ({ position: { epoch: 0, seq: seq + index + 1 }, entry }));
+    const characters = entries.reduce((sum, { entry }) => sum + lengthOf(entry), 0);
+    this.charactersRead += characters;
+    this.largestPage = Math.max(this.largestPage, characters);
+    this.reads += 1;
+    return { entries, complete: entries.length < limit };
+  }
+
+  #take(entry: Entry): boolean {
+    this.got.push(entry);
+    this.#taken += lengthOf(entry);
+    return this.#taken < this.#room;
+  }
+}
+
+const lengthOf = (entry: Entry) => (entry.type === "text" ? entry.text.length : 0);
+
+describe("a reader that is caught up from the log", () => {
+  test("costs little more than it takes, when it takes little at a time", async () => {
+    const reading = new Reading({ entries: 256, length: 16_384, room: BATCHED });
+    await reading.toTheEnd();
+    expect(reading.charactersRead).toBeLessThan(3 * 256 * 16_384);
+  });
+
+  test("gets a long answer of short pieces in few reads", async () => {
+    const reading = new Reading({ entries: 10_000, length: 5, room: Number.POSITIVE_INFINITY });
+    await reading.toTheEnd();
+    expect(reading.got).toHaveLength(10_000);
+    expect(reading.reads).toBeLessThan(50);
+  });
+
+  test("never holds a page of megabytes, be its pieces ever so long", async () => {
+    const room = Number.POSITIVE_INFINITY;
+    const reading = new Reading({ entries: 256, length: 16_384, room });
+    await reading.toTheEnd();
+    expect(reading.largestPage).toBeLessThanOrEqual(512 * 1024);
+  });
+});
