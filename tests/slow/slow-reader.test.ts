@@ -11,7 +11,7 @@ import { FireHose, type LongAnswer } from "./fire-hose.ts";
 import { LongReader } from "./long-reader.ts";
 
 const OTHERS = 200;
-const GAP_MS = 50;
+const GAP_MS = 100;
 /** Most of the stopped read along with one user, so that two answers of one provider fill them all. */
 const READERS = { v1: 10, v2: 90 };
 /**
@@ -91,7 +91,7 @@ async function converse(user: number, closing: AbortSignal): Promise<void> {
     }
   };
   for (let round = 0; !closing.aborted; round += 1) {
-    const prompt = directive({ words: 60, gapMs: GAP_MS, seed: user * 1_000 + round });
+    const prompt = directive({ words: 40, gapMs: GAP_MS, seed: user * 1_000 + round });
     const { text, terminal } = await client.ask(prompt, "zhipu");
     if (closing.aborted) break;
     expect(terminal).toEqual({ type: "done" });
