@@ -64,9 +64,9 @@ async function beginAll(cluster: Cluster): Promise<{ watched: Watched[]; clients
   );
   for (const client of clients) {
     client.onFrame = (frame) => {
-      if (frame.type !== "delta" || frame.epoch < 2) return;
+      if (frame.type !== "delta") return;
       const watched = byRun.get(frame.run);
-      if (watched) watched.newTextAt ??= performance.now();
+      if (watched && watched.run.restarts > 0) watched.newTextAt ??= performance.now();
     };
     for (let seed = 0; seed < RUNS_PER_CLIENT; seed += 1) {
       const watched = await begin(client, seed);
