@@ -13,6 +13,7 @@ import {
   type V1Signal,
   V2Client,
 } from "@openclaw/testing";
+import { Redis } from "ioredis";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
 
@@ -34,7 +35,6 @@ beforeEach(async () => {
   cluster = await Cluster.start({
     redisUrl: redis.url,
     gateway: simulatedGateway(simulator.url),
-    env: { LOG_LEVEL: "warn" },
   });
 });
 
@@ -88,7 +88,7 @@ test("answers every command 500 ms late, for 8 s", async () => {
   expectWellAgain(seen);
   await expectEveryRunEnded(seen, ["done"]);
   // Runs in flight went on, at the pace that was left.
-  expect(cluster.logs("edge", "run finished").filter(({ attempts }) => attempts !== 1)).toEqual([]);
+  expectOneAttemptEach();
 });
 
 test("is cut off without a word", async () => {
@@ -113,6 +113,27 @@ test("fails over to a replica, while old connections lead to the old master", as
   expectWellAgain(seen);
   // What was acknowledged a moment before may not have reached the replica.
   await expectEveryRunEnded(seen, ["done", "unavailable"]);
+});
+
+test("throws off the subscribers while an edge stands still, which then fills the gap", async () => {
+  const direct = new Redis(redis.directUrl);
+  const open = await Promise.all(
+    Array.from({ length: USERS }, (_, index) => [openV1(index), openV2(index)]).flat(),
+  );
+  await eventually("text everywhere", () => open.every(({ heard }) => heard()));
+  for (const { process } of cluster.running("edge")) {
+    process.kill("SIGSTOP");
+    // What Redis does to one whose messages pile up.
+    expect(await direct.call("CLIENT", "KILL", "TYPE", "pubsub")).toBeGreaterThan(0);
+    await delay(2_000);
+    process.kill("SIGCONT");
+  }
+  direct.disconnect();
+  for (const run of open) {
+    const { text, code, faults } = await run.end();
+    expect([code, text === run.text, faults]).toEqual(["done", true, []]);
+  }
+  expectOneAttemptEach();
 });
 
 interface Probe {
@@ -245,6 +266,13 @@ function expectWellAgain({ backAt, probes, health }: Seen): void {
   // Nothing was restarted for it.
   expect(cluster.processes("edge")).toEqual(cluster.running("edge"));
   expect(cluster.processes("worker")).toEqual(cluster.running("worker"));
+}
+
+/** Of the long answers; the probes are many, and some of them were refused. */
+function expectOneAttemptEach(): void {
+  const finished = cluster.logs("edge", "run finished");
+  const long = finished.filter(({ totalMs }) => Number(totalMs) > 5_000);
+  expect(long.map(({ attempts }) => attempts)).toEqual(Array.from({ length: 2 * USERS }, () => 1));
 }
 
 async function expectEveryRunEnded({ open }: Seen, codes: readonly string[]): Promise<void> {
