@@ -2,7 +2,7 @@
  * The worker's side of one provider's queue: takes runs and holds a short lease on each.
  *
  * A dead worker's runs must move within 5 s, so the lease lasts 3 s, is renewed every second, and
- * every worker looks for expired ones every second. A worker that is slow rather than dead may lose
+ * expired ones are looked for twice a second. A worker that is slow rather than dead may lose
  * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
  */
 import type { Logger, Part } from "@openclaw/runtime";
@@ -13,7 +13,7 @@ import { type RunJob, runJobSchema } from "./run-job.ts";
 
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
-const STALLED_CHECK_MS = 1_000;
+const STALLED_CHECK_MS = 500;
 /**
  * How long a read blocks while the queue is empty, in seconds. BullMQ takes one that is silent for a
  * second more for dead and connects anew, so this decides how soon work flows after a silent cut.

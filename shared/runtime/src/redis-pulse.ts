@@ -14,7 +14,7 @@ import type { Logger } from "./log.ts";
 
 const TICK_MS = 250;
 /** An answer is late after one tick; after this many late ones in a row, Redis does not answer. */
-const LATE_TICKS = 4;
+const LATE_TICKS = 6;
 /** A connection without any answer for this many ticks is replaced. */
 const DEAF_TICKS = 6;
 
@@ -41,7 +41,7 @@ export class RedisPulse implements Part {
     this.#log = log;
   }
 
-  /** Whether commands are answered within 250 ms, as far as the last second tells. */
+  /** Whether commands are answered within 250 ms, as far as the last ticks tell. */
   get alive(): boolean {
     return this.#redis.status === "ready" && this.#late < LATE_TICKS;
   }

@@ -279,9 +279,9 @@ describe("an attempt that continues the one before it", () => {
   ];
 
   async function lastAttempt(runId: string): Promise<string> {
-    const page = await context.records.read(runId, { epoch: 2, seq: 0 });
-    const texts = page?.entries.map(({ entry }) => (entry.type === "text" ? entry.text : ""));
-    return texts?.join("") ?? "";
+    const all = await entries(runId);
+    const since = all.slice(all.findLastIndex(({ type }) => type === "started"));
+    return since.map((entry) => (entry.type === "text" ? entry.text : "")).join("");
   }
 
   beforeEach(() => setUp({ continueFromPartial: true }));
@@ -344,7 +344,7 @@ describe("an attempt that continues the one before it", () => {
     last.say("ld");
     last.finish();
     await Promise.all([finished, third]);
-    expect(await lastAttempt(runId)).toBe("Hello worHello world");
+    expect(await lastAttempt(runId)).toBe("Hello world");
   });
 
   test("is told with the moved run whether it may, by how the one before it failed", async () => {
@@ -375,7 +375,8 @@ describe("an attempt that continues the one before it", () => {
     const { runId, job, finished } = await begin();
     (await speaker.nextRequest()).say("Hello");
     await eventually("the text", async () => (await textOf(runId)) === "Hello");
-    await context.records.move({ runId, epoch: 1, provider: "other" });
+    const epoch = Number(await fixture.commands.hget(keys.record(runId), "epoch"));
+    await context.records.move({ runId, epoch, provider: "other" });
     await executeRun(job, { ...context, queues });
     expect(moved).toEqual([{ ...job, provider: "other", anew: true }]);
     await context.records.end(runId, CANCELLED);
