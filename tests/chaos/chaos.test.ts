@@ -38,7 +38,7 @@ test(
     const history = new History();
     const purchases = new Purchases(history);
     const simulator = await startSimulator(profilesAt(INSTANT), {
-      onChat: (_profile, body) => purchases.began(promptOf(body)),
+      onChat: (profile, body) => purchases.began(promptOf(body), profile),
       onOver: (prompt) => purchases.over(prompt),
     });
     const redis = await FaultyRedis.start();
@@ -52,7 +52,12 @@ test(
     const closing = AbortSignal.timeout(minutes * 60_000);
     setMaxListeners(0, closing);
     const url = (session?: string) => cluster.url(session);
-    const crowd: Crowd = { url, history, providers: PROVIDERS, closing };
+    let questions = 0;
+    const nextNumber = () => {
+      questions += 1;
+      return questions;
+    };
+    const crowd: Crowd = { url, history, providers: PROVIDERS, nextNumber, closing };
     try {
       await Promise.all([
         injectFaults({ cluster, redis, random: random.fork(), history, closing }),

@@ -6,6 +6,8 @@ export interface Crowd {
   readonly url: (session?: string) => string;
   readonly history: History;
   readonly providers: readonly [string, ...string[]];
+  /** Another number each time: two users' chances may come to be the same. */
+  readonly nextNumber: () => number;
   /** Aborts when no new run is to begin. */
   readonly closing: AbortSignal;
 }

@@ -55,16 +55,22 @@ interface Fault {
 export class History {
   readonly outcomes = new Map<string, number>();
   readonly violations: Violation[] = [];
-  /** How often each kind of fault was injected. */
-  readonly injected = new Map<string, number>();
+  /** What was injected, in order: kind, and milliseconds since the beginning. */
+  readonly injected: { readonly kind: string; readonly at: number }[] = [];
   /** By kind of fault: how long until each run it could have silenced was heard of again. */
   readonly recoveries = new Map<string, number[]>();
+  readonly #beganAt = performance.now();
   readonly #open = new Set<Open>();
   readonly #faults = new Set<Fault>();
   #forgotAt = Number.NEGATIVE_INFINITY;
 
+  /** Milliseconds since the beginning. */
+  now(): number {
+    return Math.round(performance.now() - this.#beganAt);
+  }
+
   violate(invariant: Invariant, detail: string): void {
-    this.violations.push({ invariant, detail });
+    this.violations.push({ invariant, detail: `${this.now()} ms: ${detail}` });
   }
 
   count(outcome: string): void {
@@ -103,7 +109,7 @@ export class History {
 
   /** A fault happens now, under all that is open. */
   fault(kind: string): void {
-    this.injected.set(kind, (this.injected.get(kind) ?? 0) + 1);
+    this.injected.push({ kind, at: this.now() });
     const silent = new Set([...this.#open].filter((open) => open.isTelling && open.hasSpoken));
     if (silent.size > 0) this.#faults.add({ kind, at: performance.now(), silent });
   }

@@ -14,23 +14,29 @@ const OVERLAP_MS = 15_000;
 /** The connection closes under these, so that they are asked for once more for nothing. */
 const ASKED_AGAIN = /"(stale|refuse)":true/;
 
+interface Bought {
+  readonly times: { readonly provider: string; readonly at: number }[];
+  /** Answers that are not over. */
+  open: number;
+}
+
 export class Purchases {
   readonly #history: History;
-  readonly #bought = new Map<string, { at: number; count: number; open: number }>();
+  readonly #bought = new Map<string, Bought>();
 
   constructor(history: History) {
     this.#history = history;
   }
 
   /** The provider was asked. Overlaps with an earlier asking are looked at when that is over. */
-  began(prompt: string): void {
-    const bought = this.#bought.get(prompt) ?? { at: 0, count: 0, open: 0 };
+  began(prompt: string, provider: string): void {
+    const bought = this.#bought.get(prompt) ?? { times: [], open: 0 };
     this.#bought.set(prompt, bought);
-    bought.count += 1;
+    bought.times.push({ provider, at: this.#history.now() });
     bought.open += 1;
-    bought.at = performance.now();
-    if (bought.count > MAX_ATTEMPTS && !ASKED_AGAIN.test(prompt)) {
-      this.#history.violate("bought more often than allowed", `${bought.count} times ${prompt}`);
+    if (bought.times.length > MAX_ATTEMPTS && !ASKED_AGAIN.test(prompt)) {
+      const times = bought.times.map(({ provider, at }) => `${at} ms ${provider}`).join(", ");
+      this.#history.violate("bought more often than allowed", `${times} ${prompt}`);
     }
   }
 
@@ -39,7 +45,7 @@ export class Purchases {
     const bought = this.#bought.get(prompt);
     if (!bought) return;
     bought.open -= 1;
-    const overlapMs = performance.now() - bought.at;
+    const overlapMs = this.#history.now() - (bought.times.at(-1)?.at ?? 0);
     if (bought.open > 0 && overlapMs > OVERLAP_MS) {
       const detail = `side by side for ${Math.round(overlapMs)} ms ${prompt}`;
       this.#history.violate("bought twice without a fence", detail);

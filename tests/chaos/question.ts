@@ -26,12 +26,16 @@ const BREAKS = [
 const REFUSALS = ["refuse", "stale", "hang"] as const;
 const HEALTHY = 0.6;
 
-export function ask(random: Random, providers: readonly [string, ...string[]]): Question {
+/** @param number another one for each question, so that none is asked twice */
+export function ask(
+  random: Random,
+  { number, providers }: { number: number; providers: readonly [string, ...string[]] },
+): Question {
   const provider = random.pick(providers);
   const isFaulty = !random.chance(HEALTHY);
   const prompt = directive({
     words: random.between(10, 60),
-    seed: random.between(0, 1e9),
+    seed: number,
     language: random.pick<"en" | "zh">(["en", "zh"]),
     gapMs: random.between(20, 150),
     ...(isFaulty && { ...fault(random), faultOn: [provider] }),

@@ -6,7 +6,9 @@ const MOST_DETAILS = 20;
 /** What one run of chaos showed, to be read by a person. */
 export function report(history: History, { seed, users }: { seed: number; users: number }): string {
   const { checked, violations, injected, recoveries, outcomes } = history;
-  const faults = [...injected].toSorted().map(([kind, times]) => {
+  const kinds = [...new Set(injected.map(({ kind }) => kind))].toSorted();
+  const faults = kinds.map((kind) => {
+    const times = injected.filter((fault) => fault.kind === kind).length;
     const { count, p50, p99, max } = figuresOf(recoveries.get(kind) ?? []);
     const silence = count === 0 ? "no run was streaming" : `${s(p50)} ${s(p99)} ${s(max)}`;
     return `  ${kind.padEnd(30)} ${String(times).padStart(4)}   ${silence}`;
@@ -28,9 +30,12 @@ export function report(history: History, { seed, users }: { seed: number; users:
     ...violations
       .slice(0, MOST_DETAILS)
       .map(({ invariant, detail }) => `  ${invariant}: ${detail}`),
-    violations.length === 0
-      ? "no violation"
-      : `${violations.length} violations; repeat with --seed ${seed}`,
+    ...(violations.length === 0
+      ? ["no violation"]
+      : [
+          `all faults: ${injected.map(({ kind, at }) => `${at} ms ${kind}`).join(", ")}`,
+          `${violations.length} violations; repeat with --seed ${seed}`,
+        ]),
   ].join("\n");
 }
 

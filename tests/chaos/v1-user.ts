@@ -23,8 +23,8 @@ export async function v1User(random: Random, crowd: Crowd): Promise<void> {
 }
 
 async function converse(client: V1Client, random: Random, crowd: Crowd): Promise<void> {
-  const { history, providers } = crowd;
-  const asked = ask(random, providers);
+  const { history, providers, nextNumber } = crowd;
+  const asked = ask(random, { number: nextNumber(), providers });
   const leaves = random.chance(0.05);
   const sleeps = random.chance(0.1);
   // What an attempt says again behind the curtain takes as long as it did before: no measure of recovery.

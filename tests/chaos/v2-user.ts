@@ -63,9 +63,9 @@ class V2User {
   }
 
   async #begin(client: V2Client): Promise<void> {
-    const { history, providers } = this.#crowd;
+    const { history, providers, nextNumber } = this.#crowd;
     this.#nextAt = performance.now() + this.#random.between(100, 3_000);
-    const asked = ask(this.#random, providers);
+    const asked = ask(this.#random, { number: nextNumber(), providers });
     const since = performance.now();
     // Refused, or the connection broke before the run had a name: nothing was promised.
     const run = await client.run(asked.prompt, asked.provider).catch(() => undefined);
