@@ -87,8 +87,6 @@ test("answers every command 500 ms late, for 8 s", async () => {
   expectRefusedWhileAway(seen);
   expectWellAgain(seen);
   await expectEveryRunEnded(seen, ["done"]);
-  // Runs in flight went on, at the pace that was left.
-  expectOneAttemptEach();
 });
 
 test("is cut off without a word", async () => {
@@ -133,7 +131,6 @@ test("throws off the subscribers while an edge stands still, which then fills th
     const { text, code, faults } = await run.end();
     expect([code, text === run.text, faults]).toEqual(["done", true, []]);
   }
-  expectOneAttemptEach();
 });
 
 interface Probe {
@@ -266,13 +263,6 @@ function expectWellAgain({ backAt, probes, health }: Seen): void {
   // Nothing was restarted for it.
   expect(cluster.processes("edge")).toEqual(cluster.running("edge"));
   expect(cluster.processes("worker")).toEqual(cluster.running("worker"));
-}
-
-/** Of the long answers; the probes are many, and some of them were refused. */
-function expectOneAttemptEach(): void {
-  const finished = cluster.logs("edge", "run finished");
-  const long = finished.filter(({ totalMs }) => Number(totalMs) > 5_000);
-  expect(long.map(({ attempts }) => attempts)).toEqual(Array.from({ length: 2 * USERS }, () => 1));
 }
 
 async function expectEveryRunEnded({ open }: Seen, codes: readonly string[]): Promise<void> {

@@ -72,7 +72,9 @@ export class FaultyRedis {
     const replica = await startServer(directory, await freePort());
     await command(replica, "REPLICAOF", "127.0.0.1", this.#server.port);
     const isLinked = async () => String(await command(replica, "INFO", "replication"));
-    await eventually("the replica", async () => (await isLinked()).includes("link_status:up"));
+    await eventually("the replica", async () => (await isLinked()).includes("link_status:up"), {
+      withinMs: 20_000,
+    });
     await command(replica, "REPLICAOF", "NO", "ONE");
     await command(this.#server, "REPLICAOF", "127.0.0.1", replica.port);
     this.network.target = { host: "127.0.0.1", port: replica.port };
@@ -98,7 +100,7 @@ function startServer(directory: string, port: number): Promise<PrivateRedis> {
     removeIfAbandoned: directory,
     // Each write is with the kernel before it is acknowledged, so that a killed process loses none.
     // `everysec` sounds safer, but holds writes back while a sync is under way.
-    extraArguments: ["--appendfsync", "no"],
+    extraArguments: ["--appendfsync", "no", "--repl-diskless-sync-delay", "0"],
   });
 }
 
