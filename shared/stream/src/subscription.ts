@@ -128,12 +128,9 @@ export class Subscription implements Part {
   }
 
   async #probe(): Promise<void> {
-    const { commands, keys, node, log, subscriber } = this.#options;
+    const { commands, keys, node, subscriber } = this.#options;
     if (this.#missed >= MISSED_PROBES) {
-      log.warn({ status: subscriber.status }, "subscription is dead, connecting anew");
-      this.#subscribed = false;
-      this.#missed = 0;
-      subscriber.disconnect(true);
+      this.#replace();
       return;
     }
     if (!this.#subscribed) {
@@ -143,10 +140,21 @@ export class Subscription implements Part {
     }
     this.#missed += 1;
     try {
-      await commands.spublish(keys.channel(0, node), PROBE);
+      const heard = await commands.spublish(keys.channel(0, node), PROBE);
+      // After a failover it may be heard through the old master, a replica by now: late, and writers
+      // are told that nobody listens.
+      if (heard === 0 && this.#subscribed) this.#replace();
     } catch {
       // The command connection is away and reports itself. What cuts one often cuts both, so this
       // one is not trusted either: made anew for nothing, it costs a reading of the logs.
     }
+  }
+
+  #replace(): void {
+    const { log, subscriber } = this.#options;
+    log.warn({ status: subscriber.status }, "subscription is dead, connecting anew");
+    this.#subscribed = false;
+    this.#missed = 0;
+    subscriber.disconnect(true);
   }
 }
