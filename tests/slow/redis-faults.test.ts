@@ -89,6 +89,18 @@ test("answers every command 500 ms late, for 8 s", async () => {
   await expectEveryRunEnded(seen, ["done"]);
 });
 
+test("answers 500 ms late, and its connections are reset meanwhile", async () => {
+  const seen = await watch(async () => {
+    redis.network.latencyMs = 500;
+    await delay(3_000);
+    redis.network.reset();
+    await delay(5_000);
+    redis.network.latencyMs = 0;
+  });
+  expectWellAgain(seen);
+  await expectEveryRunEnded(seen, ["done"]);
+});
+
 test("is cut off without a word", async () => {
   const seen = await watch(async () => redis.network.silence());
   expectWellAgain(seen);

@@ -40,6 +40,28 @@ test("stops when answers come late, starts again with the first that is in time"
   expect(network.accepted).toBe(1);
 });
 
+test("stops within 2.5 s whatever the latency", async () => {
+  for (const latencyMs of [300, 600, 900]) {
+    network.latencyMs = 0;
+    await eventually("a pulse", () => pulse.alive);
+    network.latencyMs = latencyMs;
+    await eventually("no pulse", () => !pulse.alive, { withinMs: 2_500 });
+  }
+});
+
+test("lets a slow connection be made, and keeps it", async () => {
+  network.latencyMs = 500;
+  network.reset();
+  await eventually("the loss", () => redis.status !== "ready");
+  await eventually("the connection", () => redis.status === "ready", { withinMs: 5_000 });
+  const made = network.accepted;
+  await eventually("no pulse", () => !pulse.alive, { withinMs: 5_000 });
+  expect(await redis.ping()).toBe("PONG");
+  network.latencyMs = 0;
+  await eventually("a pulse again", () => pulse.alive, { withinMs: 2_500 });
+  expect(network.accepted).toBe(made);
+});
+
 test("replaces a connection that is cut without a word", async () => {
   network.silence();
   await eventually("a new connection", () => network.accepted === 2 && pulse.alive, {

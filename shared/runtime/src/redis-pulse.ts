@@ -17,6 +17,8 @@ const TICK_MS = 250;
 const LATE_TICKS = 6;
 /** A connection without any answer for this many ticks is replaced. */
 const DEAF_TICKS = 6;
+/** While it is being made it gets more: that takes several answers, each of which may be slow. */
+const MAKING_TICKS = 12;
 
 export interface RedisPulseOptions {
   /** For commands; one that blocks would be late by nature. */
@@ -47,7 +49,10 @@ export class RedisPulse implements Part {
   }
 
   async start(): Promise<void> {
-    this.#redis.on("ready", () => void this.#ask());
+    this.#redis.on("ready", () => {
+      this.#deaf = 0;
+      void this.#ask();
+    });
     // What has arrived is read before it is judged.
     this.#ticking = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
   }
@@ -71,18 +76,21 @@ export class RedisPulse implements Part {
     }
     // Between two tries there is no connection that could be deaf.
     this.#deaf = status === "reconnecting" ? 0 : this.#deaf + 1;
-    if (this.#deaf < DEAF_TICKS) return;
+    if (this.#deaf < (status === "ready" ? DEAF_TICKS : MAKING_TICKS)) return;
     this.#deaf = 0;
     this.#redis.disconnect(true);
   }
 
   async #ask(): Promise<void> {
+    if (this.#asking || this.#redis.status !== "ready") return;
     this.#asking = true;
     const before = this.#late;
     try {
       await this.#redis.ping();
       this.#deaf = 0;
       if (this.#late === before) this.#late = 0;
+      // At once, so that while answers are late every tick finds one that is waited for.
+      else if (this.#ticking) setImmediate(() => void this.#ask());
     } catch {
       // The connection is gone; it reports that itself, and the next tick counts it.
     } finally {

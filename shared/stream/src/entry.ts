@@ -64,7 +64,12 @@ const TEXT = 1;
 const REASONING = 2;
 
 // Plain arrays and maps: both ends must read it without a shared dictionary.
-const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
+// Epochs take more than 32 bits, which would otherwise be decoded as bigint; they stay below 2^53.
+const packr = new Packr({
+  useRecords: false,
+  encodeUndefinedAsNil: true,
+  int64AsType: "number",
+});
 
 export function encodeEntry(entry: Entry): Buffer {
   return packr.pack(toWire(entry));

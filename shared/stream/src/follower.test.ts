@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Entry } from "./entry.ts";
 import { Follower } from "./follower.ts";
 import { BEGINNING, type Position } from "./position.ts";
@@ -51,7 +51,8 @@ class Reading {
     this.charactersRead += characters;
     this.largestPage = Math.max(this.largestPage, characters);
     this.reads += 1;
-    return { entries, complete: entries.length < limit };
+    const end = { epoch: 0, seq: this.#log.length };
+    return { entries, complete: entries.length < limit, end, isEnded: false };
   }
 
   #take(entry: Entry): boolean {
@@ -82,5 +83,60 @@ describe("a reader that is caught up from the log", () => {
     const reading = new Reading({ entries: 256, length: 16_384, room });
     await reading.toTheEnd();
     expect(reading.largestPage).toBeLessThanOrEqual(512 * 1024);
+  });
+});
+
+describe("a log that was cut back behind its reader", () => {
+  afterEach(() => vi.useRealTimers());
+
+  function reading(page: () => LogPage) {
+    const got: Position[] = [];
+    let lost = false;
+    const follower = new Follower({
+      runId: "r",
+      after: { epoch: 7, seq: 5 },
+      read: async () => page(),
+      deliver: (position) => got.push(position) > 0,
+      batch: (deliverAll) => deliverAll(),
+      onLost: () => {
+        lost = true;
+      },
+    });
+    const refill = async () => {
+      follower.refill();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    return { refill, got, lost: () => lost };
+  }
+
+  const cutBack = { entries: [], complete: true, end: { epoch: 7, seq: 3 }, isEnded: false };
+
+  test("is lost at once where the run has ended: its end is among what the reader skips", async () => {
+    const reader = reading(() => ({ ...cutBack, isEnded: true }));
+    await reader.refill();
+    expect(reader.lost()).toBe(true);
+  });
+
+  test("is lost where no other attempt begins in time", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const reader = reading(() => cutBack);
+    await reader.refill();
+    vi.advanceTimersByTime(4_900);
+    await reader.refill();
+    expect(reader.lost()).toBe(false);
+    vi.advanceTimersByTime(200);
+    await reader.refill();
+    expect(reader.lost()).toBe(true);
+  });
+
+  test("goes on with the attempt that begins", async () => {
+    const position = { epoch: 8, seq: 0 };
+    const entry: Entry = { type: "started", provider: "p", model: "m" };
+    let page: LogPage = cutBack;
+    const reader = reading(() => page);
+    await reader.refill();
+    page = { entries: [{ position, entry }], complete: true, end: position, isEnded: false };
+    await reader.refill();
+    expect([reader.got, reader.lost()]).toEqual([[position], false]);
   });
 });

@@ -17,6 +17,11 @@ import type { LogPage } from "./run-records.ts";
  */
 const FIRST_PAGE = 8;
 const MOST_PAGE = 256;
+/**
+ * A log that ends before what the reader has was cut back: a replica took over that had not heard of
+ * the rest. Its writer finds out and another attempt begins; where none does within this, none will.
+ */
+const CUT_BACK_MS = 5_000;
 /** About how many characters a page may have once the pieces' length is known. */
 const PAGE_CHARACTERS = 256 * 1024;
 
@@ -32,7 +37,7 @@ export interface FollowerOptions {
   readonly deliver: (position: Position, entry: Entry) => boolean;
   /** Called around the deliveries of one page of the log, to write them together. */
   readonly batch: (deliverAll: () => void) => void;
-  /** The run is not known to Redis any more, so that nothing will ever come. */
+  /** Redis does not know the run any more, or not as far as the reader does: nothing will ever come. */
   readonly onLost: () => void;
 }
 
@@ -45,6 +50,7 @@ export class Follower {
   #state: "live" | "filling" | "paused" | "closed" = "live";
   #behind = false;
   #pageLimit = FIRST_PAGE;
+  #cutBackSince: number | undefined;
 
   constructor(options: FollowerOptions) {
     this.runId = options.runId;
@@ -99,7 +105,7 @@ export class Follower {
         this.#behind = true;
         break;
       }
-      if (page === "unknown") {
+      if (page === "unknown" || this.#isCutOff(page)) {
         this.#lose();
         return;
       }
@@ -122,6 +128,16 @@ export class Follower {
     } catch {
       return "failed";
     }
+  }
+
+  /** Whether nothing will ever come behind what the reader has, though it has no end. */
+  #isCutOff({ entries, end, isEnded }: LogPage): boolean {
+    if (entries.length > 0 || comparePositions(end, this.#position) >= 0) {
+      this.#cutBackSince = undefined;
+      return false;
+    }
+    this.#cutBackSince ??= performance.now();
+    return isEnded || performance.now() - this.#cutBackSince > CUT_BACK_MS;
   }
 
   #limitAfter({ entries }: LogPage): number {

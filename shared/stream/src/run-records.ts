@@ -55,6 +55,10 @@ export interface LogPage {
   readonly entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>;
   /** False where more entries were already there than the page holds. */
   readonly complete: boolean;
+  /** Where the log ends, as Redis knows it. */
+  readonly end: Position;
+  /** Whether nothing will come after that. */
+  readonly isEnded: boolean;
 }
 
 export class RunRecords {
@@ -197,20 +201,27 @@ export class RunRecords {
   async read(runId: string, after: Position, limit = 256): Promise<LogPage | undefined> {
     const replies = await this.#redis
       .pipeline()
-      .exists(this.#keys.record(runId))
+      .hmget(this.#keys.record(runId), "state", "epoch", "seq")
       .xrangeBuffer(this.#keys.log(runId), `(${entryId(after)}`, "+", "COUNT", limit)
       .exec();
-    const [exists, rows] = (replies ?? []).map(([error, value]) => {
+    const [record, rows] = (replies ?? []).map(([error, value]) => {
       if (error) throw error;
       return value;
     });
-    if (exists !== 1) return undefined;
+    // The fields that were asked for, in that order.
+    const [state, epoch, seq] = record as [RunState | null, string, string];
+    if (state === null) return undefined;
     // An entry is [id, [field, value]] with the one field 'p'.
     const entries = (rows as [Buffer, [Buffer, Buffer]][]).map(([id, [, payload]]) => ({
       position: parseEntryId(id.toString()),
       entry: decodeEntry(payload),
     }));
-    return { entries, complete: entries.length < limit };
+    return {
+      entries,
+      complete: entries.length < limit,
+      end: { epoch: Number(epoch), seq: Number(seq) },
+      isEnded: state !== "queued" && state !== "active",
+    };
   }
 
   #channelPrefix(runId: string): string {

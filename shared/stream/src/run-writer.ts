@@ -141,7 +141,8 @@ export class RunWriter {
   ): void {
     if (outcome === "appended") {
       if (batch.closes !== "") this.#ending?.resolve("appended");
-      else if (batch.payloads.length > 0) this.#noteListeners(listeners);
+      // An end on its way costs nothing more, heard or not.
+      else if (batch.payloads.length > 0 && !this.#ending) this.#noteListeners(listeners);
       if (this.#pendingChars < HIGH_WATERMARK) this.#wake();
       return;
     }

@@ -143,6 +143,13 @@ async function claimed(runId: string): Promise<number> {
   return outcome.epoch;
 }
 
+/** What a replica knows that took over without having heard of what came after `before`. */
+async function forget(runId: string, before: Record<string, string>): Promise<void> {
+  await fixture.commands.del(keys.record(runId), keys.log(runId));
+  await fixture.commands.hset(keys.record(runId), before);
+  await fixture.commands.pexpire(keys.record(runId), 60_000);
+}
+
 async function openWriter(runId: string): Promise<{ writer: RunWriter; losses: LossReason[] }> {
   const epoch = await claimed(runId);
   const losses: LossReason[] = [];
@@ -182,13 +189,18 @@ describe("claiming", () => {
     const runId = await createRun("e");
     const before = await fixture.commands.hgetall(keys.record(runId));
     const forgotten = await claimed(runId);
-    // A replica took over that had not heard of the claim; the lease runs out seconds later.
-    const claimedAnew = async () => {
-      await fixture.commands.del(keys.record(runId), keys.log(runId));
-      await fixture.commands.hset(keys.record(runId), before);
-      return claimed(runId);
-    };
-    await eventually("a later epoch", async () => (await claimedAnew()) > forgotten);
+    await forget(runId, before);
+    expect(await claimed(runId)).toBeGreaterThan(forgotten);
+  });
+
+  test("a writer whose claim Redis forgot is told of a gap, not of another holder", async () => {
+    const runId = await createRun("e");
+    const before = await fixture.commands.hgetall(keys.record(runId));
+    const { writer, losses } = await openWriter(runId);
+    await forget(runId, before);
+    writer.write({ type: "text", text: "x" });
+    await eventually("the loss", () => losses.length > 0);
+    expect(losses).toEqual(["gap"]);
   });
 
   test("gives the same lease the same epoch, so that a lost answer costs no attempt", async () => {
@@ -432,6 +444,22 @@ describe("appending", () => {
     expect(performance.now() - startedAt).toBeGreaterThan(200);
     expect(losses).toEqual([`${unheard} orphaned`]);
     expect(await writers[1]?.end({ type: "cancelled", reason: "orphaned" })).toBe("appended");
+  });
+
+  test("an end on its way is not given up because nobody heard what came before it", async () => {
+    const patient = new Appender(fixture.commands, keys, { orphanGraceMs: 0 });
+    const runId = await createRun("gone");
+    const losses: LossReason[] = [];
+    const epoch = await claimed(runId);
+    const writer = patient.open({ runId, epoch, onLost: (why) => losses.push(why) });
+    writer.write({ type: "text", text: "a" });
+    const read = async () => (await records.read(runId, BEGINNING))?.entries.length;
+    await eventually("the first piece", async () => (await read()) === 2);
+    // The piece is in flight while the end is added behind it.
+    writer.write({ type: "text", text: "b" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await writer.end(COMPLETED)).toBe("appended");
+    expect(losses).toEqual([]);
   });
 
   test("keeps the log for the resume window after the end, and no longer", async () => {

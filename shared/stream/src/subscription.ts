@@ -16,6 +16,8 @@ import type { StreamKeys } from "./keys.ts";
 const PROBE_INTERVAL_MS = 500;
 /** This many probes without an echo, and the connection is replaced. */
 const MISSED_PROBES = 2;
+/** While it is being made it gets more: that takes several answers, each of which may be slow. */
+const MAKING_PROBES = 6;
 const SUBSCRIBE_DEADLINE_MS = 2_000;
 
 const PROBE = new Packr().pack("probe");
@@ -129,13 +131,15 @@ export class Subscription implements Part {
 
   async #probe(): Promise<void> {
     const { commands, keys, node, subscriber } = this.#options;
-    if (this.#missed >= MISSED_PROBES) {
+    if (this.#missed >= (this.#subscribed ? MISSED_PROBES : MAKING_PROBES)) {
       this.#replace();
       return;
     }
     if (!this.#subscribed) {
-      // A connection may also hang half made; between two tries there is none that could.
-      this.#missed = subscriber.status === "reconnecting" ? 0 : this.#missed + 1;
+      // A connection may also hang half made; between two tries there is none that could, and one
+      // that is made has the deadline of subscribing.
+      const isMaking = subscriber.status !== "reconnecting" && subscriber.status !== "ready";
+      this.#missed = isMaking ? this.#missed + 1 : 0;
       return;
     }
     this.#missed += 1;

@@ -24,7 +24,8 @@ function logOf(rows: readonly Row[]) {
       const entries = behind
         .slice(0, 2)
         .map(([epoch, seq, entry]) => ({ position: { epoch, seq }, entry }));
-      return { entries, complete: behind.length < 2 };
+      const end = { epoch: rows.at(-1)?.[0] ?? 0, seq: rows.at(-1)?.[1] ?? 0 };
+      return { entries, complete: behind.length < 2, end, isEnded: false };
     },
   };
 }

@@ -12,7 +12,7 @@
 --   appended   the entries are in the log (also when an earlier call had put them there)
 --   fenced     another attempt holds the run
 --   ended      the run has already ended, by cancel or by deadline
---   gap        the numbers do not continue the log: Redis lost what it had acknowledged
+--   gap        the numbers do not continue the log, or the claim is gone: Redis lost what it had acknowledged
 --   too_large  the log is at its limit; only a terminal entry is still taken
 --   unknown    there is no such run (any more)
 -- Invariant: a run's entries form one unbroken sequence per epoch, and nothing follows a terminal one.
@@ -23,7 +23,9 @@ local cursor = 4
 
 local function outcome_of(run)
   if not run.state then return 'unknown' end
-  if run.epoch ~= run.current then return 'fenced' end
+  -- An epoch that Redis does not know yet is one that it forgot.
+  if run.epoch > run.current then return 'gap' end
+  if run.epoch < run.current then return 'fenced' end
   local last = run.first + run.count - 1
   if is_terminal(run.state) then
     -- A repeated call whose first answer was lost. Only the writer's own ending counts as that.

@@ -44,7 +44,7 @@ if attempts >= tonumber(ARGV[5]) then
   })
   return { 'exhausted' }
 end
-epoch = math.max(epoch + 1, seconds_now())
+epoch = math.max(epoch + 1, now_ms())
 redis.call('XADD', log, epoch .. '-0', 'p', ARGV[8])
 redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts + 1,
   'lease', ARGV[3], 'worker', ARGV[4])

@@ -2,7 +2,7 @@
 --
 -- A run's record is a hash:
 --   state     queued | active | completed | failed | cancelled
---   epoch     of the current attempt: seconds since 2025 at its claim, or one more than the last; 0 before
+--   epoch     of the current attempt: milliseconds since 2025 at its claim, or one more than the last; 0 before
 --   seq       number of the last entry within the epoch
 --   attempts  how often it was claimed
 --   lease     token of the claim that holds the epoch
@@ -17,8 +17,9 @@ local function is_terminal(state)
   return state == 'completed' or state == 'failed' or state == 'cancelled'
 end
 
-local function seconds_now()
-  return tonumber(redis.call('TIME')[1]) - 1735689600
+local function now_ms()
+  local time = redis.call('TIME')
+  return (time[1] - 1735689600) * 1000 + math.floor(time[2] / 1000)
 end
 
 -- One entry as it is published: three msgpack values, then the payload, itself msgpack.
