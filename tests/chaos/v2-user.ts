@@ -9,6 +9,9 @@ import type { Random } from "./random.ts";
 const ROUND_MS = 50;
 const RUNS_AT_ONCE = 2;
 
+/** Not the moment: the run goes on, and may be resumed later. */
+const NOT_NOW: readonly unknown[] = ["draining", "overloaded", "too_many_runs", "unavailable"];
+
 interface OpenRun {
   readonly run: V2Run;
   readonly asked: Question;
@@ -26,6 +29,8 @@ class V2User {
   readonly #crowd: Crowd;
   readonly #session: string;
   readonly #open = new Set<OpenRun>();
+  /** Runs to resume once more on this connection. */
+  readonly #again = new Set<OpenRun>();
   #client: V2Client | undefined;
   #seenFaults = 0;
   #nextAt = 0;
@@ -44,6 +49,10 @@ class V2User {
       if (this.#wantsMore()) await this.#begin(this.#client);
       if (this.#client.closed || this.#random.chance(0.01)) await this.#comeBack(this.#client);
       else if (this.#random.chance(0.005)) await this.#sleep(this.#client);
+      for (const open of [...this.#again]) {
+        this.#again.delete(open);
+        if (this.#open.has(open) && !this.#client.closed) await this.#resume(this.#client, open);
+      }
       this.#look();
       await delay(ROUND_MS);
     }
@@ -82,17 +91,23 @@ class V2User {
     client.terminate();
     await this.#connect();
     if (!this.#client) return;
+    this.#again.clear();
     for (const open of this.#open) {
       // One that has its end needs no more.
       if (open.run.terminals.length === 0) await this.#resume(this.#client, open);
     }
   }
 
-  async #resume(client: V2Client, { run, asked, since }: OpenRun): Promise<void> {
+  async #resume(client: V2Client, open: OpenRun): Promise<void> {
+    const { run, asked, since } = open;
     const { history } = this.#crowd;
     // The connection may break again: the next round comes back once more.
     const resumed = await client.resume(run).catch(() => undefined);
     if (resumed?.outcome !== "not_resumable") return;
+    if (NOT_NOW.includes(resumed.reason)) {
+      this.#again.add(open);
+      return;
+    }
     if (!history.hasForgottenSince(since)) {
       const detail = `${resumed.reason} ${run.id} ${asked.prompt}`;
       history.violate("not resumable although nothing was forgotten", detail);

@@ -51,7 +51,11 @@ test("stands still for 4 s, longer than a lease: every answer is whole, new ones
     ]);
   }
   // Every run was offered again, to the very worker that worked on it: none was started twice.
-  const attempts = cluster.logs("edge", "run finished").map((line) => line.attempts);
+  const finished = await eventually("the logs", () => {
+    const lines = cluster.logs("edge", "run finished");
+    return lines.length === clients.length ? lines : undefined;
+  });
+  const attempts = finished.map((line) => line.attempts);
   expect(attempts).toEqual(clients.map(() => 1));
   expect((await ask("Hello")).terminal).toEqual({ type: "done" });
 });

@@ -31,6 +31,9 @@ export const edgeEnvSchema = z.object({
   EDGE_QUEUE_TIMEOUT_MS: wholeNumber({ min: 1, max: 3_600_000, default: 30_000 }).describe(
     "How long a run may wait for a worker.",
   ),
+  EDGE_SLOW_CONSUMER_MS: wholeNumber({ min: 1, max: 3_600_000, default: 45_000 }).describe(
+    "How long a client may leave its full connection unread before it is closed as a slow consumer.",
+  ),
   EDGE_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
     "How long open runs may go on after SIGTERM.",
   ),

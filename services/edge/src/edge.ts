@@ -42,7 +42,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
   const records = new RunRecords(commands, keys, retention);
   const providers = Object.keys(gateway.providers);
   const queues = new RunQueues({ redis: commands, keyPrefix, providers });
-  const runs = new LiveRuns();
+  const runs = new LiveRuns((runId) => starter.unread(runId));
   const stats = new RunStats();
   const subscription = new Subscription({
     subscriber,
@@ -109,6 +109,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     maxFrameBytes:
       JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, config.EDGE_MAX_CONVERSATION_BYTES) +
       FRAME_OVERHEAD_BYTES,
+    slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
     onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
     readStats: () => readClusterStats({ gateway, registry, queues }),

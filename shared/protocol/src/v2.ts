@@ -101,7 +101,17 @@ export const v2DownSchema = z.discriminatedUnion("type", [
     run: id,
     outcome: z.enum(["replayed", "complete", "not_resumable"]),
     reason: z
-      .enum(["unknown_run", "unknown_position", "too_many_readers", "already_resuming"])
+      .enum([
+        "unknown_run",
+        "unknown_position",
+        "too_many_readers",
+        "already_resuming",
+        // Not now: the run goes on, and may be resumed later or on another connection.
+        "draining",
+        "overloaded",
+        "too_many_runs",
+        "unavailable",
+      ])
       .optional(),
   }),
   z.object({

@@ -19,6 +19,7 @@ import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/tes
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import type { Answer, DeltaOutcome } from "../outbound/answer.ts";
 import { Curtain } from "../outbound/curtain.ts";
+import type { LiveRun } from "../outbound/live-run.ts";
 import { LiveRuns } from "../outbound/live-runs.ts";
 import { RunStats } from "../outbound/run-stats.ts";
 import { RunStarter, type StartedRun } from "./run-starter.ts";
@@ -86,7 +87,7 @@ beforeEach(async () => {
     providers: ["mine", "glm"],
   });
   await queues.start();
-  runs = new LiveRuns();
+  runs = new LiveRuns((runId) => starter.unread(runId));
   await runs.start();
   subscription = new Subscription({
     subscriber: fixture.subscriber(),
@@ -176,6 +177,13 @@ async function attempt(runId: string, worker = "worker-1"): Promise<RunWriter> {
   return appender.open({ runId, epoch: claim.epoch, onLost: () => undefined });
 }
 
+/** A run that another edge began and follows. */
+async function elsewhere(): Promise<{ runId: string }> {
+  const runId = randomUUID();
+  await records.create({ runId, edge: "edge-elsewhere", provider: "mine", session: "s" });
+  return { runId };
+}
+
 const lastOfLog = async (runId: string) =>
   (await records.read(runId, BEGINNING))?.entries.at(-1)?.entry;
 
@@ -219,6 +227,36 @@ describe("a provider that cannot heed the options", () => {
     expect(jobs.map((job) => job?.fallback)).toEqual([[], ["glm"], ["glm"]]);
     expect(jobs[0]?.options).toEqual(stops);
     for (const { run } of runs) run.cancel("client");
+  });
+});
+
+describe("a run that this edge is told of though nobody here reads it", () => {
+  test("is left, so that its worker finds itself unheard", async () => {
+    const { run } = start();
+    await queued();
+    // As after an outage in which its end could not be announced.
+    runs.remove(run as LiveRun);
+    const writer = await attempt(run.runId);
+    await eventually("the leaving", async () => {
+      writer.write({ type: "text", text: "x" });
+      return (await records.watchers(run.runId)) === 0;
+    });
+    await records.end(run.runId, { type: "cancelled", reason: "client" });
+  });
+
+  test("is left after a resume from a position nobody wrote", async () => {
+    const { runId } = await elsewhere();
+    const refused = await starter.resume({
+      runId,
+      session: "s",
+      after: { epoch: 2 ** 40, seq: 1 },
+      answer: new NotingAnswer(),
+      onResumed: () => undefined,
+      onEnded: () => undefined,
+    });
+    expect(refused).toBe("unknown_position");
+    await eventually("the leaving", async () => (await records.watchers(runId)) === 1);
+    await records.end(runId, { type: "cancelled", reason: "client" });
   });
 });
 

@@ -18,14 +18,15 @@ import type { Answer } from "../outbound/answer.ts";
 import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
 import type { LiveRuns } from "../outbound/live-runs.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
+import { RunAnnouncer } from "./run-announcer.ts";
+import { RunReaders } from "./run-readers.ts";
 
-/** Beyond a provider's own limit for a whole run: time for the worker's verdict to arrive. */
+/** Beyond the providers' own limits for a whole run: time for the worker's verdict to arrive. */
 const BACKSTOP_MS = 10_000;
 /** A busy moment must not fail a user, an outage must not keep one waiting. */
 const SUBMIT_WITHIN_MS = 4_000;
 const READS_AT_ONCE = 64;
-/** An ended run must be made known to the cluster even if Redis is away for a while. */
-const ANNOUNCE_WITHIN_MS = 10_000;
+const CANCELLED = { type: "cancelled", reason: "client" } as const;
 
 export interface RunStarterOptions {
   readonly node: string;
@@ -83,14 +84,23 @@ export interface StartedRun {
 export class RunStarter implements Part {
   readonly name = "run starter";
   readonly #options: RunStarterOptions;
-  readonly #announcing = new Set<Promise<void>>();
+  readonly #announcer: RunAnnouncer;
+  readonly #readers: RunReaders;
   readonly #read: RunRecords["read"];
-  /** Runs that clients are coming back for right now, and how many of them. */
-  readonly #returning = new Map<string, number>();
   #draining = false;
 
   constructor(options: RunStarterOptions) {
     this.#options = options;
+    this.#announcer = new RunAnnouncer(options);
+    this.#readers = new RunReaders({
+      ...options,
+      onAbandoned: ({ runId, provider }) =>
+        this.#announcer.announce({
+          runId,
+          provider,
+          terminal: { type: "cancelled", reason: "disconnected" },
+        }),
+    });
     // After an outage every run reads its log; all at once they would miss their own deadlines.
     const limit = pLimit(READS_AT_ONCE);
     this.#read = (...page) => limit(() => options.records.read(...page));
@@ -107,7 +117,7 @@ export class RunStarter implements Part {
 
   /** Waits until the cluster knows of the runs that were ended here. */
   async stop(): Promise<void> {
-    await Promise.all(this.#announcing);
+    await this.#announcer.settled();
   }
 
   /** Why a request for this provider, with these options, would be refused right now. */
@@ -175,14 +185,10 @@ export class RunStarter implements Part {
    */
   async resume(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
     const { runId } = request;
-    this.#returning.set(runId, (this.#returning.get(runId) ?? 0) + 1);
-    try {
-      return await this.#follow(request);
-    } finally {
-      const others = (this.#returning.get(runId) ?? 1) - 1;
-      if (others > 0) this.#returning.set(runId, others);
-      else this.#returning.delete(runId);
-    }
+    const resumed = await this.#readers.whileReturning(runId, () => this.#follow(request));
+    // By then this edge was made to hear of it.
+    if (resumed === "unknown_position") this.unread(runId);
+    return resumed;
   }
 
   async #follow(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
@@ -218,54 +224,23 @@ export class RunStarter implements Part {
   keepFor(run: StartedRun, graceMs: number): void {
     run.detach();
     // Only runs of this class are handed out.
-    this.#reconsider(run as LiveRun, graceMs);
+    this.#readers.keepFor(run as LiveRun, graceMs);
   }
 
-  #reconsider(run: LiveRun, graceMs: number): void {
-    const timer = setTimeout(() => {
-      if (run.isEnded) return;
-      const considered = run.isResumed ? this.#leave(run) : this.#keepIfRead(run, graceMs);
-      considered.catch((error: unknown) => {
-        // Who reads cannot be known now. The worker gives up a run that nobody hears.
-        this.#options.log.warn({ runId: run.runId, err: error }, "run not given up");
-      });
-    }, graceMs);
-    timer.unref();
-  }
-
-  /** A run that began here is followed to its end while anybody reads it, so that it is counted once. */
-  async #keepIfRead(run: LiveRun, graceMs: number): Promise<void> {
-    const { records, runs } = this.#options;
-    const watchers = await persist(() => records.watchers(run.runId), SUBMIT_WITHIN_MS);
-    // Asked last: somebody may have come back meanwhile.
-    const isRead = watchers > 1 || runs.readers(run.runId) > 1 || this.#returning.has(run.runId);
-    if (isRead) this.#reconsider(run, graceMs);
-    else run.cancel("disconnected");
-  }
-
-  /** A run that was resumed here is followed no further; without any reader left it ends. */
-  async #leave(run: LiveRun): Promise<void> {
-    const { records, node, runs } = this.#options;
-    const { runId, session } = run;
-    const isWanted = () => runs.readers(runId) > 0 || this.#returning.has(runId);
-    run.leave();
-    runs.remove(run);
-    if (isWanted()) return;
-    const left = await persist(() => records.unwatch(runId, node), SUBMIT_WITHIN_MS);
-    if (isWanted()) {
-      // Somebody came back while this node was taken off: it must hear of the run again.
-      await persist(() => records.watch(runId, { node, session }), SUBMIT_WITHIN_MS);
-      for (const reader of runs.of(runId)) reader.refill();
-      return;
-    }
-    if (left > 0) return;
-    this.#announce(run.runId, run.provider, { type: "cancelled", reason: "disconnected" });
+  /** A run is published to this edge though nobody here follows it. */
+  unread(runId: string): void {
+    this.#readers.unread(runId);
   }
 
   #deadlines(provider: string): RunDeadlines {
     const { gateway, queueTimeoutMs } = this.#options;
-    const totalMs = gateway.providers[provider]?.timeouts.totalMs ?? 0;
-    return { queueMs: queueTimeoutMs, totalMs: queueTimeoutMs + totalMs + BACKSTOP_MS };
+    const chain = [provider, ...(gateway.providers[provider]?.fallback ?? [])];
+    // Each that may be asked has its own time, and may let the run wait first.
+    const limits = chain.map(
+      (name) => queueTimeoutMs + (gateway.providers[name]?.timeouts.totalMs ?? 0),
+    );
+    const totalMs = limits.reduce((sum, limit) => sum + limit, BACKSTOP_MS);
+    return { queueMs: queueTimeoutMs, totalMs };
   }
 
   /** The record first: a worker that finds no record takes the run for a stray and drops it. */
@@ -283,7 +258,7 @@ export class RunStarter implements Part {
       run.submissionFailed();
     }
     // Ended in the meantime: that was announced before the run was there to be ended.
-    if (run.isEnded) this.#announce(runId, provider, { type: "cancelled", reason: "client" });
+    if (run.isEnded) this.#announcer.announce({ runId, provider, terminal: CANCELLED });
   }
 
   #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {
@@ -296,34 +271,6 @@ export class RunStarter implements Part {
           ? { finish: terminal.finish, usage: terminal.usage }
           : { reason: terminal.reason };
     log.info({ ...facts, outcome: terminal.type, ...detail, ...phases }, message);
-    if (byEdge) this.#announce(ended.runId, ended.provider, terminal);
-  }
-
-  #announce(runId: string, provider: string, terminal: EndedRun["terminal"]): void {
-    const announced = this.#tellCluster(runId, provider, terminal).finally(() =>
-      this.#announcing.delete(announced),
-    );
-    this.#announcing.add(announced);
-  }
-
-  /** Ends a run for everybody else: its log, its worker, its place in the queue. */
-  async #tellCluster(
-    runId: string,
-    provider: string,
-    terminal: EndedRun["terminal"],
-  ): Promise<void> {
-    const { records, queues, gateway, log } = this.#options;
-    try {
-      await persist(async () => {
-        await records.end(runId, terminal);
-        // It may have moved since it was queued.
-        for (const name of [provider, ...(gateway.providers[provider]?.fallback ?? [])]) {
-          await queues.remove(name, runId);
-        }
-      }, ANNOUNCE_WITHIN_MS);
-    } catch (error) {
-      // The run's worker stops at its own deadlines; its text reaches nobody.
-      log.warn({ runId, err: error }, "end not announced");
-    }
+    if (byEdge) this.#announcer.announce(ended);
   }
 }

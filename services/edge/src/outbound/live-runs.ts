@@ -1,5 +1,5 @@
 import type { Part } from "@openclaw/runtime";
-import type { PublishedEntry } from "@openclaw/stream";
+import { isTerminal, type PublishedEntry } from "@openclaw/stream";
 import type { LiveRun } from "./live-run.ts";
 
 const SWEEP_INTERVAL_MS = 500;
@@ -11,8 +11,14 @@ const SWEEP_INTERVAL_MS = 500;
 export class LiveRuns implements Part {
   readonly name = "live runs";
   readonly #runs = new Map<string, Set<LiveRun>>();
+  readonly #onUnread: (runId: string) => void;
   #count = 0;
   #sweeping: NodeJS.Timeout | undefined;
+
+  /** @param onUnread called with a run that is published to this edge though nobody here follows it */
+  constructor(onUnread: (runId: string) => void) {
+    this.#onUnread = onUnread;
+  }
 
   get count(): number {
     return this.#count;
@@ -65,7 +71,10 @@ export class LiveRuns implements Part {
       const runId = batch[from]?.runId;
       if (runId === undefined || batch[to]?.runId === runId) continue;
       const entries = batch.slice(from, to);
-      for (const run of this.#runs.get(runId) ?? []) run.offer(entries);
+      const readers = this.#runs.get(runId);
+      for (const run of readers ?? []) run.offer(entries);
+      // One that has just ended says no more.
+      if (!readers && !entries.some(({ entry }) => isTerminal(entry))) this.#onUnread(runId);
       from = to;
     }
   }

@@ -32,6 +32,7 @@ interface V2SessionContext extends V2SessionOptions {
 }
 
 type Request<Type extends V2Up["type"]> = Extract<V2Up, { type: Type }>;
+type NotResumable = NonNullable<Extract<V2Down, { type: "resumed" }>["reason"]>;
 
 export class V2Session implements Session {
   readonly #connection: Connection;
@@ -118,21 +119,13 @@ export class V2Session implements Session {
   }
 
   async #resume({ run: runId, after }: Request<"resume">): Promise<void> {
-    const { starter, log } = this.#options;
-    if (this.#resuming.has(runId)) {
-      const reason = "already_resuming";
-      this.#send({ type: "resumed", run: runId, outcome: "not_resumable", reason });
-      return;
-    }
-    const refusal = this.#refusal() ?? starter.refusal(undefined);
+    const { starter, log, graceMs } = this.#options;
+    const refusal = this.#resumeRefusal(runId);
     if (refusal) {
-      this.#send(v2Error(refusal, { run: runId }));
+      this.#notResumable(runId, refusal);
       return;
     }
-    // Asked for again: the later reader takes the place of the earlier one.
     const earlier = this.#runs.get(runId);
-    if (earlier) starter.keepFor(earlier, this.#options.graceMs);
-    this.#runs.delete(runId);
     this.#resuming.add(runId);
     try {
       const resumed = await starter.resume({
@@ -141,25 +134,48 @@ export class V2Session implements Session {
         session: earlier?.session ?? this.#connection.session,
         after,
         answer: this.#answer(runId, after),
-        onResumed: (outcome) => this.#send({ type: "resumed", run: runId, outcome }),
+        onResumed: (outcome) => {
+          // Asked for again: the later reader takes the place of the earlier one.
+          if (earlier) starter.keepFor(earlier, graceMs);
+          this.#runs.delete(runId);
+          this.#send({ type: "resumed", run: runId, outcome });
+        },
         onEnded: () => this.#ended(runId),
       });
-      if (typeof resumed === "string") {
-        this.#send({ type: "resumed", run: runId, outcome: "not_resumable", reason: resumed });
-      } else if (!this.#connection.isOpen) starter.keepFor(resumed, this.#options.graceMs);
+      if (typeof resumed === "string") this.#notResumable(runId, resumed);
+      else if (!this.#connection.isOpen) starter.keepFor(resumed, graceMs);
       else if (!resumed.isEnded) this.#runs.set(runId, resumed);
     } catch (error) {
       log.warn({ runId, err: error }, "run not resumed");
-      this.#send(v2Error(failure("unavailable"), { run: runId }));
+      this.#notResumable(runId, "unavailable");
     } finally {
       this.#resuming.delete(runId);
       this.#noteIdle();
     }
   }
 
+  /** Why a run cannot be resumed right now, whatever run it is. */
+  #resumeRefusal(runId: string): NotResumable | undefined {
+    if (this.#resuming.has(runId)) return "already_resuming";
+    if (!this.#runs.has(runId) && this.#isFull) return "too_many_runs";
+    const code = this.#options.starter.refusal(undefined)?.code;
+    // Of what a request may be refused for, a resume knows the state of the edge alone.
+    return code === "draining" || code === "overloaded" || code === undefined
+      ? code
+      : "unavailable";
+  }
+
+  /** Says nothing about the run itself, which may well go on: so no `error` of the run. */
+  #notResumable(run: string, reason: NotResumable): void {
+    this.#send({ type: "resumed", run, outcome: "not_resumable", reason });
+  }
+
+  get #isFull(): boolean {
+    return this.#runs.size + this.#resuming.size >= this.#options.limits.maxRuns;
+  }
+
   #refusal(): Failure | undefined {
-    const open = this.#runs.size + this.#resuming.size;
-    return open >= this.#options.limits.maxRuns ? failure("too_many_runs") : undefined;
+    return this.#isFull ? failure("too_many_runs") : undefined;
   }
 
   #answer(run: string, { ref, epoch }: { ref?: string; epoch: number }): V2Answer {

@@ -27,14 +27,23 @@ export class Connection {
   readonly id: string;
   readonly session: string;
   readonly protocol: "v1" | "v2";
+  readonly #slowConsumerMs: number;
   #socket: WebSocket<ConnectionData> | undefined;
   #onDrain: () => void = ignore;
+  /** Runs while the connection is full. */
+  #patience: NodeJS.Timeout | undefined;
 
-  constructor(socket: WebSocket<ConnectionData>, { id, session, protocol }: ConnectionData) {
+  /** @param slowConsumerMs how long it may be full before it is closed */
+  constructor(
+    socket: WebSocket<ConnectionData>,
+    { id, session, protocol }: ConnectionData,
+    slowConsumerMs: number,
+  ) {
     this.id = id;
     this.protocol = protocol;
     this.session = session;
     this.#socket = socket;
+    this.#slowConsumerMs = slowConsumerMs;
   }
 
   get isOpen(): boolean {
@@ -48,15 +57,18 @@ export class Connection {
 
   /**
    * Writes one text frame. Answers whether more can be taken; after `false`, wait for `onDrain`.
-   * A frame is never lost silently: a socket that cannot take it is closed as a slow consumer.
+   * A frame is never lost silently: a socket that cannot take it is closed as a slow consumer, and so
+   * is one that stays full for too long.
    */
   send(frame: string): boolean {
     if (!this.#socket) return false;
     if (this.#socket.send(frame) === DROPPED) {
-      this.end(CLOSE_CODES.slowConsumer, "slow consumer");
+      this.#giveUp();
       return false;
     }
-    return this.bufferedBytes < HIGH_WATERMARK_BYTES;
+    if (this.bufferedBytes < HIGH_WATERMARK_BYTES) return true;
+    this.#patience ??= setTimeout(() => this.#giveUp(), this.#slowConsumerMs).unref();
+    return false;
   }
 
   /** Groups the frames written inside `write` into one system call. */
@@ -73,6 +85,7 @@ export class Connection {
   /** Closes with a code and a reason of at most 123 bytes. */
   end(code: number, reason: string): void {
     const socket = this.#socket;
+    this.#calmDown();
     // `end` calls the close event synchronously, which must find the socket already dropped.
     this.#socket = undefined;
     socket?.end(code, reason);
@@ -80,12 +93,24 @@ export class Connection {
 
   /** For the socket server: the kernel took something. */
   drained(): void {
-    if (this.bufferedBytes < LOW_WATERMARK_BYTES) this.#onDrain();
+    if (this.bufferedBytes >= LOW_WATERMARK_BYTES) return;
+    this.#calmDown();
+    this.#onDrain();
   }
 
   /** For the socket server: the socket is gone. */
   closed(): void {
+    this.#calmDown();
     this.#socket = undefined;
+  }
+
+  #giveUp(): void {
+    this.end(CLOSE_CODES.slowConsumer, "slow consumer");
+  }
+
+  #calmDown(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
   }
 }
 

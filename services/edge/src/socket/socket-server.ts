@@ -45,6 +45,8 @@ export interface SocketServerOptions {
   readonly log: Logger;
   /** Longest frame that is read; a longer one is refused with a reason and the socket closed. */
   readonly maxFrameBytes: number;
+  /** How long a connection whose client does not read may be full before it is closed. */
+  readonly slowConsumerMs: number;
   /** Why no connection is taken right now. */
   readonly refusal: () => Failure | undefined;
   readonly onConnection: (connection: Connection) => ConnectionEvents;
@@ -78,7 +80,7 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     open: (socket: WebSocket<ConnectionData>) =>
       guard("open", () => {
         const data = socket.getUserData();
-        const connection = new Connection(socket, data);
+        const connection = new Connection(socket, data, options.slowConsumerMs);
         data.connection = connection;
         events.set(connection, options.onConnection(connection));
       }),

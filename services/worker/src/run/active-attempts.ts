@@ -8,6 +8,10 @@ export interface ActiveAttempt {
   readonly abort: (reason: "ended" | "stopping") => void;
 }
 
+/** As long as the answer to a claim may take. */
+const EARLY_MS = 5_000;
+const MOST_EARLY = 10_000;
+
 /** How long attempts may take to let go of their runs. */
 const LET_GO_MS = 2_000;
 
@@ -18,6 +22,8 @@ const LET_GO_MS = 2_000;
 export class ActiveAttempts implements Part {
   readonly name = "attempts";
   readonly #attempts = new Map<string, ActiveAttempt>();
+  /** Ends that came for runs not at work here (yet), oldest first: position's epoch, and when. */
+  readonly #early = new Map<string, { readonly epoch: number; readonly at: number }>();
   #onEmpty: () => void = () => undefined;
 
   get count(): number {
@@ -26,6 +32,8 @@ export class ActiveAttempts implements Part {
 
   add(runId: string, attempt: ActiveAttempt): void {
     this.#attempts.set(runId, attempt);
+    const early = this.#early.get(runId);
+    if (early && attempt.epoch <= early.epoch) attempt.abort("ended");
   }
 
   /** Removes this very attempt; a later one of the same run stays. */
@@ -38,7 +46,18 @@ export class ActiveAttempts implements Part {
   onBatch(batch: readonly PublishedEntry[]): void {
     for (const { runId, position } of batch) {
       const attempt = this.#attempts.get(runId);
-      if (attempt && attempt.epoch <= position.epoch) attempt.abort("ended");
+      if (!attempt) this.#rememberEnd(runId, position.epoch);
+      else if (attempt.epoch <= position.epoch) attempt.abort("ended");
+    }
+  }
+
+  /** The end of a run may overtake the answer to its claim, which comes on another connection. */
+  #rememberEnd(runId: string, epoch: number): void {
+    const now = performance.now();
+    this.#early.set(runId, { epoch, at: now });
+    for (const [id, { at }] of this.#early) {
+      if (now - at < EARLY_MS && this.#early.size <= MOST_EARLY) break;
+      this.#early.delete(id);
     }
   }
 

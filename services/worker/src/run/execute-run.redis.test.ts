@@ -90,8 +90,7 @@ async function setUp({
   };
 }
 
-async function begin(fallback: string[] = []) {
-  const runId = randomUUID();
+async function begin(fallback: string[] = [], runId: string = randomUUID()) {
   await context.records.create({ runId, edge: "edge-1", provider: "mine", session: "s" });
   const job = {
     runId,
@@ -146,6 +145,15 @@ describe("whoever else ends or takes the run stops the provider", () => {
     expect(performance.now() - cancelledAt).toBeLessThan(200);
     await finished;
     expect((await entries(runId)).at(-1)?.type).toBe("cancelled");
+  });
+
+  test("a cancel that overtakes the answer to the claim closes the upstream all the same", async () => {
+    const runId = randomUUID();
+    context.attempts.onBatch([{ runId, position: LATER, entry: CANCELLED }]);
+    const { finished } = await begin([], runId);
+    await finished;
+    expect((await entries(runId)).map(({ type }) => type)).toEqual(["started"]);
+    await context.records.end(runId, CANCELLED);
   });
 
   test("a cancel whose message was lost does so within two seconds of silence", async () => {

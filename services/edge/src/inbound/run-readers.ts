@@ -1,0 +1,106 @@
+/**
+ * Who still reads a run: gives clients that are gone time to come back, and lets go of runs that nobody
+ * reads, so that their workers stop buying.
+ */
+import { type Logger, persist } from "@openclaw/runtime";
+import type { RunRecords } from "@openclaw/stream";
+import type { LiveRun } from "../outbound/live-run.ts";
+import type { LiveRuns } from "../outbound/live-runs.ts";
+
+const ASK_WITHIN_MS = 4_000;
+
+export interface RunReadersOptions {
+  readonly node: string;
+  readonly records: Pick<RunRecords, "watch" | "watchers" | "unwatch">;
+  readonly runs: LiveRuns;
+  readonly log: Logger;
+  /** Nobody reads this run any more, here or elsewhere. */
+  readonly onAbandoned: (run: LiveRun) => void;
+}
+
+export class RunReaders {
+  readonly #options: RunReadersOptions;
+  /** Runs that clients are coming back for right now, and how many of them. */
+  readonly #returning = new Map<string, number>();
+  /** Runs that this edge is being taken off. */
+  readonly #leaving = new Set<string>();
+
+  constructor(options: RunReadersOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing is let go of a run while somebody is coming back for it. */
+  async whileReturning<T>(runId: string, comeBack: () => Promise<T>): Promise<T> {
+    this.#returning.set(runId, (this.#returning.get(runId) ?? 0) + 1);
+    try {
+      return await comeBack();
+    } finally {
+      const others = (this.#returning.get(runId) ?? 1) - 1;
+      if (others > 0) this.#returning.set(runId, others);
+      else this.#returning.delete(runId);
+    }
+  }
+
+  /** Decides in `graceMs` whether the run goes on without the client that left it. */
+  keepFor(run: LiveRun, graceMs: number): void {
+    const timer = setTimeout(() => {
+      if (run.isEnded) return;
+      const considered = run.isResumed ? this.#leave(run) : this.#keepIfRead(run, graceMs);
+      considered.catch((error: unknown) => {
+        this.#options.log.warn({ runId: run.runId, err: error }, "readers of a run not known");
+        // Asked again; what is no longer followed here is found to be unread.
+        this.keepFor(run, graceMs);
+      });
+    }, graceMs);
+    timer.unref();
+  }
+
+  /** A run is published to this edge though nobody here follows it. */
+  unread(runId: string): void {
+    if (this.#isWanted(runId) || this.#leaving.has(runId)) return;
+    this.#leaving.add(runId);
+    this.#unwatch(runId)
+      .catch((error: unknown) => {
+        // The next entry that comes asks again.
+        this.#options.log.debug({ runId, err: error }, "unread run not left");
+      })
+      .finally(() => this.#leaving.delete(runId));
+  }
+
+  /** A run that began here is followed to its end while anybody reads it, so that it is counted once. */
+  async #keepIfRead(run: LiveRun, graceMs: number): Promise<void> {
+    const { records, runs } = this.#options;
+    const watchers = await persist(() => records.watchers(run.runId), ASK_WITHIN_MS);
+    // Asked last: somebody may have come back meanwhile.
+    const isRead = watchers > 1 || runs.readers(run.runId) > 1 || this.#returning.has(run.runId);
+    if (isRead) this.keepFor(run, graceMs);
+    else run.cancel("disconnected");
+  }
+
+  /** A run that was resumed here is followed no further; without any reader left it ends. */
+  async #leave(run: LiveRun): Promise<void> {
+    const { runs, onAbandoned } = this.#options;
+    run.leave();
+    runs.remove(run);
+    if (this.#isWanted(run.runId)) return;
+    if ((await this.#unwatch(run.runId)) === 0) onAbandoned(run);
+  }
+
+  /** Takes this edge off a run; answers how many still read it. */
+  async #unwatch(runId: string): Promise<number> {
+    const { records, node, runs } = this.#options;
+    const left = await persist(() => records.unwatch(runId, node), ASK_WITHIN_MS);
+    if (!this.#isWanted(runId)) return left;
+    // Somebody came back while this node was taken off: it must hear of the run again.
+    for (const reader of runs.of(runId)) {
+      const { session } = reader;
+      await persist(() => records.watch(runId, { node, session }), ASK_WITHIN_MS);
+      reader.refill();
+    }
+    return left + 1;
+  }
+
+  #isWanted(runId: string): boolean {
+    return this.#options.runs.readers(runId) > 0 || this.#returning.has(runId);
+  }
+}
