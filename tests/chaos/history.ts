@@ -16,6 +16,8 @@ export const INVARIANTS = [
   "not resumable although nothing was forgotten",
   "bought twice without a fence",
   "bought more often than allowed",
+  "process died by itself",
+  "unexpected error",
   "upstream left open",
   "job left behind",
   "key left behind",
@@ -54,6 +56,7 @@ interface Fault {
 
 export class History {
   readonly outcomes = new Map<string, number>();
+  readonly notes = new Map<string, number>();
   readonly violations: Violation[] = [];
   /** What was injected, in order: kind, and milliseconds since the beginning. */
   readonly injected: { readonly kind: string; readonly at: number }[] = [];
@@ -73,13 +76,25 @@ export class History {
     this.violations.push({ invariant, detail: `${this.now()} ms: ${detail}` });
   }
 
-  count(outcome: string): void {
+  /** Something that is worth a figure and no judgement: a connection lost, a request refused. */
+  note(what: string): void {
+    this.notes.set(what, (this.notes.get(what) ?? 0) + 1);
+  }
+
+  /** A run ended and was judged. */
+  ended(outcome: string): void {
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
   }
 
-  /** Runs whose end was judged. */
+  /** Runs that ended and were judged. */
   get checked(): number {
     return [...this.outcomes.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Which share of them ended with the whole answer. */
+  get doneShare(): number {
+    const done = (this.outcomes.get("v1 done") ?? 0) + (this.outcomes.get("v2 done") ?? 0);
+    return done / Math.max(1, this.checked);
   }
 
   /** Redis lost everything, and with it every run. */

@@ -17,15 +17,31 @@ export interface Observed {
 export function judge({ protocol, asked, text, terminal }: Observed, history: History): void {
   const { type, code = type } = terminal;
   const about = `${protocol} ${code} ${asked.prompt}`;
-  history.count(`${protocol} ${code}`);
-  // An answer that failed may stop anywhere, but what there is of it must be its beginning.
-  const said = type === "done" ? asked.text : asked.text.slice(0, text.length);
-  const difference = differenceOf(text, said);
-  if (difference) history.violate(difference, about);
+  history.ended(`${protocol} ${code}`);
+  judgeText(text, { said: type === "done" ? asked.text : beginning(asked, text), about, history });
   if (code === "interrupted") {
     history.violate("given up although another attempt says the same", about);
   }
   if (type === "error" && terminal.retryable === false && code !== "provider_auth") {
     history.violate("failure not retryable", about);
   }
+}
+
+/** Judges what came of an answer whose connection was lost. */
+export function judgeBeginning(text: string, asked: Question, history: History): void {
+  const about = `connection lost ${asked.prompt}`;
+  judgeText(text, { said: beginning(asked, text), about, history });
+}
+
+/** An answer that failed may stop anywhere, but what there is of it must be its beginning. */
+function beginning(asked: Question, text: string): string {
+  return asked.text.slice(0, text.length);
+}
+
+function judgeText(
+  text: string,
+  { said, about, history }: { said: string; about: string; history: History },
+): void {
+  const difference = differenceOf(text, said);
+  if (difference) history.violate(difference, about);
 }

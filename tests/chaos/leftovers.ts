@@ -50,7 +50,7 @@ async function keysLeft(redis: Redis, keyPrefix: string): Promise<string[]> {
   const left: string[] = [];
   for (const key of keys) {
     const expiresInMs = await redis.pttl(key);
-    const isUnbegun = key.includes(":run:") && (await redis.hget(key, "state")) === "queued";
+    const isUnbegun = key.includes(":run:") && (await redis.hget(key, "attempts")) === "0";
     if (expiresInMs === -1) left.push(`${key} without an expiry`);
     else if (!isUnbegun && expiresInMs !== -2) left.push(`${key} for ${expiresInMs} ms`);
   }

@@ -5,7 +5,7 @@ const MOST_DETAILS = 20;
 
 /** What one run of chaos showed, to be read by a person. */
 export function report(history: History, { seed, users }: { seed: number; users: number }): string {
-  const { checked, violations, injected, recoveries, outcomes } = history;
+  const { checked, doneShare, violations, injected, recoveries, outcomes, notes } = history;
   const kinds = [...new Set(injected.map(({ kind }) => kind))].toSorted();
   const faults = kinds.map((kind) => {
     const times = injected.filter((fault) => fault.kind === kind).length;
@@ -21,10 +21,10 @@ export function report(history: History, { seed, users }: { seed: number; users:
     `chaos with seed ${seed}, ${users} users`,
     "faults: how often, and how long v2 runs that streamed were silent (p50, p99, max):",
     ...faults,
-    `runs: ${checked}, by how they ended:`,
-    ...[...outcomes]
-      .toSorted()
-      .map(([outcome, count]) => `  ${outcome.padEnd(40)} ${String(count).padStart(6)}`),
+    `runs judged: ${checked}, ${(100 * doneShare).toFixed(1)} % of them whole answers, by how they ended:`,
+    ...table(outcomes),
+    "besides:",
+    ...table(notes),
     "invariants:",
     ...judged,
     ...violations
@@ -41,4 +41,10 @@ export function report(history: History, { seed, users }: { seed: number; users:
 
 function s(ms: number): string {
   return `${(ms / 1_000).toFixed(2)} s`.padStart(8);
+}
+
+function table(counts: ReadonlyMap<string, number>): string[] {
+  return [...counts]
+    .toSorted()
+    .map(([what, count]) => `  ${what.padEnd(40)} ${String(count).padStart(6)}`);
 }

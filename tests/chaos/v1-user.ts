@@ -1,6 +1,6 @@
 import { V1Client } from "@openclaw/testing";
 import { type Crowd, linger, reconnect, TERMINAL_WITHIN_MS } from "./crowd.ts";
-import { judge } from "./judge.ts";
+import { judge, judgeBeginning } from "./judge.ts";
 import { ask } from "./question.ts";
 import type { Random } from "./random.ts";
 
@@ -44,8 +44,10 @@ async function converse(client: V1Client, random: Random, crowd: Crowd): Promise
     const { text, terminal } = await client.reply(TERMINAL_WITHIN_MS);
     judge({ protocol: "v1", asked, text, terminal }, history);
   } catch {
-    if (client.closed) history.count(leaves ? "v1 left" : "v1 connection lost");
-    else history.violate("no terminal in time", `v1 ${asked.prompt}`);
+    if (client.closed) {
+      history.note(leaves ? "v1 left" : "v1 connection lost");
+      judgeBeginning(client.textSoFar, asked, history);
+    } else history.violate("no terminal in time", `v1 ${asked.prompt}`);
   } finally {
     watched.closed();
   }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { V2Client, type V2Run } from "@openclaw/testing";
+import { Refused, V2Client, type V2Run } from "@openclaw/testing";
 import { type Crowd, linger, reconnect, TERMINAL_WITHIN_MS } from "./crowd.ts";
 import type { Watched } from "./history.ts";
 import { judge } from "./judge.ts";
@@ -76,12 +76,15 @@ class V2User {
     this.#nextAt = performance.now() + this.#random.between(100, 3_000);
     const asked = ask(this.#random, { number: nextNumber(), providers });
     const since = performance.now();
-    // Refused, or the connection broke before the run had a name: nothing was promised.
-    const run = await client.run(asked.prompt, asked.provider).catch(() => undefined);
-    if (!run) history.count("v2 not accepted");
+    const run = await client.run(asked.prompt, asked.provider).catch((error: unknown) => error);
+    if (run instanceof Refused) history.note(`v2 refused ${run.code}`);
+    // The connection broke before the run had a name: nothing was promised.
+    else if (client.closed) history.note("v2 connection lost");
+    else if (run instanceof Error) history.violate("no terminal in time", `v2 ${run.message}`);
     else {
       const watched = history.open({ isTelling: !asked.isFaulty });
-      this.#open.add({ run, asked, since, watched });
+      // What else `run` resolves with.
+      this.#open.add({ run: run as V2Run, asked, since, watched });
     }
   }
 

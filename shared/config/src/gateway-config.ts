@@ -8,7 +8,8 @@ import { z } from "zod";
 import { continuationProblem } from "./continuation.ts";
 import { ConfigError } from "./problem.ts";
 
-const ms = (fallback: number) => z.int().min(1).max(3_600_000).default(fallback);
+const milliseconds = z.int().min(1).max(3_600_000);
+const ms = (fallback: number) => milliseconds.default(fallback);
 
 const poolSchema = z.strictObject({
   connections: z
@@ -27,6 +28,9 @@ const poolSchema = z.strictObject({
 });
 
 const timeoutsSchema = z.strictObject({
+  queueMs: milliseconds
+    .optional()
+    .describe("Longest wait for a worker. Default: `EDGE_QUEUE_TIMEOUT_MS` of the edge."),
   connectMs: ms(10_000).describe("To open a socket, TLS included."),
   firstTokenMs: ms(20_000).describe("From taking the run to the first text, connecting included."),
   stallMs: ms(15_000).describe("Longest silence between two pieces of text."),

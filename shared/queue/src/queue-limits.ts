@@ -3,6 +3,8 @@ import type { Redis } from "ioredis";
 import type { RunQueues } from "./run-queues.ts";
 
 const WRITE_WITHIN_MS = 10_000;
+/** Somebody may also empty a Redis that stays connected. */
+const WRITE_EVERY_MS = 30_000;
 
 export interface QueueLimitsOptions {
   /** The connection of the queues: each time it is made, it may lead to a Redis that came back empty. */
@@ -17,7 +19,8 @@ export interface QueueLimitsOptions {
 export class QueueLimits implements Part {
   readonly name = "queue limits";
   readonly #options: QueueLimitsOptions;
-  readonly #onReady = () => void this.#writeAgain();
+  readonly #again = () => void this.#writeAgain();
+  #writing: NodeJS.Timeout | undefined;
 
   constructor(options: QueueLimitsOptions) {
     this.#options = options;
@@ -25,11 +28,13 @@ export class QueueLimits implements Part {
 
   async start(): Promise<void> {
     await this.#write();
-    this.#options.redis.on("ready", this.#onReady);
+    this.#options.redis.on("ready", this.#again);
+    this.#writing = setInterval(this.#again, WRITE_EVERY_MS);
   }
 
   async stop(): Promise<void> {
-    this.#options.redis.off("ready", this.#onReady);
+    clearInterval(this.#writing);
+    this.#options.redis.off("ready", this.#again);
   }
 
   async #write(): Promise<void> {

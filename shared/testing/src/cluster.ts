@@ -61,10 +61,14 @@ export class Cluster {
 
   /** Those that are ready and have not exited. */
   running(service: ServiceName): ClusterProcess[] {
-    return this.processes(service).filter(
-      ({ name, process }) =>
-        this.#ready.has(name) && process.exitCode === null && process.signalCode === null,
+    return this.ready(service).filter(
+      ({ process }) => process.exitCode === null && process.signalCode === null,
     );
+  }
+
+  /** Those that came to be ready, whatever became of them. */
+  ready(service: ServiceName): ClusterProcess[] {
+    return this.processes(service).filter(({ name }) => this.#ready.has(name));
   }
 
   /** All that were ever started. */

@@ -21,6 +21,20 @@ export interface V2Run {
 
 type Frame<Type extends V2Down["type"]> = Extract<V2Down, { type: Type }>;
 
+/** Redis may be away for as long as an edge repeats itself. */
+const ACCEPTED_WITHIN = { withinMs: 15_000 };
+
+/** A run that was refused. */
+export class Refused extends Error {
+  readonly code: string;
+
+  constructor(ref: string, code: string) {
+    super(`${ref} was refused: ${code}`);
+    this.name = "Refused";
+    this.code = code;
+  }
+}
+
 /** What the server did wrong. */
 export interface V2Fault {
   readonly kind: "not a frame" | "two terminals" | "lost" | "repeated" | "reordered";
@@ -93,13 +107,15 @@ export class V2Client {
     this.#refs += 1;
     const ref = `ref-${this.#refs}`;
     this.send({ type: "run", ref, message, ...(provider !== undefined && { provider }), ...more });
-    const answer = await eventually(`an answer to ${ref}`, () => {
+    const named = () => {
       if (this.closed)
         throw new Error(`closed with ${this.closed.code} before ${ref} was accepted`);
       return this.frames.find((frame) => "ref" in frame && frame.ref === ref);
-    });
-    if (answer.type !== "accepted")
-      throw new Error(`${ref} was refused: ${JSON.stringify(answer)}`);
+    };
+    const answer = await eventually(`an answer to ${ref}`, named, ACCEPTED_WITHIN);
+    if (answer.type !== "accepted") {
+      throw new Refused(ref, answer.type === "error" ? answer.code : answer.type);
+    }
     return this.#track(answer.run);
   }
 

@@ -84,7 +84,7 @@ beforeEach(async () => {
   queues = new RunQueues({
     redis: fixture.commands,
     keyPrefix: fixture.prefix,
-    providers: ["mine", "glm"],
+    providers: ["mine", "glm", "hasty"],
   });
   await queues.start();
   runs = new LiveRuns((runId) => starter.unread(runId));
@@ -120,6 +120,7 @@ function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number })
     {
       providers: {
         mine: { ...PROVIDER, kind: "openai", fallback: ["glm"] },
+        hasty: { ...PROVIDER, kind: "openai", timeouts: { queueMs: 100 } },
         glm: { ...PROVIDER, kind: "zhipu" },
       },
     },
@@ -300,6 +301,20 @@ describe("cancelling", () => {
     expect(answer.terminals).toHaveLength(1);
     expect(await lastOfLog(run.runId)).toEqual({ type: "cancelled", reason: "client" });
   });
+});
+
+test("a provider's own limit for waiting is kept", async () => {
+  const answer = new NotingAnswer();
+  starter.begin({
+    session: "s",
+    messages: [{ role: "user", content: "hi" }],
+    provider: "hasty",
+    answer,
+    onEnded: () => undefined,
+  });
+  await eventually("the end", () => answer.terminals.length === 1);
+  expect(answer.terminals[0]).toMatchObject({ failure: { code: "queue_timeout" } });
+  await eventually("an empty queue", async () => (await queues.counts("hasty")).waiting === 0);
 });
 
 test("a run that no worker takes ends in time, and leaves the queue", async () => {

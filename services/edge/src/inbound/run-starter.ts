@@ -234,13 +234,14 @@ export class RunStarter implements Part {
 
   #deadlines(provider: string): RunDeadlines {
     const { gateway, queueTimeoutMs } = this.#options;
+    const queueMsOf = (name: string) => gateway.providers[name]?.timeouts.queueMs ?? queueTimeoutMs;
     const chain = [provider, ...(gateway.providers[provider]?.fallback ?? [])];
     // Each that may be asked has its own time, and may let the run wait first.
     const limits = chain.map(
-      (name) => queueTimeoutMs + (gateway.providers[name]?.timeouts.totalMs ?? 0),
+      (name) => queueMsOf(name) + (gateway.providers[name]?.timeouts.totalMs ?? 0),
     );
     const totalMs = limits.reduce((sum, limit) => sum + limit, BACKSTOP_MS);
-    return { queueMs: queueTimeoutMs, totalMs };
+    return { queueMs: queueMsOf(provider), totalMs };
   }
 
   /** The record first: a worker that finds no record takes the run for a stray and drops it. */

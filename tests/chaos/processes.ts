@@ -1,0 +1,22 @@
+import type { Cluster } from "@openclaw/testing";
+import type { History } from "./history.ts";
+
+/** As pino numbers them. */
+const ERROR_LEVEL = 50;
+/** Said at the level of errors because somebody should know, and part of what is being done here. */
+const FORESEEN: ReadonlySet<unknown> = new Set(["run could not be worked on"]);
+
+/** Whatever they met, processes end when they are told to, and log no error that nobody foresaw. */
+export function judgeProcesses(cluster: Cluster, history: History): void {
+  for (const { name, process, logs } of [...cluster.ready("edge"), ...cluster.ready("worker")]) {
+    const { exitCode, signalCode } = process;
+    const wasTold = logs.some(({ msg }) => msg === "draining") || signalCode === "SIGKILL";
+    if ((exitCode !== null || signalCode !== null) && !wasTold) {
+      history.violate("process died by itself", `${name}: ${signalCode ?? exitCode}`);
+    }
+    for (const { level, msg } of logs) {
+      if (Number(level) < ERROR_LEVEL || FORESEEN.has(msg)) continue;
+      history.violate("unexpected error", `${name}: ${msg}`);
+    }
+  }
+}
