@@ -1,12 +1,13 @@
 /** An answer that broke off is continued by a provider that can, and by no other. */
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
+import { Cluster, eventually } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+import { Visitors } from "./visitors.ts";
 
 let simulator: Simulator;
 let cluster: Cluster;
-const clients: { close(): void }[] = [];
+const visitors = new Visitors(() => cluster.url());
 /** What the standing-in providers were asked. */
 let asked: { messages: { role: string; content: string }[]; continue_final_message?: boolean }[];
 
@@ -40,19 +41,13 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  for (const client of clients.splice(0)) client.close();
+  visitors.leave();
 });
 
 afterAll(async () => {
   await cluster?.stop();
   await simulator?.stop();
 });
-
-async function v1(): Promise<V1Client> {
-  const client = await V1Client.connect(cluster.url());
-  clients.push(client);
-  return client;
-}
 
 /** The providers say different things; the first one breaks off after 40 of 60 pieces. */
 const prompt = (fault: object) =>
@@ -64,7 +59,7 @@ test.each([
   ["ended without an end", { endAfter: 40 }],
 ])("an answer %s after 40 of 60 pieces is continued, in v1 without a break", async (_, fault) => {
   const question = prompt(fault);
-  const reply = await (await v1()).ask(question, "continued");
+  const reply = await (await visitors.v1()).ask(question, "continued");
   expect(reply.terminal).toEqual({ type: "done" });
   expect(asked).toMatchObject([
     { continue_final_message: true, messages: [{ role: "user" }, { role: "assistant" }] },
@@ -79,8 +74,7 @@ test.each([
 });
 
 test("in v2 the continued answer comes whole, after a restart", async () => {
-  const client = await V2Client.connect(cluster.url());
-  clients.push(client);
+  const client = await visitors.v2();
   const run = await client.run(prompt({ cutAfter: 40 }), "continued");
   expect(await client.end(run)).toMatchObject({ type: "done", finish: "stop" });
   const partial = asked[0]?.messages[1]?.content ?? "-";
@@ -94,7 +88,7 @@ test.each([
   ["that is not configured to", "restarted"],
   ["of a kind that cannot", "kind-cannot"],
 ])("by a provider %s an answer is not continued", async (_, provider) => {
-  const reply = await (await v1()).ask(prompt({ cutAfter: 40 }), provider);
+  const reply = await (await visitors.v1()).ask(prompt({ cutAfter: 40 }), provider);
   expect(reply.terminal).toMatchObject({ code: "interrupted" });
   expect(asked).toMatchObject([{ messages: [{ role: "user" }] }]);
   expect(asked[0]).not.toHaveProperty("continue_final_message");
@@ -102,7 +96,7 @@ test.each([
 
 test("an answer that broke off before its first text is asked for as usual", async () => {
   const question = prompt({ cutAfter: 0 });
-  const reply = await (await v1()).ask(question, "continued");
+  const reply = await (await visitors.v1()).ask(question, "continued");
   expect(reply.terminal).toEqual({ type: "done" });
   expect(reply.text).toBe(answerFor({ prompt: question, profile: "openai" }));
   expect(asked).toMatchObject([{ messages: [{ role: "user" }] }]);
@@ -110,7 +104,7 @@ test("an answer that broke off before its first text is asked for as usual", asy
 
 test("kill -9 of a worker: another continues what that one's runs had said", async () => {
   const question = directive({ words: 150, gapMs: 30 });
-  const users = await Promise.all(Array.from({ length: 12 }, () => v1()));
+  const users = await Promise.all(Array.from({ length: 12 }, () => visitors.v1()));
   const replies = users.map((user) => user.ask(question, "continuing"));
   await eventually("every provider's request", () => asked.length === users.length);
   await eventually("some text for everybody", () =>

@@ -1,12 +1,13 @@
 /** A provider that fails is replaced by the next of its chain, before its first text and after. */
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
+import { Cluster, eventually } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+import { Visitors } from "./visitors.ts";
 
 let simulator: Simulator;
 let cluster: Cluster;
-const clients: { close(): void }[] = [];
+const visitors = new Visitors(() => cluster.url());
 
 beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
@@ -30,25 +31,13 @@ beforeAll(async () => {
 });
 
 afterEach(() => {
-  for (const client of clients.splice(0)) client.close();
+  visitors.leave();
 });
 
 afterAll(async () => {
   await cluster?.stop();
   await simulator?.stop();
 });
-
-async function v1(): Promise<V1Client> {
-  const client = await V1Client.connect(cluster.url());
-  clients.push(client);
-  return client;
-}
-
-async function v2(): Promise<V2Client> {
-  const client = await V2Client.connect(cluster.url());
-  clients.push(client);
-  return client;
-}
 
 /** Faults on the first provider alone; the text is the same everywhere. */
 const faulty = (fault: Parameters<typeof directive>[0]) =>
@@ -77,7 +66,7 @@ describe("before the first text the user notices nothing but time", () => {
     ["silence", "hunyuan", { stallAfter: 0 }],
   ] as const)("%s", async (_, provider, fault) => {
     const prompt = faulty(fault);
-    const [old, framed] = [await v1(), await v2()];
+    const [old, framed] = [await visitors.v1(), await visitors.v2()];
     const run = await framed.run(prompt, provider);
     const reply = await old.ask(prompt, provider);
     expect([reply.text, reply.terminal]).toEqual([sameText(prompt), { type: "done" }]);
@@ -104,7 +93,7 @@ describe("after 40 of 60 pieces the answer goes on, byte for byte", () => {
     ["a piece that is a line of 4 MiB", { hugeAfter: 40 }],
   ] as const)("%s", async (_, fault) => {
     const prompt = faulty(fault);
-    const [old, framed] = [await v1(), await v2()];
+    const [old, framed] = [await visitors.v1(), await visitors.v2()];
     const run = await framed.run(prompt, "hunyuan");
     const reply = await old.ask(prompt, "hunyuan");
     expect([reply.text, reply.terminal]).toEqual([sameText(prompt), { type: "done" }]);
@@ -115,7 +104,7 @@ describe("after 40 of 60 pieces the answer goes on, byte for byte", () => {
 
   test("where the texts differ, v1 is told `interrupted`, v2 starts again", async () => {
     const prompt = directive({ words: 60, gapMs: 10, faultOn: ["hunyuan"], cutAfter: 40 });
-    const [old, framed] = [await v1(), await v2()];
+    const [old, framed] = [await visitors.v1(), await visitors.v2()];
     const run = await framed.run(prompt, "hunyuan");
     const { text, terminal } = await old.ask(prompt, "hunyuan");
     expect(terminal).toMatchObject({ type: "error", code: "interrupted", retryable: true });
@@ -127,7 +116,7 @@ describe("after 40 of 60 pieces the answer goes on, byte for byte", () => {
 
 test("a run is tried no third time: the second provider's failure is the user's", async () => {
   const prompt = directive({ text: "x", faultOn: ["nvidia1", "hunyuan"], status: 503 });
-  const reply = await (await v1()).ask(prompt, "nvidia1");
+  const reply = await (await visitors.v1()).ask(prompt, "nvidia1");
   expect(reply.terminal).toMatchObject({ code: "provider_overloaded" });
   expect(reply.terminal.message).toContain("hunyuan");
 });
@@ -135,18 +124,18 @@ test("a run is tried no third time: the second provider's failure is the user's"
 test("what another provider would refuse too is not asked of it", async () => {
   const before = simulator.stats().profiles.zhipu?.requests ?? 0;
   const prompt = directive({ text: "x", faultOn: ["hunyuan"], status: 451 });
-  const reply = await (await v1()).ask(prompt, "hunyuan");
+  const reply = await (await visitors.v1()).ask(prompt, "hunyuan");
   expect(reply.terminal).toMatchObject({ code: "content_filtered", retryable: false });
   expect(simulator.stats().profiles.zhipu?.requests ?? 0).toBe(before);
 });
 
 test("without a fallback the failure is told as it is", async () => {
-  const reply = await (await v1()).ask("hi", "lonely");
+  const reply = await (await visitors.v1()).ask("hi", "lonely");
   expect(reply.terminal).toMatchObject({ code: "provider_unreachable" });
 });
 
 test("a run cancelled after it moved leaves both queues", async () => {
-  const client = await v1();
+  const client = await visitors.v1();
   client.say(faulty({ cutAfter: 10, gapMs: 60 }), "hunyuan");
   await eventually("the move", () =>
     cluster.logs("worker", "attempt failed over").some(({ provider }) => provider === "hunyuan"),

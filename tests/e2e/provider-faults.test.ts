@@ -7,13 +7,14 @@ import {
   profilesAt,
   type Simulator,
 } from "@openclaw/simulator";
-import { Cluster, eventually, V1Client, V2Client, type V2Run } from "@openclaw/testing";
+import { Cluster, eventually, type V2Client, type V2Run } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+import { Visitors } from "./visitors.ts";
 
 let simulator: Simulator;
 let cluster: Cluster;
-const clients: { close(): void }[] = [];
+const visitors = new Visitors(() => cluster.url());
 
 beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
@@ -35,25 +36,13 @@ beforeAll(async () => {
 
 afterEach(() => {
   simulator.reset();
-  for (const client of clients.splice(0)) client.close();
+  visitors.leave();
 });
 
 afterAll(async () => {
   await cluster?.stop();
   await simulator?.stop();
 });
-
-async function v1(): Promise<V1Client> {
-  const client = await V1Client.connect(cluster.url());
-  clients.push(client);
-  return client;
-}
-
-async function v2(): Promise<V2Client> {
-  const client = await V2Client.connect(cluster.url());
-  clients.push(client);
-  return client;
-}
 
 const faults = () => simulator.stats().total.faults;
 
@@ -80,7 +69,7 @@ describe("without a fallback a fault is one typed error, behind a true beginning
     ["no text at all", "alone", { words: undefined, text: "" }, "provider_empty"],
   ] as const)("%s", async (_, provider, fault, code) => {
     const prompt = directive({ ...words, ...fault });
-    const [old, framed] = [await v1(), await v2()];
+    const [old, framed] = [await visitors.v1(), await visitors.v2()];
     const run = await framed.run(prompt, provider);
     const { text, terminal } = await old.ask(prompt, provider);
     expect(terminal).toMatchObject({ type: "error", code, retryable: true });
@@ -93,7 +82,7 @@ describe("without a fallback a fault is one typed error, behind a true beginning
 
 test("bytes that trickle, but arrive in time, are an answer like any other", async () => {
   const prompt = directive({ words: 10, seed: 3, dripMs: 1, chunkBytes: 50 });
-  const { text, terminal } = await (await v1()).ask(prompt, "alone");
+  const { text, terminal } = await (await visitors.v1()).ask(prompt, "alone");
   expect([text, terminal]).toEqual([answerFor({ prompt }), { type: "done" }]);
 });
 
@@ -106,14 +95,14 @@ describe("a connection that was closed while it was idle costs no attempt", () =
   }
 
   test("where the request finds it closed", async () => {
-    const client = await v2();
+    const client = await visitors.v2();
     const prompt = directive({ words: 10, seed: 3, stale: true });
     // A socket serves many runs, on either worker: soon each request finds a used one.
     while ((faults().stale ?? 0) < 5) await expectUnnoticed(client, prompt);
   });
 
   test("where every connection is closed after a quarter of a second, used or not", async () => {
-    const client = await v2();
+    const client = await visitors.v2();
     const prompt = directive({ words: 10, seed: 3 });
     simulator.setFaults({ idleMs: 250 });
     for (let round = 0; round < 10; round += 1) {
@@ -133,9 +122,9 @@ describe("faults of all requests to a provider with a fallback reach nobody", ()
   /** Asks everything at once, in both protocols, and wants every byte of every answer. */
   async function expectEveryAnswer(settings: FaultOptions): Promise<void> {
     simulator.setFaults(settings);
-    const framed = await v2();
+    const framed = await visitors.v2();
     const replies = prompts.map(async (prompt) => {
-      const { text, terminal } = await (await v1()).ask(prompt, "hunyuan");
+      const { text, terminal } = await (await visitors.v1()).ask(prompt, "hunyuan");
       return { text, end: terminal.type };
     });
     const runs = prompts.map(async (prompt) => {
@@ -180,7 +169,7 @@ describe("faults of all requests to a provider with a fallback reach nobody", ()
 });
 
 test("a run that is cancelled leaves its provider at once", async () => {
-  const client = await v1();
+  const client = await visitors.v1();
   client.say(directive({ words: 100, gapMs: 100 }), "alone");
   await eventually("some text", () => client.textSoFar.length > 0);
   expect(simulator.stats().profiles.nvidia1).toMatchObject({ active: 1, aborted: 0 });
