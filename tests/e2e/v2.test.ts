@@ -37,7 +37,11 @@ async function start(
     redisUrl: inject("redisUrl"),
     gateway: {
       ...gateway,
-      providers: { ...gateway.providers, narrow: { ...zhipu, maxConcurrency: 1 } },
+      providers: {
+        ...gateway.providers,
+        narrow: { ...zhipu, maxConcurrency: 1 },
+        dead: { ...zhipu, baseUrl: "http://127.0.0.1:9/v1", fallback: ["narrow"] },
+      },
     },
     edges: 1,
     workers: 1,
@@ -156,6 +160,19 @@ test("a run that waits hears of its place at least every 5 s", async () => {
   expect(first.waitMs).toBeGreaterThan(0);
   await client.next("queued", ({ run, position }) => run === last && position === 0, 6_000);
   for (const run of runs) await client.end(run);
+});
+
+test("a run whose provider failed hears of its place at the next one", async () => {
+  await start();
+  const client = await connect();
+  const first = await client.run(directive({ words: 60, gapMs: 100 }), "narrow");
+  await beganToSpeak(first);
+  const second = await client.run(SLOW, "dead");
+  const started = await client.next("started", ({ run }) => run === second.id, 5_000);
+  expect(started.provider).toBe("dead");
+  await client.next("queued", ({ run, position }) => run === second.id && position === 0, 5_000);
+  expect(await client.end(first)).toMatchObject({ type: "done" });
+  await expectWhole(client, second, SLOW);
 });
 
 describe("coming back", () => {

@@ -3,6 +3,7 @@
  * flight go on or end clearly, new ones are refused at once while it is away, and all is well again
  * within 3 s of its return, without a restart.
  */
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import {
@@ -23,6 +24,8 @@ const NOTICED_MS = 2_500;
 const REFUSED_WITHIN_MS = 1_000;
 const PROBE_EVERY_MS = 100;
 const USERS = 10;
+/** Share of a core that a process may take while it can only wait. */
+const MOST_BUSY = 0.15;
 const PROVIDERS = ["zhipu", "hunyuan", "nvidia1", "nvidia2"] as const;
 
 let simulator: Simulator;
@@ -123,6 +126,37 @@ test("fails over to a replica, while old connections lead to the old master", as
   expectWellAgain(seen);
   // What was acknowledged a moment before may not have reached the replica.
   await expectEveryRunEnded(seen, ["done", "unavailable"]);
+});
+
+test("is away for 30 s: sockets stay, nothing spins, and every answer is whole in the end", async () => {
+  const open = await Promise.all(
+    Array.from({ length: USERS }, (_, index) => [openV1(index), openV2(index)]).flat(),
+  );
+  await eventually("text everywhere", () => open.every(({ heard }) => heard()));
+  const processes = [...cluster.running("edge"), ...cluster.running("worker")];
+  await redis.kill();
+  // The first seconds are those of finding out.
+  await delay(5_000);
+  const before = processes.map(({ process }) => cpuSeconds(process.pid));
+  const beganAt = performance.now();
+  await delay(25_000);
+  const seconds = (performance.now() - beganAt) / 1_000;
+  const busy = processes.map(
+    ({ process }, index) => (cpuSeconds(process.pid) - (before[index] ?? 0)) / seconds,
+  );
+  console.log(
+    `busy while away: ${busy.map((share) => `${(100 * share).toFixed(1)} %`).join(", ")}`,
+  );
+  expect(Math.max(...busy)).toBeLessThan(MOST_BUSY);
+  await redis.restart({ empty: false });
+  await eventually("an answer", async () => (await probe()).terminal.type === "done", {
+    withinMs: WELL_AGAIN_MS,
+  });
+  for (const run of open) {
+    const { text, code, faults } = await run.end();
+    expect([code, text === run.text, faults]).toEqual(["done", true, []]);
+  }
+  expect([...cluster.running("edge"), ...cluster.running("worker")]).toEqual(processes);
 });
 
 test("throws off the subscribers while an edge stands still, which then fills the gap", async () => {
@@ -233,6 +267,12 @@ async function openV2(index: number): Promise<OpenRun> {
 /** Streams for about 12 s, longer than any outage here. */
 function longAnswer(seed: number): string {
   return directive({ words: 120, gapMs: 100, seed });
+}
+
+/** What a process has used of the processor; the kernel counts in hundredths. */
+function cpuSeconds(pid: number | undefined): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function probe(): Promise<Probe> {

@@ -27,6 +27,12 @@ export interface DeltaEntry {
   readonly text: string;
 }
 
+/** The attempt failed and the run waits again, for another provider. */
+export interface MovedEntry {
+  readonly type: "moved";
+  readonly provider: string;
+}
+
 /** Who or what cancelled a run. */
 export type CancelReason =
   | "client" // asked for it
@@ -49,7 +55,7 @@ export type TerminalEntry =
     }
   | { readonly type: "cancelled"; readonly reason: CancelReason };
 
-export type Entry = StartedEntry | DeltaEntry | TerminalEntry;
+export type Entry = StartedEntry | DeltaEntry | MovedEntry | TerminalEntry;
 
 export function isTerminal(entry: Entry): entry is TerminalEntry {
   return entry.type in KIND_OF_TERMINAL;
@@ -62,6 +68,7 @@ const KIND_OF_TERMINAL = { completed: 3, failed: 4, cancelled: 5 } as const sati
 const STARTED = 0;
 const TEXT = 1;
 const REASONING = 2;
+const MOVED = 6;
 
 // Plain arrays and maps: both ends must read it without a shared dictionary.
 // Epochs take more than 32 bits, which would otherwise be decoded as bigint; they stay below 2^53.
@@ -83,6 +90,8 @@ function toWire(entry: Entry): unknown[] {
       return [TEXT, entry.text];
     case "reasoning":
       return [REASONING, entry.text];
+    case "moved":
+      return [MOVED, entry.provider];
     case "completed":
       return [KIND_OF_TERMINAL.completed, entry.finish, entry.usage, entry.timings];
     case "failed":
@@ -150,6 +159,8 @@ function fromWire(wire: unknown): Entry {
       return { type: "text", text: String(rest[0]) };
     case REASONING:
       return { type: "reasoning", text: String(rest[0]) };
+    case MOVED:
+      return { type: "moved", provider: String(rest[0]) };
     case KIND_OF_TERMINAL.completed:
       return {
         type: "completed",

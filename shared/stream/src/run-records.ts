@@ -139,8 +139,14 @@ export class RunRecords {
   async move(run: { runId: string; epoch: number; provider: string }): Promise<MoveOutcome> {
     const reply = await RunRecords.#move.run(
       this.#redis,
-      [this.#keys.record(run.runId)],
-      [run.epoch, run.provider],
+      [this.#keys.record(run.runId), this.#keys.log(run.runId)],
+      [
+        run.runId,
+        this.#channelPrefix(run.runId),
+        run.epoch,
+        run.provider,
+        encodeEntry({ type: "moved", provider: run.provider }),
+      ],
     );
     return reply as MoveOutcome;
   }

@@ -240,6 +240,26 @@ describe("claiming", () => {
     expect(await records.move({ runId, epoch: there.epoch, provider: "nvidia1" })).toBe("ended");
   });
 
+  test("a run that moves says so to its readers, once, behind what the attempt has written", async () => {
+    const edge = await startEdge();
+    const runId = await createRun(edge.node);
+    edge.follow(runId);
+    const epoch = await claimed(runId);
+    const writer = appender.open({ runId, epoch, onLost: () => undefined });
+    writer.write({ type: "text", text: "so far" });
+    await eventually("the text", () => edge.text(runId) === "so far");
+    const move = { runId, epoch, provider: "zhipu" };
+    // The answer to the first was lost, say.
+    expect([await records.move(move), await records.move(move)]).toEqual(["moved", "moved"]);
+    const entries = (await records.read(runId, BEGINNING))?.entries ?? [];
+    expect(entries.map(({ entry }) => entry.type)).toEqual(["started", "text", "moved"]);
+    await eventually("the news", () => edge.got.get(runId)?.length === 3);
+    expect(edge.got.get(runId)?.at(-1)).toEqual({
+      position: { epoch, seq: 2 },
+      entry: { type: "moved", provider: "zhipu" },
+    });
+  });
+
   test("answers `unknown` for a run that was never created", async () => {
     expect(await claim("nobody")).toEqual({ outcome: "unknown" });
   });

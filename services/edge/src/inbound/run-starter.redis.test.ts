@@ -328,6 +328,34 @@ test("a run that no worker takes ends in time, and leaves the queue", async () =
   expect(await lastOfLog(run.runId)).toMatchObject({ failure: { code: "queue_timeout" } });
 });
 
+test("a run that moved to another provider waits there as long as that one lets it", async () => {
+  const { run, answer } = start();
+  await queued();
+  const { epoch, runId } = await attempt(run.runId);
+  const waiting = () => [...runs.queued()].map(({ waitsFor }) => waitsFor);
+  await eventually("the attempt", () => waiting().length === 0);
+  await records.move({ runId, epoch, provider: "hasty" });
+  await eventually("the move", () => waiting().length === 1);
+  expect(waiting()).toEqual(["hasty"]);
+  await eventually("the end", () => answer.terminals.length === 1, { withinMs: 2_000 });
+  expect(answer.terminals[0]).toMatchObject({
+    failure: { code: "queue_timeout", message: expect.stringContaining("hasty") },
+  });
+});
+
+test("an end that was not heard is found in the log", async () => {
+  const { run, answer, ended } = start();
+  await queued();
+  const writer = await attempt(run.runId);
+  writer.write({ type: "text", text: "all of it" });
+  await eventually("the text", () => answer.text === "all of it");
+  // Nothing that follows is published to this edge.
+  await fixture.commands.hset(keys.record(run.runId), "edges", "edge-elsewhere");
+  await writer.end(COMPLETED);
+  await eventually("the end", () => ended() === 1, { withinMs: 4_000 });
+  expect([answer.text, answer.terminals]).toEqual(["all of it", [COMPLETED]]);
+});
+
 test("a second attempt that says the same goes on behind the curtain", async () => {
   const { run, answer, ended } = start();
   await queued();

@@ -131,7 +131,12 @@ export class RunStarter implements Part {
     if (problem !== undefined) return failure("invalid_request", problem);
     if (this.#draining) return failure("draining");
     if (!isListening()) return failure("unavailable");
-    if (runs.count >= maxRuns) return failure("overloaded");
+    if (runs.count >= maxRuns) {
+      return failure(
+        "overloaded",
+        `This server has ${maxRuns} runs open, its limit. Try again shortly.`,
+      );
+    }
     return undefined;
   }
 
@@ -202,7 +207,7 @@ export class RunStarter implements Part {
       runId,
       session,
       provider: watched.provider,
-      resumeAfter: after,
+      resumed: { after, isQueued: watched.state === "queued" },
       answer,
       read: this.#read,
       deadlines: this.#deadlines(watched.provider),
@@ -241,7 +246,7 @@ export class RunStarter implements Part {
       (name) => queueMsOf(name) + (gateway.providers[name]?.timeouts.totalMs ?? 0),
     );
     const totalMs = limits.reduce((sum, limit) => sum + limit, BACKSTOP_MS);
-    return { queueMs: queueMsOf(provider), totalMs };
+    return { queueMs: queueMsOf, totalMs };
   }
 
   /** The record first: a worker that finds no record takes the run for a stray and drops it. */

@@ -4,7 +4,8 @@
  *
  *   submitting → queued → streaming → ended
  *
- * with `ended` reachable from everywhere. The end comes from the log (the usual way), or from this
+ * with `ended` reachable from everywhere, and `queued` again from `streaming` when a failed attempt
+ * gives the run to another provider. The end comes from the log (the usual way), or from this
  * edge (a cancel, a deadline, a submission that failed). In the latter case the client hears of it
  * at once and `onEnded` tells the cluster.
  */
@@ -29,8 +30,8 @@ import { RunClock, type RunPhases } from "./run-clock.ts";
 const SILENCE_MS = { streaming: 2_000, queued: 5_000 } as const;
 
 export interface RunDeadlines {
-  /** From accepted to taken by a worker. */
-  readonly queueMs: number;
+  /** How long the run may wait for a worker at this provider. */
+  readonly queueMs: (provider: string) => number;
   /** From accepted to ended, whatever happens. */
   readonly totalMs: number;
 }
@@ -55,8 +56,8 @@ export interface LiveRunOptions {
   readonly runId: string;
   readonly session: string;
   readonly provider: string;
-  /** The position from which on a client that came back wants the run; a new run begins at the beginning. */
-  readonly resumeAfter?: Position;
+  /** For a client that came back: the position from which on it wants the run, and how that fares now. */
+  readonly resumed?: { readonly after: Position; readonly isQueued: boolean };
   readonly answer: Answer;
   readonly read: RunRecords["read"];
   readonly deadlines: RunDeadlines;
@@ -76,15 +77,19 @@ export class LiveRun {
   #attempts = 0;
   #characters = 0;
   #lastHeardAt = this.#clock.acceptedAt;
+  /** Whose worker it waits for, or was taken by, and since when it has waited. */
+  #waitsFor: string;
+  #waitsSince = this.#clock.acceptedAt;
 
   constructor(options: LiveRunOptions) {
     this.#options = options;
-    const { runId, read, resumeAfter } = options;
+    const { runId, read, resumed } = options;
     this.#answer = options.answer;
-    if (resumeAfter) this.#state = "queued";
+    this.#waitsFor = options.provider;
+    if (resumed) this.#state = resumed.isQueued ? "queued" : "streaming";
     this.#follower = new Follower({
       runId,
-      after: resumeAfter ?? BEGINNING,
+      after: resumed?.after ?? BEGINNING,
       read,
       batch: (deliverAll) => this.#answer.batch(deliverAll),
       deliver: (position, entry) => this.#deliver(position, entry),
@@ -100,22 +105,24 @@ export class LiveRun {
     return this.#options.session;
   }
 
+  /** The provider that was asked. */
   get provider(): string {
     return this.#options.provider;
   }
 
+  /** The provider on whose queue it is, or was last. */
+  get waitsFor(): string {
+    return this.#waitsFor;
+  }
+
   /** Whether it began elsewhere, or on another connection. */
   get isResumed(): boolean {
-    return this.#options.resumeAfter !== undefined;
+    return this.#options.resumed !== undefined;
   }
 
-  /** Whether it waits for a worker. One resumed in mid-attempt does not, though nothing of it came yet. */
+  /** Whether it waits for a worker. */
   get isQueued(): boolean {
-    return this.#state === "queued" && !this.#hasStarted;
-  }
-
-  get #hasStarted(): boolean {
-    return this.#clock.hasStarted || (this.#options.resumeAfter?.epoch ?? 0) > 0;
+    return this.#state === "queued";
   }
 
   get isEnded(): boolean {
@@ -183,18 +190,22 @@ export class LiveRun {
 
   /** Called every half second: catches up after silence, ends what is overdue. */
   sweep(now: number): void {
-    const { deadlines, provider } = this.#options;
-    const ageMs = now - this.#clock.acceptedAt;
-    if (ageMs > deadlines.totalMs) {
+    const { deadlines } = this.#options;
+    if (now - this.#clock.acceptedAt > deadlines.totalMs) {
       this.#fail("run_timeout", `The answer took longer than ${deadlines.totalMs / 1_000} s.`);
-    } else if (!this.#hasStarted && ageMs > deadlines.queueMs) {
-      const limit = deadlines.queueMs / 1_000;
-      this.#fail("queue_timeout", `No worker became free for ${provider} within ${limit} s.`);
+    } else if (this.#waitsTooLong(now)) {
+      const limit = deadlines.queueMs(this.#waitsFor) / 1_000;
+      this.#fail("queue_timeout", `No worker became free for ${this.#waitsFor} within ${limit} s.`);
     } else if (this.#follower.behind || this.#isSilent(now)) {
       // A little earlier or later than others that fell silent together.
       this.#lastHeardAt = now - Math.random() * 1_000;
       this.refill();
     }
+  }
+
+  #waitsTooLong(now: number): boolean {
+    const isWaiting = this.#state === "submitting" || this.#state === "queued";
+    return isWaiting && now - this.#waitsSince > this.#options.deadlines.queueMs(this.#waitsFor);
   }
 
   #isSilent(now: number): boolean {
@@ -207,6 +218,12 @@ export class LiveRun {
     if (isTerminal(entry)) {
       this.#end(entry, false);
       return false;
+    }
+    if (entry.type === "moved") {
+      this.#state = "queued";
+      this.#waitsFor = entry.provider;
+      this.#waitsSince = performance.now();
+      return true;
     }
     this.#state = "streaming";
     if (entry.type === "started") {

@@ -40,7 +40,7 @@ export class QueueNotices implements Part {
     const { runs, log } = this.#options;
     const byProvider = new Map<string, LiveRun[]>();
     for (const run of runs.queued()) {
-      byProvider.set(run.provider, [...(byProvider.get(run.provider) ?? []), run]);
+      byProvider.set(run.waitsFor, [...(byProvider.get(run.waitsFor) ?? []), run]);
     }
     for (const [provider, waiting] of byProvider) {
       try {

@@ -35,10 +35,6 @@ export class RunClock {
     this.#firstFrameMs ??= this.#lastFrameMs;
   }
 
-  get hasStarted(): boolean {
-    return this.#startedMs !== undefined;
-  }
-
   read(attempt: AttemptTimings | undefined): RunPhases {
     return {
       totalMs: this.elapsed(),

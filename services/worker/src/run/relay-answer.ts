@@ -31,11 +31,13 @@ export interface RelayContext {
  */
 export async function relayAnswer(job: RunJob, context: RelayContext): Promise<TerminalEntry> {
   const { provider, stopping } = context;
+  // Bounded by itself, and no part of what the provider may take.
+  const partial = await partialOf(job, context);
+  stopping.signal.throwIfAborted();
   const deadlines = new Deadlines(provider.name, provider.config.timeouts, (error) =>
     stopping.abort(error),
   );
   try {
-    const partial = await partialOf(job, context);
     if (partial === undefined) return await ask(job, context, { deadlines });
     try {
       return await ask(job, context, { deadlines, partial });

@@ -1,22 +1,35 @@
 -- Gives a run to another provider's queue, after the attempt that holds it has failed.
 --
 -- KEYS[1]  record
--- ARGV[1]  epoch of the failed attempt
--- ARGV[2]  the provider to ask next
+-- KEYS[2]  log
+-- ARGV[1]  run id
+-- ARGV[2]  channel prefix
+-- ARGV[3]  epoch of the failed attempt
+-- ARGV[4]  the provider to ask next
+-- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and where
 --
 -- Returns 'moved' | 'fenced' | 'ended' | 'unknown'.
 -- Invariant: a run is on one queue. From here on a claim for the old provider is answered `moved`, so
--- that a job that is offered again there (its worker died right now) cannot start the run twice.
+-- that a job that is offered again there (its worker died right now) cannot start the run twice. What
+-- the failed attempt still had on its way is refused by position: it is not part of any answer.
 
-local state, epoch = unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch'))
+local state, epoch, seq, edges, provider =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'provider'))
 if not state then
   return 'unknown'
 end
 if is_terminal(state) then
   return 'ended'
 end
-if epoch ~= ARGV[1] then
+if epoch ~= ARGV[3] then
   return 'fenced'
 end
-redis.call('HSET', KEYS[1], 'state', 'queued', 'provider', ARGV[2], 'lease', '', 'worker', '')
+-- The same move again: its first answer was lost on the way.
+if state == 'queued' and provider == ARGV[4] then
+  return 'moved'
+end
+seq = tonumber(seq) + 1
+redis.call('XADD', KEYS[2], epoch .. '-' .. seq, 'p', ARGV[5])
+redis.call('HSET', KEYS[1], 'state', 'queued', 'seq', seq, 'provider', ARGV[4], 'lease', '', 'worker', '')
+publish(ARGV[2], nodes_of(edges), frame(ARGV[1], tonumber(epoch), seq, ARGV[5]))
 return 'moved'
