@@ -65,6 +65,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     maxRuns: config.EDGE_MAX_RUNS,
     queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
     isListening,
+    isAlive: (other) => view.isAlive(other),
   });
   const sessions = new Sessions({
     v1: {

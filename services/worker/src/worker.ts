@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { GatewayConfig } from "@openclaw/config";
-import { QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
+import { type QueueLimit, QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
 import {
   connectionPart,
   createBlockingConnection,
@@ -108,7 +108,7 @@ export function createWorker(
     subscription,
     appender,
     queues,
-    new QueueLimits({ redis: commands, queues, limits: limitsOf(gateway), log }),
+    new QueueLimits({ redis: commands, keyPrefix, queues, limits: limitsOf(gateway), log }),
     providersPart(providers),
     registry,
     ...intakes,
@@ -134,8 +134,11 @@ function providersPart(providers: readonly ProviderClient[]): Part {
   };
 }
 
-function limitsOf({ providers }: GatewayConfig): Record<string, number> {
+function limitsOf({ providers }: GatewayConfig): Record<string, QueueLimit> {
   return Object.fromEntries(
-    Object.entries(providers).map(([name, { maxConcurrency }]) => [name, maxConcurrency]),
+    Object.entries(providers).map(([name, { maxConcurrency, rpm }]) => [
+      name,
+      { maxConcurrency, rpm },
+    ]),
   );
 }

@@ -60,6 +60,12 @@ const providerSchema = z.strictObject({
     .max(10_000)
     .default(32)
     .describe("Most runs at once, over the whole cluster."),
+  rpm: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe("Most runs begun in any 60 s, over the whole cluster. Default: no such limit."),
   pool: poolSchema.prefault({}),
   timeouts: timeoutsSchema.prefault({}),
   fallback: z
@@ -67,6 +73,11 @@ const providerSchema = z.strictObject({
     .max(8)
     .default([])
     .describe("Providers to ask instead, in this order, when this one fails."),
+  hedgeAfterMs: milliseconds
+    .optional()
+    .describe(
+      "When this provider has not begun to speak after so long, the next of `fallback` is asked as well; who speaks first answers. Default: never.",
+    ),
   continueFromPartial: z
     .boolean()
     .default(false)
@@ -95,14 +106,29 @@ const targetsSchema = z
   })
   .prefault({});
 
+/** The group that every configuration has. */
+const EVERYBODY = "auto";
 const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+const NAME_RULE = "a name must be 1 to 32 of a-z 0-9 -, beginning with a letter";
 
 export const gatewayConfigSchema = z.strictObject({
   providers: z.record(z.string(), providerSchema),
+  groups: z
+    .record(z.string(), z.array(z.string()).min(1).max(16))
+    .default({})
+    .describe(
+      "Names that stand for several providers, such as the accounts of one: the one that is best right now answers. `auto` stands for all, unless it is named here.",
+    ),
   defaultProvider: z
     .string()
     .optional()
-    .describe("Answers when a client names none. Default: the first."),
+    .describe("A provider or a group that answers when a client names none. Default: the first."),
+  hedgeBudget: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.05)
+    .describe("Most of all runs for which a second provider is asked by `hedgeAfterMs`."),
   targets: targetsSchema,
 });
 
@@ -114,8 +140,11 @@ export type Target = Targets["domestic"];
 
 export interface GatewayConfig {
   readonly providers: Readonly<Record<string, ProviderConfig>>;
-  /** Always one of `providers`. */
+  /** Members of each group, `auto` among them; each is one of `providers`. */
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+  /** Always one of `providers` or `groups`. */
   readonly defaultProvider: string;
+  readonly hedgeBudget: number;
   readonly targets: Targets;
 }
 
@@ -141,9 +170,14 @@ export function parseGatewayConfig(
   }
   problems.push(...crossCheck(expanded).map(describe));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(source, problems);
-  const { providers, targets } = parsed.data;
-  const [first = ""] = Object.keys(providers);
-  return { providers, targets, defaultProvider: parsed.data.defaultProvider ?? first };
+  const { providers, groups, defaultProvider, ...others } = parsed.data;
+  const names = Object.keys(providers);
+  return {
+    ...others,
+    providers,
+    groups: { [EVERYBODY]: names, ...groups },
+    defaultProvider: defaultProvider ?? names[0] ?? "",
+  };
 }
 
 interface Expansion {
@@ -177,23 +211,38 @@ function expandString(value: string, { env, path, problems }: Expansion): string
 
 /** What one part of a file says of another; checked even where the parts themselves are wrong. */
 function crossCheck(input: unknown): Problem[] {
-  const { providers, defaultProvider } = fieldsOf(input);
+  const { providers, groups, defaultProvider } = fieldsOf(input);
   const names = Object.keys(fieldsOf(providers));
+  const groupNames = [EVERYBODY, ...Object.keys(fieldsOf(groups))];
   const problems: Problem[] = [];
   const known = `there are: ${names.join(", ")}`;
   if (names.length === 0 && providers !== undefined) {
     problems.push({ path: ["providers"], message: "must name at least one provider" });
   }
-  if (typeof defaultProvider === "string" && !names.includes(defaultProvider)) {
+  const answers = [...names, ...groupNames];
+  if (typeof defaultProvider === "string" && !answers.includes(defaultProvider)) {
     problems.push({
       path: ["defaultProvider"],
       message: `"${defaultProvider}" is no provider; ${known}`,
     });
   }
+  for (const [group, members] of Object.entries(fieldsOf(groups))) {
+    const path = ["groups", group];
+    if (!PROVIDER_NAME.test(group)) problems.push({ path, message: NAME_RULE });
+    if (names.includes(group)) problems.push({ path, message: "is the name of a provider" });
+    for (const member of Array.isArray(members) ? members : []) {
+      if (!names.includes(member)) {
+        problems.push({ path, message: `"${member}" is no provider; ${known}` });
+      }
+    }
+  }
   for (const name of names) {
-    if (!PROVIDER_NAME.test(name)) {
-      const message = "a name must be 1 to 32 of a-z 0-9 -, beginning with a letter";
+    if (name === EVERYBODY) {
+      const message = `"${EVERYBODY}" stands for all providers and cannot be one`;
       problems.push({ path: ["providers", name], message });
+    }
+    if (!PROVIDER_NAME.test(name)) {
+      problems.push({ path: ["providers", name], message: NAME_RULE });
     }
     const { fallback, continueFromPartial, kind, baseUrl } = fieldsOf(fieldsOf(providers)[name]);
     const problem = continueFromPartial === true && continuationProblem({ kind, baseUrl });

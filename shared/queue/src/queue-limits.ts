@@ -1,26 +1,43 @@
+/**
+ * Keeps each provider account's limits written at its queue, where BullMQ holds them for every worker.
+ *
+ * An account may take less than it was configured for: then it is asked for half as much at once, and
+ * for a little more every second as long as it does not complain again. The queue's own setting is the
+ * one place where the cluster knows how much that is, so any worker may lower or raise it, and two
+ * short-lived keys see to it that a hundred complaints of one moment count as one.
+ */
 import { type Logger, type Part, persist } from "@openclaw/runtime";
 import type { Redis } from "ioredis";
-import type { RunQueues } from "./run-queues.ts";
+import { type QueueLimit, type RunQueues, rateOf } from "./run-queues.ts";
 
 const WRITE_WITHIN_MS = 10_000;
 /** Somebody may also empty a Redis that stays connected. */
-const WRITE_EVERY_MS = 30_000;
+const LOOK_EVERY_MS = 1_000;
+/** Complaints within this time are one. */
+const LOWER_EVERY_MS = 1_000;
+/** How long a lowered limit stays before it is raised again, and by which share each second then. */
+const STAYS_LOW_MS = 5_000;
+const RAISE_EVERY_MS = 1_000;
+const RAISE_BY = 0.1;
+/** How long nothing is begun after a complaint that does not say how long. */
+const PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 60_000;
 
 export interface QueueLimitsOptions {
   /** The connection of the queues: each time it is made, it may lead to a Redis that came back empty. */
   readonly redis: Redis;
+  readonly keyPrefix: string;
   readonly queues: RunQueues;
-  /** Most runs at once in the whole cluster, by provider. */
-  readonly limits: Readonly<Record<string, number>>;
+  /** By provider. */
+  readonly limits: Readonly<Record<string, QueueLimit>>;
   readonly log: Logger;
 }
 
-/** Keeps each provider's limit written at its queue, where it holds for every worker. */
 export class QueueLimits implements Part {
   readonly name = "queue limits";
   readonly #options: QueueLimitsOptions;
   readonly #again = () => void this.#writeAgain();
-  #writing: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(options: QueueLimitsOptions) {
     this.#options = options;
@@ -29,17 +46,68 @@ export class QueueLimits implements Part {
   async start(): Promise<void> {
     await this.#write();
     this.#options.redis.on("ready", this.#again);
-    this.#writing = setInterval(this.#again, WRITE_EVERY_MS);
+    this.#looking = setInterval(this.#again, LOOK_EVERY_MS);
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#writing);
+    clearInterval(this.#looking);
     this.#options.redis.off("ready", this.#again);
   }
 
+  /**
+   * The account complained of too many requests: begins nothing there for a moment, and fewer at once
+   * from then on. Never throws.
+   *
+   * @param pauseMs for how long, where the provider said so
+   */
+  async slowDown(provider: string, pauseMs: number = PAUSE_MS): Promise<void> {
+    const { queues, log } = this.#options;
+    try {
+      if (!(await this.#take(`${provider}:lower`, LOWER_EVERY_MS))) return;
+      await queues.pause(provider, Math.min(pauseMs, LONGEST_PAUSE_MS));
+      const { redis } = this.#options;
+      await redis.set(this.#key(`${provider}:raise`), "1", "PX", STAYS_LOW_MS);
+      const [{ maxConcurrency }, { active }] = await Promise.all([
+        queues.limitOf(provider),
+        queues.counts(provider),
+      ]);
+      const lowered = Math.max(1, Math.floor(Math.min(maxConcurrency ?? active, active) / 2));
+      await queues.limitConcurrency(provider, lowered);
+      log.warn({ provider, maxConcurrency: lowered, pauseMs }, "provider asked for fewer at once");
+    } catch (error) {
+      // The next complaint tries again; the run that brought this one has its own way to go on.
+      log.debug({ provider, err: error }, "pace of a provider not lowered");
+    }
+  }
+
   async #write(): Promise<void> {
-    const { queues, limits } = this.#options;
-    for (const [provider, limit] of Object.entries(limits)) await queues.limit(provider, limit);
+    const { limits } = this.#options;
+    await Promise.all(Object.entries(limits).map((limit) => this.#adjust(...limit)));
+  }
+
+  async #adjust(provider: string, { maxConcurrency, rpm }: QueueLimit): Promise<void> {
+    const { queues } = this.#options;
+    const now = await queues.limitOf(provider);
+    const rate = rateOf(rpm);
+    if (now.rate?.max !== rate.max || now.rate.durationMs !== rate.durationMs) {
+      await queues.limitRate(provider, rate);
+    }
+    if (now.maxConcurrency === maxConcurrency) return;
+    if (now.maxConcurrency === undefined || now.maxConcurrency > maxConcurrency) {
+      await queues.limitConcurrency(provider, maxConcurrency);
+    } else if (await this.#take(`${provider}:raise`, RAISE_EVERY_MS)) {
+      const raised = now.maxConcurrency + Math.ceil(maxConcurrency * RAISE_BY);
+      await queues.limitConcurrency(provider, Math.min(raised, maxConcurrency));
+    }
+  }
+
+  /** Whether this process is the one that may do something now; nobody else may for so long. */
+  async #take(what: string, forMs: number): Promise<boolean> {
+    return (await this.#options.redis.set(this.#key(what), "1", "PX", forMs, "NX")) === "OK";
+  }
+
+  #key(what: string): string {
+    return `${this.#options.keyPrefix}pace:${what}`;
   }
 
   async #writeAgain(): Promise<void> {

@@ -74,7 +74,7 @@ test("a run reaches a worker of its provider, whole and once, even if it is adde
 });
 
 test("the limit of a provider holds over two workers, and every run is worked on", async () => {
-  await queues.limit("a", 3);
+  await queues.limitConcurrency("a", 3);
   let [active, most, done] = [0, 0, 0];
   const onRun = async () => {
     active += 1;

@@ -6,7 +6,7 @@
  * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
  */
 import type { Logger, Part } from "@openclaw/runtime";
-import { type Job, Worker } from "bullmq";
+import { DelayedError, type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { queueNames } from "./queue-names.ts";
 import { type RunJob, runJobSchema } from "./run-job.ts";
@@ -35,6 +35,18 @@ class PromptWorker extends Worker {
   }
 }
 
+/** The run is to be offered again, though not at once. */
+export class RunPostponedError extends Error {
+  readonly code = "run_postponed";
+  readonly forMs: number;
+
+  constructor(runId: string, forMs: number) {
+    super(`run ${runId} is postponed for ${forMs} ms`);
+    this.name = "RunPostponedError";
+    this.forMs = forMs;
+  }
+}
+
 export interface RunIntakeOptions {
   /** A blocking connection; each intake makes one more of its kind for its blocking reads. */
   readonly redis: Redis;
@@ -43,7 +55,10 @@ export interface RunIntakeOptions {
   /** Most runs of this provider at once in this process. */
   readonly concurrency: number;
   readonly log: Logger;
-  /** Works on one run to its end. What it throws makes the queue offer the run again. */
+  /**
+   * Works on one run to its end. What it throws makes the queue offer the run again: after the wait
+   * of a `RunPostponedError`, which takes no place meanwhile, or soon.
+   */
   readonly onRun: (job: RunJob) => Promise<void>;
 }
 
@@ -111,7 +126,13 @@ export class RunIntake implements Part {
       this.#options.log.error({ runId: job.id }, "job not understood");
       return;
     }
-    await this.#workOn(parsed.data);
+    try {
+      await this.#workOn(parsed.data);
+    } catch (error) {
+      if (!(error instanceof RunPostponedError)) throw error;
+      await job.moveToDelayed(Date.now() + error.forMs, job.token);
+      throw new DelayedError();
+    }
   }
 
   /**

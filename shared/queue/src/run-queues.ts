@@ -22,6 +22,44 @@ export interface QueueCounts {
   readonly active: number;
 }
 
+/** What an account may be asked for, as it is configured. */
+export interface QueueLimit {
+  readonly maxConcurrency: number;
+  /** Most runs begun in any 60 s. */
+  readonly rpm?: number | undefined;
+}
+
+/** `max` runs in each window of `durationMs`, which begins with its first run. */
+export interface QueueRate {
+  readonly max: number;
+  readonly durationMs: number;
+}
+
+export interface WrittenLimit {
+  readonly maxConcurrency: number | undefined;
+  readonly rate: QueueRate | undefined;
+}
+
+const MINUTE_MS = 60_000;
+const WINDOW_MS = 5_000;
+/** Of windows that short, this many may touch one minute. */
+const WINDOWS_A_MINUTE = MINUTE_MS / WINDOW_MS + 1;
+/** BullMQ pauses a queue by its rate limit, so there is always one. */
+const NO_LIMIT: QueueRate = { max: 1_000_000, durationMs: 1_000 };
+
+/**
+ * A rate that keeps any 60 s within `rpm`. One window a minute would let twice as many through around
+ * its end, and have users wait for most of a minute after a burst.
+ */
+export function rateOf(rpm: number | undefined): QueueRate {
+  if (rpm === undefined) return NO_LIMIT;
+  const max = Math.floor(rpm / WINDOWS_A_MINUTE);
+  // One after the other, evenly.
+  return max > 1
+    ? { max, durationMs: WINDOW_MS }
+    : { max: 1, durationMs: Math.ceil(MINUTE_MS / rpm) };
+}
+
 export interface RunQueuesOptions {
   /** A command connection: adding a run fails within its deadline rather than waiting. */
   readonly redis: Redis;
@@ -81,9 +119,32 @@ export class RunQueues implements Part {
     await this.#queue(provider).remove(runId);
   }
 
-  /** Holds the provider's limit over the whole cluster. */
-  async limit(provider: string, maxConcurrency: number): Promise<void> {
+  /** Most runs of this provider at once, over the whole cluster. */
+  async limitConcurrency(provider: string, maxConcurrency: number): Promise<void> {
     await this.#queue(provider).setGlobalConcurrency(maxConcurrency);
+  }
+
+  /** Most runs of this provider begun in a window of time, over the whole cluster. */
+  async limitRate(provider: string, { max, durationMs }: QueueRate): Promise<void> {
+    await this.#queue(provider).setGlobalRateLimit(max, durationMs);
+  }
+
+  /** Lets no worker begin a run of this provider for so long. */
+  async pause(provider: string, forMs: number): Promise<void> {
+    await this.#queue(provider).rateLimit(forMs);
+  }
+
+  /** The limits as they are written now; undefined where none is. */
+  async limitOf(provider: string): Promise<WrittenLimit> {
+    const queue = this.#queue(provider);
+    const [concurrency, rate] = await Promise.all([
+      queue.getGlobalConcurrency(),
+      queue.getGlobalRateLimit(),
+    ]);
+    return {
+      maxConcurrency: concurrency ?? undefined,
+      rate: rate ? { max: rate.max, durationMs: rate.duration } : undefined,
+    };
   }
 
   /** Ids of the runs that wait, the next to go first; of a very long queue its front. */

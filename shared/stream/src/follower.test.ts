@@ -86,6 +86,36 @@ describe("a reader that is caught up from the log", () => {
   });
 });
 
+test("what is published while an empty page is on its way is read at once, not at the next silence", async () => {
+  const text = { type: "text", text: "the last piece" } as const;
+  const position = { epoch: 1, seq: 1 };
+  const got: Entry[] = [];
+  let reads = 0;
+  const follower = new Follower({
+    runId: "r",
+    after: { epoch: 1, seq: 0 },
+    read: async () => {
+      reads += 1;
+      if (reads > 1) {
+        return {
+          entries: [{ position, entry: text }],
+          complete: true,
+          end: position,
+          isEnded: false,
+        };
+      }
+      // Redis had read the log before; its answer comes behind what it published after.
+      follower.offer(position, text);
+      return { entries: [], complete: true, end: { epoch: 1, seq: 0 }, isEnded: false };
+    },
+    deliver: (_, entry) => got.push(entry) > 0,
+    batch: (deliverAll) => deliverAll(),
+    onLost: () => undefined,
+  });
+  follower.refill();
+  await vi.waitFor(() => expect(got).toEqual([text]));
+});
+
 describe("a log that was cut back behind its reader", () => {
   afterEach(() => vi.useRealTimers());
 

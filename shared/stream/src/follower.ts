@@ -98,6 +98,7 @@ export class Follower {
     this.#state = "filling";
     this.#behind = false;
     while (this.#is("filling")) {
+      const seen = this.#seen;
       const page = await this.#readPage();
       if (!this.#is("filling")) return;
       if (page === "failed") {
@@ -114,8 +115,9 @@ export class Follower {
           if (this.#is("filling")) this.#deliver(position, entry);
         }
       });
-      const reachedAll = comparePositions(this.#position, this.#seen) >= 0;
-      if (page.complete && (reachedAll || page.entries.length === 0)) break;
+      // What was heard of while the page was on its way may not be in it, and was not kept.
+      const isSure = comparePositions(this.#position, this.#seen) >= 0 || this.#seen === seen;
+      if (page.complete && isSure) break;
       this.#pageLimit = this.#limitAfter(page);
     }
     this.#pageLimit = FIRST_PAGE;

@@ -23,9 +23,18 @@ export interface Retention {
   readonly liveMs: number;
   /** How long an ended run can still be read. */
   readonly resumeWindowMs: number;
+  /**
+   * How long an attempt that was heard of keeps its run from other workers: less than a lease of the
+   * queue, more than two of the appender's touches.
+   */
+  readonly heldMs: number;
 }
 
-export const DEFAULT_RETENTION: Retention = { liveMs: 3_600_000, resumeWindowMs: 300_000 };
+export const DEFAULT_RETENTION: Retention = {
+  liveMs: 3_600_000,
+  resumeWindowMs: 300_000,
+  heldMs: 2_500,
+};
 
 /** Most edges that may watch one run: two tabs, a few reconnects; a bound against abuse. */
 const MAX_WATCHERS = 16;
@@ -36,6 +45,8 @@ export type ClaimOutcome =
   | { readonly outcome: "ended"; readonly state: RunState }
   /** The run is on another provider's queue by now. */
   | { readonly outcome: "moved"; readonly provider: string }
+  /** Another attempt is at work on it; ask again after `forMs`. */
+  | { readonly outcome: "held"; readonly forMs: number }
   | { readonly outcome: "exhausted" }
   | { readonly outcome: "unknown" };
 
@@ -123,6 +134,7 @@ export class RunRecords {
         encodeEntry(claim.started),
         encodeEntry(claim.exhausted),
         claim.started.provider,
+        this.#retention.heldMs,
       ],
     );
     // The shape is the script's own.
@@ -132,6 +144,7 @@ export class RunRecords {
     }
     if (outcome === "ended") return { outcome, state: detail as RunState };
     if (outcome === "moved") return { outcome, provider: String(detail) };
+    if (outcome === "held") return { outcome, forMs: Number(detail) };
     return { outcome: outcome as "exhausted" | "unknown" };
   }
 
@@ -191,16 +204,17 @@ export class RunRecords {
     return { outcome, state, position: { epoch, seq }, provider };
   }
 
-  /** How many nodes watch a run; 0 for one that is not known. */
-  async watchers(runId: string): Promise<number> {
+  /** The nodes that watch a run, dead ones among them; none for one that is not known. */
+  async watchers(runId: string): Promise<string[]> {
     const edges = await this.#redis.hget(this.#keys.record(runId), "edges");
-    return edges ? edges.split(" ").filter(Boolean).length : 0;
+    return edges ? edges.split(" ").filter(Boolean) : [];
   }
 
-  /** Takes a node off a run's watchers; answers how many are left. */
-  async unwatch(runId: string, node: string): Promise<number> {
+  /** Takes a node off a run's watchers; answers those that are left, dead ones among them. */
+  async unwatch(runId: string, node: string): Promise<string[]> {
     const reply = await RunRecords.#unwatch.run(this.#redis, [this.#keys.record(runId)], [node]);
-    return Number(reply);
+    // The shape is the script's own.
+    return reply as string[];
   }
 
   /** Reads up to `limit` entries behind a position, or `undefined` where the run is not known. */

@@ -56,7 +56,10 @@ export class RunWriter {
   #nextSeq = 1;
   #pending: Entry[] = [];
   #pendingChars = 0;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
+  readonly #flushing: (() => void)[] = [];
+  /** Batches that were taken and not answered. */
+  #inFlight = 0;
   #lost: LossReason | undefined;
   #ending: PromiseWithResolve<AppendOutcome> | undefined;
   /** When what was published began to reach nobody, on the monotonic clock. */
@@ -103,6 +106,16 @@ export class RunWriter {
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Resolves when everything written so far is in the log, or the run is lost. */
+  async flush(): Promise<void> {
+    if (this.#isFlushed) return;
+    await new Promise<void>((resolve) => this.#flushing.push(resolve));
+  }
+
+  get #isFlushed(): boolean {
+    return this.#lost !== undefined || (this.#pending.length === 0 && this.#inFlight === 0);
+  }
+
   /**
    * Adds the terminal entry and resolves with what became of it. After `too_large` and `orphaned`
    * a log still takes a terminal entry, which then must not claim that the answer is whole.
@@ -120,6 +133,7 @@ export class RunWriter {
   take(limit: number): RunBatch {
     const entries = this.#pending.splice(0, limit);
     const firstSeq = this.#nextSeq;
+    this.#inFlight += 1;
     this.#nextSeq += entries.length;
     for (const entry of entries) {
       if (entry.type === "text" || entry.type === "reasoning") {
@@ -139,11 +153,12 @@ export class RunWriter {
     batch: RunBatch,
     { outcome, listeners }: { outcome: AppendOutcome; listeners: number },
   ): void {
+    this.#inFlight -= 1;
     if (outcome === "appended") {
       if (batch.closes !== "") this.#ending?.resolve("appended");
       // An end on its way costs nothing more, heard or not.
       else if (batch.payloads.length > 0 && !this.#ending) this.#noteListeners(listeners);
-      if (this.#pendingChars < HIGH_WATERMARK) this.#wake();
+      this.#wake();
       return;
     }
     // Entries that were refused for size leave their numbers to the terminal entry.
@@ -174,9 +189,9 @@ export class RunWriter {
   }
 
   #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    const ready = this.isFull ? [] : this.#waiting.splice(0);
+    const flushed = this.#isFlushed ? this.#flushing.splice(0) : [];
+    for (const resolve of [...ready, ...flushed]) resolve();
   }
 }
 

@@ -11,7 +11,7 @@ import type { Entry, TerminalEntry } from "./entry.ts";
 import { Follower } from "./follower.ts";
 import { StreamKeys } from "./keys.ts";
 import { BEGINNING, comparePositions, type Position } from "./position.ts";
-import { RunRecords } from "./run-records.ts";
+import { DEFAULT_RETENTION, RunRecords } from "./run-records.ts";
 import type { LossReason, RunWriter } from "./run-writer.ts";
 import { Script } from "./script.ts";
 import { Subscription } from "./subscription.ts";
@@ -29,6 +29,8 @@ const EXHAUSTED: TerminalEntry = {
   failure: { code: "attempts_exhausted", message: "", retryable: true },
   timings: undefined,
 };
+/** Attempts follow one another at once. */
+const UNHELD = { ...DEFAULT_RETENTION, heldMs: 0 };
 const CANCELLED: TerminalEntry = { type: "cancelled", reason: "client" };
 
 let fixture: RedisFixture;
@@ -40,7 +42,7 @@ const stops: (() => Promise<void>)[] = [];
 beforeEach(async () => {
   fixture = await createRedisFixture(inject("redisUrl"));
   keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
-  records = new RunRecords(fixture.commands, keys);
+  records = new RunRecords(fixture.commands, keys, UNHELD);
   appender = new Appender(await fixture.connect(), keys);
   await appender.start();
   stops.push(() => appender.stop());
@@ -221,6 +223,36 @@ describe("claiming", () => {
     expect(last).toMatchObject({ type: "failed", failure: { code: "attempts_exhausted" } });
   });
 
+  test("a run whose worker was heard of is held against others, and only as long", async () => {
+    const held = new RunRecords(fixture.commands, keys, { ...UNHELD, heldMs: 1_300 });
+    const runId = await createRun("e");
+    const { writer } = await openWriter(runId);
+    const beganAt = performance.now();
+    const take = () =>
+      held.claim({
+        runId,
+        lease: randomUUID(),
+        worker: "w2",
+        maxAttempts: 1,
+        started: STARTED,
+        exhausted: EXHAUSTED,
+      });
+    // Kept by its touches alone, longer than one of them reaches.
+    const refused = await eventually("a second touch", async () => {
+      const outcome = await take();
+      if (outcome.outcome !== "held") throw new Error(outcome.outcome);
+      return performance.now() > beganAt + 2_000 ? outcome : undefined;
+    });
+    expect(refused.forMs).toBeLessThanOrEqual(1_300);
+    appender.close(writer);
+    const after = await eventually("the forgetting", async () => {
+      const outcome = await take();
+      return outcome.outcome === "held" ? undefined : outcome;
+    });
+    // It was allowed one attempt: nothing but the forgotten one has been counted.
+    expect(after).toEqual({ outcome: "exhausted" });
+  });
+
   test("a run that moved to another provider is only to be had there", async () => {
     const runId = await createRun("e");
     const epoch = await claimed(runId);
@@ -258,6 +290,22 @@ describe("claiming", () => {
       position: { epoch, seq: 2 },
       entry: { type: "moved", provider: "zhipu" },
     });
+    writer.write({ type: "text", text: "too late" });
+    await eventually("the refusal", () => writer.lost === "fenced");
+    expect((await records.read(runId, BEGINNING))?.entries).toHaveLength(3);
+  });
+
+  test("what an attempt wrote before its run moves is in the log by then", async () => {
+    const runId = await createRun("e");
+    const { writer, losses } = await openWriter(runId);
+    for (const text of pieces(100)) writer.write({ type: "text", text });
+    await writer.flush();
+    await writer.flush();
+    await records.move({ runId, epoch: writer.epoch, provider: "zhipu" });
+    const entries = (await records.read(runId, BEGINNING, 1_000))?.entries ?? [];
+    const text = entries.map(({ entry }) => (entry.type === "text" ? entry.text : "")).join("");
+    expect(text).toBe(pieces(100).join(""));
+    expect([entries.at(-1)?.entry.type, losses]).toEqual(["moved", []]);
   });
 
   test("answers `unknown` for a run that was never created", async () => {
@@ -483,7 +531,7 @@ describe("appending", () => {
   });
 
   test("keeps the log for the resume window after the end, and no longer", async () => {
-    const brief = new RunRecords(fixture.commands, keys, { liveMs: 60_000, resumeWindowMs: 300 });
+    const brief = new RunRecords(fixture.commands, keys, { ...UNHELD, resumeWindowMs: 300 });
     const runId = await createRun("e");
     await claim(runId);
     await brief.end(runId, CANCELLED);
@@ -616,7 +664,7 @@ describe("following", () => {
 
 test("1,000 runs interleaved in batches over 4 partitions each arrive whole and in order", async () => {
   keys = new StreamKeys({ prefix: fixture.prefix, partitions: 4 });
-  records = new RunRecords(fixture.commands, keys);
+  records = new RunRecords(fixture.commands, keys, UNHELD);
   appender = new Appender(await fixture.connect(), keys);
   const edges = [await startEdge(), await startEdge()];
   const runs = await Promise.all(

@@ -47,12 +47,20 @@ export class ClusterView implements Part {
     const troubles: string[] = [];
     if (this.#draining) troubles.push("draining");
     const { pulse, subscription } = this.#options;
-    const isStale = performance.now() - this.#refreshedAt > STALE_MS;
-    if (!pulse.alive || isStale) troubles.push("redis does not answer in time");
+    if (!pulse.alive || this.#isStale) troubles.push("redis does not answer in time");
     else if (!this.#nodes.some(({ kind }) => kind === "worker"))
       troubles.push("no worker is alive");
     if (!subscription.alive) troubles.push("the redis subscription is down");
     return troubles;
+  }
+
+  /** Whether a node was alive when last looked; also where that was too long ago to tell. */
+  isAlive(node: string): boolean {
+    return this.#isStale || this.#nodes.some(({ id }) => id === node);
+  }
+
+  get #isStale(): boolean {
+    return performance.now() - this.#refreshedAt > STALE_MS;
   }
 
   async #refresh(): Promise<void> {

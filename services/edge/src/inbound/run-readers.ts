@@ -14,6 +14,8 @@ export interface RunReadersOptions {
   readonly records: Pick<RunRecords, "watch" | "watchers" | "unwatch">;
   readonly runs: LiveRuns;
   readonly log: Logger;
+  /** Whether a node that watches a run can still read it. Where that is not known, it can. */
+  readonly isAlive: (node: string) => boolean;
   /** Nobody reads this run any more, here or elsewhere. */
   readonly onAbandoned: (run: LiveRun) => void;
 }
@@ -72,7 +74,8 @@ export class RunReaders {
     const { records, runs } = this.#options;
     const watchers = await persist(() => records.watchers(run.runId), ASK_WITHIN_MS);
     // Asked last: somebody may have come back meanwhile.
-    const isRead = watchers > 1 || runs.readers(run.runId) > 1 || this.#returning.has(run.runId);
+    const isRead =
+      this.#othersOf(watchers) > 0 || runs.readers(run.runId) > 1 || this.#returning.has(run.runId);
     if (isRead) this.keepFor(run, graceMs);
     else run.cancel("disconnected");
   }
@@ -86,10 +89,17 @@ export class RunReaders {
     if ((await this.#unwatch(run.runId)) === 0) onAbandoned(run);
   }
 
+  /** Stops following what another reader of the same connection follows in its place. */
+  replace(run: LiveRun): void {
+    run.leave();
+    this.#options.runs.remove(run);
+  }
+
   /** Takes this edge off a run; answers how many still read it. */
   async #unwatch(runId: string): Promise<number> {
     const { records, node, runs } = this.#options;
-    const left = await persist(() => records.unwatch(runId, node), ASK_WITHIN_MS);
+    const watchers = await persist(() => records.unwatch(runId, node), ASK_WITHIN_MS);
+    const left = this.#othersOf(watchers);
     if (!this.#isWanted(runId)) return left;
     // Somebody came back while this node was taken off: it must hear of the run again.
     for (const reader of runs.of(runId)) {
@@ -98,6 +108,12 @@ export class RunReaders {
       reader.refill();
     }
     return left + 1;
+  }
+
+  /** Edges that were killed or left are still on the list. */
+  #othersOf(watchers: readonly string[]): number {
+    const { node, isAlive } = this.#options;
+    return watchers.filter((watcher) => watcher !== node && isAlive(watcher)).length;
   }
 
   #isWanted(runId: string): boolean {

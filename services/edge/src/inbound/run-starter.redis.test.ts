@@ -7,6 +7,7 @@ import { createBlockingConnection, createLogger } from "@openclaw/runtime";
 import {
   Appender,
   BEGINNING,
+  DEFAULT_RETENTION,
   type DeltaEntry,
   type Position,
   RunRecords,
@@ -80,7 +81,7 @@ let starter: RunStarter;
 beforeEach(async () => {
   fixture = await createRedisFixture(inject("redisUrl"));
   keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
-  records = new RunRecords(fixture.commands, keys);
+  records = new RunRecords(fixture.commands, keys, { ...DEFAULT_RETENTION, heldMs: 0 });
   queues = new RunQueues({
     redis: fixture.commands,
     keyPrefix: fixture.prefix,
@@ -137,6 +138,7 @@ function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number })
     maxRuns: 10,
     queueTimeoutMs: 30_000,
     isListening: () => subscription.alive && fixture.commands.status === "ready",
+    isAlive: (node) => node !== "edge-dead",
     ...overrides,
   });
 }
@@ -240,9 +242,28 @@ describe("a run that this edge is told of though nobody here reads it", () => {
     const writer = await attempt(run.runId);
     await eventually("the leaving", async () => {
       writer.write({ type: "text", text: "x" });
-      return (await records.watchers(run.runId)) === 0;
+      return (await records.watchers(run.runId)).length === 0;
     });
     await records.end(run.runId, { type: "cancelled", reason: "client" });
+  });
+
+  test("is given up though an edge is on its list that died, not though one that lives", async () => {
+    for (const [other, isGivenUp] of [
+      ["edge-dead", true],
+      ["edge-elsewhere", false],
+    ] as const) {
+      const { run, answer } = start();
+      await queued();
+      const writer = await attempt(run.runId);
+      await records.watch(run.runId, { node: other, session: "s" });
+      writer.write({ type: "text", text: "x" });
+      await eventually("the text", () => answer.text === "x");
+      starter.keepFor(run, 50);
+      const end = eventually("the end", () => run.isEnded, { withinMs: 500 });
+      if (isGivenUp) await end;
+      else await expect(end).rejects.toThrow();
+      run.cancel("client");
+    }
   });
 
   test("is left after a resume from a position nobody wrote", async () => {
@@ -256,7 +277,7 @@ describe("a run that this edge is told of though nobody here reads it", () => {
       onEnded: () => undefined,
     });
     expect(refused).toBe("unknown_position");
-    await eventually("the leaving", async () => (await records.watchers(runId)) === 1);
+    await eventually("the leaving", async () => (await records.watchers(runId)).length === 1);
     await records.end(runId, { type: "cancelled", reason: "client" });
   });
 });

@@ -40,6 +40,8 @@ export interface RunStarterOptions {
   readonly queueTimeoutMs: number;
   /** Whether what is published now reaches this edge. */
   readonly isListening: () => boolean;
+  /** Whether another node can still read a run that it watches. Where that is not known, it can. */
+  readonly isAlive: (node: string) => boolean;
 }
 
 export interface RunRequest {
@@ -52,7 +54,7 @@ export interface RunRequest {
   readonly options?: RunOptions | undefined;
   readonly answer: Answer;
   /** Called once, after the client was told. */
-  readonly onEnded: () => void;
+  readonly onEnded: (run: StartedRun) => void;
 }
 
 /** A client that came back for a run. */
@@ -65,7 +67,7 @@ export interface ResumeRequest {
   readonly answer: Answer;
   /** Told before the first entry is delivered. */
   readonly onResumed: (outcome: "replayed" | "complete") => void;
-  readonly onEnded: () => void;
+  readonly onEnded: (run: StartedRun) => void;
 }
 
 export type ResumeRefusal = "unknown_run" | "unknown_position" | "too_many_readers";
@@ -166,7 +168,7 @@ export class RunStarter implements Part {
         runs.remove(run);
         this.#options.stats.record(ended);
         this.#report(ended, "run finished");
-        request.onEnded();
+        request.onEnded(run);
       },
     });
     runs.add(run);
@@ -215,7 +217,7 @@ export class RunStarter implements Part {
         runs.remove(run);
         // The edge where it began counts it.
         this.#report(ended, "resumed run finished");
-        onEnded();
+        onEnded(run);
       },
     });
     const isOver = watched.state !== "queued" && watched.state !== "active";
@@ -230,6 +232,15 @@ export class RunStarter implements Part {
     run.detach();
     // Only runs of this class are handed out.
     this.#readers.keepFor(run as LiveRun, graceMs);
+  }
+
+  /** Another reader of the same client takes the place of this one, which is left as `keepFor` does. */
+  replace(run: StartedRun, graceMs: number): void {
+    // Only runs of this class are handed out. The one that began the run is followed to its end, to be
+    // counted; of those that came later there may be any number.
+    const reader = run as LiveRun;
+    if (reader.isResumed) this.#readers.replace(reader);
+    else this.keepFor(reader, graceMs);
   }
 
   /** A run is published to this edge though nobody here follows it. */

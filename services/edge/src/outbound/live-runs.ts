@@ -53,10 +53,13 @@ export class LiveRuns implements Part {
   }
 
   async start(): Promise<void> {
-    this.#sweeping = setInterval(() => {
-      const now = performance.now();
-      for (const run of this.#all()) run.sweep(now);
-    }, SWEEP_INTERVAL_MS);
+    // What has arrived is read before it is judged: this process may have stood still.
+    this.#sweeping = setInterval(() => setImmediate(() => this.#sweep()), SWEEP_INTERVAL_MS);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const run of this.#all()) run.sweep(now);
   }
 
   async stop(): Promise<void> {

@@ -34,12 +34,20 @@ interface V2SessionContext extends V2SessionOptions {
 type Request<Type extends V2Up["type"]> = Extract<V2Up, { type: Type }>;
 type NotResumable = NonNullable<Extract<V2Down, { type: "resumed" }>["reason"]>;
 
+/** Longer ago than this many others, the end of a run is no news to its client. */
+const MOST_PAST = 64;
+
 export class V2Session implements Session {
   readonly #connection: Connection;
   readonly #options: V2SessionContext;
   readonly #runs = new Map<string, StartedRun>();
-  /** Runs whose resumption is under way; each would be followed twice if it were asked for again. */
-  readonly #resuming = new Set<string>();
+  /**
+   * Runs whose resumption is under way, and whether they are to be cancelled once it is done. Each
+   * would be followed twice if it were asked for again.
+   */
+  readonly #resuming = new Map<string, { isCancelled: boolean }>();
+  /** Runs that have ended here, the latest last: a cancel may have crossed their end. */
+  readonly #past = new Set<string>();
 
   constructor(connection: Connection, options: V2SessionContext) {
     this.#connection = connection;
@@ -107,15 +115,18 @@ export class V2Session implements Session {
       provider,
       options,
       answer: this.#answer(runId, { ref, epoch: 0 }),
-      onEnded: () => this.#ended(runId),
+      onEnded: (run) => this.#ended(run),
     });
     this.#runs.set(runId, run);
   }
 
   #cancel({ run: runId }: Request<"cancel">): void {
     const run = this.#runs.get(runId);
-    if (run) run.cancel("client");
-    else this.#send(v2Error(failure("unknown_run"), { run: runId }));
+    const resuming = this.#resuming.get(runId);
+    if (resuming) resuming.isCancelled = true;
+    else if (run) run.cancel("client");
+    // Without the run's id: to its client that would be the run's end, a second one perhaps.
+    else if (!this.#past.has(runId)) this.#send(v2Error(failure("unknown_run"), {}));
   }
 
   async #resume({ run: runId, after }: Request<"resume">): Promise<void> {
@@ -126,7 +137,8 @@ export class V2Session implements Session {
       return;
     }
     const earlier = this.#runs.get(runId);
-    this.#resuming.add(runId);
+    const resuming = { isCancelled: false };
+    this.#resuming.set(runId, resuming);
     try {
       const resumed = await starter.resume({
         runId,
@@ -136,11 +148,11 @@ export class V2Session implements Session {
         answer: this.#answer(runId, after),
         onResumed: (outcome) => {
           // Asked for again: the later reader takes the place of the earlier one.
-          if (earlier) starter.keepFor(earlier, graceMs);
+          if (earlier) starter.replace(earlier, graceMs);
           this.#runs.delete(runId);
           this.#send({ type: "resumed", run: runId, outcome });
         },
-        onEnded: () => this.#ended(runId),
+        onEnded: (run) => this.#ended(run),
       });
       if (typeof resumed === "string") this.#notResumable(runId, resumed);
       else if (!this.#connection.isOpen) starter.keepFor(resumed, graceMs);
@@ -150,6 +162,7 @@ export class V2Session implements Session {
       this.#notResumable(runId, "unavailable");
     } finally {
       this.#resuming.delete(runId);
+      if (resuming.isCancelled) this.#runs.get(runId)?.cancel("client");
       this.#noteIdle();
     }
   }
@@ -188,8 +201,13 @@ export class V2Session implements Session {
     });
   }
 
-  #ended(runId: string): void {
-    this.#runs.delete(runId);
+  #ended(run: StartedRun): void {
+    const { runId } = run;
+    // Another reader may have taken its place.
+    if (this.#runs.get(runId) === run) this.#runs.delete(runId);
+    this.#past.add(runId);
+    const [oldest] = this.#past;
+    if (this.#past.size > MOST_PAST && oldest !== undefined) this.#past.delete(oldest);
     this.#noteIdle();
   }
 

@@ -5,6 +5,7 @@ import { createLogger } from "@openclaw/runtime";
 import {
   Appender,
   BEGINNING,
+  DEFAULT_RETENTION,
   type Entry,
   type Position,
   RunRecords,
@@ -79,7 +80,7 @@ async function setUp({
   await appender.start();
   context = {
     provider,
-    records: new RunRecords(fixture.commands, keys),
+    records: new RunRecords(fixture.commands, keys, { ...DEFAULT_RETENTION, heldMs: 0 }),
     appender,
     queues: { has: () => false, add: async () => undefined },
     attempts: new ActiveAttempts(),

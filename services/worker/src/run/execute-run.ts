@@ -7,7 +7,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { type Failure, failure } from "@openclaw/protocol";
-import type { RunJob, RunQueues } from "@openclaw/queue";
+import { type RunJob, RunPostponedError, type RunQueues } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
 import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
 import type { ProviderClient } from "../provider/provider-client.ts";
@@ -18,8 +18,13 @@ import type { AttemptCounts, LetGoReason } from "./attempt-counts.ts";
 import { failOver, requeue } from "./fail-over.ts";
 import { relayAnswer } from "./relay-answer.ts";
 
-/** Afterwards the queue offers the run again, here or elsewhere. */
-const CLAIM_WITHIN_MS = 2_000;
+/**
+ * Afterwards the queue offers the run again, here or elsewhere. Long, since a claim whose answer is late
+ * may have taken effect: asked again it is known by its lease, while another one costs an attempt.
+ */
+const CLAIM_WITHIN_MS = 10_000;
+/** Longest time for handing a run back in order; otherwise others wait until this attempt is forgotten. */
+const RELEASE_WITHIN_MS = 500;
 
 export interface ExecuteRunContext {
   readonly provider: ProviderClient;
@@ -49,6 +54,8 @@ export async function executeRun(job: RunJob, context: ExecuteRunContext): Promi
   if (claim.outcome === "moved") {
     await requeue({ ...job, anew: true }, claim.provider, context.queues);
   }
+  // The queue took its worker for dead too soon, or this one stood still and is late.
+  if (claim.outcome === "held") throw new RunPostponedError(job.runId, claim.forMs);
   if (claim.outcome !== "claimed") {
     context.log.info({ runId: job.runId, outcome: claim.outcome }, "run not taken");
     return;
@@ -152,12 +159,28 @@ function failureOf(error: unknown, log: Logger): Failure {
 }
 
 /** Where the run itself is still open, it goes back to the queue; otherwise there is nothing to do. */
-function letGo(job: RunJob, reason: LetGoReason, { counts }: AnswerContext): AttemptOutcome {
-  counts.count(reason);
+async function letGo(
+  job: RunJob,
+  reason: LetGoReason,
+  context: AnswerContext,
+): Promise<AttemptOutcome> {
+  context.counts.count(reason);
+  if (reason === "stopping") await release(job, context);
   if (reason === "gap" || reason === "unavailable" || reason === "stopping") {
     throw new RunHandedBackError(job.runId, reason);
   }
   return { lost: reason };
+}
+
+/** Lets the next worker have the run at once. */
+async function release({ runId, provider }: RunJob, context: AnswerContext): Promise<void> {
+  const { records, writer, epoch, log } = context;
+  try {
+    await writer.flush();
+    await persist(() => records.move({ runId, epoch, provider }), RELEASE_WITHIN_MS);
+  } catch (error) {
+    log.debug({ runId, epoch, err: error }, "run not released");
+  }
 }
 
 interface Report {

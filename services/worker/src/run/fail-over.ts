@@ -8,7 +8,7 @@
 import { type ErrorCode, mayFailOver } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { persist } from "@openclaw/runtime";
-import type { RunRecords } from "@openclaw/stream";
+import type { RunRecords, RunWriter } from "@openclaw/stream";
 import type { ProviderError } from "../provider/provider-error.ts";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
@@ -23,6 +23,7 @@ export interface FailOverContext {
   readonly maxAttempts: number;
   /** Whether the failed attempt got as far as saying something. */
   readonly hasSpoken: boolean;
+  readonly writer: Pick<RunWriter, "flush">;
 }
 
 /** Failures that took nothing from what was said before: it is the beginning of a good answer. */
@@ -37,10 +38,12 @@ const BREAKS: ReadonlySet<ErrorCode> = new Set(["provider_cut", "provider_stalle
 export async function failOver(
   job: RunJob,
   error: ProviderError,
-  { records, queues, epoch, attempt, maxAttempts, hasSpoken }: FailOverContext,
+  { records, queues, epoch, attempt, maxAttempts, hasSpoken, writer }: FailOverContext,
 ): Promise<string | undefined> {
   const next = job.fallback.find((name) => queues.has(name));
   if (next === undefined || attempt >= maxAttempts || !mayFailOver(error.code)) return undefined;
+  // From the move on this attempt writes nothing, and what it has said is the beginning of an answer.
+  await writer.flush();
   const run = { runId: job.runId, epoch, provider: next };
   const outcome = await persist(() => records.move(run), MOVE_WITHIN_MS);
   // Ended or taken over meanwhile: writing the failure finds out, and is refused.

@@ -10,22 +10,25 @@
 --
 -- Returns for each run two values: an outcome, and how many subscribers heard it.
 --   appended   the entries are in the log (also when an earlier call had put them there)
---   fenced     another attempt holds the run
+--   fenced     another attempt holds the run, or will
 --   ended      the run has already ended, by cancel or by deadline
 --   gap        the numbers do not continue the log, or the claim is gone: Redis lost what it had acknowledged
 --   too_large  the log is at its limit; only a terminal entry is still taken
 --   unknown    there is no such run (any more)
+-- Whoever may write is also noted as heard of, with entries or without: see claim.lua.
 -- Invariant: a run's entries form one unbroken sequence per epoch, and nothing follows a terminal one.
 
 local channel_prefix, max_bytes, window_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local batches, nodes, watchers, outcomes = {}, {}, {}, {}
 local cursor = 4
+local now = now_ms()
 
 local function outcome_of(run)
   if not run.state then return 'unknown' end
   -- An epoch that Redis does not know yet is one that it forgot.
   if run.epoch > run.current then return 'gap' end
-  if run.epoch < run.current then return 'fenced' end
+  -- So is an attempt that has given its run away, though nobody has claimed it yet.
+  if run.epoch < run.current or run.state == 'queued' then return 'fenced' end
   local last = run.first + run.count - 1
   if is_terminal(run.state) then
     -- A repeated call whose first answer was lost. Only the writer's own ending counts as that.
@@ -52,8 +55,11 @@ local function append(run, payload_at)
       messages[#messages + 1] = frame(run.id, run.epoch, seq, payload)
     end
   end
-  if #messages == 0 then return end
-  redis.call('HSET', run.record, 'seq', run.first + run.count - 1, 'bytes', run.bytes)
+  if #messages == 0 then
+    redis.call('HSET', run.record, 'heard_at', now)
+    return
+  end
+  redis.call('HSET', run.record, 'seq', run.first + run.count - 1, 'bytes', run.bytes, 'heard_at', now)
   if run.closes ~= '' then
     redis.call('HSET', run.record, 'state', run.closes, 'ended_by', 'writer')
     redis.call('PEXPIRE', run.record, window_ms)

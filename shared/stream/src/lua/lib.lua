@@ -6,6 +6,7 @@
 --   seq       number of the last entry within the epoch
 --   attempts  how often it was claimed
 --   lease     token of the claim that holds the epoch
+--   heard_at  when that claim's worker was last heard of, in milliseconds like an epoch
 --   worker    node of that claim's worker, told when somebody else ends the run
 --   provider  whose queue the run is on, or was
 --   edges     nodes that watch the run, separated by spaces

@@ -6,12 +6,12 @@
 -- ARGV[2]  channel prefix
 -- ARGV[3]  epoch of the failed attempt
 -- ARGV[4]  the provider to ask next
--- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and where
+-- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and for whom
 --
 -- Returns 'moved' | 'fenced' | 'ended' | 'unknown'.
 -- Invariant: a run is on one queue. From here on a claim for the old provider is answered `moved`, so
 -- that a job that is offered again there (its worker died right now) cannot start the run twice. What
--- the failed attempt still had on its way is refused by position: it is not part of any answer.
+-- the failed attempt still had on its way is refused.
 
 local state, epoch, seq, edges, provider =
   unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'provider'))

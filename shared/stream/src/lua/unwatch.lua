@@ -3,12 +3,12 @@
 -- KEYS[1]  record
 -- ARGV[1]  node
 --
--- Returns how many nodes still watch.
+-- Returns the nodes that still watch.
 -- Invariant: never creates a record; one that expired stays gone.
 
 local edges = redis.call('HGET', KEYS[1], 'edges')
 if not edges then
-  return 0
+  return {}
 end
 local left = {}
 for _, node in ipairs(nodes_of(edges)) do
@@ -17,4 +17,4 @@ for _, node in ipairs(nodes_of(edges)) do
   end
 end
 redis.call('HSET', KEYS[1], 'edges', table.concat(left, ' '))
-return #left
+return left

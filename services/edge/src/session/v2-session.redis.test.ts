@@ -1,0 +1,237 @@
+/** What one v2 connection is told when its requests cross each other and the ends of its runs. */
+import { type GatewayConfig, parseGatewayConfig } from "@openclaw/config";
+import type { V2Down } from "@openclaw/protocol";
+import { RunQueues } from "@openclaw/queue";
+import { createLogger } from "@openclaw/runtime";
+import {
+  Appender,
+  DEFAULT_RETENTION,
+  RunRecords,
+  type RunWriter,
+  StreamKeys,
+  Subscription,
+  type TerminalEntry,
+} from "@openclaw/stream";
+import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { RunStarter } from "../inbound/run-starter.ts";
+import { LiveRuns } from "../outbound/live-runs.ts";
+import { RunStats } from "../outbound/run-stats.ts";
+import type { Connection } from "../socket/connection.ts";
+import { V2Session } from "./v2-session.ts";
+
+const log = createLogger({ service: "test", level: "silent" });
+const NODE = "edge-1";
+const COMPLETED: TerminalEntry = {
+  type: "completed",
+  finish: "stop",
+  usage: undefined,
+  timings: { finishedMs: 1, connection: "warm" },
+};
+const gateway: GatewayConfig = parseGatewayConfig(
+  { providers: { mine: { kind: "openai", baseUrl: "http://127.0.0.1:1/v1", model: "m" } } },
+  { source: "test", env: {} },
+);
+
+/** The other end of a session: notes its frames, and is full when it was told to be. */
+class NotingConnection {
+  readonly id = "c";
+  readonly session = "s";
+  readonly protocol = "v2";
+  readonly isOpen = true;
+  readonly frames: V2Down[] = [];
+  room = Number.POSITIVE_INFINITY;
+  drain: () => void = () => undefined;
+
+  onDrain(callback: () => void): void {
+    this.drain = callback;
+  }
+
+  send(frame: string): boolean {
+    this.frames.push(JSON.parse(frame));
+    this.room -= frame.length;
+    return this.room > 0;
+  }
+
+  cork(write: () => void): void {
+    write();
+  }
+
+  end(): void {
+    // Nobody closes it here.
+  }
+
+  types(): string[] {
+    return this.frames.map(({ type }) => type);
+  }
+}
+
+let fixture: RedisFixture;
+let records: RunRecords;
+let queues: RunQueues;
+let runs: LiveRuns;
+let subscription: Subscription;
+let appender: Appender;
+let starter: RunStarter;
+let connection: NotingConnection;
+let session: V2Session;
+
+beforeEach(async () => {
+  fixture = await createRedisFixture(inject("redisUrl"));
+  const keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
+  records = new RunRecords(fixture.commands, keys, { ...DEFAULT_RETENTION, heldMs: 0 });
+  queues = new RunQueues({
+    redis: fixture.commands,
+    keyPrefix: fixture.prefix,
+    providers: ["mine"],
+  });
+  await queues.start();
+  runs = new LiveRuns((runId) => starter.unread(runId));
+  await runs.start();
+  subscription = new Subscription({
+    subscriber: fixture.subscriber(),
+    commands: fixture.commands,
+    keys,
+    node: NODE,
+    log,
+    onBatch: (batch) => runs.onBatch(batch),
+    onRestored: () => runs.refill(),
+  });
+  await subscription.start();
+  appender = new Appender(await fixture.connect(), keys);
+  await appender.start();
+  starter = new RunStarter({
+    node: NODE,
+    gateway,
+    records,
+    queues,
+    runs,
+    stats: new RunStats(),
+    log,
+    maxRuns: 10,
+    queueTimeoutMs: 30_000,
+    isListening: () => true,
+    isAlive: () => true,
+  });
+  connection = new NotingConnection();
+  // All that a session uses of a connection.
+  session = new V2Session(connection as unknown as Connection, {
+    starter,
+    limits: { maxMessageBytes: 1_000, maxRuns: 8 },
+    graceMs: 10_000,
+    reconnectWithinMs: 1_000,
+    log,
+    onIdle: () => undefined,
+  });
+});
+
+afterEach(async () => {
+  await runs.stop();
+  await starter.stop();
+  await appender.stop();
+  await subscription.stop();
+  await queues.stop();
+  await fixture.close();
+});
+
+function say(frame: object): void {
+  session.onText(JSON.stringify(frame));
+}
+
+/** Begins a run here, and an attempt of it as a worker would. */
+async function begin(): Promise<{ runId: string; writer: RunWriter }> {
+  say({ type: "run", ref: "r", message: "hi" });
+  const accepted = await eventually("the run", () =>
+    connection.frames.find((frame) => frame.type === "accepted"),
+  );
+  const runId = accepted.run;
+  await queues.remove("mine", runId);
+  return { runId, writer: await attempt(runId) };
+}
+
+async function attempt(runId: string): Promise<RunWriter> {
+  const claim = await records.claim({
+    runId,
+    lease: `${runId} here`,
+    worker: "worker-1",
+    maxAttempts: 2,
+    started: { type: "started", provider: "mine", model: "m" },
+    exhausted: { type: "cancelled", reason: "client" },
+  });
+  if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+  return appender.open({ runId, epoch: claim.epoch, onLost: () => undefined });
+}
+
+const heard = (type: V2Down["type"]) =>
+  eventually(`a ${type}`, () => connection.types().includes(type));
+const BEGINNING = { epoch: 0, seq: 0 };
+
+test("a cancel that crosses the end of its run is not answered, one of an unknown run is, without ending it", async () => {
+  const { runId, writer } = await begin();
+  writer.write({ type: "text", text: "all of it" });
+  await writer.end(COMPLETED);
+  await heard("done");
+  const before = connection.frames.length;
+  say({ type: "cancel", run: runId });
+  expect(connection.frames).toHaveLength(before);
+  say({ type: "cancel", run: "nobody" });
+  expect(connection.frames.at(-1)).toMatchObject({ type: "error", code: "unknown_run" });
+  expect(connection.frames.at(-1)).not.toHaveProperty("run");
+});
+
+test("a cancel right behind a resume ends the run", async () => {
+  const runId = "from-elsewhere";
+  await records.create({ runId, edge: "edge-2", provider: "mine", session: "s" });
+  const writer = await attempt(runId);
+  writer.write({ type: "text", text: "one" });
+  say({ type: "resume", run: runId, after: BEGINNING });
+  say({ type: "cancel", run: runId });
+  await heard("cancelled");
+  expect(connection.types().filter((type) => type === "cancelled")).toHaveLength(1);
+  await eventually("the end for its worker", async () => (await writer.end(COMPLETED)) === "ended");
+});
+
+test("a run resumed on its own connection is read to its end, however slowly, and can be cancelled", async () => {
+  const { runId, writer } = await begin();
+  const piece = (index: number) => `${index} `.padEnd(16_000, ".");
+  for (let index = 0; index < 20; index += 1) {
+    writer.write({ type: "text", text: piece(index) });
+    await writer.flush();
+  }
+  await eventually(
+    "all pieces",
+    () => connection.types().filter((t) => t === "delta").length >= 20,
+  );
+  const before = connection.frames.length;
+  connection.room = 64 * 1024;
+  say({ type: "resume", run: runId, after: BEGINNING });
+  await eventually("a full connection", () => connection.room <= 0);
+  await writer.end(COMPLETED);
+  // Whoever read it before hears of the end first.
+  await eventually("one reader", () => runs.count === 1);
+  expect(session.isIdle).toBe(false);
+  connection.room = Number.POSITIVE_INFINITY;
+  connection.drain();
+  await heard("done");
+  const frames = connection.frames.slice(before);
+  const text = frames.map((frame) => (frame.type === "delta" ? frame.text : "")).join("");
+  expect(text).toBe(Array.from({ length: 20 }, (_, index) => piece(index)).join(""));
+  expect(session.isIdle).toBe(true);
+});
+
+test("a client that resumes the same run over and over is one reader, not many", async () => {
+  const { runId, writer } = await begin();
+  writer.write({ type: "text", text: "some" });
+  for (let times = 1; times <= 20; times += 1) {
+    say({ type: "resume", run: runId, after: BEGINNING });
+    await eventually(
+      "another resumption",
+      () => connection.types().filter((type) => type === "resumed").length === times,
+    );
+  }
+  // The reader that began it, to be counted, and the last.
+  expect(runs.count).toBe(2);
+  say({ type: "cancel", run: runId });
+  await heard("cancelled");
+  expect(connection.types().filter((type) => type === "cancelled")).toHaveLength(1);
+});
