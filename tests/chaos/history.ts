@@ -56,6 +56,8 @@ interface Fault {
 
 export class History {
   readonly outcomes = new Map<string, number>();
+  /** Runs that were promised an end. */
+  readonly accepted = new Set<string>();
   readonly notes = new Map<string, number>();
   readonly violations: Violation[] = [];
   /** What was injected, in order: kind, and milliseconds since the beginning. */

@@ -29,7 +29,7 @@ export async function judgeLeftovers(options: LeftoverOptions): Promise<void> {
     }).catch(async () => {
       for (const key of await jobs()) history.violate("job left behind", key);
     });
-    const left = () => keysLeft(redis, keyPrefix);
+    const left = () => keysLeft(redis, { keyPrefix, history });
     await eventually("the last key to go", async () => (await left()).length === 0, {
       withinMs: resumeWindowMs + SETTLE_MS,
       everyMs: 500,
@@ -42,15 +42,20 @@ export async function judgeLeftovers(options: LeftoverOptions): Promise<void> {
 }
 
 /**
- * Records and logs of runs, but for records of runs that never came onto a queue: an edge that is killed
- * between the two steps leaves one, which expires by itself.
+ * Records and logs of runs, but for records of runs that never came onto a queue and were promised to
+ * nobody: an edge that is killed between the two steps leaves one, which expires by itself.
  */
-async function keysLeft(redis: Redis, keyPrefix: string): Promise<string[]> {
+async function keysLeft(
+  redis: Redis,
+  { keyPrefix, history }: Pick<LeftoverOptions, "keyPrefix" | "history">,
+): Promise<string[]> {
   const keys = await redis.keys(`${keyPrefix}{0}:*`);
   const left: string[] = [];
   for (const key of keys) {
     const expiresInMs = await redis.pttl(key);
-    const isUnbegun = key.includes(":run:") && (await redis.hget(key, "attempts")) === "0";
+    const [, runId = ""] = key.split(":run:");
+    const isPromised = runId === "" || history.accepted.has(runId);
+    const isUnbegun = !isPromised && (await redis.hget(key, "attempts")) === "0";
     if (expiresInMs === -1) left.push(`${key} without an expiry`);
     else if (!isUnbegun && expiresInMs !== -2) left.push(`${key} for ${expiresInMs} ms`);
   }

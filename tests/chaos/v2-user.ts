@@ -8,6 +8,9 @@ import type { Random } from "./random.ts";
 
 const ROUND_MS = 50;
 const RUNS_AT_ONCE = 2;
+/** How often a user loses interest, each round and each time of coming back. */
+const CANCELS = 0.002;
+const CANCELS_COMING_BACK = 0.1;
 
 /** Not the moment: the run goes on, and may be resumed later. */
 const NOT_NOW: readonly unknown[] = ["draining", "overloaded", "too_many_runs", "unavailable"];
@@ -49,6 +52,7 @@ class V2User {
       if (this.#wantsMore()) await this.#begin(this.#client);
       if (this.#client.closed || this.#random.chance(0.01)) await this.#comeBack(this.#client);
       else if (this.#random.chance(0.005)) await this.#sleep(this.#client);
+      if (this.#random.chance(CANCELS)) this.#cancelOne();
       for (const open of [...this.#again]) {
         this.#again.delete(open);
         if (this.#open.has(open) && !this.#client.closed) await this.#resume(this.#client, open);
@@ -84,7 +88,9 @@ class V2User {
     else {
       const watched = history.open({ isTelling: !asked.isFaulty });
       // What else `run` resolves with.
-      this.#open.add({ run: run as V2Run, asked, since, watched });
+      const accepted = run as V2Run;
+      history.accepted.add(accepted.id);
+      this.#open.add({ run: accepted, asked, since, watched });
     }
   }
 
@@ -104,8 +110,10 @@ class V2User {
   async #resume(client: V2Client, open: OpenRun): Promise<void> {
     const { run, asked, since } = open;
     const { history } = this.#crowd;
+    const resuming = client.resume(run);
+    if (this.#random.chance(CANCELS_COMING_BACK)) this.#cancel(client, open);
     // The connection may break again: the next round comes back once more.
-    const resumed = await client.resume(run).catch(() => undefined);
+    const resumed = await resuming.catch(() => undefined);
     if (resumed?.outcome !== "not_resumable") return;
     if (NOT_NOW.includes(resumed.reason)) {
       this.#again.add(open);
@@ -122,6 +130,18 @@ class V2User {
       message: resumed.reason ?? "",
       retryable: true,
     });
+  }
+
+  /** Perhaps one that ends this very moment. */
+  #cancelOne(): void {
+    const [open] = this.#open;
+    if (open && this.#client) this.#cancel(this.#client, open);
+  }
+
+  #cancel(client: V2Client, { run }: OpenRun): void {
+    if (client.closed) return;
+    this.#crowd.history.note("v2 cancel");
+    client.send({ type: "cancel", run: run.id });
   }
 
   /** Reads nothing for a while. */
