@@ -1,7 +1,7 @@
 /** Puts an edge together: the only file that says `new` for everything. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { GatewayConfig } from "@openclaw/config";
+import type { LiveGatewayConfig } from "@openclaw/config";
 import { failure } from "@openclaw/protocol";
 import { RunQueues } from "@openclaw/queue";
 import {
@@ -29,7 +29,7 @@ const JSON_EXPANSION = 6;
 const FRAME_OVERHEAD_BYTES = 4_096;
 
 /** The parts of one edge process, in the order they start. */
-export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logger): Part[] {
+export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: Logger): Part[] {
   const node = `edge-${randomUUID().slice(0, 8)}`;
   const keyPrefix = config.REDIS_KEY_PREFIX;
   const connection = { url: config.REDIS_URL, log };
@@ -40,7 +40,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
   const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
   const records = new RunRecords(commands, keys, retention);
-  const providers = Object.keys(gateway.providers);
+  const providers = () => Object.keys(gateway.current.providers);
   const queues = new RunQueues({ redis: commands, keyPrefix, providers });
   const runs = new LiveRuns((runId) => starter.unread(runId));
   const stats = new RunStats();
@@ -113,7 +113,7 @@ export function createEdge(config: EdgeConfig, gateway: GatewayConfig, log: Logg
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
     onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
-    readStats: () => readClusterStats({ gateway, registry, queues }),
+    readStats: () => readClusterStats({ gateway: gateway.current, registry, queues }),
   });
 
   return [

@@ -1,7 +1,7 @@
 /** Puts a worker together: the only file that says `new` for everything. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { GatewayConfig } from "@openclaw/config";
+import type { GatewayConfigSource, ProviderConfig } from "@openclaw/config";
 import { type QueueLimit, QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
 import {
   connectionPart,
@@ -21,7 +21,8 @@ import {
   Subscription,
 } from "@openclaw/stream";
 import type { WorkerConfig } from "./config.ts";
-import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
+import { ServedProviders } from "./intake/served-providers.ts";
+import { createProviderClient } from "./provider/provider-client.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
 import { AttemptCounts } from "./run/attempt-counts.ts";
 import { executeRun } from "./run/execute-run.ts";
@@ -29,7 +30,7 @@ import { executeRun } from "./run/execute-run.ts";
 /** The parts of one worker process, in the order they start. */
 export function createWorker(
   config: WorkerConfig,
-  gateway: GatewayConfig,
+  gateway: GatewayConfigSource,
   log: Logger,
 ): readonly Part[] {
   const node = `worker-${randomUUID().slice(0, 8)}`;
@@ -64,41 +65,41 @@ export function createWorker(
     describe: () => ({ host: hostname(), pid: process.pid, activeRuns: attempts.count }),
     takeTotals: () => counts.takeTotals(),
   });
-  const providers = Object.entries(gateway.providers).map(([name, provider]) =>
-    createProviderClient({ name, config: provider, log }),
-  );
   const queues = new RunQueues({
     redis: commands,
     keyPrefix,
-    providers: providers.map(({ name }) => name),
+    providers: () => Object.keys(gateway.current.providers),
   });
-  const intakes = providers.map(
-    (provider) =>
-      new RunIntake({
-        redis: queueing,
-        keyPrefix,
-        provider: provider.name,
-        concurrency: Math.min(
-          config.WORKER_CONCURRENCY,
-          provider.config.maxConcurrency,
-          // A run beyond them would wait here for a socket while another worker has some to spare.
-          provider.config.pool.connections,
-        ),
+  const limits = new QueueLimits({
+    redis: commands,
+    keyPrefix,
+    queues,
+    limits: () => limitsOf(gateway.current.providers),
+    log,
+  });
+  const providers = new ServedProviders({
+    gateway,
+    limits,
+    log,
+    createClient: (name, provider) => createProviderClient({ name, config: provider, log }),
+    createIntake: (intake) => new RunIntake({ redis: queueing, keyPrefix, log, ...intake }),
+    // A run beyond its sockets would wait here for one while another worker has some to spare.
+    concurrencyOf: ({ maxConcurrency, pool }) =>
+      Math.min(config.WORKER_CONCURRENCY, maxConcurrency, pool.connections),
+    count: (provider) => queues.counts(provider),
+    execute: (job, provider) =>
+      executeRun(job, {
+        provider,
+        records,
+        queues,
+        appender,
+        attempts,
+        counts,
+        node,
+        maxAttempts: config.WORKER_MAX_ATTEMPTS,
         log,
-        onRun: (job) =>
-          executeRun(job, {
-            provider,
-            records,
-            queues,
-            appender,
-            attempts,
-            counts,
-            node,
-            maxAttempts: config.WORKER_MAX_ATTEMPTS,
-            log,
-          }),
       }),
-  );
+  });
 
   return [
     connectionPart("command connection", commands),
@@ -108,33 +109,15 @@ export function createWorker(
     subscription,
     appender,
     queues,
-    new QueueLimits({ redis: commands, keyPrefix, queues, limits: limitsOf(gateway), log }),
-    providersPart(providers),
+    limits,
+    providers,
     registry,
-    ...intakes,
     // Last, so first to stop: runs at work are handed back before their providers are closed.
     attempts,
   ];
 }
 
-/** At most so long is waited for warm connections: an unreachable provider must not hold up the others. */
-const WARM_UP_MS = 3_000;
-
-/** Warms every provider at once, before the first run is taken. */
-function providersPart(providers: readonly ProviderClient[]): Part {
-  return {
-    name: "providers",
-    async start() {
-      const warm = Promise.all(providers.map((provider) => provider.start()));
-      await Promise.race([warm, new Promise((resolve) => setTimeout(resolve, WARM_UP_MS).unref())]);
-    },
-    async stop() {
-      await Promise.all(providers.map((provider) => provider.stop()));
-    },
-  };
-}
-
-function limitsOf({ providers }: GatewayConfig): Record<string, QueueLimit> {
+function limitsOf(providers: Readonly<Record<string, ProviderConfig>>): Record<string, QueueLimit> {
   return Object.fromEntries(
     Object.entries(providers).map(([name, { maxConcurrency, rpm }]) => [
       name,

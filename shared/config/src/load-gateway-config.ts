@@ -20,9 +20,16 @@ export function gatewayConfigPath(env: NodeJS.ProcessEnv): string | undefined {
   return existsSync(DEFAULT_FILE) ? resolve(DEFAULT_FILE) : undefined;
 }
 
-/** Loads the configuration of this process. @throws ConfigError with every problem found */
-export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
-  const path = gatewayConfigPath(env);
+/**
+ * Loads the configuration of this process.
+ *
+ * @param path of its file, found by `gatewayConfigPath`; undefined for the shipped providers
+ * @throws ConfigError with every problem found
+ */
+export function loadGatewayConfig(
+  env: NodeJS.ProcessEnv,
+  path: string | undefined = gatewayConfigPath(env),
+): GatewayConfig {
   if (path !== undefined) return parseGatewayConfig(readJson(path), { source: path, env });
   const input = shippedConfig(env);
   if (Object.keys(input.providers as object).length === 0) {

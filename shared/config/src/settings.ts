@@ -1,12 +1,11 @@
 import type { z } from "zod";
 import { parseEnv } from "./env.ts";
-import type { GatewayConfig } from "./gateway-config.ts";
-import { loadGatewayConfig } from "./load-gateway-config.ts";
+import { LiveGatewayConfig } from "./live-gateway-config.ts";
 
 /** Everything one process is told from outside. */
 export interface Settings<Config> {
   readonly config: Config;
-  readonly gateway: GatewayConfig;
+  readonly gateway: LiveGatewayConfig;
   /** Variables under the service's prefix that nothing reads: probably typos. */
   readonly unknown: readonly string[];
 }
@@ -22,5 +21,5 @@ export function readSettings<Shape extends z.ZodRawShape>(
   { env, prefix }: { env: NodeJS.ProcessEnv; prefix: string },
 ): Settings<z.infer<z.ZodObject<Shape>>> {
   const { values, unknown } = parseEnv(schema, { env, prefix });
-  return { config: values, gateway: loadGatewayConfig(env), unknown };
+  return { config: values, gateway: new LiveGatewayConfig(env), unknown };
 }

@@ -28,15 +28,16 @@ export interface QueueLimitsOptions {
   readonly redis: Redis;
   readonly keyPrefix: string;
   readonly queues: RunQueues;
-  /** By provider. */
-  readonly limits: Readonly<Record<string, QueueLimit>>;
+  /** By provider, as they are configured now. */
+  readonly limits: () => Readonly<Record<string, QueueLimit>>;
   readonly log: Logger;
 }
 
 export class QueueLimits implements Part {
   readonly name = "queue limits";
   readonly #options: QueueLimitsOptions;
-  readonly #again = () => void this.#writeAgain();
+  readonly #again = () => void this.#updateAgain();
+  #updating = false;
   #looking: NodeJS.Timeout | undefined;
 
   constructor(options: QueueLimitsOptions) {
@@ -80,9 +81,25 @@ export class QueueLimits implements Part {
     }
   }
 
+  /** Writes the limits as they are configured now. Resolves within 10 s, written or reported. */
+  async update(): Promise<void> {
+    try {
+      await persist(() => this.#write(), WRITE_WITHIN_MS);
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "limits of the queues not written");
+    }
+  }
+
+  async #updateAgain(): Promise<void> {
+    if (this.#updating) return;
+    this.#updating = true;
+    await this.update();
+    this.#updating = false;
+  }
+
   async #write(): Promise<void> {
-    const { limits } = this.#options;
-    await Promise.all(Object.entries(limits).map((limit) => this.#adjust(...limit)));
+    const limits = Object.entries(this.#options.limits());
+    await Promise.all(limits.map((limit) => this.#adjust(...limit)));
   }
 
   async #adjust(provider: string, { maxConcurrency, rpm }: QueueLimit): Promise<void> {
@@ -108,13 +125,5 @@ export class QueueLimits implements Part {
 
   #key(what: string): string {
     return `${this.#options.keyPrefix}pace:${what}`;
-  }
-
-  async #writeAgain(): Promise<void> {
-    try {
-      await persist(() => this.#write(), WRITE_WITHIN_MS);
-    } catch (error) {
-      this.#options.log.warn({ err: error }, "limits of the queues not written");
-    }
   }
 }

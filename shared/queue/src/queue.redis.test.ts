@@ -17,7 +17,7 @@ beforeEach(async () => {
   queues = new RunQueues({
     redis: fixture.commands,
     keyPrefix: fixture.prefix,
-    providers: ["a", "b"],
+    providers: () => ["a", "b"],
   });
   await queues.start();
 });

@@ -52,7 +52,7 @@ export interface RunIntakeOptions {
   readonly redis: Redis;
   readonly keyPrefix: string;
   readonly provider: string;
-  /** Most runs of this provider at once in this process. */
+  /** Most runs of this provider at once in this process, until `resize`. */
   readonly concurrency: number;
   readonly log: Logger;
   /**
@@ -67,6 +67,7 @@ export class RunIntake implements Part {
   readonly #options: RunIntakeOptions;
   readonly #working = new Map<string, Promise<void>>();
   readonly #reported = new Set<string>();
+  #concurrency: number;
   #worker: Worker | undefined;
   #draining = false;
   #onIdle: () => void = () => undefined;
@@ -74,15 +75,16 @@ export class RunIntake implements Part {
   constructor(options: RunIntakeOptions) {
     this.name = `intake ${options.provider}`;
     this.#options = options;
+    this.#concurrency = options.concurrency;
   }
 
   async start(): Promise<void> {
-    const { redis, keyPrefix, provider, concurrency, log } = this.#options;
+    const { redis, keyPrefix, provider, log } = this.#options;
     const { name, prefix } = queueNames(keyPrefix, provider);
     const worker = new PromptWorker(name, (job) => this.#process(job), {
       prefix,
       connection: redis,
-      concurrency,
+      concurrency: this.#concurrency,
       lockDuration: LEASE_MS,
       lockRenewTime: RENEW_MS,
       stalledInterval: STALLED_CHECK_MS,
@@ -100,6 +102,15 @@ export class RunIntake implements Part {
     });
     this.#worker = worker;
     await worker.waitUntilReady();
+  }
+
+  /**
+   * Takes this many runs at once from now on. More than it takes now and takes all of: with the next
+   * run that ends, since BullMQ looks for work only then. Fewer: none is given up, fewer are taken.
+   */
+  resize(concurrency: number): void {
+    this.#concurrency = concurrency;
+    if (this.#worker) this.#worker.concurrency = concurrency;
   }
 
   /** Takes no more runs; resolves when those at work have ended, or once `signal` aborts. */

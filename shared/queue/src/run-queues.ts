@@ -64,7 +64,8 @@ export interface RunQueuesOptions {
   /** A command connection: adding a run fails within its deadline rather than waiting. */
   readonly redis: Redis;
   readonly keyPrefix: string;
-  readonly providers: readonly string[];
+  /** Whose queues are opened at the start. Which providers there are may change later. */
+  readonly providers: () => readonly string[];
 }
 
 export class RunQueues implements Part {
@@ -77,25 +78,8 @@ export class RunQueues implements Part {
   }
 
   async start(): Promise<void> {
-    const { redis, keyPrefix, providers } = this.#options;
-    for (const provider of providers) {
-      const { name, prefix } = queueNames(keyPrefix, provider);
-      const queue = new Queue(name, {
-        prefix,
-        connection: redis,
-        skipWaitingForReady: true,
-        streams: { events: { maxLen: KEPT_EVENTS } },
-        defaultJobOptions: {
-          attempts: ATTEMPTS,
-          backoff: { type: "fixed", delay: RETRY_DELAY_MS },
-          removeOnComplete: true,
-          removeOnFail: true,
-        },
-      });
-      // The connection reports its own errors, once per outage.
-      queue.on("error", () => undefined);
-      this.#queues.set(provider, queue);
-      await queue.waitUntilReady();
+    for (const provider of this.#options.providers()) {
+      await this.#queue(provider).waitUntilReady();
     }
   }
 
@@ -104,9 +88,9 @@ export class RunQueues implements Part {
     this.#queues.clear();
   }
 
-  /** Whether this process knows a provider's queue. */
+  /** Whether this process knows of a provider: a run on its queue will be taken, if not at once. */
   has(provider: string): boolean {
-    return this.#queues.has(provider);
+    return this.#options.providers().includes(provider);
   }
 
   /** Puts a run on its provider's queue. Adding the same run again changes nothing. */
@@ -162,9 +146,30 @@ export class RunQueues implements Part {
     return { waiting: wait + delayed, active };
   }
 
+  /**
+   * Any provider's queue: other processes may know of one that is not known here yet, and the runs of
+   * one that is not known any more are still to be removed.
+   */
   #queue(provider: string): Queue {
-    const queue = this.#queues.get(provider);
-    if (!queue) throw new Error(`no queue for provider ${provider}`);
+    const open = this.#queues.get(provider);
+    if (open) return open;
+    const { redis, keyPrefix } = this.#options;
+    const { name, prefix } = queueNames(keyPrefix, provider);
+    const queue = new Queue(name, {
+      prefix,
+      connection: redis,
+      skipWaitingForReady: true,
+      streams: { events: { maxLen: KEPT_EVENTS } },
+      defaultJobOptions: {
+        attempts: ATTEMPTS,
+        backoff: { type: "fixed", delay: RETRY_DELAY_MS },
+        removeOnComplete: true,
+        removeOnFail: true,
+      },
+    });
+    // The connection reports its own errors, once per outage.
+    queue.on("error", () => undefined);
+    this.#queues.set(provider, queue);
     return queue;
   }
 }

@@ -1,5 +1,5 @@
 /** Tells the cluster of runs that this edge ended: their logs, their workers, their places in the queues. */
-import type { GatewayConfig } from "@openclaw/config";
+import type { GatewayConfigSource } from "@openclaw/config";
 import type { RunQueues } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
 import type { RunRecords, TerminalEntry } from "@openclaw/stream";
@@ -11,7 +11,7 @@ import type { RunRecords, TerminalEntry } from "@openclaw/stream";
 const ANNOUNCE_WITHIN_MS = 60_000;
 
 export interface RunAnnouncerOptions {
-  readonly gateway: GatewayConfig;
+  readonly gateway: Pick<GatewayConfigSource, "current">;
   readonly records: Pick<RunRecords, "end">;
   readonly queues: Pick<RunQueues, "remove">;
   readonly log: Logger;
@@ -48,7 +48,7 @@ export class RunAnnouncer {
       await persist(async () => {
         await records.end(runId, terminal);
         // It may have moved since it was queued.
-        for (const name of [provider, ...(gateway.providers[provider]?.fallback ?? [])]) {
+        for (const name of [provider, ...(gateway.current.providers[provider]?.fallback ?? [])]) {
           await queues.remove(name, runId);
         }
       }, ANNOUNCE_WITHIN_MS);

@@ -85,7 +85,7 @@ beforeEach(async () => {
   queues = new RunQueues({
     redis: fixture.commands,
     keyPrefix: fixture.prefix,
-    providers: ["mine", "glm", "hasty"],
+    providers: () => ["mine", "glm", "hasty"],
   });
   await queues.start();
   runs = new LiveRuns((runId) => starter.unread(runId));
@@ -129,7 +129,7 @@ function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number })
   );
   return new RunStarter({
     node: NODE,
-    gateway,
+    gateway: { current: gateway },
     records,
     queues,
     runs,

@@ -3,7 +3,7 @@
  * Redis and its queue, and tells the cluster when this edge ends a run itself.
  */
 import { randomUUID } from "node:crypto";
-import { type GatewayConfig, optionProblem } from "@openclaw/config";
+import { type GatewayConfigSource, optionProblem } from "@openclaw/config";
 import { type ChatMessage, type Failure, failure, type RunOptions } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
@@ -30,7 +30,7 @@ const CANCELLED = { type: "cancelled", reason: "client" } as const;
 
 export interface RunStarterOptions {
   readonly node: string;
-  readonly gateway: GatewayConfig;
+  readonly gateway: Pick<GatewayConfigSource, "current">;
   readonly records: RunRecords;
   readonly queues: RunQueues;
   readonly runs: LiveRuns;
@@ -124,7 +124,8 @@ export class RunStarter implements Part {
 
   /** Why a request for this provider, with these options, would be refused right now. */
   refusal(provider: string | undefined, options: RunOptions = {}): Failure | undefined {
-    const { gateway, runs, maxRuns, isListening } = this.#options;
+    const { runs, maxRuns, isListening } = this.#options;
+    const gateway = this.#options.gateway.current;
     if (provider !== undefined && !Object.hasOwn(gateway.providers, provider)) {
       const known = Object.keys(gateway.providers).join(", ");
       return failure("unknown_provider", `No provider has that name. Known providers: ${known}.`);
@@ -143,7 +144,7 @@ export class RunStarter implements Part {
   }
 
   #optionProblem(provider: string, options: RunOptions = {}): string | undefined {
-    const config = this.#options.gateway.providers[provider];
+    const config = this.#options.gateway.current.providers[provider];
     return config && optionProblem(provider, config, options);
   }
 
@@ -153,7 +154,8 @@ export class RunStarter implements Part {
 
   /** Starts a run that was not refused. Its answer hears of everything, failures included. */
   begin(request: RunRequest): StartedRun {
-    const { gateway, runs } = this.#options;
+    const { runs } = this.#options;
+    const gateway = this.#options.gateway.current;
     const { options } = request;
     const provider = request.provider ?? gateway.defaultProvider;
     const fallback = gateway.providers[provider]?.fallback ?? [];
@@ -249,7 +251,8 @@ export class RunStarter implements Part {
   }
 
   #deadlines(provider: string): RunDeadlines {
-    const { gateway, queueTimeoutMs } = this.#options;
+    const { queueTimeoutMs } = this.#options;
+    const gateway = this.#options.gateway.current;
     const queueMsOf = (name: string) => gateway.providers[name]?.timeouts.queueMs ?? queueTimeoutMs;
     const chain = [provider, ...(gateway.providers[provider]?.fallback ?? [])];
     // Each that may be asked has its own time, and may let the run wait first.

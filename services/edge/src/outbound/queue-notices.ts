@@ -1,4 +1,4 @@
-import type { GatewayConfig } from "@openclaw/config";
+import type { GatewayConfigSource } from "@openclaw/config";
 import type { RunQueues } from "@openclaw/queue";
 import type { Logger, Part } from "@openclaw/runtime";
 import type { LiveRun } from "./live-run.ts";
@@ -14,7 +14,7 @@ export interface QueueNoticesOptions {
   readonly runs: LiveRuns;
   readonly queues: RunQueues;
   readonly stats: RunStats;
-  readonly gateway: GatewayConfig;
+  readonly gateway: Pick<GatewayConfigSource, "current">;
   readonly log: Logger;
 }
 
@@ -55,7 +55,7 @@ export class QueueNotices implements Part {
   async #tell(provider: string, waiting: readonly LiveRun[]): Promise<void> {
     const { queues, stats, gateway } = this.#options;
     const order = new Map((await queues.waiting(provider)).map((runId, index) => [runId, index]));
-    const atOnce = gateway.providers[provider]?.maxConcurrency ?? 1;
+    const atOnce = gateway.current.providers[provider]?.maxConcurrency ?? 1;
     const runMs = stats.usualRunMs(provider) ?? USUAL_RUN_MS;
     for (const run of waiting) {
       // Not in the queue: a worker is just taking it.

@@ -83,7 +83,7 @@ beforeEach(async () => {
   queues = new RunQueues({
     redis: fixture.commands,
     keyPrefix: fixture.prefix,
-    providers: ["mine"],
+    providers: () => ["mine"],
   });
   await queues.start();
   runs = new LiveRuns((runId) => starter.unread(runId));
@@ -102,7 +102,7 @@ beforeEach(async () => {
   await appender.start();
   starter = new RunStarter({
     node: NODE,
-    gateway,
+    gateway: { current: gateway },
     records,
     queues,
     runs,

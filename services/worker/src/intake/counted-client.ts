@@ -1,0 +1,48 @@
+import type { ProviderConfig } from "@openclaw/config";
+import type { ProviderClient } from "../provider/provider-client.ts";
+
+/** A provider's client that knows its users, so that it can be replaced while they finish with it. */
+export class CountedClient {
+  readonly #client: ProviderClient;
+  #users = 0;
+  #onUnused: () => void = () => undefined;
+
+  constructor(client: ProviderClient) {
+    this.#client = client;
+  }
+
+  get config(): ProviderConfig {
+    return this.#client.config;
+  }
+
+  /** Opens its warm sockets. Resolves when they are open, or after `withinMs`. */
+  async warmUp(withinMs: number): Promise<void> {
+    const late = new Promise((resolve) => setTimeout(resolve, withinMs).unref());
+    await Promise.race([this.#client.start(), late]);
+  }
+
+  async use<T>(work: (client: ProviderClient) => Promise<T>): Promise<T> {
+    this.#users += 1;
+    try {
+      return await work(this.#client);
+    } finally {
+      this.#users -= 1;
+      if (this.#users === 0) this.#onUnused();
+    }
+  }
+
+  /** Closes its sockets once nobody uses it any more. Give it to nobody else from now on. */
+  async retire(): Promise<void> {
+    if (this.#users > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onUnused = resolve;
+      });
+    }
+    await this.#client.stop();
+  }
+
+  /** Closes its sockets now; runs that still stream fail. Safe twice. */
+  stop(): Promise<void> {
+    return this.#client.stop();
+  }
+}
