@@ -143,9 +143,9 @@ class HttpProviderClient implements ProviderClient {
     }
   }
 
-  #failing({ status, connection }: UpstreamResponse): Fail {
+  #failing({ status, connection, retryAfterMs }: UpstreamResponse): Fail {
     return (code, detail) =>
-      new ProviderError(code, { provider: this.name, detail, status, connection });
+      new ProviderError(code, { provider: this.name, detail, status, connection, retryAfterMs });
   }
 
   #broken({ status, connection }: UpstreamResponse, error: unknown): ProviderError {

@@ -20,6 +20,7 @@ export interface ProviderErrorOptions {
   readonly detail?: string | undefined;
   readonly status?: number | undefined;
   readonly connection?: ConnectionLabel | undefined;
+  readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -30,9 +31,11 @@ export class ProviderError extends Error {
   readonly status?: number;
   /** How the socket came to be, where the request got as far as having one. */
   readonly connection?: ConnectionLabel;
+  /** How long the provider asks to be left alone, where it says so; at most ten minutes. */
+  readonly retryAfterMs?: number;
 
   constructor(code: ErrorCode, options: ProviderErrorOptions) {
-    const { provider, detail, status, connection, cause } = options;
+    const { provider, detail, status, connection, retryAfterMs, cause } = options;
     const message = sentence(code, provider, detail);
     super(message, cause === undefined ? undefined : { cause });
     this.name = "ProviderError";
@@ -40,6 +43,7 @@ export class ProviderError extends Error {
     this.failure = failure(code, message);
     if (status !== undefined) this.status = status;
     if (connection !== undefined) this.connection = connection;
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
   }
 }
 

@@ -10,8 +10,10 @@ import type { Logger } from "@openclaw/runtime";
 import { type Dispatcher, Pool } from "undici";
 import { CarrierWatch } from "./carrier.ts";
 import { CHAT_COMPLETIONS_PATH } from "./chat-completions.ts";
+import { dialectOf } from "./dialects/dialect.ts";
 import { Dialer, type TlsOptions } from "./dialer.ts";
 import { ProviderError } from "./provider-error.ts";
+import { readRetryAfter } from "./retry-after.ts";
 import { describeTransportError, isClosedByPeer } from "./transport-error.ts";
 import { WarmConnector } from "./warm-connector.ts";
 
@@ -26,6 +28,8 @@ export interface UpstreamResponse {
   readonly status: number;
   readonly body: Readable;
   readonly connection: ConnectionLabel;
+  /** What the response's headers ask for; see `readRetryAfter`. */
+  readonly retryAfterMs: number | undefined;
   /** When the request went out, on this process's monotonic clock. */
   readonly sentAt: number;
   /** Ends the exchange at once, and with it the socket where the response is not complete. */
@@ -138,6 +142,7 @@ export class Upstream {
         status: response.statusCode,
         body: response.body,
         connection: this.#label(body, askedAt) ?? "cold",
+        retryAfterMs: readRetryAfter(response.headers),
         sentAt: this.#carriers.carrierOf(body)?.sentAt ?? performance.now(),
         close() {
           close();
@@ -180,7 +185,8 @@ function pathOf({ pathname, search }: URL): string {
   return `${pathname.replace(/\/+$/, "")}${CHAT_COMPLETIONS_PATH}${search}`;
 }
 
-function headersOf({ apiKey }: ProviderConfig): Record<string, string> {
+function headersOf(config: ProviderConfig): Record<string, string> {
+  const { apiKey, kind } = config;
   return {
     ...(apiKey !== undefined && { authorization: `Bearer ${apiKey.trim()}` }),
     "content-type": "application/json",
@@ -188,6 +194,7 @@ function headersOf({ apiKey }: ProviderConfig): Record<string, string> {
     // Compression would gather text that is to be seen at once.
     "accept-encoding": "identity",
     "user-agent": "openclaw-streaming-gateway",
+    ...dialectOf(kind).requestHeaders?.(config),
   };
 }
 

@@ -10,6 +10,8 @@ import { zhipu } from "./zhipu.ts";
 export interface Dialect {
   /** Fields of the request beyond `model`, `messages` and `stream`. Only documented ones: others are refused. */
   requestFields(config: ProviderConfig): Readonly<Record<string, unknown>>;
+  /** Headers beyond the common ones. */
+  requestHeaders?(config: ProviderConfig): Readonly<Record<string, string>>;
   /** A run's options where they have other names or narrower ranges than usual. */
   optionFields?(options: RunOptions, config: ProviderConfig): Readonly<Record<string, unknown>>;
   /** How to ask for the continuation of a trailing assistant message; absent where nobody documents it. */
