@@ -9,11 +9,15 @@ import type { FinishReason, Usage } from "@openclaw/protocol";
 import { classifyRefusal, type Dialect, refusalDetail } from "./dialects/dialect.ts";
 import { optionFields } from "./dialects/option-fields.ts";
 import { type Ending, readFinishReason } from "./finish-reason.ts";
+import { gluedChunk } from "./glued-chunk.ts";
+import { InlineThinking, type Split } from "./inline-thinking.ts";
+import { parseObject } from "./parse-object.ts";
 import type { Fail, ProviderError } from "./provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
 import { isObject, readErrorObject } from "./refusal.ts";
 import type { SseEvent } from "./sse-parser.ts";
 import { SurrogateJoiner } from "./surrogate-joiner.ts";
+import { readUsage } from "./usage.ts";
 
 export const CHAT_COMPLETIONS_PATH = "/chat/completions";
 
@@ -49,6 +53,7 @@ export class CompletionReader {
   readonly #dialect: Dialect;
   readonly #fail: Fail;
   readonly #mayBeEmpty: boolean;
+  #thinking: InlineThinking;
   readonly #text = new SurrogateJoiner();
   readonly #reasoning = new SurrogateJoiner();
   #sawText = false;
@@ -62,6 +67,7 @@ export class CompletionReader {
     this.#dialect = dialect;
     this.#fail = fail;
     this.#mayBeEmpty = mayBeEmpty;
+    this.#thinking = new InlineThinking({ midText: mayBeEmpty });
   }
 
   /** The provider said that nothing follows. */
@@ -84,8 +90,7 @@ export class CompletionReader {
     }
     const json = parseObject(trimmed);
     if (event === "error") throw this.#refused(json ?? {});
-    if (json === undefined) throw this.#fail("provider_malformed", "not JSON");
-    return this.readObject(json);
+    return this.readObject(json ?? this.#resync(trimmed));
   }
 
   /** As `readEvent`, for an event the stream broke off in: if it is not whole it does not count. */
@@ -117,8 +122,10 @@ export class CompletionReader {
    * @throws ProviderError where the provider did not finish, or finished with nothing
    */
   finish(): ProviderEvent[] {
+    const rest = this.#pass(this.#thinking.flush());
     const finish = this.#judge();
     return [
+      ...rest,
       ...textEvent("reasoning", this.#reasoning.flush()),
       ...textEvent("text", this.#text.flush()),
       { type: "finished", finish, usage: this.#usage, model: this.#model },
@@ -128,13 +135,34 @@ export class CompletionReader {
   #readDelta(delta: Readonly<Record<string, unknown>>): ProviderEvent[] {
     const { content, reasoning_content, reasoning } = delta;
     const thought = [reasoning_content, reasoning].find((value) => isText(value)) ?? "";
-    const text = isText(content) ? content : "";
-    this.#sawReasoning ||= thought !== "";
+    const { reasoning: inline, text } = this.#thinking.push(isText(content) ? content : "");
+    return this.#pass({ reasoning: thought + inline, text });
+  }
+
+  #pass({ reasoning, text }: Split): ProviderEvent[] {
+    this.#sawReasoning ||= reasoning !== "";
     this.#sawText ||= text !== "";
     return [
-      ...textEvent("reasoning", this.#reasoning.push(thought)),
+      ...textEvent("reasoning", this.#reasoning.push(reasoning)),
       ...textEvent("text", this.#text.push(text)),
     ];
+  }
+
+  /**
+   * A frame that is not JSON may be one that broke off, with another stream glued to it. Where
+   * nothing was said yet, that one is the answer; otherwise text of two answers would be spliced.
+   */
+  #resync(data: string): Readonly<Record<string, unknown>> {
+    const glued = gluedChunk(data);
+    if (glued === undefined) throw this.#fail("provider_malformed", "not JSON");
+    if (this.#sawText || this.#sawReasoning) {
+      throw this.#fail("provider_malformed", "two streams in one");
+    }
+    this.#thinking = new InlineThinking({ midText: this.#mayBeEmpty });
+    this.#ending = undefined;
+    this.#usage = undefined;
+    this.#model = undefined;
+    return glued;
   }
 
   #judge(): FinishReason {
@@ -170,21 +198,4 @@ function textEvent(type: "text" | "reasoning", text: string): ProviderEvent[] {
 
 function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
-}
-
-function readUsage(value: unknown): Usage | undefined {
-  if (!isObject(value)) return undefined;
-  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = value;
-  if (typeof inputTokens !== "number" || typeof outputTokens !== "number") return undefined;
-  return { inputTokens, outputTokens };
-}
-
-function parseObject(data: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const json: unknown = JSON.parse(data);
-    return isObject(json) ? json : undefined;
-  } catch {
-    // The engine's message quotes the text, so it is not even kept as a cause.
-    return undefined;
-  }
 }
