@@ -95,6 +95,7 @@ export function createWorker(
         appender,
         attempts,
         counts,
+        limits,
         node,
         maxAttempts: config.WORKER_MAX_ATTEMPTS,
         log,

@@ -77,20 +77,6 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(ERROR_CODES, value);
 }
 
-/** Failures that another provider would repeat: they lie in the request, or the run is over. */
-const FINAL_CODES: ReadonlySet<ErrorCode> = new Set([
-  "provider_rejected",
-  "content_filtered",
-  "context_length_exceeded",
-  "answer_too_large",
-  "run_timeout",
-]);
-
-/** Whether another provider may succeed where one failed so. */
-export function mayFailOver(code: ErrorCode): boolean {
-  return !FINAL_CODES.has(code);
-}
-
 /** A failure as it travels to a client: through the log of a run, and in an `error` frame. */
 export interface Failure {
   readonly code: ErrorCode;
@@ -103,9 +89,14 @@ export interface Failure {
 
 /**
  * Makes a failure from its code. `message` replaces the code's own sentence where more is known
- * (which provider, which limit); `retryable` never varies for one code.
+ * (which provider, which limit), and `retryAfterMs` the code's own where somebody said how long;
+ * `retryable` never varies for one code.
  */
-export function failure(code: ErrorCode, message: string = ERROR_CODES[code].message): Failure {
-  const { retryable, retryAfterMs }: ErrorCodeEntry = ERROR_CODES[code];
+export function failure(
+  code: ErrorCode,
+  message: string = ERROR_CODES[code].message,
+  retryAfterMs: number | undefined = (ERROR_CODES[code] as ErrorCodeEntry).retryAfterMs,
+): Failure {
+  const { retryable }: ErrorCodeEntry = ERROR_CODES[code];
   return { code, message, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }

@@ -4,7 +4,6 @@
  */
 import {
   type AttemptTimings,
-  ERROR_CODES,
   type Failure,
   type FinishReason,
   failure,
@@ -95,7 +94,13 @@ function toWire(entry: Entry): unknown[] {
     case "completed":
       return [KIND_OF_TERMINAL.completed, entry.finish, entry.usage, entry.timings];
     case "failed":
-      return [KIND_OF_TERMINAL.failed, entry.failure.code, entry.failure.message, entry.timings];
+      return [
+        KIND_OF_TERMINAL.failed,
+        entry.failure.code,
+        entry.failure.message,
+        entry.timings,
+        entry.failure.retryAfterMs,
+      ];
     case "cancelled":
       return [KIND_OF_TERMINAL.cancelled, entry.reason];
   }
@@ -171,7 +176,7 @@ function fromWire(wire: unknown): Entry {
     case KIND_OF_TERMINAL.failed:
       return {
         type: "failed",
-        failure: toFailure(rest[0], rest[1]),
+        failure: toFailure(rest[0], rest[1], rest[3]),
         timings: rest[2] ?? undefined,
       };
     case KIND_OF_TERMINAL.cancelled:
@@ -182,9 +187,13 @@ function fromWire(wire: unknown): Entry {
 }
 
 /** A code of a newer version still ends the run; it is shown as `internal` with its own sentence. */
-function toFailure(code: unknown, message: unknown): Failure {
+function toFailure(code: unknown, message: unknown, retryAfterMs: unknown): Failure {
   const known = isErrorCode(code) ? code : "internal";
-  return failure(known, typeof message === "string" ? message : ERROR_CODES[known].message);
+  return failure(
+    known,
+    typeof message === "string" ? message : undefined,
+    typeof retryAfterMs === "number" ? retryAfterMs : undefined,
+  );
 }
 
 export class MalformedEntryError extends Error {

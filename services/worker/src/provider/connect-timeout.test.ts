@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createProviderClient, type ProviderClient } from "./provider-client.ts";
 
 const CONNECT_MS = 300;
-const log = { info: () => undefined, warn: () => undefined };
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const sockets: Socket[] = [];
 let server: Server;
 let provider: ProviderClient;

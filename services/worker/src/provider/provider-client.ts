@@ -9,6 +9,7 @@ import { classifyRefusal, type Dialect, dialectOf, refusalDetail } from "./diale
 import type { TlsOptions } from "./dialer.ts";
 import { type Fail, ProviderError } from "./provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
+import { ProviderHealth } from "./provider-health.ts";
 import { readRefusal } from "./refusal.ts";
 import { chunksOf, drain, readErrorBody } from "./response-body.ts";
 import { describeTransportError } from "./transport-error.ts";
@@ -21,6 +22,8 @@ export interface ProviderClient {
   readonly config: ProviderConfig;
   /** Whether it is configured to continue the text of an attempt that broke off, and able to. */
   readonly canContinue: boolean;
+  /** How it has fared, which whoever uses it tells. */
+  readonly health: ProviderHealth;
   /**
    * Opens `pool.warm` sockets. Resolves when they are open, or after `connectMs` at most: a provider
    * that cannot be reached is logged and tried again, and does not keep a worker from starting.
@@ -42,7 +45,7 @@ export interface ProviderClient {
 export interface ProviderClientOptions {
   readonly name: string;
   readonly config: ProviderConfig;
-  readonly log: Pick<Logger, "info" | "warn">;
+  readonly log: Pick<Logger, "info" | "warn" | "error">;
   /** For a provider whose certificate no public authority signed. */
   readonly tls?: TlsOptions;
 }
@@ -57,6 +60,7 @@ const FINISH_GRACE_MS = 1_000;
 class HttpProviderClient implements ProviderClient {
   readonly name: string;
   readonly config: ProviderConfig;
+  readonly health: ProviderHealth;
   readonly #dialect: Dialect;
   readonly #upstream: Upstream;
 
@@ -65,6 +69,8 @@ class HttpProviderClient implements ProviderClient {
     this.config = config;
     this.#dialect = dialectOf(config.kind);
     this.#upstream = new Upstream({ name, config, log, tls });
+    const probe = () => this.#upstream.probe();
+    this.health = new ProviderHealth({ provider: name, probe, log });
   }
 
   start(): Promise<void> {
@@ -76,6 +82,7 @@ class HttpProviderClient implements ProviderClient {
   }
 
   stop(): Promise<void> {
+    this.health.stop();
     return this.#upstream.stop();
   }
 

@@ -40,7 +40,7 @@ export class ProviderError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "ProviderError";
     this.code = code;
-    this.failure = failure(code, message);
+    this.failure = failure(code, message, retryAfterMs);
     if (status !== undefined) this.status = status;
     if (connection !== undefined) this.connection = connection;
     if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;

@@ -15,14 +15,21 @@ export class AttemptClock {
     this.#connection = connection;
   }
 
-  /** A piece of text or reasoning came; only the first counts. */
-  token(): void {
-    this.#firstTokenMs ??= this.#elapsed();
+  /** A piece of text or reasoning came; only the first counts. Answers whether this is it. */
+  token(): boolean {
+    const isFirst = !this.hasToken;
+    if (isFirst) this.#firstTokenMs = this.#elapsed();
+    return isFirst;
   }
 
   /** Whether the provider has said anything. */
   get hasToken(): boolean {
     return this.#firstTokenMs !== undefined;
+  }
+
+  /** From taking the run to the first token, where one came. */
+  get firstTokenMs(): number | undefined {
+    return this.#firstTokenMs;
   }
 
   read(): AttemptTimings {

@@ -7,7 +7,15 @@ export type LetGoReason =
   | "stopping";
 
 /** How an attempt came out. */
-export type AttemptResult = "finished" | "failed_over" | LetGoReason;
+export type AttemptResult =
+  | "finished"
+  /** The provider failed, and the next one has the run. */
+  | "failed_over"
+  /** The provider failed, and will be asked once more. */
+  | "postponed"
+  /** The provider is known to be down: it was not asked, and the next one has the run. */
+  | "passed_on"
+  | LetGoReason;
 
 /** What became of the attempts of this worker, in sums that add up over the cluster. */
 export class AttemptCounts {

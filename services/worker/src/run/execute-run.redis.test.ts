@@ -85,6 +85,7 @@ async function setUp({
     queues: { has: () => false, add: async () => undefined },
     attempts: new ActiveAttempts(),
     counts: new AttemptCounts(),
+    limits: { slowDown: async () => undefined },
     node: "worker-1",
     maxAttempts: 2,
     log,

@@ -7,15 +7,16 @@
  */
 import { randomUUID } from "node:crypto";
 import { type Failure, failure } from "@openclaw/protocol";
-import { type RunJob, RunPostponedError, type RunQueues } from "@openclaw/queue";
+import { type QueueLimits, type RunJob, RunPostponedError, type RunQueues } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
 import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
+import { policyOf } from "../provider/failure-policy.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { ProviderError } from "../provider/provider-error.ts";
 import type { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptClock } from "./attempt-clock.ts";
 import type { AttemptCounts, LetGoReason } from "./attempt-counts.ts";
-import { failOver, requeue } from "./fail-over.ts";
+import { type Continuance, failOver, passOn, requeue } from "./fail-over.ts";
 import { relayAnswer } from "./relay-answer.ts";
 
 /**
@@ -34,6 +35,7 @@ export interface ExecuteRunContext {
   readonly appender: Appender;
   readonly attempts: ActiveAttempts;
   readonly counts: AttemptCounts;
+  readonly limits: Pick<QueueLimits, "slowDown">;
   /** This worker, as claims record it. */
   readonly node: string;
   /** Most attempts of one run, over all workers. */
@@ -48,6 +50,15 @@ export interface ExecuteRunContext {
  *   offers it again; also what Redis throws before the run was claimed
  */
 export async function executeRun(job: RunJob, context: ExecuteRunContext): Promise<void> {
+  const { closedFor } = context.provider.health;
+  if (closedFor !== undefined && (await passOn(job, context))) {
+    context.counts.count("passed_on");
+    context.log.info(
+      { runId: job.runId, provider: job.provider, code: closedFor },
+      "run passed on",
+    );
+    return;
+  }
   const claim = await claimRun(job, context);
   // Moved by an attempt whose worker then died: it may or may not have got as far as the queue.
   // Why is not known any more, so what it said is not to be built upon.
@@ -76,6 +87,7 @@ export async function executeRun(job: RunJob, context: ExecuteRunContext): Promi
     const { epoch, attempt } = claim;
     const outcome = await answer(job, { ...context, epoch, attempt, writer, clock, stopping });
     report(job, { epoch, outcome, clock, log: context.log });
+    if ("afterMs" in outcome) throw new RunPostponedError(job.runId, outcome.afterMs);
   } finally {
     context.attempts.remove(job.runId, active);
     context.appender.close(writer);
@@ -105,7 +117,7 @@ interface AnswerContext extends ExecuteRunContext {
 /** How an attempt came out: the terminal it wrote, or why it wrote none. */
 type AttemptOutcome =
   | { readonly terminal: TerminalEntry; readonly httpStatus: number | undefined }
-  | { readonly movedTo: string; readonly error: ProviderError }
+  | (Continuance & { readonly error: ProviderError })
   | { readonly lost: LetGoReason };
 
 async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutcome> {
@@ -113,16 +125,18 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
   let terminal: TerminalEntry;
   let httpStatus: number | undefined;
   try {
+    refuseIfClosed(context.provider);
     terminal = await relayAnswer(job, context);
   } catch (error) {
     if (error instanceof AttemptLostError && !mayStillEnd(error.reason)) {
       return letGo(job, error.reason, context);
     }
     if (error instanceof ProviderError) {
-      const movedTo = await failOver(job, error, { ...context, hasSpoken: clock.hasToken });
-      if (movedTo !== undefined) {
-        context.counts.count("failed_over");
-        return { movedTo, error };
+      learnFrom(error, context);
+      const goesOn = await failOver(job, error, { ...context, hasSpoken: clock.hasToken });
+      if (goesOn) {
+        context.counts.count("movedTo" in goesOn ? "failed_over" : "postponed");
+        return { ...goesOn, error };
       }
       httpStatus = error.status;
     }
@@ -137,6 +151,21 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
   if (written !== "appended") return letGo(job, written, context);
   context.counts.count("finished");
   return { terminal, httpStatus };
+}
+
+/** What is known to fail is not waited for. */
+function refuseIfClosed({ name, health }: ProviderClient): void {
+  const { closedFor } = health;
+  if (closedFor === undefined) return;
+  throw new ProviderError(closedFor, { provider: name, detail: "not asked, as it failed before" });
+}
+
+/** What the next runs of this provider are spared. */
+function learnFrom({ code, retryAfterMs }: ProviderError, context: AnswerContext): void {
+  const { provider, limits } = context;
+  if (provider.health.closedFor !== undefined) return;
+  provider.health.failed(code);
+  if (policyOf(code).slowsDown) void limits.slowDown(provider.name, retryAfterMs);
 }
 
 /** Losses after which the run is still this attempt's to end. */
@@ -198,9 +227,11 @@ function report({ runId, provider }: RunJob, { epoch, outcome, clock, log }: Rep
     log[level]({ ...facts, reason: outcome.lost }, "attempt let go");
     return;
   }
-  if ("movedTo" in outcome) {
-    const { code, status: httpStatus } = outcome.error;
-    log.warn({ ...facts, code, httpStatus, movedTo: outcome.movedTo }, "attempt failed over");
+  if ("error" in outcome) {
+    const { error, ...goesOn } = outcome;
+    const { code, status: httpStatus } = error;
+    const what = "movedTo" in goesOn ? "attempt failed over" : "attempt postponed";
+    log.warn({ ...facts, code, httpStatus, ...goesOn }, what);
     return;
   }
   const { terminal, httpStatus } = outcome;

@@ -1,21 +1,27 @@
 /**
- * When a provider fails, the next one of its chain is asked, over its own queue, so that its limit
- * holds for moved runs as for any other.
+ * When a provider fails, the run goes to the next one of its chain, over that one's own queue, so that
+ * its limit holds for moved runs as for any other; or it comes back to the same one a moment later,
+ * where nobody else is there and that may help.
  *
  * A worker may die at any point of the move. So the record moves first: from then on the old queue's
  * job finds the run moved, and whoever is offered that job again only repeats the second step.
  */
-import { type ErrorCode, mayFailOver } from "@openclaw/protocol";
+import type { ErrorCode } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { persist } from "@openclaw/runtime";
 import type { RunRecords, RunWriter } from "@openclaw/stream";
+import { policyOf } from "../provider/failure-policy.ts";
 import type { ProviderError } from "../provider/provider-error.ts";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
 const MOVE_WITHIN_MS = 2_000;
+/** A provider that asks for more patience than this gets no second try of a run; the user is told instead. */
+const LONGEST_WAIT_MS = 10_000;
+/** Where it says nothing: a moment, and not the same one for all that were refused together. */
+const WAIT_MS = { least: 500, most: 1_500 };
 
 export interface FailOverContext {
-  readonly records: RunRecords;
+  readonly records: Pick<RunRecords, "move">;
   readonly queues: Pick<RunQueues, "add" | "has">;
   readonly epoch: number;
   /** Which attempt this is, counted from 1. */
@@ -26,6 +32,9 @@ export interface FailOverContext {
   readonly writer: Pick<RunWriter, "flush">;
 }
 
+/** How a run goes on after a failed attempt: with another provider, or later with the same. */
+export type Continuance = { readonly movedTo: string } | { readonly afterMs: number };
+
 /** Failures that took nothing from what was said before: it is the beginning of a good answer. */
 const BREAKS: ReadonlySet<ErrorCode> = new Set(["provider_cut", "provider_stalled"]);
 
@@ -33,25 +42,45 @@ const BREAKS: ReadonlySet<ErrorCode> = new Set(["provider_cut", "provider_stalle
  * Gives the run to the next provider of its chain, unless that could not help or it was tried often
  * enough. What the failed attempt has written stays: its readers know what to do when the next begins.
  *
- * @returns the provider that has the run now, if it moved
+ * @returns what becomes of the run; undefined where the failure is its end
  */
 export async function failOver(
   job: RunJob,
   error: ProviderError,
-  { records, queues, epoch, attempt, maxAttempts, hasSpoken, writer }: FailOverContext,
-): Promise<string | undefined> {
-  const next = job.fallback.find((name) => queues.has(name));
-  if (next === undefined || attempt >= maxAttempts || !mayFailOver(error.code)) return undefined;
-  // From the move on this attempt writes nothing, and what it has said is the beginning of an answer.
-  await writer.flush();
-  const run = { runId: job.runId, epoch, provider: next };
-  const outcome = await persist(() => records.move(run), MOVE_WITHIN_MS);
-  // Ended or taken over meanwhile: writing the failure finds out, and is refused.
-  if (outcome !== "moved") return undefined;
+  context: FailOverContext,
+): Promise<Continuance | undefined> {
+  const { queues, attempt, maxAttempts, hasSpoken } = context;
+  const { elsewhere } = policyOf(error.code);
+  if (attempt >= maxAttempts || !elsewhere) return undefined;
+  const next = nextOf(job, queues);
+  const waitMs = waitBefore(error, hasSpoken);
+  if (next === undefined && waitMs === undefined) return undefined;
+  if (!(await move(job, next ?? job.provider, context))) return undefined;
+  if (next === undefined) return { afterMs: waitMs ?? 0 };
   const anew = hasSpoken ? !BREAKS.has(error.code) : job.anew;
   await requeue({ ...job, anew }, next, queues);
-  return next;
+  return { movedTo: next };
 }
+
+/**
+ * Gives a run that nobody has worked on to the next provider of its chain: its own is known to be down.
+ *
+ * @returns whether it moved
+ */
+export async function passOn(
+  job: RunJob,
+  { records, queues }: Pick<FailOverContext, "records" | "queues">,
+): Promise<boolean> {
+  const next = nextOf(job, queues);
+  if (next === undefined) return false;
+  const run = { runId: job.runId, epoch: UNCLAIMED, provider: next };
+  const outcome = await persist(() => records.move(run), MOVE_WITHIN_MS);
+  if (outcome === "moved") await requeue(job, next, queues);
+  return outcome === "moved";
+}
+
+/** The epoch of a run that no attempt has claimed. */
+const UNCLAIMED = 0;
 
 /** Puts a run on another provider's queue; once more changes nothing. */
 export async function requeue(
@@ -61,4 +90,28 @@ export async function requeue(
 ): Promise<void> {
   const fallback = job.fallback.slice(job.fallback.indexOf(provider) + 1);
   await persist(() => queues.add({ ...job, provider, fallback }), MOVE_WITHIN_MS);
+}
+
+function nextOf({ fallback }: RunJob, queues: Pick<RunQueues, "has">): string | undefined {
+  return fallback.find((name) => queues.has(name));
+}
+
+/** How long to wait before the same provider is asked again; undefined where that is no use. */
+function waitBefore({ code, retryAfterMs }: ProviderError, hasSpoken: boolean): number | undefined {
+  if (hasSpoken || !policyOf(code).later) return undefined;
+  const jitter = WAIT_MS.least + Math.random() * (WAIT_MS.most - WAIT_MS.least);
+  const waitMs = retryAfterMs ?? jitter;
+  return waitMs > LONGEST_WAIT_MS ? undefined : Math.round(waitMs);
+}
+
+/** Ended or taken over meanwhile is not moved: writing the failure finds out, and is refused. */
+async function move(
+  { runId }: RunJob,
+  provider: string,
+  { records, epoch, writer }: FailOverContext,
+): Promise<boolean> {
+  // From the move on this attempt writes nothing, and what it has said is the beginning of an answer.
+  await writer.flush();
+  const run = { runId, epoch, provider };
+  return (await persist(() => records.move(run), MOVE_WITHIN_MS)) === "moved";
 }

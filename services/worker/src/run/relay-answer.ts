@@ -93,7 +93,7 @@ async function ask(
       case "text":
       case "reasoning": {
         deadlines.progress();
-        clock.token();
+        if (clock.token()) provider.health.spoke(clock.firstTokenMs ?? 0);
         const { type } = event;
         const text = type === "text" && partial ? partial.pass(event.text) : event.text;
         writer.write({ type, text });
@@ -103,6 +103,7 @@ async function ask(
       case "finished": {
         // Where nothing was left to say, the text so far is the answer.
         if (partial) writer.write({ type: "text", text: partial.pass("") });
+        provider.health.finished();
         const { finish, usage } = event;
         return { type: "completed", finish, usage, timings: clock.read() };
       }

@@ -4,7 +4,7 @@
 -- KEYS[2]  log
 -- ARGV[1]  run id
 -- ARGV[2]  channel prefix
--- ARGV[3]  epoch of the failed attempt
+-- ARGV[3]  epoch of the failed attempt; 0 for a run that nobody has claimed
 -- ARGV[4]  the provider to ask next
 -- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and for whom
 --
@@ -30,6 +30,8 @@ if state == 'queued' and provider == ARGV[4] then
 end
 seq = tonumber(seq) + 1
 redis.call('XADD', KEYS[2], epoch .. '-' .. seq, 'p', ARGV[5])
+-- A run that was never claimed has no log until now.
+redis.call('PEXPIRE', KEYS[2], math.max(1, redis.call('PTTL', KEYS[1])))
 redis.call('HSET', KEYS[1], 'state', 'queued', 'seq', seq, 'provider', ARGV[4], 'lease', '', 'worker', '')
 publish(ARGV[2], nodes_of(edges), frame(ARGV[1], tonumber(epoch), seq, ARGV[5]))
 return 'moved'
