@@ -121,10 +121,11 @@ export class V2Client {
 
   /** Goes on with a run that another connection began, behind what that one has. */
   async resume(run: V2Run): Promise<Frame<"resumed">> {
-    const before = this.all("resumed").length;
+    const answers = () => this.all("resumed").filter((frame) => frame.run === run.id);
+    const before = answers().length;
     this.runs.set(run.id, run);
     this.send({ type: "resume", run: run.id, after: run.at });
-    return eventually("the resumed frame", () => this.all("resumed").slice(before)[0]);
+    return eventually("the resumed frame", () => answers()[before]);
   }
 
   async end(run: V2Run, withinMs = 30_000): Promise<V2Down> {
