@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Directive, readDirective } from "./directive.ts";
+import type { Dialect } from "./profiles/dialect.ts";
 import { piecesFor } from "./text/pieces.ts";
 
 const content = z.union([
@@ -35,16 +36,28 @@ export interface ChatRequest {
   readonly maxPieces: number;
   /** The beginning of the answer, where the request wants it continued. */
   readonly partial: string | undefined;
+  /** As it came. */
+  readonly body: string;
   readonly directive: Directive;
 }
 
 export type ReadChatRequest =
   | { readonly ok: true; readonly request: ChatRequest }
-  | { readonly ok: false; readonly status: 400 | 401 | 404; readonly message?: string };
+  | {
+      readonly ok: false;
+      readonly status: 400 | 401 | 404;
+      readonly message?: string;
+      readonly code?: string | undefined;
+    };
 
 /** Judges a request in the order a real provider does: key, form, model, and then our directive. */
-export function readChatRequest(body: string, authorization: string | undefined): ReadChatRequest {
-  if (authorization === "Bearer bad-key") return { ok: false, status: 401 };
+export function readChatRequest(
+  body: string,
+  key: string,
+  { keyProblem, fields }: Pick<Dialect, "keyProblem" | "fields">,
+): ReadChatRequest {
+  const code = keyProblem?.(key);
+  if (key === "bad-key" || code !== undefined) return { ok: false, status: 401, code };
   const parsed = schema.safeParse(parseJson(body));
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
@@ -59,6 +72,11 @@ export function readChatRequest(body: string, authorization: string | undefined)
   const prompt = textOf(messages.findLast(({ role }) => role === "user"));
   const read = readDirective(prompt);
   if (!read.ok) return { ok: false, status: 400, message: read.problem };
+  const unknown = Object.keys(parsed.data).filter((name) => !fields.includes(name));
+  if (read.directive.strict && unknown.length > 0) {
+    const message = `Unsupported parameter(s): ${unknown.map((name) => `\`${name}\``).join(", ")}`;
+    return { ok: false, status: 400, message };
+  }
   return {
     ok: true,
     request: {
@@ -69,6 +87,7 @@ export function readChatRequest(body: string, authorization: string | undefined)
       usageAsked: stream_options?.include_usage ?? false,
       maxPieces: limits.max_completion_tokens ?? limits.max_tokens ?? Number.POSITIVE_INFINITY,
       partial: limits.continue_final_message ? textOf(messages.at(-1)) : undefined,
+      body,
       directive: read.directive,
     },
   };

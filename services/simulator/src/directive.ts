@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { count, FAULT_KINDS, faultShape, milliseconds } from "./faults/fault-fields.ts";
+import { quirkShape } from "./quirks/quirk-fields.ts";
 
 const PREFIX = "sim:";
 
@@ -34,7 +35,10 @@ const schema = z.strictObject({
   usage: z.boolean().optional(),
   /** `false` leaves out `[DONE]`. */
   done: z.boolean().optional(),
+  /** Of the response, an error's too. */
+  contentType: z.string().optional(),
 
+  ...quirkShape,
   ...faultShape,
   /** Only these profiles do any of these faults; every profile where it is absent. */
   faultOn: z.array(z.string()).optional(),
@@ -44,9 +48,19 @@ export type Directive = z.infer<typeof schema>;
 
 /** Fields of which one rules out the others: together they would have no one meaning. */
 const EXCLUSIVE: readonly (readonly (keyof Directive)[])[] = [
-  ["text", "pieces", "words"],
+  ["text", "pieces", "words", "echo"],
   FAULT_KINDS,
 ];
+
+/** Fields that only say more about another. */
+const DETAILS: Readonly<Record<string, readonly string[]>> = {
+  body: ["status"],
+  headers: ["status"],
+  retryAfterS: ["status"],
+  pollStatus: ["status"],
+  errorCode: ["status", "errorAfter"],
+  splicePauseMs: ["spliceAfter"],
+};
 
 const FAULT_FIELDS: readonly string[] = Object.keys(faultShape);
 
@@ -94,10 +108,15 @@ function conflictIn(fields: Directive): string | undefined {
     const given = group.filter((name) => fields[name] !== undefined);
     if (given.length > 1) return `${given.join(" and ")} exclude each other`;
   }
-  if (fields.status !== undefined) return undefined;
-  const details = ["body", "contentType", "retryAfterS"] as const;
-  const orphan = details.find((name) => fields[name] !== undefined);
-  return orphan && `${orphan} needs status`;
+  for (const [detail, owners] of Object.entries(DETAILS)) {
+    const orphan = isGiven(fields, detail) && !owners.some((owner) => isGiven(fields, owner));
+    if (orphan) return `${detail} needs ${owners.join(" or ")}`;
+  }
+  return undefined;
+}
+
+function isGiven(fields: Directive, name: string): boolean {
+  return Object.entries(fields).some(([field, value]) => field === name && value !== undefined);
 }
 
 function parseJson(text: string): unknown {

@@ -4,7 +4,8 @@ import type { ChatRequest } from "./chat-request.ts";
 import type { Directive } from "./directive.ts";
 import type { Delta, Usage } from "./profiles/dialect.ts";
 import type { Timing } from "./profiles/profiles.ts";
-import type { Newline, Portions } from "./sse.ts";
+import { inlined } from "./quirks/quirky-dialect.ts";
+import type { Framing, Portions } from "./sse.ts";
 import { piecesFor } from "./text/pieces.ts";
 import { createRandom, seedOf } from "./text/random.ts";
 
@@ -33,20 +34,34 @@ export interface Plan {
   readonly firstTokenMs: number;
   readonly gapMs: number;
   readonly portions: Portions;
-  readonly newline: Newline;
+  readonly framing: Framing;
+  /** The last event has no line ends behind it. */
+  readonly endsOpen: boolean;
+  /** Sent behind everything. */
+  readonly trailer: string;
+  /** How often silence is filled with a comment. */
+  readonly commentMs: number | undefined;
+  /** After how many deltas another stream is glued on, and how long after. */
+  readonly splice: { readonly after: number; readonly pauseMs: number } | undefined;
 }
 
 export function planAnswer(request: ChatRequest, profile: string, timing: Timing): Plan {
   const { directive, prompt, promptTokens } = request;
-  const { reasoning = [] } = directive;
-  const all = piecesLeft(answerPieces({ prompt, profile }, directive), request.partial);
+  const { reasoning = [], chunkBytes: bytes, dripMs: pauseMs, rechunk: seed } = directive;
+  const said = directive.echo
+    ? piecesFor(request.body)
+    : answerPieces({ prompt, profile }, directive);
+  const all = piecesLeft(said, request.partial);
   // A directive that spells the text out is obeyed to the letter, whatever limit a worker sets.
-  const spelled = directive.text !== undefined || directive.pieces !== undefined;
+  const spelled = [directive.text, directive.pieces, directive.echo].some(
+    (given) => given !== undefined,
+  );
   const pieces = spelled ? all : all.slice(0, request.maxPieces);
-  const deltas = [
+  const parsed = [
     ...reasoning.map((text): Delta => ({ kind: "reasoning", text })),
     ...pieces.map((text): Delta => ({ kind: "text", text })),
   ];
+  const deltas = directive.reasoningAs === "think" ? inlined(parsed) : parsed;
   const { kind, after } = endingOf(directive);
   return {
     kind,
@@ -59,8 +74,12 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
     done: directive.done ?? true,
     firstTokenMs: directive.firstTokenMs ?? jittered(timing, `${profile}:${prompt}`),
     gapMs: directive.gapMs ?? 1_000 / timing.piecesPerSecond,
-    portions: { bytes: directive.chunkBytes, pauseMs: directive.dripMs },
-    newline: directive.newline ?? "lf",
+    portions: { bytes, pauseMs, seed, limit: directive.cutAtByte ?? directive.resetAtByte },
+    framing: framingOf(directive),
+    endsOpen: directive.lastBlank === false,
+    trailer: directive.trailer ?? "",
+    commentMs: directive.commentMs,
+    splice: spliceOf(directive),
   };
 }
 
@@ -87,6 +106,9 @@ function endingOf(fields: Directive): At<EndingKind> {
   const { cutAfter, resetAfter, stallAfter, endAfter, truncateAfter, errorAfter } = fields;
   if (cutAfter !== undefined) return { kind: "cut", after: cutAfter };
   if (resetAfter !== undefined) return { kind: "reset", after: resetAfter };
+  // How many bytes that is, whoever sends them counts.
+  if (fields.cutAtByte !== undefined) return { kind: "cut", after: Number.POSITIVE_INFINITY };
+  if (fields.resetAtByte !== undefined) return { kind: "reset", after: Number.POSITIVE_INFINITY };
   if (stallAfter !== undefined) return { kind: "stall", after: stallAfter };
   if (endAfter !== undefined) return { kind: "end", after: endAfter };
   if (truncateAfter !== undefined) return { kind: "truncate", after: truncateAfter };
@@ -99,6 +121,14 @@ function spoilOf({ garbageAfter, badJsonAfter, hugeAfter }: Directive): At<Spoil
   if (badJsonAfter !== undefined) return { kind: "badJson", after: badJsonAfter };
   if (hugeAfter !== undefined) return { kind: "huge", after: hugeAfter };
   return undefined;
+}
+
+function framingOf({ newline = "lf", framing = [] }: Directive): Framing {
+  return { newline, ...Object.fromEntries(framing.map((form) => [form, true])) };
+}
+
+function spliceOf({ spliceAfter: after, splicePauseMs: pauseMs = 0 }: Directive): Plan["splice"] {
+  return after === undefined ? undefined : { after, pauseMs };
 }
 
 function jittered({ firstTokenMs, jitterMs }: Timing, key: string): number {

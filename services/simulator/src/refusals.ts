@@ -5,16 +5,17 @@ import type { Outcome } from "./stats.ts";
 
 /** The refusal a directive's `status` asks for: its own body, or what the provider really sends. */
 export function directedRefusal(
-  { status = 500, body, contentType, retryAfterS }: Directive,
+  { status = 500, body, contentType, headers, retryAfterS, errorCode: code }: Directive,
   dialect: Dialect,
   requestId: string,
 ): Refusal {
-  const real = dialect.refusal({ status, requestId });
+  const real = dialect.refusal({ status, requestId, code });
   const type = contentType ?? (body === undefined ? undefined : "application/json");
   return {
     status,
     headers: {
       ...real.headers,
+      ...headers,
       ...(type !== undefined && { "content-type": type }),
       ...(retryAfterS !== undefined && { "retry-after": String(retryAfterS) }),
     },

@@ -9,6 +9,8 @@ import type { ServerResponse } from "node:http";
 export type Headers = Readonly<Record<string, string>>;
 
 const RESET_DELAY_MS = 10;
+/** Node fires a timer at once that is longer than about 24 days. */
+const MAX_TIMER_MS = 3_600_000;
 
 export class Reply {
   readonly #response: ServerResponse;
@@ -41,7 +43,7 @@ export class Reply {
   async waitUntil(at: number): Promise<boolean> {
     // A timer may fire a little early, and a late `drain` may wake us for nothing: look again.
     for (let leftMs = at - performance.now(); this.#open && leftMs > 0; ) {
-      await this.#pause(Math.ceil(leftMs));
+      await this.#pause(Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
       leftMs = at - performance.now();
     }
     return this.#open;

@@ -1,7 +1,8 @@
 import type { Profile, ProfileTable } from "./profiles/profiles.ts";
 
 export interface ProfileRoute {
-  readonly kind: "chat" | "models" | "unknown";
+  /** `result`: of a request that was accepted for later. */
+  readonly kind: "chat" | "models" | "result" | "unknown";
   readonly name: string;
   readonly profile: Profile;
 }
@@ -15,6 +16,9 @@ const ENDPOINTS: Readonly<Record<string, "chat" | "models">> = {
   "POST /v1/chat/completions": "chat",
   "GET /v1/models": "models",
 };
+
+/** Where NVIDIA has the results of its 202s; at a host of its own there. */
+const RESULT = /^GET \/v2\/nvcf\/pexec\/status\/[\w-]+$/;
 
 const OWN: Readonly<Record<string, ControlKind>> = {
   "GET /_sim/stats": "stats",
@@ -35,7 +39,8 @@ export function routeOf(method: string, url: string, profiles: ProfileTable): Ro
   const named = Object.hasOwn(profiles, first) ? profiles[first] : undefined;
   const rest = named === undefined ? path : path.slice(first.length + 1);
   return {
-    kind: ENDPOINTS[`${method} ${rest}`] ?? "unknown",
+    kind:
+      ENDPOINTS[`${method} ${rest}`] ?? (RESULT.test(`${method} ${rest}`) ? "result" : "unknown"),
     name: named === undefined ? "openai" : first,
     profile: named ?? profiles.openai,
   };

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { createLogger, type Logger, type Part } from "@openclaw/runtime";
+import { AcceptedRequests } from "./accepted-requests.ts";
 import type { OnChat } from "./answer-chat.ts";
 import type { Control } from "./control.ts";
 import { FaultInjector } from "./faults/fault-injector.ts";
@@ -54,6 +55,7 @@ export class Simulator implements Part, Control {
   readonly #onOver: SimulatorOptions["onOver"];
   readonly #onChat: OnChat | undefined;
   readonly #injector = new FaultInjector();
+  readonly #accepted = new AcceptedRequests();
   readonly #idle: IdleSockets;
   readonly #sockets = new Map<Socket, SocketRecord>();
   #server: Server | undefined;
@@ -166,6 +168,7 @@ export class Simulator implements Part, Control {
         stats: this.#stats,
         faults: this.#injector,
         control: this,
+        accepted: this.#accepted,
         socket,
         onOver: this.#onOver,
         onChat: this.#onChat,

@@ -1,14 +1,36 @@
 import type { SseEvent } from "./profiles/dialect.ts";
 import type { Reply } from "./reply.ts";
+import { createRandom } from "./text/random.ts";
 
 export type Newline = "lf" | "crlf" | "cr";
 
 const NEWLINES: Readonly<Record<Newline, string>> = { lf: "\n", crlf: "\r\n", cr: "\r" };
 
-export function encodeEvent({ event, data }: SseEvent, newline: Newline = "lf"): string {
-  const end = NEWLINES[newline];
-  const name = event === undefined ? "" : `event: ${event}${end}`;
-  return `${name}data: ${data}${end}${end}`;
+/** How an event is spelled. All of it means the same. */
+export interface Framing {
+  readonly newline: Newline;
+  /** No space behind the colon. */
+  readonly noSpace?: boolean;
+  /** The line that ends an event is a tab. */
+  readonly tabLine?: boolean;
+  /** JSON goes over several `data` lines. */
+  readonly manyLines?: boolean;
+}
+
+export const PLAIN: Framing = { newline: "lf" };
+
+export function encodeEvent({ event, data }: SseEvent, framing: Framing = PLAIN): string {
+  const end = NEWLINES[framing.newline];
+  const colon = framing.noSpace ? ":" : ": ";
+  const name = event === undefined ? "" : `event${colon}${event}${end}`;
+  const lines = framing.manyLines ? spread(data).split("\n") : [data];
+  const fields = lines.map((line) => `data${colon}${line}${end}`).join("");
+  return `${name}${fields}${framing.tabLine ? "\t" : ""}${end}`;
+}
+
+/** The same JSON with line breaks in it; anything else as it is. */
+function spread(data: string): string {
+  return data.startsWith("{") ? JSON.stringify(JSON.parse(data), null, 1) : data;
 }
 
 export const DONE: SseEvent = { data: "[DONE]" };
@@ -18,7 +40,13 @@ export interface Portions {
   readonly bytes: number | undefined;
   /** Waited after each portion, which is then one byte unless told otherwise. */
   readonly pauseMs: number | undefined;
+  /** Sizes are random then, up to `bytes`. */
+  readonly seed?: number | undefined;
+  /** Bytes behind so many are not sent. */
+  readonly limit?: number | undefined;
 }
+
+const RANDOM_BYTES = 400;
 
 /**
  * Where encoded events go. Portions are cut without regard to characters or events; what does not
@@ -26,24 +54,40 @@ export interface Portions {
  */
 export class EventSink {
   readonly #reply: Reply;
-  readonly #bytes: number | undefined;
+  readonly #nextSize: (() => number) | undefined;
   readonly #pauseMs: number;
+  #left: number;
+  #size = 0;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(reply: Reply, { bytes, pauseMs }: Portions) {
+  constructor(reply: Reply, { bytes, pauseMs, seed, limit }: Portions) {
     this.#reply = reply;
-    this.#bytes = bytes ?? (pauseMs === undefined ? undefined : 1);
+    this.#nextSize = sizes(bytes ?? (pauseMs === undefined ? undefined : 1), seed);
+    this.#size = this.#nextSize?.() ?? 0;
     this.#pauseMs = pauseMs ?? 0;
+    this.#left = limit ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Nothing more will be sent, whatever is written. */
+  get full(): boolean {
+    return this.#left === 0;
   }
 
   /** Resolves when there is room for more; `false` once the client is gone. */
   async write(text: string): Promise<boolean> {
-    const size = this.#bytes;
-    if (size === undefined) return this.#reply.write(text);
-    const bytes = Buffer.concat([this.#rest, Buffer.from(text)]);
+    const nextSize = this.#nextSize;
+    if (nextSize === undefined && this.#left === Number.POSITIVE_INFINITY) {
+      return this.#reply.write(text);
+    }
+    const added = Buffer.from(text).subarray(0, this.#left);
+    this.#left -= added.length;
+    if (nextSize === undefined) return this.#reply.writeThrough(added);
+    const bytes = Buffer.concat([this.#rest, added]);
     let from = 0;
-    for (; from + size <= bytes.length; from += size) {
-      if (!(await this.#reply.writeThrough(bytes.subarray(from, from + size)))) return false;
+    for (; from + this.#size <= bytes.length; this.#size = nextSize()) {
+      const portion = bytes.subarray(from, from + this.#size);
+      from += this.#size;
+      if (!(await this.#reply.writeThrough(portion))) return false;
       if (!(await this.#reply.waitUntil(performance.now() + this.#pauseMs))) return false;
     }
     this.#rest = bytes.subarray(from);
@@ -56,4 +100,10 @@ export class EventSink {
     this.#rest = Buffer.alloc(0);
     return rest.length > 0 ? this.#reply.writeThrough(rest) : this.#reply.open;
   }
+}
+
+function sizes(bytes: number | undefined, seed: number | undefined): (() => number) | undefined {
+  if (seed === undefined) return bytes === undefined ? undefined : () => bytes;
+  const random = createRandom(seed);
+  return () => 1 + Math.floor(random() * (bytes ?? RANDOM_BYTES));
 }

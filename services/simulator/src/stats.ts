@@ -19,6 +19,8 @@ export interface ProfileStats {
   broken: number;
   /** The client went away before the end. */
   aborted: number;
+  /** How long the latest of these was with us when its client left, in ms. */
+  abortedAfterMs: number | undefined;
   /** Faults given to requests, by kind: those they asked for and those of the settings. */
   faults: Partial<Record<InjectedKind, number>>;
   /** Sockets whose first request was for this profile. */
@@ -56,6 +58,7 @@ export class Stats {
       row.active += 1;
       row.maxActive = Math.max(row.maxActive, row.active);
     }
+    const startedAt = performance.now();
     let outcome: Outcome = "broken";
     try {
       outcome = await work();
@@ -63,6 +66,7 @@ export class Stats {
       for (const row of rows) {
         row.active -= 1;
         row[outcome] += 1;
+        if (outcome === "aborted") row.abortedAfterMs = performance.now() - startedAt;
       }
     }
   }
@@ -126,6 +130,7 @@ function emptyStats(): ProfileStats {
     refused: 0,
     broken: 0,
     aborted: 0,
+    abortedAfterMs: undefined,
     faults: {},
     sockets: 0,
   };

@@ -5,6 +5,7 @@
  * late timer does not make the whole answer late; what is due together goes out in one write.
  */
 
+import { spliced } from "./faults/spliced.ts";
 import { spoiled } from "./faults/spoiled.ts";
 import { type Plan, usageAfter } from "./plan.ts";
 import type { Dialect, Json, SseEvent, Turn } from "./profiles/dialect.ts";
@@ -24,7 +25,8 @@ export interface StagedAnswer {
 /** Bounds the memory of one write when a very long answer is due all at once. */
 const MAX_BATCH_CHARS = 64 * 1024;
 
-interface TimedText {
+export interface TimedText {
+  /** From the start of the answer. */
   readonly atMs: number;
   readonly text: string;
 }
@@ -41,20 +43,31 @@ export async function streamAnswer(staged: StagedAnswer): Promise<Outcome> {
   return open ? conclude(plan, reply) : "aborted";
 }
 
-function* eventsOf({ dialect, turn, plan }: StagedAnswer): Generator<TimedText> {
-  const { firstTokenMs, gapMs, newline, deltas, spoil } = plan;
-  const encode = (json: object) => encodeEvent({ data: JSON.stringify(json) }, newline);
+function eventsOf(staged: StagedAnswer): Iterable<TimedText> {
+  const { dialect, turn, plan } = staged;
+  if (plan.splice === undefined) return streamOf(staged);
+  const { after, pauseMs } = plan.splice;
+  const begun = { ...plan, kind: "end", deltas: plan.deltas.slice(0, after + 1) } as const;
+  const anew = { ...turn, id: dialect.newId(new Date()) };
+  const second = streamOf({ ...staged, turn: anew });
+  return spliced(streamOf({ ...staged, plan: begun }), second, pauseMs);
+}
+
+function* streamOf({ dialect, turn, plan }: StagedAnswer): Generator<TimedText> {
+  const { firstTokenMs, gapMs, framing, deltas, spoil } = plan;
+  const encode = (json: object) => encodeEvent({ data: JSON.stringify(json) }, framing);
   let atMs = firstTokenMs;
   for (const json of opening({ dialect, turn, plan })) yield { atMs, text: encode(json) };
   for (const [index, delta] of deltas.entries()) {
     atMs = firstTokenMs + index * gapMs;
     const text = encode(dialect.delta(turn, delta, usageAfter(plan, index + 1)));
-    yield { atMs, text: index === spoil?.after ? spoiled(spoil.kind, newline) : text };
+    yield { atMs, text: index === spoil?.after ? spoiled(spoil.kind, framing) : text };
   }
-  if (spoil && spoil.after >= deltas.length) yield { atMs, text: spoiled(spoil.kind, newline) };
-  for (const event of closing({ dialect, turn, plan })) {
-    yield { atMs, text: encodeEvent(event, newline) };
-  }
+  if (spoil && spoil.after >= deltas.length) yield { atMs, text: spoiled(spoil.kind, framing) };
+  const events = closing({ dialect, turn, plan }).map((event) => encodeEvent(event, framing));
+  const last = events.join("");
+  const text = (plan.endsOpen ? last.trimEnd() : last) + plan.trailer;
+  if (text !== "") yield { atMs, text };
   if (plan.kind === "truncate") {
     const text = encode(dialect.delta(turn, { kind: "text", text: "lost" }, undefined));
     yield { atMs, text: text.slice(0, text.length / 2) };
@@ -81,7 +94,7 @@ function closing({ dialect, turn, plan }: Spoken): readonly SseEvent[] {
 async function play(
   events: Iterable<TimedText>,
   sink: EventSink,
-  { reply, startedAt }: StagedAnswer,
+  { reply, startedAt, plan: { commentMs } }: StagedAnswer,
 ): Promise<boolean> {
   let batch = "";
   for (const { atMs, text } of events) {
@@ -89,17 +102,29 @@ async function play(
     if (dueAt > performance.now() || batch.length > MAX_BATCH_CHARS) {
       if (batch !== "" && !(await sink.write(batch))) return false;
       batch = "";
-      if (!(await reply.waitUntil(dueAt))) return false;
+      if (sink.full) return reply.open;
+      if (!(await waitUntil(dueAt, reply, commentMs))) return false;
     }
     batch += text;
   }
   return batch === "" ? reply.open : sink.write(batch);
 }
 
-async function conclude({ kind, spoil }: Plan, reply: Reply): Promise<Outcome> {
+/** Says from time to time that the line is up: a comment, which is part of no answer. */
+async function waitUntil(at: number, reply: Reply, commentMs?: number): Promise<boolean> {
+  if (commentMs === undefined) return reply.waitUntil(at);
+  for (let now = performance.now(); now < at; now = performance.now()) {
+    if (!(await reply.waitUntil(Math.min(at, now + commentMs)))) return false;
+    if (!(await reply.write(": keep-alive\n\n"))) return false;
+  }
+  return reply.open;
+}
+
+async function conclude(plan: Plan, reply: Reply): Promise<Outcome> {
+  const { kind, spoil, splice, commentMs } = plan;
   switch (kind) {
     case "complete":
-      return finish(reply, spoil ? "broken" : "completed");
+      return finish(reply, spoil || splice ? "broken" : "completed");
     case "error":
       return finish(reply, "refused");
     case "end":
@@ -112,7 +137,7 @@ async function conclude({ kind, spoil }: Plan, reply: Reply): Promise<Outcome> {
       reply.reset();
       return "broken";
     case "stall":
-      await reply.untilClosed();
+      await waitUntil(Number.POSITIVE_INFINITY, reply, commentMs);
       return "aborted";
   }
 }

@@ -2,8 +2,9 @@
 
 import { spoiled } from "./faults/spoiled.ts";
 import { usageAfter } from "./plan.ts";
-import type { Delta } from "./profiles/dialect.ts";
+import type { Delta, Refusal as HttpResponse } from "./profiles/dialect.ts";
 import type { Headers } from "./reply.ts";
+import { PLAIN } from "./sse.ts";
 import type { Outcome } from "./stats.ts";
 import type { StagedAnswer } from "./stream-answer.ts";
 
@@ -14,7 +15,7 @@ export async function sendWholeAnswer(staged: StagedAnswer): Promise<Outcome> {
   switch (plan.kind) {
     case "complete":
       return plan.spoil
-        ? send(staged, spoiled(plan.spoil.kind, "lf"), "broken")
+        ? send(staged, spoiled(plan.spoil.kind, PLAIN), "broken")
         : send(staged, bodyOf(staged, plan.finish), "completed");
     case "error":
       return send(staged, staged.dialect.streamError(staged.turn).data, "refused");
@@ -34,6 +35,11 @@ export async function sendWholeAnswer(staged: StagedAnswer): Promise<Outcome> {
   }
 }
 
+/** The answer as a response of its own, whatever was to become of it. */
+export function wholeAnswer(staged: StagedAnswer): HttpResponse {
+  return { status: 200, headers: headersOf(staged), body: bodyOf(staged, staged.plan.finish) };
+}
+
 /** HTTP 200, whatever the body says. */
 async function send(staged: StagedAnswer, body: string, outcome: Outcome): Promise<Outcome> {
   return (await staged.reply.send(200, headersOf(staged), body)) ? outcome : "aborted";
@@ -47,7 +53,10 @@ function bodyOf({ dialect, turn, plan }: StagedAnswer, finish: string | null): s
 }
 
 function headersOf({ dialect, turn }: StagedAnswer): Headers {
-  return { "content-type": "application/json", ...dialect.headers(turn.requestId) };
+  return {
+    "content-type": dialect.wholeType ?? "application/json",
+    ...dialect.headers(turn.requestId),
+  };
 }
 
 function joined(deltas: readonly Delta[], kind: Delta["kind"]): string {

@@ -26,6 +26,9 @@ const kinds = {
   cutAfter: after,
   /** As `cutAfter`, with a TCP reset. */
   resetAfter: after,
+  /** As the two above, after so many bytes of the body: anywhere in a frame or in a character. */
+  cutAtByte: count.optional(),
+  resetAtByte: count.optional(),
   /** Says nothing more and keeps the socket open; after 0 it hangs before the first token. */
   stallAfter: after,
   /** Ends the response cleanly, without finish reason and `[DONE]`. */
@@ -40,6 +43,8 @@ const kinds = {
   badJsonAfter: after,
   /** The next delta is a line of 4 MiB; the answer goes on to its end. */
   hugeAfter: after,
+  /** The next delta breaks off, and the whole answer follows, glued on, under another id. */
+  spliceAfter: after,
 };
 
 export type FaultKind = keyof typeof kinds;
@@ -52,9 +57,15 @@ export const faultShape = {
   ...kinds,
   /** Of `status`. */
   body: z.string().optional(),
-  contentType: z.string().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
   /** Sent as `Retry-After`, which of the real providers hardly any does. */
   retryAfterS: count.optional(),
+  /** Of `status: 202`: what asking for its result gives, an answer unless told otherwise. */
+  pollStatus: z.union([z.literal(200), z.literal(504)]).optional(),
+  /** Of `status` and `errorAfter`: another error than the profile's usual one, by its code. */
+  errorCode: z.string().optional(),
+  /** Of `spliceAfter`: the silence between the two streams. */
+  splicePauseMs: milliseconds.optional(),
 };
 
 export type FaultFields = z.infer<z.ZodObject<typeof faultShape>>;

@@ -4,6 +4,7 @@ import { FaultInjector } from "./fault-injector.ts";
 import { type FaultOptions, readFaults } from "./fault-settings.ts";
 
 const PROFILES = ["zhipu", "hunyuan"];
+const ASKER = { key: "key-1", model: "m" };
 
 function injector(faults: FaultOptions): FaultInjector {
   const read = readFaults(faults, PROFILES);
@@ -16,7 +17,7 @@ function injector(faults: FaultOptions): FaultInjector {
 /** The next decisions for one profile, each request over before the next begins. */
 function decisions(from: FaultInjector, many: number, profile = "zhipu", asked: Directive = {}) {
   return Array.from({ length: many }, () => {
-    const decision = from.decide({ profile, asked, reused: true });
+    const decision = from.decide({ ...ASKER, profile, asked, reused: true });
     decision.release();
     return decision;
   });
@@ -77,7 +78,7 @@ test("a drawn fault changes nothing else of what the request asks", () => {
 
 test("stale spares a socket that carried nothing yet", () => {
   const set = injector({ probability: { stale: 1 } });
-  const decide = (reused: boolean) => set.decide({ profile: "zhipu", asked: {}, reused });
+  const decide = (reused: boolean) => set.decide({ ...ASKER, profile: "zhipu", asked: {}, reused });
   expect(decide(false)).toMatchObject({ directive: {}, kind: undefined });
   expect(decide(true)).toMatchObject({ directive: { stale: true }, kind: "stale" });
 });
@@ -95,7 +96,7 @@ test("a burst refuses the first of every so many, of each profile by itself", ()
 test("one request more than a profile takes at once is refused, until one is over", () => {
   const set = injector({ concurrency: { zhipu: 2 } });
   const decide = (profile = "zhipu") =>
-    set.decide({ profile, asked: { text: "a" }, reused: false });
+    set.decide({ ...ASKER, profile, asked: { text: "a" }, reused: false });
   const [first, second] = [decide(), decide()];
   expect([first.kind, second.kind]).toEqual([undefined, undefined]);
   const refused = decide();

@@ -7,6 +7,7 @@
  */
 import { type Directive, withoutFaults } from "../directive.ts";
 import { createRandom, type Random, seedOf } from "../text/random.ts";
+import { type Admissible, Admission, type AdmissionKind } from "./admission.ts";
 import { FAULT_KINDS, type FaultFields, type FaultKind, faultOf } from "./fault-fields.ts";
 import { type FaultSettings, NO_FAULTS } from "./fault-settings.ts";
 
@@ -15,8 +16,11 @@ const LATEST = 40;
 /** A byte each so often makes a frame take seconds. */
 const DRIP_MS = 20;
 
+/** As long as a delta is on the wire, about. */
+const BYTES = 150;
+
 /** A name of the stats. */
-export type InjectedKind = FaultKind | "burst" | "concurrency";
+export type InjectedKind = FaultKind | AdmissionKind | "burst";
 
 export interface Decision {
   /** What to do, the fault included. */
@@ -26,8 +30,7 @@ export interface Decision {
   readonly release: () => void;
 }
 
-export interface Occasion {
-  readonly profile: string;
+export interface Occasion extends Admissible {
   readonly asked: Directive;
   /** The socket carried a request before. */
   readonly reused: boolean;
@@ -46,7 +49,7 @@ interface Sequence {
 export class FaultInjector {
   #settings: FaultSettings = NO_FAULTS;
   readonly #sequences = new Map<string, Sequence>();
-  readonly #inFlight = new Map<string, number>();
+  readonly #admission = new Admission();
 
   get settings(): FaultSettings {
     return this.#settings;
@@ -58,14 +61,15 @@ export class FaultInjector {
     this.#sequences.clear();
   }
 
-  /** A request's own fault goes before those of the settings, a full profile before both. */
-  decide({ profile, asked, reused }: Occasion): Decision {
+  /** A request's own fault goes before those of the settings, who is not let in before both. */
+  decide({ profile, key, model, asked, reused }: Occasion): Decision {
     const drawn = this.#draw(profile);
-    if (!this.#enter(profile)) {
-      const directive = { ...withoutFaults(asked), status: 429 };
-      return { directive, kind: "concurrency", release: () => undefined };
+    const refused = this.#admission.enter({ profile, key, model }, this.#settings);
+    if (refused !== undefined) {
+      const directive = { ...withoutFaults(asked), ...refused.fields };
+      return { directive, kind: refused.kind, release: () => undefined };
     }
-    const release = () => this.#leave(profile);
+    const release = () => this.#admission.leave(profile);
     const own = faultOf(asked);
     const { kind, fields } = own === undefined ? drawn : { kind: own, fields: asked };
     if (kind === undefined || (kind === "stale" && !reused)) {
@@ -75,7 +79,7 @@ export class FaultInjector {
   }
 
   #draw(profile: string): Partial<Injected> {
-    const { probability, burst, faultOn } = this.#settings;
+    const { probability, statusFault, burst, faultOn } = this.#settings;
     if (faultOn && !faultOn.includes(profile)) return {};
     const sequence = this.#sequenceOf(profile);
     const number = sequence.requests;
@@ -86,7 +90,9 @@ export class FaultInjector {
       return { kind: "burst", fields: { status, retryAfterS } };
     }
     const kind = kindAt(which, probability);
-    return kind === undefined ? {} : { kind, fields: fieldsOf(kind, Math.floor(where * LATEST)) };
+    if (kind === undefined) return {};
+    if (kind === "status") return { kind, fields: statusFault };
+    return { kind, fields: fieldsOf(kind, Math.floor(where * LATEST)) };
   }
 
   #sequenceOf(profile: string): Sequence {
@@ -96,18 +102,6 @@ export class FaultInjector {
     const sequence = { random, requests: 0 };
     this.#sequences.set(profile, sequence);
     return sequence;
-  }
-
-  #enter(profile: string): boolean {
-    const others = this.#inFlight.get(profile) ?? 0;
-    const limit = this.#settings.concurrency[profile];
-    if (limit !== undefined && others >= limit) return false;
-    this.#inFlight.set(profile, others + 1);
-    return true;
-  }
-
-  #leave(profile: string): void {
-    this.#inFlight.set(profile, (this.#inFlight.get(profile) ?? 1) - 1);
   }
 }
 
@@ -121,16 +115,17 @@ function kindAt(point: number, probability: FaultSettings["probability"]): Fault
   return undefined;
 }
 
-function fieldsOf(kind: FaultKind, after: number): FaultFields {
+function fieldsOf(kind: Exclude<FaultKind, "status">, after: number): FaultFields {
   switch (kind) {
     case "refuse":
     case "stale":
     case "hang":
       return { [kind]: true };
-    case "status":
-      return { status: 500 };
     case "dripMs":
       return { dripMs: DRIP_MS };
+    case "cutAtByte":
+    case "resetAtByte":
+      return { [kind]: after * BYTES };
     default:
       return { [kind]: after };
   }

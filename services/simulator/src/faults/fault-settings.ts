@@ -28,6 +28,22 @@ const schema = z.strictObject({
   concurrency: z.record(z.string(), count).default({}),
   /** Closes connections that carry no request for so long, without a word. */
   idleMs: milliseconds.optional(),
+
+  /** What the `status` of `probability` is. */
+  statusFault: z
+    .strictObject({ status: z.number().int().min(400).max(599), errorCode: z.string().optional() })
+    .default({ status: 500 }),
+  /** Most requests at once a model server takes, by profile; it refuses more as full. */
+  capacity: z.record(z.string(), count).default({}),
+  /** By API key: the models it is served, and its requests in any 60 s. */
+  accounts: z
+    .record(
+      z.string(),
+      z.strictObject({ models: z.array(z.string()).optional(), perMinute: count.optional() }),
+    )
+    .default({}),
+  /** By model: from when on it is gone. */
+  endOfLife: z.record(z.string(), z.iso.date()).default({}),
 });
 
 export type FaultSettings = z.output<typeof schema>;
@@ -48,10 +64,9 @@ export function readFaults(value: unknown, profiles: readonly string[]): ReadFau
     );
     return { ok: false, problems };
   }
-  const { faultOn = [], concurrency } = parsed.data;
-  const strangers = [...faultOn, ...Object.keys(concurrency)].filter(
-    (name) => !profiles.includes(name),
-  );
+  const { faultOn = [], concurrency, capacity } = parsed.data;
+  const named = [...faultOn, ...Object.keys(concurrency), ...Object.keys(capacity)];
+  const strangers = named.filter((name) => !profiles.includes(name));
   return strangers.length === 0
     ? { ok: true, settings: parsed.data }
     : { ok: false, problems: strangers.map((name) => `${name} is not a profile`) };

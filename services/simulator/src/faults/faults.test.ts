@@ -187,6 +187,8 @@ test("an answer that is not streamed fails as well", async () => {
 const ASKED: Readonly<Record<string, FaultFields>> = {
   status: { status: 500 },
   dripMs: { dripMs: 1 },
+  cutAtByte: { cutAtByte: 40 },
+  resetAtByte: { resetAtByte: 40 },
 };
 test.each(FAULT_KINDS)("%s spares the profiles it is not meant for", async (kind) => {
   const simulator = await startSimulator();

@@ -1,22 +1,22 @@
 /** Frames that no client should take for a piece of an answer. */
 import type { SpoilKind } from "../plan.ts";
-import { encodeEvent, type Newline } from "../sse.ts";
+import { encodeEvent, type Framing } from "../sse.ts";
 
 /** Above the line limit of any careful client; the longest real frames are below a kilobyte. */
 const HUGE_CHARS = 4 * 1024 * 1024;
 
 /** What is sent where a delta should be. */
-export function spoiled(kind: SpoilKind, newline: Newline): string {
+export function spoiled(kind: SpoilKind, framing: Framing): string {
   switch (kind) {
     case "garbage":
       return "\u0000\u0007 upstream connect error \u001b or reset\n\n";
     case "badJson":
       return encodeEvent(
         { data: '{"id":"1","choices":[{"index":0,"delta":{"content":"los' },
-        newline,
+        { ...framing, manyLines: false },
       );
     case "huge":
-      return encodeEvent({ data: JSON.stringify(hugeChunk()) }, newline);
+      return encodeEvent({ data: JSON.stringify(hugeChunk()) }, framing);
   }
 }
 

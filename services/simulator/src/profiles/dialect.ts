@@ -3,6 +3,8 @@
  * this interface; when and in which bytes it is sent is not.
  */
 
+import type { IncomingHttpHeaders } from "node:http";
+
 export type Json = Readonly<Record<string, unknown>>;
 
 /** What all frames of one answer have in common. */
@@ -43,6 +45,8 @@ export interface RefusalCause {
   readonly requestId: string;
   /** Replaces the provider's own sentence for this status. */
   readonly message?: string | undefined;
+  /** Another error of this status than the usual one: the provider's own code, or our name for it. */
+  readonly code?: string | undefined;
   /** What a 404 is about; a model unless said otherwise. */
   readonly missing?: "model" | "path" | undefined;
 }
@@ -64,6 +68,14 @@ export interface Dialect {
   /** Whether the provider continues a trailing assistant message when it is asked to. */
   readonly continues?: boolean;
   readonly streamType: string;
+  /** Of an answer that is not streamed, where it is not the usual one. */
+  readonly wholeType?: string;
+  /** Fields of a request that are documented; a strict answer refuses others. */
+  readonly fields: readonly string[];
+  /** The error code for a key that is refused on its looks. */
+  keyProblem?(key: string): string | undefined;
+  /** How long a request may wait for its first byte, by its own headers. */
+  queueLimitMs?(headers: IncomingHttpHeaders): number;
   /** A fresh id for an answer. */
   newId(now: Date): string;
   /** Headers of every response that is an answer. */
@@ -77,7 +89,7 @@ export interface Dialect {
   whole(turn: Turn, answer: WholeAnswer, usage: Usage | undefined): Json;
   refusal(cause: RefusalCause): Refusal;
   /** An error inside a stream that began with HTTP 200. */
-  streamError(turn: Turn): SseEvent;
+  streamError(turn: Turn, code?: string): SseEvent;
   model(id: string): Json;
 }
 

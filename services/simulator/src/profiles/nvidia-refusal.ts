@@ -8,6 +8,7 @@ const FUNCTION_ID = "3f1c7a52-9d0e-4b7e-8c55-5f0a6f2f9b11";
 const ACCOUNT_ID = "sim-account";
 
 const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
   401: "Unauthorized",
   402: "Payment Required",
   403: "Forbidden",
@@ -26,8 +27,16 @@ const DETAILS: Readonly<Record<number, string>> = {
   410: "The model has reached its end of life on 2026-08-07T00:00:00Z and is no longer available.",
 };
 
+/** Of the gateway where the status alone would be the model server's, or would have no detail. */
+const OTHER_DETAILS: Readonly<Record<string, string>> = {
+  degraded: `Function id '${FUNCTION_ID}': DEGRADED function cannot be invoked`,
+  queue: "Failed to publish to the queue",
+};
+
 export function nvidiaRefusal(cause: RefusalCause): Refusal {
-  const { status, message } = cause;
+  const { status, message, code = "" } = cause;
+  const other = OTHER_DETAILS[code];
+  if (other !== undefined) return problem({ ...cause, message: other });
   if (status === 504) return reply(cause, "text/plain", "");
   if (status === 502) return reply(cause, "text/html", html("502 Bad Gateway"));
   if (status === 503) {

@@ -6,8 +6,17 @@ import { randomUUID } from "node:crypto";
 import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } from "./dialect.ts";
 import { nvidiaRefusal } from "./nvidia-refusal.ts";
 
+/** How long a request waits for a model's worker, where it does not say so itself. */
+const QUEUE_S = 60;
+
 export const nvidia: Dialect = {
   streamType: "text/event-stream",
+  // Of the models that take the least. No `stream_options`: some refuse it.
+  fields: [
+    ...["model", "messages", "stream", "max_tokens", "temperature", "top_p", "stop", "seed"],
+    ...["frequency_penalty", "presence_penalty", "tools", "tool_choice"],
+  ],
+  queueLimitMs: (headers) => Number(headers["nvcf-poll-seconds"] ?? QUEUE_S) * 1_000,
   newId: () => `chatcmpl-${randomUUID().replaceAll("-", "")}`,
   headers: (requestId) => ({
     "nvcf-reqid": requestId,

@@ -26,13 +26,19 @@ const ROWS: Readonly<Record<number, Row>> = {
   504: { type: "server_error", code: null, message: "Gateway timeout." },
 };
 
-export function openaiRefusal({ status, requestId, message, missing }: RefusalCause): Refusal {
+export function openaiRefusal({
+  status,
+  requestId,
+  message,
+  missing,
+  code: asked,
+}: RefusalCause): Refusal {
   const row = ROWS[status] ?? {
     type: status < 500 ? INVALID : "server_error",
     code: null,
     message: "The server had an error while processing your request.",
   };
-  const code = missing === "path" ? "unknown_url" : row.code;
+  const code = missing === "path" ? "unknown_url" : (asked ?? row.code);
   return {
     status,
     headers: {

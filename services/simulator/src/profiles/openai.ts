@@ -7,6 +7,13 @@ export const openai: Dialect = {
   // As the servers do that one runs oneself; the specification knows nothing of it.
   continues: true,
   streamType: "text/event-stream; charset=utf-8",
+  fields: [
+    ...["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"],
+    ...["temperature", "top_p", "stop", "seed", "n", "user", "frequency_penalty"],
+    ...["presence_penalty", "tools", "tool_choice", "response_format", "reasoning_effort"],
+    // vLLM's.
+    ...["continue_final_message", "add_generation_prompt"],
+  ],
   // Ids are to be unique, not repeatable: only texts and times come from the request's seed.
   newId: () => `chatcmpl-${randomUUID().replaceAll("-", "")}`,
   headers: (requestId) => ({ "x-request-id": requestId }),

@@ -38,7 +38,7 @@ export function tencentRefusal(cause: RefusalCause): Refusal {
 }
 
 /** The envelope, which streams are assumed to use as well. */
-export function tencentError({ status, requestId, message, missing }: RefusalCause): Json {
+export function tencentError({ status, requestId, message, missing, code }: RefusalCause): Json {
   const row = ROWS[status] ?? {
     type: status < 500 ? "invalid_request_error" : "internal_error",
     code: `${status}001`,
@@ -48,7 +48,7 @@ export function tencentError({ status, requestId, message, missing }: RefusalCau
   return {
     error: {
       type: row.type,
-      code: missing === "path" ? "404002" : row.code,
+      code: missing === "path" ? "404002" : (code ?? row.code),
       message: message ?? row.message,
       source: fromUpstream ? "upstream" : status < 500 ? "client" : "gateway",
       ...(fromUpstream && { upstream_status: status }),

@@ -11,6 +11,10 @@ const NOTE = "以上内容为AI生成，不代表开发者立场，请勿删除�
 
 export const tencent: Dialect = {
   streamType: "text/event-stream; charset=utf-8",
+  fields: [
+    ...["model", "messages", "stream", "stream_options", "max_tokens", "temperature", "top_p"],
+    ...["stop", "seed", "tools", "tool_choice", "response_format", "thinking", "reasoning_effort"],
+  ],
   newId: () => randomUUID().replaceAll("-", ""),
   headers: (requestId) => ({ "x-request-id": requestId }),
   open: (turn, usage) => openai.open(withUsage(turn), usage).map(withNote),
@@ -18,8 +22,8 @@ export const tencent: Dialect = {
   close: (turn, finish, usage) => openai.close(withUsage(turn), finish, usage).map(withNote),
   whole: (turn, answer, usage) => withNote(openai.whole(turn, answer, usage)),
   refusal: tencentRefusal,
-  streamError: ({ requestId }) => ({
-    data: JSON.stringify(tencentError({ status: 502, requestId })),
+  streamError: ({ requestId }, code) => ({
+    data: JSON.stringify(tencentError({ status: 502, requestId, code })),
   }),
   model: (id) => ({ ...openai.model(id), owned_by: "tencent", status: "online" }),
 };

@@ -21,11 +21,29 @@ const ROWS: Readonly<Record<number, Row>> = {
   500: { code: "500", message: "内部错误，请稍后重试。" },
   503: { code: "1305", message: "该模型当前访问量过大，请您稍后再试。" },
 };
+/** Of the codes that share a status with another. */
+const OTHERS: readonly Row[] = [
+  { code: "1003", message: "Authentication Token 已过期。" },
+  { code: "1261", message: "Prompt 超长。" },
+  { code: "1303", message: "您当前使用该 API 的频率过高，请降低频率。" },
+  { code: "1304", message: "该 API 已达到今日调用次数上限。" },
+  { code: "1308", message: "已达到使用上限，您的限额将在 2026-11-22 18:00:00 重置。" },
+  { code: "1309", message: "您的套餐已到期。" },
+  { code: "1310", message: "已达到每周使用上限，您的限额将在 2026-11-29 00:00:00 重置。" },
+  { code: "1312", message: "该模型当前访问量过大，建议使用其他模型。" },
+];
 const NETWORK_ERROR: Row = { code: "1234", message: "网络错误，请联系客服。" };
 const NO_SUCH_API: Row = { code: "1222", message: "该 API 不存在。" };
 
-export function zhipuRefusal({ status, message, missing }: RefusalCause): Refusal {
-  const row = missing === "path" ? NO_SUCH_API : (ROWS[status] ?? NETWORK_ERROR);
+/** The error of this code, whatever its status. */
+export function rowOf(code: string): Row {
+  const known = [...Object.values(ROWS), NETWORK_ERROR, ...OTHERS].find((row) => row.code === code);
+  return known ?? { code, message: "请求失败。" };
+}
+
+export function zhipuRefusal({ status, code, message, missing }: RefusalCause): Refusal {
+  const usual = missing === "path" ? NO_SUCH_API : (ROWS[status] ?? NETWORK_ERROR);
+  const row = code === undefined ? usual : rowOf(code);
   return {
     status,
     headers: { "content-type": "application/json;charset=UTF-8" },

@@ -3,13 +3,22 @@
  * key before the last chunk, and that one carries finish reason and usage together.
  */
 import { randomUUID } from "node:crypto";
+import { expiryOf } from "../quirks/json-web-token.ts";
 import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } from "./dialect.ts";
-import { zhipuRefusal } from "./zhipu-refusal.ts";
+import { rowOf, zhipuRefusal } from "./zhipu-refusal.ts";
 
 const BEIJING_MS = 8 * 3_600_000;
 
 export const zhipu: Dialect = {
   streamType: "text/event-stream;charset=UTF-8",
+  fields: [
+    ...["model", "messages", "stream", "stream_options", "max_tokens", "temperature", "top_p"],
+    ...["stop", "do_sample", "request_id", "user_id", "tools", "tool_choice", "tool_stream"],
+    ...["response_format", "thinking", "reasoning_effort"],
+  ],
+  // A signed key is as good as the clock of whoever signed it.
+  keyProblem: (key) =>
+    (expiryOf(key) ?? Number.POSITIVE_INFINITY) < Date.now() ? "1003" : undefined,
   newId: (now) => beijingTime(now) + randomUUID().replaceAll("-", "").slice(0, 16),
   headers: () => ({}),
   open: () => [],
@@ -29,15 +38,9 @@ export const zhipu: Dialect = {
     ...(usage && { usage: usageOf(usage) }),
   }),
   refusal: zhipuRefusal,
-  streamError: ({ id }) => ({
+  streamError: ({ id }, code = "1302") => ({
     event: "error",
-    data: JSON.stringify({
-      error: {
-        code: "1302",
-        message: "您当前使用该API的并发数过高，请降低并发，或联系客服增加限额。",
-      },
-      request_id: id,
-    }),
+    data: JSON.stringify({ error: rowOf(code), request_id: id }),
   }),
   model: (id) => ({ id, object: "model", created: 1_700_000_000, owned_by: "z-ai" }),
 };

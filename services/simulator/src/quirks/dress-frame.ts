@@ -1,0 +1,56 @@
+/** Changes to one chunk after its profile has made it. */
+import { type Json, tokenCounts, type Usage } from "../profiles/dialect.ts";
+import type { QuirkFields } from "./quirk-fields.ts";
+
+/** Fields seen on chunks of one provider or another, none of which is part of an answer. */
+const EXTRAS: Json = {
+  note: "以上内容为AI生成",
+  search_info: { search_results: [{ index: 1, title: "a page", url: "http://page.invalid" }] },
+  request_id: "20261122080000-extra",
+  web_search: [{ title: "a page", content: "not the answer" }],
+};
+
+/** @param number which chunk of the answer it is, from 0 */
+export function dressFrame(frame: Json, fields: QuirkFields, number: number): Json {
+  const { newIdAfter, bare, extras } = fields;
+  const other = newIdAfter !== undefined && number >= newIdAfter && { id: `${frame.id}-other` };
+  const dressed = mapChoice({ ...frame, ...other, ...(extras && EXTRAS) }, (choice) =>
+    dressChoice(choice, fields),
+  );
+  if (!bare) return dressed;
+  const { id, object, created, model, ...rest } = dressed;
+  return rest;
+}
+
+/** Takes usage away from a chunk, or gives it one. */
+export function setUsage(frame: Json, usage: Usage | undefined): Json {
+  const { usage: _, ...rest } = frame;
+  return usage === undefined ? rest : { ...rest, usage: tokenCounts(usage) };
+}
+
+export function mapChoice(frame: Json, change: (choice: Json) => Json): Json {
+  const { choices } = frame;
+  return Array.isArray(choices) ? { ...frame, choices: choices.map(change) } : frame;
+}
+
+function dressChoice(choice: Json, { finishKey, reasoningAs, extras }: QuirkFields): Json {
+  const { finish_reason, ...rest } = choice;
+  const last = typeof finish_reason === "string" && finish_reason !== "";
+  return {
+    ...(finishKey === undefined || last ? choice : { ...rest, ...UNFINISHED[finishKey] }),
+    ...(reasoningAs === "reasoning" && { delta: renamed(choice.delta) }),
+    ...(extras && { stop_reason: last ? 151_336 : null }),
+  };
+}
+
+const UNFINISHED = {
+  absent: {},
+  null: { finish_reason: null },
+  empty: { finish_reason: "" },
+} as const;
+
+function renamed(delta: unknown): Json {
+  // The profiles make every delta, and each is an object.
+  const { reasoning_content, ...rest } = delta as Json;
+  return reasoning_content === undefined ? rest : { ...rest, reasoning: reasoning_content };
+}

@@ -1,0 +1,50 @@
+/**
+ * What providers do differently without doing anything wrong: fields of a directive that change how
+ * an answer looks, and not what it says. Each takes any profile to where only one provider goes.
+ */
+import { z } from "zod";
+import { count, milliseconds } from "../faults/fault-fields.ts";
+
+const yes = z.literal(true).optional();
+
+export const quirkShape = {
+  /** How `finish_reason` looks in chunks that are not the last. */
+  finishKey: z.enum(["absent", "null", "empty"]).optional(),
+  /** Usage in the last chunk, cumulative in every chunk, or in one of its own without choices. */
+  usageIn: z.enum(["finish", "each", "own"]).optional(),
+  /** Chunks behind so many have another id. */
+  newIdAfter: count.optional(),
+  /** Chunks have neither id, `object`, `created` nor `model`. */
+  bare: yes,
+  /** Chunks have fields that only some provider knows: `note`, `search_info`, `stop_reason`, … */
+  extras: yes,
+  /** Where reasoning goes; `think` is between tags in the text, each tag in two pieces. */
+  reasoningAs: z.enum(["reasoning_content", "reasoning", "think"]).optional(),
+  /**
+   * Calls a tool behind the text: as specified, at index -1 and whole in one chunk, or with its
+   * arguments in the chunk that has the finish reason.
+   */
+  toolCall: z.enum(["indexed", "negative", "withFinish"]).optional(),
+
+  /** One JSON body instead of a stream. */
+  whole: yes,
+  /** Wire forms the specification allows and nobody expects; a line of one tab ends an event. */
+  framing: z.array(z.enum(["noSpace", "tabLine", "manyLines"])).optional(),
+  /** `false` leaves out the line ends behind the last event. */
+  lastBlank: z.literal(false).optional(),
+  /** Sent as it is behind everything, `[DONE]` included. */
+  trailer: z.string().optional(),
+  /** Portions have random sizes of at most `chunkBytes` (400 unless given), by this seed. */
+  rechunk: z.number().int().optional(),
+  /** While nothing is to be sent, a comment line each so often. */
+  commentMs: milliseconds.min(1).optional(),
+
+  /** Waits so long before the headers, as in the provider's queue. */
+  headersMs: milliseconds.optional(),
+  /** Refuses, with a 400 that names it, a field this provider does not document. */
+  strict: yes,
+  /** Answers with the request's body. */
+  echo: yes,
+};
+
+export type QuirkFields = z.infer<z.ZodObject<typeof quirkShape>>;
