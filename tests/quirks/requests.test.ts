@@ -1,0 +1,69 @@
+/** Rows about what a request says. */
+import { mayFailOver } from "@openclaw/protocol";
+import { directive } from "@openclaw/simulator";
+import { describe, expect, test } from "vitest";
+import { ask as askRaw } from "../../services/simulator/src/testing/wire.ts";
+import { ask, clientOf, PROVIDERS, startSimulator } from "./asking.ts";
+
+const strict = { text: "Hi", strict: true } as const;
+
+describe("quirk 34: a field that a provider does not document is refused, and never sent", () => {
+  const options = { temperature: 1.5, topP: 1, maxTokens: 7, stop: ["END"] };
+
+  test.each([
+    ...PROVIDERS.map((provider) => [provider, "m"] as const),
+    ["zhipu", "glm-4.7-flash"],
+    ["zhipu", "glm-5.3"],
+    ["hunyuan", "hy3"],
+  ] as const)("%s takes all that is sent for model %s", async (provider, model) => {
+    const client = await clientOf(await startSimulator(), provider, { model });
+    expect((await ask(client, strict, { options })).text).toBe("Hi");
+  });
+
+  test("NVIDIA names the field, and the request is refused for good", async () => {
+    const simulator = await startSimulator();
+    const extra = { stream_options: { include_usage: true } };
+    const prompt = directive(strict);
+    const response = await askRaw({ simulator, profile: "nvidia1", prompt, extra });
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringContaining("`stream_options`"),
+    ]);
+    // As a client of another kind would ask.
+    const client = await clientOf(simulator, "nvidia1", { kind: "openai" });
+    const { error } = await ask(client, strict);
+    expect([error?.code, mayFailOver("provider_rejected")]).toEqual(["provider_rejected", false]);
+    expect(error?.message).not.toContain("stream_options");
+  });
+});
+
+test.each(PROVIDERS)("quirk 35: content goes out to %s as a string", async (provider) => {
+  const client = await clientOf(await startSimulator(), provider);
+  const history = [
+    { role: "system", content: "Be brief." },
+    { role: "user", content: "静夜" },
+    { role: "assistant", content: "Yes?" },
+  ] as const;
+  const { text } = await ask(client, { echo: true }, { history });
+  const { messages } = JSON.parse(text);
+  expect(messages.slice(0, -1)).toEqual(history);
+  for (const { content } of messages) expect(content).toBeTypeOf("string");
+});
+
+describe("quirk 40: a plain key knows no clock", () => {
+  const token = (exp: number) =>
+    ["{}", JSON.stringify({ api_key: "id", exp, timestamp: 0 }), "signature"]
+      .map((part) => Buffer.from(part).toString("base64url"))
+      .join(".");
+
+  test.each([
+    ["a plain key is accepted", "id.secret", undefined],
+    ["a token that is valid is accepted", token(Date.now() + 60_000), undefined],
+    ["a token that has expired is not", token(Date.now() - 1_000), "provider_auth"],
+  ] as const)("%s", async (_, apiKey, code) => {
+    const client = await clientOf(await startSimulator(), "zhipu", { apiKey });
+    const { error } = await ask(client, { text: "Hi" });
+    expect(error?.code).toBe(code);
+    if (code) expect(error?.message).toContain("code 1003");
+  });
+});
