@@ -23,6 +23,8 @@ test("a key has its requests of any 60 s, and what was refused is none of them",
     vi.advanceTimersByTime(1);
     expect(kinds(3)).toEqual([undefined, undefined, "perMinute"]);
     expect(admission.enter({ ...ASKED, key: "key-2" }, limited)).toBeUndefined();
+    admission.forget();
+    expect(kinds(3)).toEqual([undefined, undefined, "perMinute"]);
   } finally {
     vi.useRealTimers();
   }

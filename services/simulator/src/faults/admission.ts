@@ -42,6 +42,11 @@ export class Admission {
     this.#inFlight.set(profile, (this.#inFlight.get(profile) ?? 1) - 1);
   }
 
+  /** Minutes begin anew; requests in flight keep their places. */
+  forget(): void {
+    this.#recent.clear();
+  }
+
   #crowded(profile: string, others: number, settings: FaultSettings): Refused | undefined {
     const { concurrency, capacity } = settings;
     if (others >= (concurrency[profile] ?? Number.POSITIVE_INFINITY)) {

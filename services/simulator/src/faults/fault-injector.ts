@@ -59,6 +59,7 @@ export class FaultInjector {
   set(settings: FaultSettings): void {
     this.#settings = settings;
     this.#sequences.clear();
+    this.#admission.forget();
   }
 
   /** A request's own fault goes before those of the settings, who is not let in before both. */
