@@ -1,8 +1,9 @@
 /** Rows about the bytes an answer comes in. */
-import { mayFailOver } from "@openclaw/protocol";
+
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw, askStream, readRaw } from "../../services/simulator/src/testing/wire.ts";
+import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
 import { answerOf, ask, askWithin, clientOf, PROVIDERS, startSimulator } from "./asking.ts";
 
 /** Characters of one, two, three and four bytes. */
@@ -35,7 +36,7 @@ describe("quirk 14: a spliced stream", () => {
     const { text, error } = await answerOf(name, { pieces: PIECES, spliceAfter: 2 });
     expect([text, error?.code]).toEqual(["Héllo ", "provider_malformed"]);
     expect(error?.message).toContain("two streams in one");
-    expect(mayFailOver("provider_malformed")).toBe(true);
+    expect(policyOf("provider_malformed").elsewhere).toBe(true);
   });
 });
 

@@ -1,8 +1,9 @@
 /** Rows about how an answer ends, and what only looks like an end. */
-import { mayFailOver } from "@openclaw/protocol";
+
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw, eventsIn } from "../../services/simulator/src/testing/wire.ts";
+import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
 import { answerOf, ask, clientOf, PROVIDERS, startSimulator } from "./asking.ts";
 
 const PIECES = ["Hel", "lo ", "静夜", "."];
@@ -22,7 +23,7 @@ test.each([
   const fault: Parameters<typeof directive>[0] = { ...fields, pieces: [] };
   const { text, error } = await answerOf(provider, fault);
   expect([text, error?.code, error?.failure.retryable]).toEqual(["", "content_filtered", false]);
-  expect(mayFailOver("content_filtered")).toBe(false);
+  expect(policyOf("content_filtered").elsewhere).toBe(false);
 });
 
 test("quirk 6: a filter that strikes behind some text ends the answer with its name", async () => {
@@ -38,7 +39,7 @@ test.each([
 ] as const)("quirk 7: a network_error %s is a failure, not an end", async (_, pieces, code) => {
   const answer = await answerOf("zhipu", { pieces: [...pieces], finish: "network_error" });
   expect([answer.text, answer.error?.code]).toEqual([pieces.join(""), code]);
-  expect([answer.finished, mayFailOver(code)]).toEqual([undefined, true]);
+  expect([answer.finished, policyOf(code).elsewhere]).toEqual([undefined, true]);
 });
 
 test("quirk 8: a full context is a length behind text, and a refusal before any", async () => {

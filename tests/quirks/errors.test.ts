@@ -1,8 +1,9 @@
 /** Rows about errors: what each one means, and that nothing of it is taken for an answer. */
-import { type ErrorCode, mayFailOver } from "@openclaw/protocol";
+import type { ErrorCode } from "@openclaw/protocol";
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw, eventsIn } from "../../services/simulator/src/testing/wire.ts";
+import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
 import { answerOf, ask, clientOf, PROVIDERS, type Provider, startSimulator } from "./asking.ts";
 
 const PIECES = ["Hel", "lo ", "you"];
@@ -34,7 +35,7 @@ test.each(PROVIDERS)(
       expect(body.startsWith("event: error")).toBe(profile === "zhipu");
       expect(eventsIn(body)).toHaveLength(done ? 2 : 1);
       expect([error?.code, error?.status]).toEqual([IN_STREAM[profile], 200]);
-      expect(mayFailOver(IN_STREAM[profile])).toBe(true);
+      expect(policyOf(IN_STREAM[profile]).elsewhere).toBe(true);
     }
   },
 );
@@ -83,7 +84,7 @@ test("quirk 21: a DEGRADED function is an overload in spite of its 400", async (
   expect(JSON.parse(body)).toMatchObject({ title: "Bad Request", status: 400 });
   expect(body).toContain("DEGRADED function cannot be invoked");
   expect([error?.code, error?.failure.retryable]).toEqual(["provider_overloaded", true]);
-  expect(mayFailOver("provider_overloaded")).toBe(true);
+  expect(policyOf("provider_overloaded").elsewhere).toBe(true);
 });
 
 describe("quirk 22: a model that an account is not served, or nobody any more, is not found", () => {
@@ -102,7 +103,7 @@ describe("quirk 22: a model that an account is not served, or nobody any more, i
     const client = await clientOf(simulator, "nvidia1", { apiKey, model });
     const { error } = await ask(client, { pieces: PIECES });
     expect([error?.code, error?.status]).toEqual([code, status]);
-    expect(mayFailOver("model_not_found")).toBe(true);
+    expect(policyOf("model_not_found").elsewhere).toBe(true);
   });
 });
 
@@ -126,7 +127,7 @@ test.each(["401007", "401008", "403004"])(
     expect(response.status).toBe(402);
     expect([error?.code, error?.failure.retryable]).toEqual(["provider_quota", false]);
     expect(error?.message).toContain(errorCode);
-    expect(mayFailOver("provider_quota")).toBe(true);
+    expect(policyOf("provider_quota").elsewhere).toBe(true);
   },
 );
 
@@ -144,7 +145,7 @@ describe("quirk 38: a host that is retired leaves the run to another provider", 
     const client = await clientOf(simulator, "hunyuan", { baseUrl: baseUrl(simulator.url) });
     const { text, error } = await ask(client, { pieces: PIECES });
     expect([text, error?.code]).toEqual(["", code]);
-    expect(mayFailOver(code)).toBe(true);
+    expect(policyOf(code).elsewhere).toBe(true);
   });
 
   test("one that is gone (410)", async () => {
