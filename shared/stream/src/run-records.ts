@@ -47,10 +47,15 @@ export type ClaimOutcome =
   | { readonly outcome: "moved"; readonly provider: string }
   /** Another attempt is at work on it; ask again after `forMs`. */
   | { readonly outcome: "held"; readonly forMs: number }
+  /** The attempt that a hedge was to stand in for has said something, or has ended. */
+  | { readonly outcome: "spoken" }
   | { readonly outcome: "exhausted" }
   | { readonly outcome: "unknown" };
 
 export type MoveOutcome = "moved" | "fenced" | "ended" | "unknown";
+
+/** `won`: a hedge of this attempt has claimed the run before. */
+export type HedgeOutcome = "open" | "over" | "won";
 
 export type WatchOutcome =
   | {
@@ -75,6 +80,7 @@ export interface LogPage {
 export class RunRecords {
   static readonly #create = new Script("create");
   static readonly #claim = new Script("claim");
+  static readonly #hedge = new Script("hedge");
   static readonly #move = new Script("move");
   static readonly #end = new Script("end");
   static readonly #watch = new Script("watch");
@@ -110,6 +116,7 @@ export class RunRecords {
    *
    * @param lease unique to this claim; the same lease again gets the same epoch
    * @param exhausted what ends the run where it was tried `maxAttempts` times already
+   * @param hedges the epoch of the attempt that this one is to stand in for, if that has said nothing
    */
   async claim(claim: {
     runId: string;
@@ -118,6 +125,7 @@ export class RunRecords {
     maxAttempts: number;
     started: StartedEntry;
     exhausted: TerminalEntry;
+    hedges?: number;
   }): Promise<ClaimOutcome> {
     const { runId } = claim;
     const reply = await RunRecords.#claim.run(
@@ -135,6 +143,7 @@ export class RunRecords {
         encodeEntry(claim.exhausted),
         claim.started.provider,
         this.#retention.heldMs,
+        claim.hedges ?? "",
       ],
     );
     // The shape is the script's own.
@@ -145,7 +154,20 @@ export class RunRecords {
     if (outcome === "ended") return { outcome, state: detail as RunState };
     if (outcome === "moved") return { outcome, provider: String(detail) };
     if (outcome === "held") return { outcome, forMs: Number(detail) };
-    return { outcome: outcome as "exhausted" | "unknown" };
+    return { outcome: outcome as "spoken" | "exhausted" | "unknown" };
+  }
+
+  /**
+   * Says that `node` is about to ask another provider while the attempt of `epoch` says nothing. It hears
+   * of whatever decides the matter, if it is subscribed.
+   */
+  async hedge(hedge: { runId: string; epoch: number; node: string }): Promise<HedgeOutcome> {
+    const reply = await RunRecords.#hedge.run(
+      this.#redis,
+      [this.#keys.record(hedge.runId)],
+      [hedge.epoch, hedge.node],
+    );
+    return reply as HedgeOutcome;
   }
 
   /** Gives the run of a failed attempt to another provider, before it is put on that one's queue. */

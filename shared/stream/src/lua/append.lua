@@ -66,6 +66,10 @@ local function append(run, payload_at)
     redis.call('PEXPIRE', run.log, window_ms)
   end
   local message = table.concat(messages)
+  if run.hedger and run.hedger ~= '' then
+    redis.call('SPUBLISH', channel_prefix .. run.hedger, message)
+    redis.call('HSET', run.record, 'hedger', '')
+  end
   for _, node in ipairs(nodes_of(run.edges)) do
     if not batches[node] then
       batches[node] = {}
@@ -79,14 +83,14 @@ end
 
 for index = 1, #KEYS / 2 do
   local record = KEYS[2 * index - 1]
-  local state, current, seq, edges, bytes, ended_by =
-    unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'edges', 'bytes', 'ended_by'))
+  local state, current, seq, edges, bytes, ended_by, hedger =
+    unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'edges', 'bytes', 'ended_by', 'hedger'))
   local run = {
     index = index, record = record, log = KEYS[2 * index],
     id = ARGV[cursor], epoch = tonumber(ARGV[cursor + 1]), first = tonumber(ARGV[cursor + 2]),
     count = tonumber(ARGV[cursor + 3]), closes = ARGV[cursor + 4],
     state = state, current = tonumber(current), seq = tonumber(seq), edges = edges,
-    bytes = tonumber(bytes), ended_by = ended_by,
+    bytes = tonumber(bytes), ended_by = ended_by, hedger = hedger,
   }
   outcomes[index] = outcome_of(run)
   if outcomes[index] == 'appended' and not is_terminal(state) then

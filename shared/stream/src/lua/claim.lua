@@ -13,24 +13,28 @@
 -- ARGV[9]  payload of the `failed` entry for a run out of attempts
 -- ARGV[10] provider whose queue offered the run
 -- ARGV[11] how long in ms an attempt that was heard of keeps the run from others
+-- ARGV[12] for a hedge, the epoch of the attempt that has said nothing so far; '' for any other
 --
 -- Returns {'claimed', epoch, attempt} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'unknown'}
---   | {'held', ms}: another attempt is at work; ask again in so long.
+--   | {'held', ms}: another attempt is at work; ask again in so long
+--   | {'spoken'}: the attempt that a hedge was to stand in for has said something, or is none any more.
 -- Invariant: an epoch belongs to one lease. After a claim nothing of an older epoch can be appended,
 -- because its ids are below the last one; so a stale worker is fenced from this moment on.
 -- The epoch is a time, so that this holds even where Redis forgot the last claim (a replica took over
 -- before it heard of it): counted, two attempts would share a number, and a reader splice their texts.
 
 local record, log = KEYS[1], KEYS[2]
-local state, epoch, seq, lease, edges, provider, attempts, heard_at = unpack(redis.call('HMGET', record,
-  'state', 'epoch', 'seq', 'lease', 'edges', 'provider', 'attempts', 'heard_at'))
+local is_hedge = ARGV[12] ~= ''
+local state, epoch, seq, lease, edges, provider, attempts, heard_at, worker, hedger =
+  unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges', 'provider', 'attempts',
+    'heard_at', 'worker', 'hedger'))
 if not state then
   return { 'unknown' }
 end
 if is_terminal(state) then
   return { 'ended', state }
 end
-if provider ~= ARGV[10] then
+if provider ~= ARGV[10] and not is_hedge then
   return { 'moved', provider }
 end
 epoch, seq = tonumber(epoch), tonumber(seq)
@@ -39,25 +43,37 @@ attempts = tonumber(attempts)
 if lease == ARGV[3] then
   return { 'claimed', epoch, attempts }
 end
+if is_hedge and (state ~= 'active' or epoch ~= tonumber(ARGV[12]) or seq > 0) then
+  return { 'spoken' }
+end
 -- A claim proves nothing about the job it was made for: it may come from a worker that stood still, or
 -- out of a network that did. It must not take a healthy answer from whoever has the job by now.
 local now = now_ms()
-local held_ms = state == 'active' and tonumber(heard_at) + tonumber(ARGV[11]) - now or 0
+local held_ms = not is_hedge and state == 'active' and tonumber(heard_at) + tonumber(ARGV[11]) - now or 0
 if held_ms > 0 then
   return { 'held', held_ms }
 end
-if attempts >= tonumber(ARGV[5]) then
+-- A hedge is no attempt of its own: it is begun before the other has failed.
+if not is_hedge then
+  attempts = attempts + 1
+end
+if attempts > tonumber(ARGV[5]) then
   end_run({
     id = ARGV[1], record = record, log = log, channel_prefix = ARGV[2], edges = edges,
     epoch = epoch, seq = seq, state = 'failed', payload = ARGV[9], window_ms = ARGV[7],
   })
   return { 'exhausted' }
 end
+if is_hedge then
+  redis.call('HSET', record, 'hedged', epoch)
+end
 epoch = math.max(epoch + 1, now)
 redis.call('XADD', log, epoch .. '-0', 'p', ARGV[8])
-redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts + 1,
-  'lease', ARGV[3], 'worker', ARGV[4], 'heard_at', now)
+redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts, 'provider', ARGV[10],
+  'lease', ARGV[3], 'worker', ARGV[4], 'heard_at', now, 'hedger', '')
 redis.call('PEXPIRE', record, ARGV[6])
 redis.call('PEXPIRE', log, ARGV[6])
-publish(ARGV[2], nodes_of(edges), frame(ARGV[1], epoch, 0, ARGV[8]))
-return { 'claimed', epoch, attempts + 1 }
+-- The other worker, if there is one, learns at once that its answer is not wanted any more.
+local other = is_hedge and worker or hedger or ''
+publish(ARGV[2], nodes_of(edges .. ' ' .. other), frame(ARGV[1], epoch, 0, ARGV[8]))
+return { 'claimed', epoch, attempts }

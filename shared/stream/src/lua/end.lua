@@ -12,8 +12,8 @@
 -- Invariant: one terminal entry. It is appended here at once rather than left to the worker, so that
 -- the run ends even if its worker is dead; the worker learns of it by message, or with its next append.
 
-local state, epoch, seq, edges, worker =
-  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'worker'))
+local state, epoch, seq, edges, worker, hedger =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'worker', 'hedger'))
 if not state then
   return 'unknown'
 end
@@ -22,7 +22,7 @@ if is_terminal(state) then
 end
 end_run({
   id = ARGV[1], record = KEYS[1], log = KEYS[2], channel_prefix = ARGV[2], edges = edges,
-  worker = worker, epoch = tonumber(epoch), seq = tonumber(seq), state = ARGV[4],
+  worker = worker, hedger = hedger, epoch = tonumber(epoch), seq = tonumber(seq), state = ARGV[4],
   payload = ARGV[5], window_ms = ARGV[3],
 })
 return 'ended'

@@ -8,6 +8,8 @@
 --   lease     token of the claim that holds the epoch
 --   heard_at  when that claim's worker was last heard of, in milliseconds like an epoch
 --   worker    node of that claim's worker, told when somebody else ends the run
+--   hedger    node of a second worker that asks its provider while the first says nothing
+--   hedged    epoch of the attempt that lost the run to such a worker
 --   provider  whose queue the run is on, or was
 --   edges     nodes that watch the run, separated by spaces
 --   bytes     size of the log's payloads
@@ -54,8 +56,8 @@ local function end_run(run)
   redis.call('PEXPIRE', run.record, run.window_ms)
   redis.call('PEXPIRE', run.log, run.window_ms)
   local nodes = nodes_of(run.edges)
-  if run.worker and run.worker ~= '' then
-    nodes[#nodes + 1] = run.worker
+  for _, worker in ipairs({ run.worker or '', run.hedger or '' }) do
+    if worker ~= '' then nodes[#nodes + 1] = worker end
   end
   publish(run.channel_prefix, nodes, frame(run.id, run.epoch, seq, run.payload))
 end

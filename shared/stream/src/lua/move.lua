@@ -13,8 +13,8 @@
 -- that a job that is offered again there (its worker died right now) cannot start the run twice. What
 -- the failed attempt still had on its way is refused.
 
-local state, epoch, seq, edges, provider =
-  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'provider'))
+local state, epoch, seq, edges, provider, hedger =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'provider', 'hedger'))
 if not state then
   return 'unknown'
 end
@@ -32,6 +32,6 @@ seq = tonumber(seq) + 1
 redis.call('XADD', KEYS[2], epoch .. '-' .. seq, 'p', ARGV[5])
 -- A run that was never claimed has no log until now.
 redis.call('PEXPIRE', KEYS[2], math.max(1, redis.call('PTTL', KEYS[1])))
-redis.call('HSET', KEYS[1], 'state', 'queued', 'seq', seq, 'provider', ARGV[4], 'lease', '', 'worker', '')
-publish(ARGV[2], nodes_of(edges), frame(ARGV[1], tonumber(epoch), seq, ARGV[5]))
+redis.call('HSET', KEYS[1], 'state', 'queued', 'seq', seq, 'provider', ARGV[4], 'lease', '', 'worker', '', 'hedger', '')
+publish(ARGV[2], nodes_of(edges .. ' ' .. (hedger or '')), frame(ARGV[1], tonumber(epoch), seq, ARGV[5]))
 return 'moved'
