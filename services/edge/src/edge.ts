@@ -1,7 +1,7 @@
 /** Puts an edge together: the only file that says `new` for everything. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { LiveGatewayConfig } from "@openclaw/config";
+import { GatewayConfigWatch, type LiveGatewayConfig } from "@openclaw/config";
 import { failure } from "@openclaw/protocol";
 import { RunQueues } from "@openclaw/queue";
 import {
@@ -117,6 +117,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
   });
 
   return [
+    new GatewayConfigWatch({ gateway, log }),
     connectionPart("command connection", commands),
     pulse,
     queues,

@@ -1,7 +1,7 @@
 /** Puts a worker together: the only file that says `new` for everything. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { GatewayConfigSource, ProviderConfig } from "@openclaw/config";
+import { GatewayConfigWatch, type LiveGatewayConfig, type ProviderConfig } from "@openclaw/config";
 import { type QueueLimit, QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
 import {
   connectionPart,
@@ -30,7 +30,7 @@ import { executeRun } from "./run/execute-run.ts";
 /** The parts of one worker process, in the order they start. */
 export function createWorker(
   config: WorkerConfig,
-  gateway: GatewayConfigSource,
+  gateway: LiveGatewayConfig,
   log: Logger,
 ): readonly Part[] {
   const node = `worker-${randomUUID().slice(0, 8)}`;
@@ -103,6 +103,7 @@ export function createWorker(
   });
 
   return [
+    new GatewayConfigWatch({ gateway, log }),
     connectionPart("command connection", commands),
     connectionPart("queue connection", queueing),
     new RedisPulse({ redis: commands, log }),

@@ -56,16 +56,18 @@ export class LiveGatewayConfig implements GatewayConfigSource {
   reload(): Reload {
     if (this.path === undefined) return { outcome: "unchanged" };
     const before = this.#current;
+    let read: GatewayConfig;
     try {
-      this.#current = loadGatewayConfig(this.#env, this.path);
+      read = loadGatewayConfig(this.#env, this.path);
     } catch (error) {
       if (error instanceof ConfigError) return { outcome: "refused", problems: error.problems };
       throw error;
     }
-    // Spaces, comments of an editor, the order of fields: nothing that anybody would have to hear of.
-    if (isDeepStrictEqual(before, this.#current)) return { outcome: "unchanged" };
+    // Spaces and the order of fields are nothing that anybody would have to hear of.
+    if (isDeepStrictEqual(before, read)) return { outcome: "unchanged" };
+    this.#current = read;
     for (const listener of this.#listeners) listener();
-    return { outcome: "changed", changes: changesBetween(before, this.#current) };
+    return { outcome: "changed", changes: changesBetween(before, read) };
   }
 }
 

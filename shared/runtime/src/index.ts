@@ -1,3 +1,5 @@
+export * from "./file-watch.ts";
+export * from "./hangup.ts";
 export * from "./life-cycle.ts";
 export * from "./log.ts";
 export * from "./node-registry.ts";

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { freePort } from "./free-port.ts";
@@ -106,6 +106,18 @@ export class Cluster {
     return started;
   }
 
+  /**
+   * Replaces gateway.config.json while the processes run, at one stroke, as editors do.
+   *
+   * @param gateway its contents; a string is written as it is, JSON or not
+   */
+  async configure(gateway: unknown): Promise<void> {
+    const text = typeof gateway === "string" ? gateway : JSON.stringify(gateway);
+    const path = join(this.#directory, "gateway.config.json");
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+  }
+
   /** Ends every process at once and removes the configuration. */
   async stop(): Promise<void> {
     await Promise.all([...this.#processes.values()].map(({ process }) => end(process)));
@@ -116,7 +128,7 @@ export class Cluster {
     const { gateway, edges = 2, workers = 2 } = this.#options;
     this.#port = await freePort();
     this.#directory = await mkdtemp(join(tmpdir(), "openclaw-test-cluster-"));
-    await writeFile(join(this.#directory, "gateway.config.json"), JSON.stringify(gateway));
+    await this.configure(gateway);
     const wanted = [
       ...Array.from({ length: workers }, () => "worker" as const),
       ...Array.from({ length: edges }, () => "edge" as const),
