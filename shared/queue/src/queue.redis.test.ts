@@ -112,6 +112,15 @@ test("a removed run is not worked on, and counts say what waits", async () => {
   expect(await queues.counts("a")).toEqual({ waiting: 0, active: 0 });
 });
 
+test("a provider that is not known here has a queue all the same, for runs that come and go", async () => {
+  expect([queues.has("a"), queues.has("new")]).toEqual([true, false]);
+  const run = job("new");
+  await queues.add(run);
+  expect(await queues.waiting("new")).toEqual([run.runId]);
+  await queues.remove("new", run.runId);
+  expect(await queues.counts("new")).toEqual({ waiting: 0, active: 0 });
+});
+
 test("says which runs wait, the next to go first", async () => {
   const ids: string[] = [];
   for (let count = 0; count < 3; count += 1) {

@@ -90,7 +90,10 @@ afterEach(async () => {
   await Promise.all([one.server.close(), other.server.close()]);
 });
 
-async function serve(providers: Readonly<Record<string, object>>): Promise<void> {
+async function serve(
+  providers: Readonly<Record<string, object>>,
+  { mostMs = 10_000 } = {},
+): Promise<void> {
   const { commands: redis, prefix: keyPrefix } = fixture;
   gateway = new ChangingConfig(providers);
   queues = new RunQueues({
@@ -118,7 +121,7 @@ async function serve(providers: Readonly<Record<string, object>>): Promise<void>
       const events = client.stream({ messages }, { signal: AbortSignal.timeout(20_000) });
       for await (const { type } of events) if (type === "finished") ended.push(runId);
     },
-    leaving: { emptyMs: EMPTY_MS, mostMs: 10_000 },
+    leaving: { emptyMs: EMPTY_MS, mostMs },
   });
   await queues.start();
   await limits.start();
@@ -216,6 +219,21 @@ describe("a removed provider", () => {
     await queues.remove("b", late);
   });
 
+  test("that somebody still asks is left after a while, when its run at work has ended", async () => {
+    await serve({ a: at(one), b: at(other, { maxConcurrency: 1 }) }, { mostMs: 0 });
+    const [first, second] = [await ask("b"), await ask("b")];
+    await atWork(other, 1);
+    gateway.change({ a: at(one, { maxConcurrency: 9 }) });
+    await eventually("the removal", async () => (await limitInRedis("a")) === "9");
+    // Behind the one look that it takes at its queue.
+    for (let turn = 0; turn < 3; turn += 1) await queues.counts("b");
+    finish(other.answers[0]);
+    await eventually("the sockets to close", () => other.server.open.size === 0);
+    expect(ended).toEqual([first]);
+    expect(await queues.waiting("b")).toEqual([second]);
+    await queues.remove("b", second);
+  });
+
   test("that is configured again before it was left goes on as if nothing had been", async () => {
     await serve({ a: at(one), b: at(other) });
     const before = other.server.accepted.length;
@@ -257,6 +275,7 @@ test("a worker that drains follows no change any more, and its runs end", async 
   finish(one.answers[0]);
   await drained;
   expect(ended).toEqual([run]);
-  expect(await limitInRedis("b")).toBeNull();
+  // As long as a change that is followed takes to be seen.
+  for (let turn = 0; turn < 50; turn += 1) expect(await limitInRedis("b")).toBeNull();
   expect(other.server.accepted).toHaveLength(0);
 });
