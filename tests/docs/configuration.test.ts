@@ -75,7 +75,15 @@ Which providers there are and what is promised of them. Its path is in \`GATEWAY
 environment (\`NVIDIA1_API_KEY\`, \`NVIDIA2_API_KEY\`, \`ZHIPU_API_KEY\`, \`HUNYUAN_API_KEY\`).
 \`\${NAME}\` in any text is replaced from the environment, so that keys need not stand in the file.
 Without a file, \`nvidia2\` is the default where it has a key. Unknown fields are refused, and every problem is reported at once. Edges and workers of one cluster must read
-the same file; it is read when a process starts.
+the same file.
+
+Edges and workers take changes of the file over while they run, within two seconds where the file system tells of them, else
+within four, and at once on SIGHUP. A file with any problem is refused whole: the log lists every problem (\`configuration
+refused, the one before stays\`) and no value, and nothing changes. No run is disturbed. Runs at work finish with the key, model
+and limits that they began with, and new ones have the new; only what really differs is replaced. A removed provider takes no
+more runs, and answers those it has: workers leave it once its queue has been empty for a minute, after ten minutes in any
+case. Values of \`\${NAME}\` are those of the process, which change with its restart only, as does which file it reads: a
+process that started without one has nothing to read again, and says so.
 
 ${table(rows(jsonSchema(gatewayConfigSchema)))}
 
