@@ -1,8 +1,8 @@
 /** Puts a worker together: the only file that says `new` for everything. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { GatewayConfigWatch, type LiveGatewayConfig, type ProviderConfig } from "@openclaw/config";
-import { type QueueLimit, QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
+import { GatewayConfigWatch, type LiveGatewayConfig } from "@openclaw/config";
+import { QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
 import {
   connectionPart,
   createBlockingConnection,
@@ -74,7 +74,8 @@ export function createWorker(
     redis: commands,
     keyPrefix,
     queues,
-    limits: () => limitsOf(gateway.current.providers),
+    // A provider's configuration says it in the same words.
+    limits: () => gateway.current.providers,
     log,
   });
   const providers = new ServedProviders({
@@ -117,13 +118,4 @@ export function createWorker(
     // Last, so first to stop: runs at work are handed back before their providers are closed.
     attempts,
   ];
-}
-
-function limitsOf(providers: Readonly<Record<string, ProviderConfig>>): Record<string, QueueLimit> {
-  return Object.fromEntries(
-    Object.entries(providers).map(([name, { maxConcurrency, rpm }]) => [
-      name,
-      { maxConcurrency, rpm },
-    ]),
-  );
 }

@@ -101,12 +101,12 @@ async function serve(
     keyPrefix,
     providers: () => Object.keys(gateway.current.providers),
   });
-  const limitOf = ([name, { maxConcurrency }]: [string, { maxConcurrency: number }]) =>
-    [name, maxConcurrency] as const;
   limits = new QueueLimits({
     redis,
+    keyPrefix,
     queues,
-    limits: () => Object.fromEntries(Object.entries(gateway.current.providers).map(limitOf)),
+    // A provider's configuration says it in the same words.
+    limits: () => gateway.current.providers,
     log,
   });
   served = new ServedProviders({
