@@ -64,7 +64,14 @@ test(
       questions += 1;
       return questions;
     };
-    const crowd: Crowd = { url, history, providers: PROVIDERS, nextNumber, closing };
+    const crowd: Crowd = {
+      url,
+      history,
+      providers: PROVIDERS,
+      nextNumber,
+      resumeWindowMs: RESUME_WINDOW_MS,
+      closing,
+    };
     try {
       await Promise.all([
         injectFaults({ cluster, redis, random: random.fork(), history, closing }),

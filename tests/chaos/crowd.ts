@@ -8,6 +8,8 @@ export interface Crowd {
   readonly providers: readonly [string, ...string[]];
   /** Another number each time: two users' chances may come to be the same. */
   readonly nextNumber: () => number;
+  /** How long an ended run can be read. */
+  readonly resumeWindowMs: number;
   /** Aborts when no new run is to begin. */
   readonly closing: AbortSignal;
 }

@@ -13,7 +13,13 @@ const CANCELS = 0.002;
 const CANCELS_COMING_BACK = 0.1;
 
 /** Not the moment: the run goes on, and may be resumed later. */
-const NOT_NOW: readonly unknown[] = ["draining", "overloaded", "too_many_runs", "unavailable"];
+const NOT_NOW: readonly unknown[] = [
+  "already_resuming",
+  "draining",
+  "overloaded",
+  "too_many_runs",
+  "unavailable",
+];
 
 interface OpenRun {
   readonly run: V2Run;
@@ -109,7 +115,7 @@ class V2User {
 
   async #resume(client: V2Client, open: OpenRun): Promise<void> {
     const { run, asked, since } = open;
-    const { history } = this.#crowd;
+    const { history, resumeWindowMs } = this.#crowd;
     const resuming = client.resume(run);
     if (this.#random.chance(CANCELS_COMING_BACK)) this.#cancel(client, open);
     // The connection may break again: the next round comes back once more.
@@ -119,7 +125,10 @@ class V2User {
       this.#again.add(open);
       return;
     }
-    if (!history.hasForgottenSince(since)) {
+    // Heard of so lately, it cannot have ended longer ago than ended runs are kept.
+    const awayMs = performance.now() - Math.max(since, run.heardAt);
+    if (awayMs > resumeWindowMs) history.note("v2 came back too late");
+    else if (!history.hasForgottenSince(since)) {
       const detail = `${resumed.reason} ${run.id} ${asked.prompt}`;
       history.violate("not resumable although nothing was forgotten", detail);
     }
