@@ -73,6 +73,8 @@ const page = `# Configuration
 Which providers there are and what is promised of them. Its path is in \`GATEWAY_CONFIG\`; without that,
 \`gateway.config.json\` in the working directory; without that, the shipped providers whose key is in the
 environment (\`NVIDIA1_API_KEY\`, \`NVIDIA2_API_KEY\`, \`ZHIPU_API_KEY\`, \`HUNYUAN_API_KEY\`).
+It is JSON in which \`//\` and \`/* */\` comments are allowed, and a comma behind the last item;
+\`npm run providers -- --init\` writes one that names every field.
 \`\${NAME}\` in any text is replaced from the environment, so that keys need not stand in the file.
 Without a file, \`nvidia2\` is the default where it has a key. Unknown fields are refused, and every problem is reported at once. Edges and workers of one cluster must read
 the same file.

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parseGatewayConfig } from "./gateway-config.ts";
 import { loadGatewayConfig } from "./load-gateway-config.ts";
 import { ConfigError } from "./problem.ts";
@@ -10,6 +10,15 @@ const PROVIDER = { kind: "openai", baseUrl: "http://127.0.0.1:1/v1", model: "m" 
 
 function parse(input: unknown, env: NodeJS.ProcessEnv = {}) {
   return parseGatewayConfig(input, { source: "test.json", env });
+}
+
+/** A file that is gone when the test is over. */
+function write(text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), "openclaw-config-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "gateway.config.json");
+  writeFileSync(path, text);
+  return path;
 }
 
 function problemsOf(act: () => unknown): readonly string[] {
@@ -86,14 +95,26 @@ describe("a configuration file", () => {
     expect(error.join()).not.toContain(secret);
   });
 
-  test("that is no JSON is refused without quoting it", () => {
-    const directory = mkdtempSync(join(tmpdir(), "openclaw-config-"));
-    const path = join(directory, "gateway.config.json");
-    writeFileSync(path, '{"providers": {"a": {"apiKey": "nvapi-very-secret" oops}}}');
-    const [problem] = problemsOf(() => loadGatewayConfig({ GATEWAY_CONFIG: path }));
-    rmSync(directory, { recursive: true });
-    expect(problem).toMatch(/not JSON/);
-    expect(problem).not.toContain("secret");
+  test("may have comments, and a comma behind the last item", () => {
+    const path = write(`// Ours.
+      {"providers": {"mine": {
+        "kind": "openai", /* a local server */
+        "baseUrl": "http://127.0.0.1:1/v1", // "//" in a text is no comment
+        "model": "m",
+      }}}`);
+    expect(loadGatewayConfig({ GATEWAY_CONFIG: path }).providers.mine).toMatchObject({
+      baseUrl: "http://127.0.0.1:1/v1",
+      model: "m",
+    });
+  });
+
+  test("that is no JSON is refused with the place of each problem, without quoting it", () => {
+    const text = '{"providers": {\n  "a": {"apiKey": "nvapi-very-secret" oops},\n  "b" {}';
+    const problems = problemsOf(() => loadGatewayConfig({ GATEWAY_CONFIG: write(text) }));
+    expect(problems).toEqual([
+      "the file is not JSON at line 2, column 39: this is no JSON value (text stands in double quotes)",
+      "the file is not JSON at line 3, column 7: a colon is missing",
+    ]);
   });
 
   test("that is missing is named", () => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type GatewayConfig, parseGatewayConfig } from "./gateway-config.ts";
+import { parseJson } from "./parse-json.ts";
 import { ConfigError } from "./problem.ts";
 import {
   keyVariable,
@@ -50,13 +51,5 @@ function readJson(path: string): unknown {
       `the file cannot be read (${(cause as NodeJS.ErrnoException).code})`,
     ]);
   }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    // The engine's message may quote the text, and with it a key.
-    const position = /position \d+(?: \(line \d+ column \d+\))?/.exec(
-      (cause as SyntaxError).message,
-    );
-    throw new ConfigError(path, [`the file is not JSON${position ? ` (at ${position[0]})` : ""}`]);
-  }
+  return parseJson(text, path);
 }
