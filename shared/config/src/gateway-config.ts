@@ -200,8 +200,15 @@ function expand(value: unknown, at: Expansion): unknown {
   );
 }
 
+const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
+
+/** The environment variables that a text of the file refers to, as `${NAME}`. */
+export function variablesOf(text: string): readonly string[] {
+  return [...text.matchAll(VARIABLE)].map(([, name = ""]) => name);
+}
+
 function expandString(value: string, { env, path, problems }: Expansion): string {
-  return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (whole, name: string) => {
+  return value.replace(VARIABLE, (whole, name: string) => {
     const found = env[name];
     if (found) return found;
     problems.push({ path, message: `the environment variable ${name} is not set` });
@@ -258,7 +265,8 @@ function crossCheck(input: unknown): Problem[] {
   return problems;
 }
 
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+/** What may be looked at in something that was not checked: its fields, none where it has none. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 

@@ -8,3 +8,4 @@ export * from "./option-limits.ts";
 export * from "./problem.ts";
 export * from "./settings.ts";
 export * from "./shipped-providers.ts";
+export * from "./starter-config.ts";

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { type GatewayConfig, parseGatewayConfig } from "./gateway-config.ts";
+import { fieldsOf, type GatewayConfig, parseGatewayConfig, variablesOf } from "./gateway-config.ts";
 import { parseJson } from "./parse-json.ts";
 import { ConfigError } from "./problem.ts";
 import {
@@ -10,7 +10,8 @@ import {
   shippedConfig,
 } from "./shipped-providers.ts";
 
-const DEFAULT_FILE = "gateway.config.json";
+/** Read from the working directory where `GATEWAY_CONFIG` names no other. */
+export const DEFAULT_FILE = "gateway.config.json";
 
 /**
  * Finds where the configuration comes from: `GATEWAY_CONFIG`, else `gateway.config.json` in the
@@ -31,15 +32,42 @@ export function loadGatewayConfig(
   env: NodeJS.ProcessEnv,
   path: string | undefined = gatewayConfigPath(env),
 ): GatewayConfig {
-  if (path !== undefined) return parseGatewayConfig(readJson(path), { source: path, env });
+  const { input, source } = readInput(env, path);
+  return parseGatewayConfig(input, { source, env });
+}
+
+/**
+ * Names the environment variables that the key of each provider comes from, so that whoever has to
+ * mend a key can be told where it is. Empty for a key that stands in the file, and for no key.
+ *
+ * @throws ConfigError where there is no configuration, or none that can be read
+ */
+export function keyVariables(env: NodeJS.ProcessEnv): ReadonlyMap<string, readonly string[]> {
+  const { providers } = fieldsOf(readInput(env, gatewayConfigPath(env)).input);
+  return new Map(
+    Object.entries(fieldsOf(providers)).map(([name, provider]) => {
+      const { apiKey } = fieldsOf(provider);
+      return [name, typeof apiKey === "string" ? variablesOf(apiKey) : []];
+    }),
+  );
+}
+
+interface Input {
+  readonly input: unknown;
+  /** As errors name it. */
+  readonly source: string;
+}
+
+function readInput(env: NodeJS.ProcessEnv, path: string | undefined): Input {
+  if (path !== undefined) return { input: readJson(path), source: path };
   const input = shippedConfig(env);
-  if (Object.keys(input.providers as object).length === 0) {
+  if (Object.keys(fieldsOf(input.providers)).length === 0) {
     const variables = (Object.keys(SHIPPED_PROVIDERS) as ShippedProviderName[]).map(keyVariable);
     throw new ConfigError("The configuration", [
       `no provider: point GATEWAY_CONFIG at a file, or set one of ${variables.join(", ")}`,
     ]);
   }
-  return parseGatewayConfig(input, { source: "The shipped configuration", env });
+  return { input, source: "The shipped configuration" };
 }
 
 function readJson(path: string): unknown {
