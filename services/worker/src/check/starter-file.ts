@@ -1,0 +1,44 @@
+/** `--init`: a configuration to begin with, written once. */
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { starterConfig, starterVariables } from "@openclaw/config";
+
+/** The file was not written. The message says why and what to do. */
+export class StarterFileError extends Error {
+  readonly code = "starter_not_written";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StarterFileError";
+  }
+}
+
+/**
+ * Writes the starter where no file is yet, and says what comes next.
+ *
+ * @throws StarterFileError where a file is, or none can be
+ */
+export function writeStarterFile(path: string, env: NodeJS.ProcessEnv): string {
+  const full = resolve(path);
+  try {
+    // The system itself refuses to overwrite: a file that appears in between is safe as well.
+    writeFileSync(full, starterConfig(), { flag: "wx" });
+  } catch (cause) {
+    throw new StarterFileError(reasonOf((cause as NodeJS.ErrnoException).code, full), { cause });
+  }
+  const missing = starterVariables().filter((name) => !env[name]);
+  return [
+    `Wrote ${full}: every field is explained there.`,
+    missing.length === 0
+      ? "The variables of all keys are set."
+      : `Set ${missing.join(", ")}, or delete the providers that you have no key for.`,
+    "Then check it: npm run providers",
+  ].join("\n");
+}
+
+function reasonOf(code: string | undefined, path: string): string {
+  if (code === "EEXIST") {
+    return `${path} is there already and stays as it is: give another path, as in --init my.config.json.`;
+  }
+  return `${path} cannot be written (${code ?? "unknown error"}): does the folder exist, and may you write there?`;
+}

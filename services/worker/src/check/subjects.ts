@@ -1,0 +1,50 @@
+/** Which providers are to be checked. */
+import {
+  DEFAULT_FILE,
+  gatewayConfigPath,
+  keyVariables,
+  loadGatewayConfig,
+  starterVariables,
+  type Targets,
+} from "@openclaw/config";
+import type { Subject } from "./advice.ts";
+import { UsageError } from "./config.ts";
+
+export interface Subjects {
+  readonly subjects: readonly Subject[];
+  readonly targets: Targets;
+  /** Where the configuration comes from, for people. */
+  readonly source: string;
+}
+
+/**
+ * Loads the configuration as a worker does.
+ *
+ * @param only names of providers; all of them where it is empty
+ * @throws ConfigError with every problem of the configuration; UsageError for names that are not in
+ *   it, and where there is nothing to check
+ */
+export function chooseSubjects(only: readonly string[], env: NodeJS.ProcessEnv): Subjects {
+  const path = gatewayConfigPath(env);
+  const variables = starterVariables();
+  if (path === undefined && variables.every((name) => !env[name])) {
+    throw new UsageError([
+      `There is nothing to check: no ${DEFAULT_FILE}, and no key of a shipped provider.`,
+      `  Set a key:       ${variables.join(", ")}`,
+      "  or write a file: npm run providers -- --init",
+    ]);
+  }
+  const { providers, targets } = loadGatewayConfig(env);
+  const unknown = only.filter((name) => !Object.hasOwn(providers, name));
+  if (unknown.length > 0) {
+    const known = Object.keys(providers).join(", ");
+    throw new UsageError(
+      unknown.map((name) => `"${name}" is no configured provider; there are: ${known}.`),
+    );
+  }
+  const keys = keyVariables(env);
+  const subjects = Object.entries(providers)
+    .filter(([name]) => only.length === 0 || only.includes(name))
+    .map(([name, config]) => ({ name, config, keyVariables: keys.get(name) ?? [] }));
+  return { subjects, targets, source: path ?? "the shipped configuration" };
+}

@@ -1,0 +1,161 @@
+/** The reports as people read them in a terminal: a table of 80 columns, then what is to be done. */
+import type { Targets } from "@openclaw/config";
+import { duration } from "./duration.ts";
+import { firstTextOf, isStreamed, targetName } from "./judge.ts";
+import {
+  type Answer,
+  type ConnectionReport,
+  type Finding,
+  type ProviderReport,
+  STEPS,
+  type Temperature,
+} from "./report.ts";
+
+const WIDTH = 80;
+/** However wide the figures are, so much of a name is shown; the notes have it whole. */
+const MIN_NAME = 8;
+
+const VERDICTS = { ok: "ok", warn: "warn", fail: "FAIL" } as const;
+
+/** Of each column: the head of the group that begins with it, its own head, where its cells are flush. */
+const COLUMNS = [
+  ["(times in ms)", "provider", "left"],
+  ["", "", "left"],
+  ["connect", "dns", "right"],
+  ["", "tcp", "right"],
+  ["", "tls", "right"],
+  ["", "key", "left"],
+  ["", "model", "left"],
+  ["first text", "cold ", "right"],
+  ["", "warm ", "right"],
+  ["whole", "warm ", "right"],
+  ["", "streams", "left"],
+] as const;
+
+/** `targets` decides which times get a `!`. */
+export function tableOf(reports: readonly ProviderReport[], targets: Targets): string {
+  const rows = reports.map((report) => cellsOf(report, targets));
+  const heads: string[] = COLUMNS.map(([, head]) => head);
+  const [longestName = 0, ...widths] = heads.map((head, column) =>
+    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const rest = widths.reduce((sum, width) => sum + GAP.length + width, 0);
+  const all = [Math.min(longestName, Math.max(MIN_NAME, WIDTH - rest)), ...widths];
+  const lines = [groupLine(all), ...[heads, ...rows].map((cells) => line(cells, all))];
+  return lines.map((text) => text.trimEnd()).join("\n");
+}
+
+const GAP = "  ";
+
+function cellsOf(report: ProviderReport, targets: Targets): string[] {
+  const { name, verdict, connection, keyAccepted, modelServed, answers } = report;
+  const { cold, warm } = answers;
+  const first = (temperature: Temperature) => {
+    const target = targets[targetName(report.region, temperature)].firstTextMs;
+    const answer = answers[temperature];
+    return judged(answer && firstTextOf(answer), target);
+  };
+  const { fullMs } = targets[targetName(report.region, "warm")];
+  return [
+    name,
+    VERDICTS[verdict],
+    ...STEPS.map((step) => stepCell(connection, step)),
+    yesNo(keyAccepted),
+    yesNo(modelServed),
+    first("cold"),
+    first("warm"),
+    judged(warm?.fullMs, fullMs),
+    streamCell([cold, warm]),
+  ];
+}
+
+function stepCell({ stepMs, failed }: ConnectionReport, step: (typeof STEPS)[number]): string {
+  if (failed?.step === step) return "no";
+  const tookMs = stepMs[step];
+  if (tookMs === undefined) return "-";
+  return tookMs < 0.5 ? "<1" : String(Math.round(tookMs));
+}
+
+function judged(tookMs: number | undefined, targetMs: number): string {
+  if (tookMs === undefined) return "- ";
+  return `${Math.round(tookMs)}${tookMs > targetMs ? "!" : " "}`;
+}
+
+function yesNo(value: boolean | undefined): string {
+  if (value === undefined) return "-";
+  return value ? "yes" : "no";
+}
+
+function streamCell(answers: readonly (Answer | undefined)[]): string {
+  const given = answers.filter((answer) => answer !== undefined);
+  if (given.length === 0) return "-";
+  return given.some(isStreamed) ? "yes" : "lump";
+}
+
+function line(cells: readonly string[], widths: readonly number[]): string {
+  return widths
+    .map((width, column) => {
+      const cell = cutTo(width, cells[column] ?? "");
+      return COLUMNS[column]?.[2] === "right" ? cell.padStart(width) : cell.padEnd(width);
+    })
+    .join(GAP);
+}
+
+function cutTo(width: number, cell: string): string {
+  return cell.length > width ? `${cell.slice(0, width - 1)}…` : cell;
+}
+
+/** The heads of groups of columns, each above the first of its group. */
+function groupLine(widths: readonly number[]): string {
+  let text = "";
+  let at = 0;
+  for (const [column, [group]] of COLUMNS.entries()) {
+    if (group !== "") text = `${text.padEnd(at)}${group}`;
+    at += (widths[column] ?? 0) + GAP.length;
+  }
+  return text;
+}
+
+/** What is wrong with each, and what to do: wrapped, under the provider's name. */
+export function notesOf(reports: readonly ProviderReport[]): string {
+  return reports
+    .filter(({ findings }) => findings.length > 0)
+    .map(({ name, findings }) => [name, ...findings.flatMap(noteLines)].join("\n"))
+    .join("\n\n");
+}
+
+function noteLines({ message, action }: Finding): string[] {
+  return [...wrapped(message, "  - "), ...wrapped(action, "    ")];
+}
+
+/** What is promised of the regions that were checked. */
+export function promisesOf(reports: readonly ProviderReport[], targets: Targets): string {
+  const names = new Set(
+    reports.flatMap(({ region }) => [targetName(region, "cold"), targetName(region, "warm")]),
+  );
+  const promises = [...names].map((name) => {
+    const { firstTextMs, fullMs } = targets[name];
+    return `${name} ${duration(firstTextMs)} / ${duration(fullMs)}`;
+  });
+  return wrapped(
+    `Targets (! is over), first text / whole answer: ${promises.join(", ")}.`,
+    "",
+  ).join("\n");
+}
+
+/** Words on lines of `WIDTH`; those after the first are indented as far as the lead is long. */
+export function wrapped(text: string, lead: string): string[] {
+  const indent = " ".repeat(lead.length);
+  const lines: string[] = [];
+  let current = lead;
+  let isEmpty = true;
+  for (const word of text.split(" ")) {
+    if (!isEmpty && current.length + 1 + word.length > WIDTH) {
+      lines.push(current);
+      [current, isEmpty] = [indent, true];
+    }
+    current += isEmpty ? word : ` ${word}`;
+    isEmpty = false;
+  }
+  return [...lines, current];
+}
