@@ -44,6 +44,8 @@ const ADVICE: Partial<Readonly<Record<ErrorCode, Advice>>> = {
     `Try again; if it stays so, look for a proxy in between, and check ${field(subject, "baseUrl")}.`,
   provider_malformed: (subject) =>
     `Check ${field(subject, "baseUrl")}: what answers there does not speak the chat completions API.`,
+  internal: (subject) =>
+    `Check ${keyPlace(subject)}: with a line break or a letter beyond ASCII in it, nothing can be sent. Otherwise it is a fault of the gateway.`,
   provider_empty: (subject) =>
     `Check that ${field(subject, "model")} is a model for conversations.`,
 };
@@ -53,14 +55,16 @@ export function adviceFor(code: ErrorCode, subject: Subject): string {
 }
 
 function keyAdvice(subject: Subject): string {
-  const { config, keyVariables } = subject;
-  const key = field(subject, "apiKey");
-  if (config.apiKey === undefined) {
-    return `It has no key: set ${key} to "\${NAME}", and the environment variable NAME to the key.`;
+  if (subject.config.apiKey === undefined) {
+    return `It has no key: set ${field(subject, "apiKey")} to "\${NAME}", and the environment variable NAME to the key.`;
   }
-  const place =
-    keyVariables.length > 0 ? `the environment variable ${keyVariables.join(" and ")}` : key;
-  return `Check ${place}: a key must be whole, not revoked, and of this very service and account.`;
+  return `Check ${keyPlace(subject)}: a key must be whole, not revoked, and of this very service and account.`;
+}
+
+function keyPlace(subject: Subject): string {
+  const { keyVariables } = subject;
+  if (keyVariables.length === 0) return field(subject, "apiKey");
+  return `the environment variable ${keyVariables.join(" and ")}`;
 }
 
 /** @param cause the system's code; the sentence is for the commonest reasons of each step */

@@ -12,19 +12,20 @@ serves the model, streams, and answers within the latency targets of its region.
 
   --provider NAME    only this one; may be given several times
   --config PATH      the configuration (default GATEWAY_CONFIG, else
-                     ./${DEFAULT_FILE}, else the shipped providers with a key)
+                     ./${DEFAULT_FILE}, else the shipped providers that
+                     have a key)
   --timeout SECONDS  the longest that one provider may take (default ${DEFAULT_TIMEOUT_S})
   --json             print JSON; without npm's own lines:
-                     npm run -s providers -- --json
-  --init [PATH]      check nothing, but write a configuration to begin with, every
+                     npm run --silent providers -- --json
+  --init [PATH]      check nothing; write a configuration to begin with, every
                      field explained (default ./${DEFAULT_FILE})
   --help             this text
 
-Each is asked two small questions, or up to four where an answer was slow, for at
-most 64 tokens each.
+Each is asked two small questions, or up to four where an answer was slow, for
+at most 64 tokens each.
 
-Exit code 0 when all is well or only warned about, 1 when a provider failed, 2 when
-the command or the configuration cannot be used.`;
+Exit code 0 when all is well or only warned about, 1 when a provider failed, 2
+when the command or the configuration cannot be used.`;
 
 export type CheckCommand =
   | { readonly name: "help" }
