@@ -72,7 +72,8 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
     finish: directive.finish ?? (pieces.length < all.length ? "length" : "stop"),
     usage: directive.usage ?? true,
     done: directive.done ?? true,
-    firstTokenMs: directive.firstTokenMs ?? jittered(timing, `${profile}:${prompt}`),
+    firstTokenMs:
+      directive.lateMs ?? directive.firstTokenMs ?? jittered(timing, `${profile}:${prompt}`),
     gapMs: directive.gapMs ?? 1_000 / timing.piecesPerSecond,
     portions: { bytes, pauseMs, seed, limit: directive.cutAtByte ?? directive.resetAtByte },
     framing: framingOf(directive),

@@ -26,6 +26,7 @@ import { createProviderClient } from "./provider/provider-client.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
 import { AttemptCounts } from "./run/attempt-counts.ts";
 import { executeRun } from "./run/execute-run.ts";
+import { HedgeBudget } from "./run/hedge.ts";
 
 /** The parts of one worker process, in the order they start. */
 export function createWorker(
@@ -46,6 +47,7 @@ export function createWorker(
   const appender = new Appender(commands, keys, { retention });
   const attempts = new ActiveAttempts();
   const counts = new AttemptCounts();
+  const hedges = new HedgeBudget(() => gateway.current.hedgeBudget);
   const subscription = new Subscription({
     subscriber,
     commands,
@@ -97,6 +99,7 @@ export function createWorker(
         attempts,
         counts,
         limits,
+        hedges,
         node,
         maxAttempts: config.WORKER_MAX_ATTEMPTS,
         log,

@@ -9,7 +9,7 @@ import type { Logger, Part } from "@openclaw/runtime";
 import { DelayedError, type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { queueNames } from "./queue-names.ts";
-import { type RunJob, runJobSchema } from "./run-job.ts";
+import { jobIdOf, type RunJob, runJobSchema } from "./run-job.ts";
 
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
@@ -154,7 +154,8 @@ export class RunIntake implements Part {
    * id: when the first call returned, it would forget the lease of the second.
    */
   async #workOn(run: RunJob): Promise<void> {
-    const current = this.#working.get(run.runId);
+    const id = jobIdOf(run);
+    const current = this.#working.get(id);
     if (current) {
       this.#options.log.info({ runId: run.runId }, "run offered again, joined");
       return current;
@@ -162,11 +163,11 @@ export class RunIntake implements Part {
     // A pop that was already waiting when the drain began may still bring one.
     if (this.#draining) throw new Error("this worker is draining");
     const work = this.#options.onRun(run);
-    this.#working.set(run.runId, work);
+    this.#working.set(id, work);
     try {
       await work;
     } finally {
-      this.#working.delete(run.runId);
+      this.#working.delete(id);
       if (this.#working.size === 0) this.#onIdle();
     }
   }

@@ -6,7 +6,7 @@ import type { Part } from "@openclaw/runtime";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { queueNames } from "./queue-names.ts";
-import type { RunJob } from "./run-job.ts";
+import { jobIdOf, type RunJob } from "./run-job.ts";
 
 /** A processor that throws (Redis away, a bug) is tried again this often; text is never repeated. */
 const ATTEMPTS = 10;
@@ -95,7 +95,7 @@ export class RunQueues implements Part {
 
   /** Puts a run on its provider's queue. Adding the same run again changes nothing. */
   async add(job: RunJob): Promise<void> {
-    await this.#queue(job.provider).add("run", job, { jobId: job.runId });
+    await this.#queue(job.provider).add("run", job, { jobId: jobIdOf(job) });
   }
 
   /** Takes a run off the queue if it still waits there. */

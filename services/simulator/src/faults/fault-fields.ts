@@ -20,6 +20,8 @@ const kinds = {
   hang: yes,
   /** Answers with this HTTP status, in the profile's own error shape unless `body` is given. */
   status: z.number().int().min(200).max(599).optional(),
+  /** Says nothing for so long, then answers as usual. */
+  lateMs: milliseconds.optional(),
   /** Sends `chunkBytes` bytes (1 unless given) at a time, with this pause after each. */
   dripMs: milliseconds.optional(),
   /** Closes the connection in the middle of the response. */

@@ -13,6 +13,8 @@ import { type FaultSettings, NO_FAULTS } from "./fault-settings.ts";
 
 /** The latest place of a random fault, in deltas: most answers are longer. */
 const LATEST = 40;
+/** Later than anybody likes to wait, and sooner than anybody gives up. */
+const LATE_MS = 10_000;
 /** A byte each so often makes a frame take seconds. */
 const DRIP_MS = 20;
 
@@ -122,6 +124,8 @@ function fieldsOf(kind: Exclude<FaultKind, "status">, after: number): FaultField
     case "stale":
     case "hang":
       return { [kind]: true };
+    case "lateMs":
+      return { lateMs: LATE_MS };
     case "dripMs":
       return { dripMs: DRIP_MS };
     case "cutAtByte":

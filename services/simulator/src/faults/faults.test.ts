@@ -127,6 +127,19 @@ test("a fault beyond the end of the answer happens at its end", async () => {
   }
 });
 
+test("lateMs puts off the first delta, where it is meant for this provider", async () => {
+  const simulator = await startSimulator();
+  const fault = { text: "hi", lateMs: 500, usage: false };
+  for (const [faultOn, isLate] of [
+    ["zhipu", true],
+    ["nvidia1", false],
+  ] as const) {
+    const beganAt = performance.now();
+    await readRaw(url(simulator), directive({ ...fault, faultOn: [faultOn] }));
+    expect(performance.now() - beganAt > 500).toBe(isLate);
+  }
+});
+
 test("dripMs lets the bytes come one by one, each after a pause", async () => {
   const simulator = await startSimulator();
   const startedAt = performance.now();
@@ -186,6 +199,7 @@ test("an answer that is not streamed fails as well", async () => {
 
 const ASKED: Readonly<Record<string, FaultFields>> = {
   status: { status: 500 },
+  lateMs: { lateMs: 1 },
   dripMs: { dripMs: 1 },
   cutAtByte: { cutAtByte: 40 },
   resetAtByte: { resetAtByte: 40 },

@@ -1,9 +1,12 @@
 import type { Part } from "@openclaw/runtime";
-import type { PublishedEntry } from "@openclaw/stream";
+import { isTerminal, type PublishedEntry } from "@openclaw/stream";
 
 /** An attempt at work in this process. */
 export interface ActiveAttempt {
+  /** Its own; of a hedge, that of the attempt which has said nothing yet. */
   readonly epoch: number;
+  /** It stands in for another attempt as long as that one says nothing. */
+  readonly isHedge?: boolean;
   /** `ended`: somebody else ended the run. `stopping`: this process leaves, the run goes on elsewhere. */
   readonly abort: (reason: "ended" | "stopping") => void;
 }
@@ -21,40 +24,49 @@ const LET_GO_MS = 2_000;
  */
 export class ActiveAttempts implements Part {
   readonly name = "attempts";
-  readonly #attempts = new Map<string, ActiveAttempt>();
-  /** Ends that came for runs not at work here (yet), oldest first: position's epoch, and when. */
-  readonly #early = new Map<string, { readonly epoch: number; readonly at: number }>();
+  readonly #attempts = new Map<string, Set<ActiveAttempt>>();
+  /** What came for runs not at work here (yet), oldest first, and when. */
+  readonly #early = new Map<string, { readonly published: PublishedEntry; readonly at: number }>();
+  #count = 0;
   #onEmpty: () => void = () => undefined;
 
   get count(): number {
-    return this.#attempts.size;
+    return this.#count;
   }
 
   add(runId: string, attempt: ActiveAttempt): void {
-    this.#attempts.set(runId, attempt);
+    const attempts = this.#attempts.get(runId) ?? new Set();
+    this.#attempts.set(runId, attempts.add(attempt));
+    this.#count += 1;
     const early = this.#early.get(runId);
-    if (early && attempt.epoch <= early.epoch) attempt.abort("ended");
+    if (early && isOver(attempt, early.published)) attempt.abort("ended");
   }
 
   /** Removes this very attempt; a later one of the same run stays. */
   remove(runId: string, attempt: ActiveAttempt): void {
-    if (this.#attempts.get(runId) === attempt) this.#attempts.delete(runId);
-    if (this.#attempts.size === 0) this.#onEmpty();
+    const attempts = this.#attempts.get(runId);
+    if (!attempts?.delete(attempt)) return;
+    this.#count -= 1;
+    if (attempts.size === 0) this.#attempts.delete(runId);
+    if (this.#count === 0) this.#onEmpty();
   }
 
-  /** Takes what was published to this worker: the terminal entries of runs ended from outside. */
+  /** Takes what was published to this worker: what others did to runs that are at work here. */
   onBatch(batch: readonly PublishedEntry[]): void {
-    for (const { runId, position } of batch) {
-      const attempt = this.#attempts.get(runId);
-      if (!attempt) this.#rememberEnd(runId, position.epoch);
-      else if (attempt.epoch <= position.epoch) attempt.abort("ended");
+    for (const published of batch) {
+      const { runId } = published;
+      const attempts = this.#attempts.get(runId);
+      if (!attempts) this.#remember(published);
+      for (const attempt of attempts ?? []) {
+        if (isOver(attempt, published)) attempt.abort("ended");
+      }
     }
   }
 
   /** The end of a run may overtake the answer to its claim, which comes on another connection. */
-  #rememberEnd(runId: string, epoch: number): void {
+  #remember(published: PublishedEntry): void {
     const now = performance.now();
-    this.#early.set(runId, { epoch, at: now });
+    this.#early.set(published.runId, { published, at: now });
     for (const [id, { at }] of this.#early) {
       if (now - at < EARLY_MS && this.#early.size <= MOST_EARLY) break;
       this.#early.delete(id);
@@ -66,11 +78,19 @@ export class ActiveAttempts implements Part {
   }
 
   async stop(): Promise<void> {
-    if (this.#attempts.size === 0) return;
+    if (this.#count === 0) return;
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    for (const attempt of this.#attempts.values()) attempt.abort("stopping");
+    for (const attempt of [...this.#attempts.values()].flatMap((attempts) => [...attempts])) {
+      attempt.abort("stopping");
+    }
     await Promise.race([empty, new Promise((resolve) => setTimeout(resolve, LET_GO_MS).unref())]);
   }
+}
+
+/** Whether what was published says that an attempt is not wanted any more. */
+function isOver({ epoch, isHedge }: ActiveAttempt, { position, entry }: PublishedEntry): boolean {
+  if (position.epoch !== epoch) return position.epoch > epoch;
+  return isHedge === true || isTerminal(entry);
 }

@@ -10,8 +10,8 @@ export class AttemptClock {
 
   /** Response headers came; the request had gone out at `sentAt`, a reading of the same clock. */
   headers(connection: ConnectionLabel, sentAt: number): void {
-    this.#headersMs = this.#elapsed();
-    this.#requestSentMs = Math.round(sentAt - this.#takenAt);
+    this.#headersMs ??= this.#elapsed();
+    this.#requestSentMs ??= Math.round(sentAt - this.#takenAt);
     this.#connection = connection;
   }
 

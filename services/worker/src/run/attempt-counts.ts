@@ -15,6 +15,13 @@ export type AttemptResult =
   | "postponed"
   /** The provider is known to be down: it was not asked, and the next one has the run. */
   | "passed_on"
+  /** The provider was late, and the next one was asked as well; or might have been. */
+  | "hedged"
+  | "hedge_over_budget"
+  /** How that came out for the next one. */
+  | "hedge_won"
+  | "hedge_lost"
+  | "hedge_failed"
   | LetGoReason;
 
 /** What became of the attempts of this worker, in sums that add up over the cluster. */

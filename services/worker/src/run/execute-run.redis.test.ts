@@ -17,8 +17,10 @@ import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { SpeakingProvider, type SpokenStream } from "../testing/speaking-provider.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
+import { type AttemptContext, RunHandedBackError } from "./attempt.ts";
 import { AttemptCounts } from "./attempt-counts.ts";
-import { type ExecuteRunContext, executeRun, RunHandedBackError } from "./execute-run.ts";
+import { executeRun } from "./execute-run.ts";
+import { HedgeBudget } from "./hedge.ts";
 
 const log = createLogger({ service: "test", level: "silent" });
 const CANCELLED: TerminalEntry = { type: "cancelled", reason: "client" };
@@ -29,7 +31,7 @@ let fixture: RedisFixture;
 let speaker: SpeakingProvider;
 let provider: ProviderClient;
 let appender: Appender;
-let context: ExecuteRunContext;
+let context: AttemptContext;
 let keys: StreamKeys;
 
 beforeEach(async () => {
@@ -86,6 +88,7 @@ async function setUp({
     attempts: new ActiveAttempts(),
     counts: new AttemptCounts(),
     limits: { slowDown: async () => undefined },
+    hedges: new HedgeBudget(() => 1),
     node: "worker-1",
     maxAttempts: 2,
     log,

@@ -5,23 +5,22 @@
  * like any other's. A provider that refuses to continue is asked for a new answer at once.
  */
 import type { RunJob } from "@openclaw/queue";
-import type { Logger } from "@openclaw/runtime";
 import type { RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { ProviderError } from "../provider/provider-error.ts";
-import type { AttemptClock } from "./attempt-clock.ts";
+import type { ProviderEvent } from "../provider/provider-event.ts";
 import { Deadlines } from "./deadlines.ts";
+import { type HedgeContext, hedgeWhenLate } from "./hedge.ts";
 import { type PartialAnswer, readPartial } from "./partial-answer.ts";
 
-export interface RelayContext {
+export interface RelayContext extends HedgeContext {
   readonly provider: ProviderClient;
   readonly records: Pick<RunRecords, "read">;
-  readonly epoch: number;
   readonly attempt: number;
   readonly writer: RunWriter;
-  readonly clock: AttemptClock;
   readonly stopping: AbortController;
-  readonly log: Logger;
+  /** An answer that has begun already; otherwise the provider is asked. */
+  readonly begun?: { readonly events: AsyncIterable<ProviderEvent> };
 }
 
 /**
@@ -30,13 +29,14 @@ export interface RelayContext {
  * @throws ProviderError where it failed; the reason of `stopping` once that is aborted
  */
 export async function relayAnswer(job: RunJob, context: RelayContext): Promise<TerminalEntry> {
-  const { provider, stopping } = context;
+  const { provider, stopping, begun } = context;
   // Bounded by itself, and no part of what the provider may take.
-  const partial = await partialOf(job, context);
+  const partial = begun ? undefined : await partialOf(job, context);
   stopping.signal.throwIfAborted();
   const deadlines = new Deadlines(provider.name, provider.config.timeouts, (error) =>
     stopping.abort(error),
   );
+  const stopHedging = begun ? () => undefined : hedgeWhenLate(job, context);
   try {
     if (partial === undefined) return await ask(job, context, { deadlines });
     try {
@@ -50,6 +50,7 @@ export async function relayAnswer(job: RunJob, context: RelayContext): Promise<T
     }
   } finally {
     deadlines.clear();
+    stopHedging();
   }
 }
 
@@ -81,11 +82,12 @@ interface Asking {
 /** Passes the provider's pieces on as they come. */
 async function ask(
   { messages, options }: RunJob,
-  { provider, writer, clock, stopping }: RelayContext,
+  { provider, writer, clock, stopping, begun }: RelayContext,
   { deadlines, partial }: Asking,
 ): Promise<TerminalEntry> {
   const request = { messages, options, partial: partial?.given };
-  for await (const event of provider.stream(request, { signal: stopping.signal })) {
+  const events = begun?.events ?? provider.stream(request, { signal: stopping.signal });
+  for await (const event of events) {
     switch (event.type) {
       case "headers":
         clock.headers(event.connection, event.sentAt);

@@ -1,0 +1,215 @@
+/**
+ * One attempt at a run that was claimed: has the provider answer, and writes how that came out.
+ *
+ * Whatever goes wrong with the provider ends the run with a failure that says so, or moves it. Whatever
+ * goes wrong with the right to write (another worker holds the run, the user cancelled) ends only this
+ * attempt, silently: the run is no longer ours to end.
+ */
+import { type Failure, failure } from "@openclaw/protocol";
+import { type QueueLimits, type RunJob, RunPostponedError, type RunQueues } from "@openclaw/queue";
+import { type Logger, persist } from "@openclaw/runtime";
+import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
+import { policyOf } from "../provider/failure-policy.ts";
+import type { ProviderClient } from "../provider/provider-client.ts";
+import { ProviderError } from "../provider/provider-error.ts";
+import type { ProviderEvent } from "../provider/provider-event.ts";
+import type { ActiveAttempts } from "./active-attempts.ts";
+import { AttemptClock } from "./attempt-clock.ts";
+import type { AttemptCounts, LetGoReason } from "./attempt-counts.ts";
+import { type AttemptOutcome, reportAttempt } from "./attempt-report.ts";
+import { failOver } from "./fail-over.ts";
+import type { HedgeBudget } from "./hedge.ts";
+import { relayAnswer } from "./relay-answer.ts";
+
+/** Longest time for handing a run back in order; otherwise others wait until this attempt is forgotten. */
+const RELEASE_WITHIN_MS = 500;
+
+export interface AttemptContext {
+  readonly provider: ProviderClient;
+  readonly records: RunRecords;
+  /** Where a run goes that this provider failed. */
+  readonly queues: Pick<RunQueues, "add" | "has">;
+  readonly appender: Appender;
+  readonly attempts: ActiveAttempts;
+  readonly counts: AttemptCounts;
+  readonly limits: Pick<QueueLimits, "slowDown">;
+  readonly hedges: HedgeBudget;
+  /** This worker, as claims record it. */
+  readonly node: string;
+  /** Most attempts of one run, over all workers. */
+  readonly maxAttempts: number;
+  readonly log: Logger;
+}
+
+/** The right to write, and which attempt this is, counted from 1. */
+export interface Claimed {
+  readonly epoch: number;
+  readonly attempt: number;
+}
+
+/** An answer that has begun before its run was claimed. */
+export interface Begun {
+  /** From the first on, also those that were seen already. */
+  readonly events: AsyncIterable<ProviderEvent>;
+  readonly clock: AttemptClock;
+  /** Aborting it stops the provider. */
+  readonly stopping: AbortController;
+}
+
+/**
+ * Works on a claimed run until it has ended or is no longer ours.
+ *
+ * @throws RunHandedBackError, RunPostponedError when the queue is to offer the run again
+ */
+export async function workOnRun(
+  job: RunJob,
+  { epoch, attempt }: Claimed,
+  context: AttemptContext & { readonly begun?: Begun },
+): Promise<void> {
+  const { appender, attempts, begun, log } = context;
+  const { runId } = job;
+  const { clock = new AttemptClock(), stopping = new AbortController() } = begun ?? {};
+  const writer = appender.open({
+    runId,
+    epoch,
+    onLost: (reason) => stopping.abort(new AttemptLostError(reason)),
+  });
+  const active = {
+    epoch,
+    abort: (reason: "ended" | "stopping") => stopping.abort(new AttemptLostError(reason)),
+  };
+  attempts.add(runId, active);
+  try {
+    const outcome = await answer(job, { ...context, epoch, attempt, writer, clock, stopping });
+    reportAttempt(job, { epoch, outcome, clock, log });
+    if ("afterMs" in outcome) throw new RunPostponedError(runId, outcome.afterMs);
+  } finally {
+    attempts.remove(runId, active);
+    appender.close(writer);
+  }
+}
+
+interface AnswerContext extends AttemptContext {
+  readonly begun?: Begun;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly writer: RunWriter;
+  readonly clock: AttemptClock;
+  readonly stopping: AbortController;
+}
+
+async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutcome> {
+  const { writer, clock } = context;
+  let terminal: TerminalEntry;
+  let httpStatus: number | undefined;
+  try {
+    if (!context.begun) refuseIfClosed(context.provider);
+    terminal = await relayAnswer(job, context);
+  } catch (error) {
+    if (error instanceof AttemptLostError && !mayStillEnd(error.reason)) {
+      return letGo(job, error.reason, context);
+    }
+    if (error instanceof ProviderError) {
+      learnFrom(error, context);
+      const goesOn = await failOver(job, error, { ...context, hasSpoken: clock.hasToken });
+      if (goesOn) {
+        context.counts.count("movedTo" in goesOn ? "failed_over" : "postponed");
+        return { ...goesOn, error };
+      }
+      httpStatus = error.status;
+    }
+    terminal = terminalOf(error, context);
+  }
+  let written = await writer.end(terminal);
+  if (written === "too_large") {
+    // The last piece did not fit, which is only known now: the answer is not whole after all.
+    terminal = { type: "failed", failure: failure("answer_too_large"), timings: clock.read() };
+    written = await writer.end(terminal);
+  }
+  if (written !== "appended") return letGo(job, written, context);
+  context.counts.count("finished");
+  return { terminal, httpStatus };
+}
+
+/** What is known to fail is not waited for. */
+function refuseIfClosed({ name, health }: ProviderClient): void {
+  const { closedFor } = health;
+  if (closedFor === undefined) return;
+  throw new ProviderError(closedFor, { provider: name, detail: "not asked, as it failed before" });
+}
+
+/** What the next runs of this provider are spared. */
+export function learnFrom(
+  { code, retryAfterMs }: ProviderError,
+  { provider, limits }: Pick<AttemptContext, "provider" | "limits">,
+): void {
+  if (provider.health.closedFor !== undefined) return;
+  provider.health.failed(code);
+  if (policyOf(code).slowsDown) void limits.slowDown(provider.name, retryAfterMs);
+}
+
+/** Losses after which the run is still this attempt's to end. */
+function mayStillEnd(reason: LetGoReason): reason is "too_large" | "orphaned" {
+  return reason === "too_large" || reason === "orphaned";
+}
+
+function terminalOf(error: unknown, { clock, log }: AnswerContext): TerminalEntry {
+  if (error instanceof AttemptLostError && error.reason === "orphaned") {
+    return { type: "cancelled", reason: "orphaned" };
+  }
+  return { type: "failed", failure: failureOf(error, log), timings: clock.read() };
+}
+
+function failureOf(error: unknown, log: Logger): Failure {
+  if (error instanceof ProviderError) return error.failure;
+  if (error instanceof AttemptLostError) return failure("answer_too_large");
+  log.error({ err: error }, "run failed unexpectedly");
+  return failure("internal");
+}
+
+/** Where the run itself is still open, it goes back to the queue; otherwise there is nothing to do. */
+async function letGo(
+  job: RunJob,
+  reason: LetGoReason,
+  context: AnswerContext,
+): Promise<AttemptOutcome> {
+  context.counts.count(reason);
+  if (reason === "stopping") await release(job, context);
+  if (reason === "gap" || reason === "unavailable" || reason === "stopping") {
+    throw new RunHandedBackError(job.runId, reason);
+  }
+  return { lost: reason };
+}
+
+/** Lets the next worker have the run at once. */
+async function release({ runId, provider }: RunJob, context: AnswerContext): Promise<void> {
+  const { records, writer, epoch, log } = context;
+  try {
+    await writer.flush();
+    await persist(() => records.move({ runId, epoch, provider }), RELEASE_WITHIN_MS);
+  } catch (error) {
+    log.debug({ runId, epoch, err: error }, "run not released");
+  }
+}
+
+/** The attempt may not write any more. Only ever an abort reason. */
+class AttemptLostError extends Error {
+  readonly code = "attempt_lost";
+  readonly reason: LetGoReason;
+
+  constructor(reason: LetGoReason) {
+    super(`the attempt let go of its run: ${reason}`);
+    this.name = "AttemptLostError";
+    this.reason = reason;
+  }
+}
+
+/** The run is open, but this attempt cannot continue it; the next attempt begins anew. */
+export class RunHandedBackError extends Error {
+  readonly code = "run_handed_back";
+
+  constructor(runId: string, reason: LetGoReason) {
+    super(`run ${runId} is handed back: ${reason}`);
+    this.name = "RunHandedBackError";
+  }
+}
