@@ -19,3 +19,24 @@ test.each(["{", '{"concurrency":{"nobody":1}}', '{"probability":{"sulk":1}}'])(
     expect(() => loadConfig({ SIMULATOR_FAULTS })).toThrow(/SIMULATOR_FAULTS: /);
   },
 );
+
+test("there is no TLS without its port", () => {
+  expect(loadConfig({ SIMULATOR_HANDSHAKE_MS: "150" }).tls).toBeUndefined();
+  const SIMULATOR_TLS_PORT = "0";
+  expect(loadConfig({ SIMULATOR_TLS_PORT }).tls).toMatchObject({
+    port: 0,
+    handshakeMs: 0,
+    http2: false,
+  });
+});
+
+test("TLS is set by its variables", () => {
+  const tls = loadConfig({
+    SIMULATOR_TLS_PORT: "8443",
+    SIMULATOR_TLS_CERT_FILE: "ca.pem",
+    SIMULATOR_HANDSHAKE_MS: "150",
+    SIMULATOR_HTTP2: "true",
+  }).tls;
+  expect(tls).toEqual({ port: 8443, certFile: "ca.pem", handshakeMs: 150, http2: true });
+  expect(() => loadConfig({ SIMULATOR_TLS_PORT: "x" })).toThrow(/SIMULATOR_TLS_PORT: must be/);
+});

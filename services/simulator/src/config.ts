@@ -3,6 +3,13 @@ import type { LogLevel } from "@openclaw/runtime";
 import { z } from "zod";
 import { type FaultOptions, parseFaults } from "./faults/fault-settings.ts";
 import { PROFILES } from "./profiles/profiles.ts";
+import type { TlsSettings } from "./tls/tls-listener.ts";
+
+const port = z.coerce
+  .number({ error: "must be a whole number from 0 to 65535" })
+  .int()
+  .min(0)
+  .max(65_535);
 
 export const simulatorEnvSchema = z.object({
   SIMULATOR_HOST: z.string().default("127.0.0.1").describe("Address to listen on."),
@@ -13,6 +20,22 @@ export const simulatorEnvSchema = z.object({
     .string()
     .default("{}")
     .describe("Faults from the start, as JSON; see [simulator.md](simulator.md)."),
+  SIMULATOR_TLS_PORT: port
+    .optional()
+    .describe("Port for TLS, beside the other; 0 takes any free one. Unset: no TLS."),
+  SIMULATOR_TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe(
+      "Where its certificate is written at the start, for `NODE_EXTRA_CA_CERTS` of workers.",
+    ),
+  SIMULATOR_HANDSHAKE_MS: wholeNumber({ min: 0, max: 60_000, default: 0 }).describe(
+    "How long every new TLS connection is held before its handshake.",
+  ),
+  SIMULATOR_HTTP2: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("Whether the TLS port offers HTTP/2, before HTTP/1.1."),
   ...logLevelEnvShape,
 });
 
@@ -20,6 +43,7 @@ export interface SimulatorConfig {
   readonly host: string;
   readonly port: number;
   readonly faults: FaultOptions;
+  readonly tls: TlsSettings | undefined;
   readonly logLevel: LogLevel;
   /** Variables under our own prefix that nothing reads: probably typos. */
   readonly unknown: readonly string[];
@@ -39,7 +63,18 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): SimulatorConfi
     host: values.SIMULATOR_HOST,
     port: values.SIMULATOR_PORT,
     faults: faults.settings,
+    tls: tlsOf(values),
     logLevel: values.LOG_LEVEL,
     unknown,
+  };
+}
+
+function tlsOf(values: z.infer<typeof simulatorEnvSchema>): TlsSettings | undefined {
+  if (values.SIMULATOR_TLS_PORT === undefined) return undefined;
+  return {
+    port: values.SIMULATOR_TLS_PORT,
+    certFile: values.SIMULATOR_TLS_CERT_FILE,
+    handshakeMs: values.SIMULATOR_HANDSHAKE_MS,
+    http2: values.SIMULATOR_HTTP2 === "true",
   };
 }

@@ -16,3 +16,4 @@ export { createSimulator, type Simulator, type SimulatorOptions } from "./simula
 export type { ProfileStats, SimulatorStats } from "./stats.ts";
 export { generateText, type Language, type TextOptions } from "./text/generate-text.ts";
 export { piecesFor } from "./text/pieces.ts";
+export type { TlsSettings } from "./tls/tls-listener.ts";

@@ -3,15 +3,16 @@ import { createLogger, type Part, runService } from "@openclaw/runtime";
 import { loadConfig, type SimulatorConfig } from "./config.ts";
 import { createSimulator } from "./simulator.ts";
 
-const { host, port, faults, logLevel, unknown } = configOrExit();
+const { host, port, faults, tls, logLevel, unknown } = configOrExit();
 const log = createLogger({ service: "simulator", level: logLevel });
 if (unknown.length > 0) log.warn({ unknown }, "unknown environment variables");
-const simulator = createSimulator({ host, port, faults, log });
+const simulator = createSimulator({ host, port, faults, log, ...(tls && { tls }) });
 
 /** Comes after the simulator, so a parent learns the port, which may have been 0, before `ready`. */
 const announcement: Part = {
   name: "announcement",
-  start: async () => void process.send?.({ type: "listening", url: simulator.url }),
+  start: async () =>
+    void process.send?.({ type: "listening", url: simulator.url, tlsUrl: simulator.tlsUrl }),
   stop: async () => undefined,
 };
 

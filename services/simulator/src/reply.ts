@@ -5,6 +5,7 @@
  * answers is one straight story, without abort signals or exceptions. One wait at a time.
  */
 import type { ServerResponse } from "node:http";
+import { constants, Http2ServerResponse, type ServerHttp2Stream } from "node:http2";
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -14,12 +15,15 @@ const MAX_TIMER_MS = 3_600_000;
 
 export class Reply {
   readonly #response: ServerResponse;
+  /** With HTTP/2, where a connection is not one response's to close. */
+  readonly #stream: ServerHttp2Stream | undefined;
   #open = true;
   #timer: NodeJS.Timeout | undefined;
   #wake: (() => void) | undefined;
 
   constructor(response: ServerResponse) {
     this.#response = response;
+    this.#stream = streamOf(response);
     response.on("drain", () => this.#resume());
     response.once("close", () => {
       this.#open = false;
@@ -57,7 +61,8 @@ export class Reply {
   async write(text: string): Promise<boolean> {
     if (!this.#open) return false;
     this.#response.write(text);
-    while (this.#open && this.#response.writableNeedDrain) await this.#pause();
+    const writable = this.#stream ?? this.#response;
+    while (this.#open && writable.writableNeedDrain) await this.#pause();
     return this.#open;
   }
 
@@ -96,12 +101,17 @@ export class Reply {
   /** Destroys the socket once what was written so far has left. */
   cut(): void {
     this.#open = false;
-    this.#response.socket?.destroySoon();
+    if (this.#stream) resetStream(this.#stream);
+    else this.#response.socket?.destroySoon();
   }
 
   /** As `cut`, but with a TCP reset. */
   reset(): void {
     this.#open = false;
+    if (this.#stream) {
+      resetStream(this.#stream);
+      return;
+    }
     const { socket } = this.#response;
     // Not before all is written, which a reset would throw away; nor at once, because Node takes a
     // reset that comes together with data for an orderly end. The immediate lets a client in this
@@ -123,4 +133,13 @@ export class Reply {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+function streamOf(response: ServerResponse | Http2ServerResponse): ServerHttp2Stream | undefined {
+  return response instanceof Http2ServerResponse ? response.stream : undefined;
+}
+
+/** What was written so far leaves first. */
+function resetStream(stream: ServerHttp2Stream): void {
+  stream.write("", () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
 }

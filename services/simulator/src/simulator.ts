@@ -1,10 +1,11 @@
 /** The simulator as one part: a real HTTP server, its sockets, its profiles and its counters. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { createLogger, type Logger, type Part } from "@openclaw/runtime";
 import { AcceptedRequests } from "./accepted-requests.ts";
 import type { OnChat } from "./answer-chat.ts";
+import { Connections } from "./connections.ts";
 import type { Control } from "./control.ts";
 import { FaultInjector } from "./faults/fault-injector.ts";
 import {
@@ -13,10 +14,11 @@ import {
   NO_FAULTS,
   readFaults,
 } from "./faults/fault-settings.ts";
-import { IdleSockets } from "./faults/idle-sockets.ts";
-import { handleRequest, type SocketRecord } from "./handle-request.ts";
+import { handleRequest } from "./handle-request.ts";
 import { PROFILES, type ProfileTable } from "./profiles/profiles.ts";
 import { type Outcome, type SimulatorStats, Stats } from "./stats.ts";
+import { type Certificate, makeCertificate, writeCertificate } from "./tls/certificate.ts";
+import { TlsListener, type TlsSettings } from "./tls/tls-listener.ts";
 
 export interface SimulatorOptions {
   /** Loopback unless told otherwise. */
@@ -32,6 +34,8 @@ export interface SimulatorOptions {
   readonly onChat?: OnChat;
   /** Faults from the start, until they are set anew or reset. */
   readonly faults?: FaultOptions;
+  /** Serves TLS too, on a port of its own. */
+  readonly tls?: TlsSettings;
 }
 
 /** Idle sockets live about as long as behind a stock nginx, not the 5 s that Node gives them. */
@@ -56,13 +60,16 @@ export class Simulator implements Part, Control {
   readonly #onChat: OnChat | undefined;
   readonly #injector = new FaultInjector();
   readonly #accepted = new AcceptedRequests();
-  readonly #idle: IdleSockets;
-  readonly #sockets = new Map<Socket, SocketRecord>();
+  readonly #connections: Connections;
+  readonly #tlsSettings: TlsSettings | undefined;
   #server: Server | undefined;
   #port: number | undefined;
+  #tls: { readonly listener: TlsListener; readonly port: number } | undefined;
+  #certificate: Certificate | undefined;
 
   constructor(options: SimulatorOptions) {
     const { host = "127.0.0.1", port, log, profiles = PROFILES, faults, onChat, onOver } = options;
+    this.#tlsSettings = options.tls;
     this.#onOver = onOver;
     this.#host = host;
     this.#onChat = onChat;
@@ -70,7 +77,7 @@ export class Simulator implements Part, Control {
     this.#log = log ?? createLogger({ service: "simulator", level: "silent" });
     this.#profiles = profiles;
     this.#stats = new Stats(this.profileNames);
-    this.#idle = new IdleSockets(() => this.#stats.socketIdleClosed());
+    this.#connections = new Connections(this.#stats);
     if (faults !== undefined) this.setFaults(faults);
   }
 
@@ -82,8 +89,21 @@ export class Simulator implements Part, Control {
 
   /** Without a slash at the end; append `/zhipu/v1` for a provider's base URL. */
   get url(): string {
-    const host = this.#host.includes(":") ? `[${this.#host}]` : this.#host;
-    return `http://${host}:${this.port}`;
+    return `http://${this.#hostInUrl}:${this.port}`;
+  }
+
+  /** As `url`, of the TLS port; undefined where there is none. */
+  get tlsUrl(): string | undefined {
+    return this.#tls && `https://${this.#hostInUrl}:${this.#tls.port}`;
+  }
+
+  /** What clients of the TLS port must trust, in PEM: made at the first start, and kept. */
+  get certificate(): string | undefined {
+    return this.#certificate?.cert;
+  }
+
+  get #hostInUrl(): string {
+    return this.#host.includes(":") ? `[${this.#host}]` : this.#host;
   }
 
   stats(): SimulatorStats {
@@ -108,7 +128,7 @@ export class Simulator implements Part, Control {
   /** As `setFaults`, with settings that were read already. */
   apply(settings: FaultSettings): void {
     this.#injector.set(settings);
-    this.#idle.limit(settings.idleMs);
+    this.#connections.limitIdle(settings.idleMs);
   }
 
   /** Forgets what is over, and every fault that was set. */
@@ -119,7 +139,10 @@ export class Simulator implements Part, Control {
 
   async start(): Promise<void> {
     const server = createServer({ keepAliveTimeout: IDLE_MS, headersTimeout: IDLE_MS });
-    server.on("connection", (socket) => this.#accept(socket));
+    server.on("connection", (socket) => {
+      this.#connections.accept(socket);
+      this.#connections.open(socket, performance.now());
+    });
     server.on("request", (request, response) => void this.#serve(request, response));
     // A socket nobody speaks on, or speaks badly on, is closed without a word.
     server.on("clientError", (_error, socket) => socket.destroy());
@@ -128,7 +151,35 @@ export class Simulator implements Part, Control {
     this.#server = server;
     // A TCP server's address is never the string of a pipe.
     this.#port = (server.address() as AddressInfo).port;
-    this.#log.info({ url: this.url }, "listening");
+    try {
+      await this.#startTls();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    this.#log.info({ url: this.url, tlsUrl: this.tlsUrl }, "listening");
+  }
+
+  async #startTls(): Promise<void> {
+    const settings = this.#tlsSettings;
+    if (settings === undefined) return;
+    this.#certificate ??= await makeCertificate(this.#host);
+    if (settings.certFile !== undefined) {
+      await writeCertificate(settings.certFile, this.#certificate);
+    }
+    const listener = new TlsListener({
+      settings,
+      host: this.#host,
+      backlog: BACKLOG,
+      certificate: this.#certificate,
+      idleMs: IDLE_MS,
+      onSocket: (socket) => this.#connections.accept(socket),
+      onHandshake: (kind) => this.#stats.handshakeDone(kind),
+      // What its handshake cost is paid; `connectMs` of a profile only stands in for that.
+      onConnection: (connection) => this.#connections.open(connection, Number.NEGATIVE_INFINITY),
+      onRequest: (request, response) => void this.#serve(request, response),
+    });
+    this.#tls = { listener, port: await listener.start() };
   }
 
   /** Destroys the sockets, running answers included. May be started again. */
@@ -137,31 +188,17 @@ export class Simulator implements Part, Control {
     if (server === undefined) return;
     this.#server = undefined;
     this.#port = undefined;
-    const closed = once(server, "close");
+    const closed = [once(server, "close"), this.#tls?.listener.stop()];
+    this.#tls = undefined;
     server.close();
-    for (const socket of this.#sockets.keys()) socket.destroy();
-    await closed;
-  }
-
-  #accept(socket: Socket): void {
-    this.#sockets.set(socket, { acceptedAt: performance.now(), used: false });
-    this.#stats.socketOpened();
-    this.#idle.rest(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#idle.wake(socket);
-      this.#stats.socketClosed();
-    });
+    this.#connections.destroyAll();
+    await Promise.all(closed);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const socket = this.#sockets.get(request.socket);
+    const socket = this.#connections.begin(request, response);
     // Gone between its request and this event: nobody is left to answer.
     if (socket === undefined) return;
-    this.#idle.wake(request.socket);
-    response.once("close", () => {
-      if (this.#sockets.has(request.socket)) this.#idle.rest(request.socket);
-    });
     try {
       await handleRequest(request, response, {
         profiles: this.#profiles,

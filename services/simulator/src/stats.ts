@@ -32,9 +32,12 @@ export interface SimulatorStats {
   readonly sockets: {
     readonly opened: number;
     readonly open: number;
+    readonly closed: number;
     /** Closed by us for carrying no request. */
     readonly idleClosed: number;
   };
+  /** TLS handshakes done: with all their work, or by the ticket of an earlier one. */
+  readonly handshakes: { readonly full: number; readonly resumed: number };
   readonly total: Readonly<ProfileStats>;
   readonly profiles: Readonly<Record<string, Readonly<ProfileStats>>>;
 }
@@ -45,6 +48,7 @@ export class Stats {
   #socketsOpened = 0;
   #socketsOpen = 0;
   #socketsIdleClosed = 0;
+  #handshakes = { full: 0, resumed: 0 };
 
   constructor(profiles: readonly string[]) {
     this.#profiles = new Map(profiles.map((name) => [name, emptyStats()]));
@@ -84,6 +88,10 @@ export class Stats {
     this.#socketsIdleClosed += 1;
   }
 
+  handshakeDone(kind: "full" | "resumed"): void {
+    this.#handshakes[kind] += 1;
+  }
+
   faultGiven(profile: string, kind: InjectedKind): void {
     for (const { faults } of this.#rowsOf(profile)) faults[kind] = (faults[kind] ?? 0) + 1;
   }
@@ -97,6 +105,7 @@ export class Stats {
   reset(): void {
     this.#socketsOpened = this.#socketsOpen;
     this.#socketsIdleClosed = 0;
+    this.#handshakes = { full: 0, resumed: 0 };
     for (const row of [this.#total, ...this.#profiles.values()]) {
       const { active } = row;
       Object.assign(row, { ...emptyStats(), active, requests: active, maxActive: active });
@@ -108,8 +117,10 @@ export class Stats {
       sockets: {
         opened: this.#socketsOpened,
         open: this.#socketsOpen,
+        closed: this.#socketsOpened - this.#socketsOpen,
         idleClosed: this.#socketsIdleClosed,
       },
+      handshakes: { ...this.#handshakes },
       total: structuredClone(this.#total),
       profiles: structuredClone(Object.fromEntries(this.#profiles)),
     };

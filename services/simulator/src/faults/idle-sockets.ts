@@ -4,7 +4,11 @@
  * It does so without a word, and without telling in advance: a request that is on its way just then
  * finds its connection closed, and that is the point.
  */
-import type { Socket } from "node:net";
+
+/** A socket, or what carries requests on one. */
+export interface Closable {
+  destroy(): void;
+}
 
 interface Rest {
   readonly since: number;
@@ -13,7 +17,7 @@ interface Rest {
 
 export class IdleSockets {
   readonly #onClosed: () => void;
-  readonly #resting = new Map<Socket, Rest>();
+  readonly #resting = new Map<Closable, Rest>();
   #limitMs: number | undefined;
 
   constructor(onClosed: () => void) {
@@ -27,19 +31,19 @@ export class IdleSockets {
   }
 
   /** The socket carries no request, as from its accept and after each response. */
-  rest(socket: Socket): void {
+  rest(socket: Closable): void {
     const rest: Rest = { since: performance.now(), timer: undefined };
     this.#resting.set(socket, rest);
     this.#arm(socket, rest);
   }
 
   /** A request came, or the socket is gone. */
-  wake(socket: Socket): void {
+  wake(socket: Closable): void {
     clearTimeout(this.#resting.get(socket)?.timer);
     this.#resting.delete(socket);
   }
 
-  #arm(socket: Socket, rest: Rest): void {
+  #arm(socket: Closable, rest: Rest): void {
     clearTimeout(rest.timer);
     if (this.#limitMs === undefined) return;
     const leftMs = rest.since + this.#limitMs - performance.now();
