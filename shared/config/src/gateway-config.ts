@@ -24,7 +24,9 @@ const poolSchema = z.strictObject({
     .max(256)
     .default(4)
     .describe("Spare sockets one worker keeps open and ready."),
-  idleMs: ms(25_000).describe("How long an unused socket is kept before it is replaced."),
+  idleMs: ms(25_000).describe(
+    "How long an unused socket is kept before it is replaced; less where the provider turns out to close it sooner.",
+  ),
 });
 
 const timeoutsSchema = z.strictObject({

@@ -23,9 +23,21 @@ export interface Carrier {
   readonly busy: boolean;
 }
 
+export interface CarrierEvents {
+  /** A request goes out on this socket, which may be any of the process. */
+  readonly onSent: (socket: Socket) => void;
+  /** Its response is complete, or it failed. */
+  readonly onOver: (socket: Socket) => void;
+}
+
 export class CarrierWatch {
+  readonly #events: CarrierEvents;
   readonly #carriers = new WeakMap<object, Carrier>();
   readonly #used = new WeakSet<Socket>();
+
+  constructor(events: CarrierEvents) {
+    this.#events = events;
+  }
 
   start(): void {
     diagnostics.subscribe(SEND_HEADERS, this.#onSendHeaders);
@@ -61,6 +73,7 @@ export class CarrierWatch {
     const reused = this.#used.has(socket);
     this.#used.add(socket);
     this.#carriers.set(body, { socket, sentAt: performance.now(), reused, busy: true });
+    this.#events.onSent(socket);
   };
 
   readonly #onOver = (message: unknown): void => {
@@ -68,6 +81,7 @@ export class CarrierWatch {
     const carrier = body === undefined ? undefined : this.#carriers.get(body);
     if (body !== undefined && carrier !== undefined) {
       this.#carriers.set(body, { ...carrier, busy: false });
+      this.#events.onOver(carrier.socket);
     }
   };
 }

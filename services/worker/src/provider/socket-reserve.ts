@@ -6,11 +6,11 @@
  * Either way it is worthless. What is lent out carries no listener of the reserve.
  */
 import type { Socket } from "node:net";
+import type { IdleLimit, IdleWatch } from "./idle-limit.ts";
 
 export interface SocketReserveOptions {
   /** A socket older than this is to be replaced: providers drop idle ones, some without a word. */
-  readonly idleMs: number;
-  readonly random: () => number;
+  readonly limit: IdleLimit;
   /** A socket was lost that had not reached its age. */
   readonly onLost: (livedMs: number) => void;
   readonly onAged: () => void;
@@ -19,9 +19,16 @@ export interface SocketReserveOptions {
 interface Entry {
   readonly socket: Socket;
   readonly addedAt: number;
-  readonly ageing: NodeJS.Timeout;
+  readonly ageing: IdleWatch;
   readonly lose: () => void;
   aged: boolean;
+}
+
+/** A socket that was open before it was asked for. */
+export interface SpareSocket {
+  readonly socket: Socket;
+  /** When it was opened, by `performance.now()`. */
+  readonly since: number;
 }
 
 export class SocketReserve {
@@ -43,33 +50,29 @@ export class SocketReserve {
   }
 
   add(socket: Socket): void {
-    const { idleMs, random, onAged } = this.#options;
+    const { limit, onAged } = this.#options;
     const entry: Entry = {
       socket,
       addedAt: performance.now(),
       aged: false,
       lose: () => this.#lose(entry),
-      // Jitter, or all that were opened together would be replaced together for ever.
-      ageing: setTimeout(
-        () => {
-          entry.aged = true;
-          onAged();
-        },
-        idleMs * (0.75 + 0.25 * random()),
-      ).unref(),
+      ageing: limit.watch(() => {
+        entry.aged = true;
+        onAged();
+      }),
     };
     socket.on("close", entry.lose).on("readable", entry.lose).unref();
     this.#entries.push(entry);
   }
 
   /** Gives the youngest usable socket, the one least likely to be half dead. */
-  take(): Socket | undefined {
+  take(): SpareSocket | undefined {
     for (let entry = this.#entries.pop(); entry !== undefined; entry = this.#entries.pop()) {
-      const { socket } = entry;
+      const { socket, addedAt } = entry;
       this.#forget(entry);
       const usable = !socket.destroyed && socket.readable && socket.writable;
       // undici only ever takes a reference away, so it must have one.
-      if (usable && socket.readableLength === 0) return socket.ref();
+      if (usable && socket.readableLength === 0) return { socket: socket.ref(), since: addedAt };
       socket.destroy();
     }
     return undefined;
@@ -96,7 +99,7 @@ export class SocketReserve {
   }
 
   #forget({ socket, ageing, lose }: Entry): void {
-    clearTimeout(ageing);
+    ageing.end();
     socket.off("close", lose).off("readable", lose);
   }
 }

@@ -55,7 +55,7 @@ export class Upstream {
   readonly #request: Pick<Dispatcher.RequestOptions, "path" | "method" | "headers">;
   readonly #dialer: Dialer;
   readonly #connector: WarmConnector;
-  readonly #carriers = new CarrierWatch();
+  readonly #carriers: CarrierWatch;
   readonly #pool: Pool;
   /** For the second try of a request whose socket had gone stale: every request dials for itself. */
   readonly #freshPool: Pool;
@@ -68,6 +68,11 @@ export class Upstream {
     this.#request = { path: pathOf(url), method: "POST", headers: headersOf(config) };
     this.#dialer = new Dialer({ origin: url, connectMs: timeouts.connectMs, tls });
     this.#connector = new WarmConnector({ provider: name, dialer: this.#dialer, pool, log });
+    const { resting } = this.#connector;
+    this.#carriers = new CarrierWatch({
+      onSent: (socket) => resting.wake(socket),
+      onOver: (socket) => resting.rest(socket),
+    });
     const common = {
       connections: pool.connections,
       pipelining: 1,
@@ -116,6 +121,8 @@ export class Upstream {
     } catch (error) {
       signal.throwIfAborted();
       if (!this.#wasStale(first, error)) throw this.#unreachable(error, first);
+      const carrier = this.#carriers.carrierOf(first.body);
+      if (carrier) this.#connector.resting.wasStale(carrier.socket);
     }
     const second = { ...first, pool: this.#freshPool, body: Buffer.from(json) };
     try {

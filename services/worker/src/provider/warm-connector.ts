@@ -11,7 +11,9 @@ import type { ProviderConfig } from "@openclaw/config";
 import type { Logger } from "@openclaw/runtime";
 import type { buildConnector } from "undici";
 import type { Dialer } from "./dialer.ts";
-import { SocketReserve } from "./socket-reserve.ts";
+import { IdleLimit } from "./idle-limit.ts";
+import { RestingSockets } from "./resting-sockets.ts";
+import { SocketReserve, type SpareSocket } from "./socket-reserve.ts";
 
 /** At most this many handshakes at once for the reserve: a provider may take more for an attack. */
 const MAX_REFILLING = 8;
@@ -32,7 +34,9 @@ export interface WarmConnectorOptions {
 export class WarmConnector {
   readonly #options: WarmConnectorOptions;
   readonly #random: () => number;
+  readonly #limit: IdleLimit;
   readonly #reserve: SocketReserve;
+  readonly #resting: RestingSockets;
   #running = false;
   #waiting: buildConnector.Callback[] = [];
   #dialling = 0;
@@ -45,12 +49,19 @@ export class WarmConnector {
   constructor(options: WarmConnectorOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#limit = new IdleLimit({ idleMs: options.pool.idleMs, random: this.#random });
     this.#reserve = new SocketReserve({
-      idleMs: options.pool.idleMs,
-      random: this.#random,
+      limit: this.#limit,
       onAged: () => this.#refillAfterLife(),
-      onLost: (livedMs) =>
-        livedMs < MIN_LIFE_MS ? this.#fail("closed_at_once") : this.#refillAfterLife(),
+      onLost: (livedMs) => {
+        if (livedMs < MIN_LIFE_MS) return this.#fail("closed_at_once");
+        this.#learn(livedMs);
+        this.#refillAfterLife();
+      },
+    });
+    this.#resting = new RestingSockets({
+      limit: this.#limit,
+      onLost: (idledMs) => this.#learn(idledMs),
     });
   }
 
@@ -86,10 +97,15 @@ export class WarmConnector {
     queueMicrotask(() => this.#serve(callback));
   };
 
+  /** What the pool's sockets do: `wake` with each request, `rest` once its response is complete. */
+  get resting(): Pick<RestingSockets, "rest" | "wake" | "wasStale"> {
+    return this.#resting;
+  }
+
   #serve(callback: buildConnector.Callback): void {
-    const socket = this.#reserve.take();
-    if (socket !== undefined) {
-      this.#lend(socket, callback);
+    const spare = this.#reserve.take();
+    if (spare !== undefined) {
+      this.#lend(spare, callback);
     } else {
       this.#waiting.push(callback);
       this.#dial();
@@ -97,11 +113,13 @@ export class WarmConnector {
     this.#refill();
   }
 
-  #lend(socket: Socket, callback: buildConnector.Callback): void {
+  #lend({ socket, since }: SpareSocket, callback: buildConnector.Callback): void {
     this.#recover();
     this.#lent += 1;
+    this.#resting.add(socket, since);
     socket.once("close", () => {
       this.#lent -= 1;
+      this.#resting.remove(socket);
       this.#refill();
     });
     callback(null, socket);
@@ -118,7 +136,7 @@ export class WarmConnector {
 
   #opened(socket: Socket): void {
     const callback = this.#waiting.shift();
-    if (callback !== undefined) this.#lend(socket, callback);
+    if (callback !== undefined) this.#lend({ socket, since: performance.now() }, callback);
     else if (this.#running) this.#reserve.add(socket);
     else socket.destroy();
     this.#refill();
@@ -139,6 +157,12 @@ export class WarmConnector {
     const allowed = this.#backoff === undefined ? MAX_REFILLING - refilling : 0;
     for (let n = Math.min(missing, allowed); n > 0; n -= 1) this.#dial();
     if (this.#dialling === 0) this.#onSettled?.();
+  }
+
+  #learn(idledMs: number): void {
+    if (!this.#limit.closedAfter(idledMs)) return;
+    const facts = { provider: this.#options.provider, idleMs: Math.round(this.#limit.ms) };
+    this.#options.log.info(facts, "provider closes idle sockets early");
   }
 
   #refillAfterLife(): void {
