@@ -77,7 +77,7 @@ test(`5 % of runs are ${LATE_MS / 1_000} s late: the p99 of first text falls bel
   const { p50, p99, max } = figuresOf(firstTextMs);
   const { hedged = 0, hedge_won: won = 0 } = await eventually("the counts", async () => {
     const counts = await attempts();
-    return (counts.finished ?? 0) === RUNS && counts;
+    return counts.finished === RUNS ? counts : undefined;
   });
   console.log(
     `hedging: first text p50 ${Math.round(p50)} p99 ${Math.round(p99)} max ${Math.round(max)} ms; ` +

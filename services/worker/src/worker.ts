@@ -23,6 +23,7 @@ import {
 import type { WorkerConfig } from "./config.ts";
 import { ServedProviders } from "./intake/served-providers.ts";
 import { createProviderClient } from "./provider/provider-client.ts";
+import { rehearse } from "./provider/rehearsal.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
 import { AttemptCounts } from "./run/attempt-counts.ts";
 import { executeRun } from "./run/execute-run.ts";
@@ -116,6 +117,8 @@ export function createWorker(
     appender,
     queues,
     limits,
+    // Before the first provider is served, and never again.
+    { name: "rehearsal", start: () => rehearse(log), stop: async () => undefined },
     providers,
     registry,
     // Last, so first to stop: runs at work are handed back before their providers are closed.
