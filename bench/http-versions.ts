@@ -7,6 +7,7 @@
 import { figuresOf } from "../shared/testing/src/figures.ts";
 import { type FarSimulator, startFarSimulator } from "./far-simulator.ts";
 import { type Asked, openPool, type Version } from "./streaming-pool.ts";
+import { openWorkerPool } from "./worker-pool.ts";
 
 const FIRST_TEXT_MS = 200;
 const GAP_MS = 20;
@@ -52,8 +53,14 @@ async function crowd(
 }
 
 /** Half of a hundred runs are aborted at once: what do they, and the others, notice? */
-async function aborts(simulator: FarSimulator, version: Version): Promise<Row> {
-  const pool = await openPool(simulator, version, 100);
+async function aborts(
+  simulator: FarSimulator,
+  client: Version | "1.1, as the worker",
+): Promise<Row> {
+  const pool =
+    client === "1.1, as the worker"
+      ? await openWorkerPool(simulator, 100)
+      : await openPool(simulator, client, 100);
   const before = await simulator.stats();
   const runs = Array.from({ length: 100 }, () => pool.ask({ ...ANSWER, words: 60 }));
   await Promise.all(runs.map(({ begun }) => begun));
@@ -67,7 +74,7 @@ async function aborts(simulator: FarSimulator, version: Version): Promise<Row> {
   const after = await simulator.stats();
   await pool.close();
   return {
-    "HTTP/": version,
+    "HTTP/": client,
     "50 of 100 aborted: seen by the provider after": ms(seenMs),
     "connections closed": after.sockets.closed - before.sockets.closed,
     "others whole": rest.filter(({ whole }) => whole).length,
@@ -111,14 +118,20 @@ const simulator = await startFarSimulator();
 try {
   // The first of everything is compiled, not measured.
   for (const version of VERSIONS) await crowd(simulator, version, [20, 1]);
-  for (const measure of [
-    ...CROWDS.map((size) => (version: Version) => crowd(simulator, version, size)),
-    (version: Version) => aborts(simulator, version),
-    (version: Version) => unread(simulator, version),
-    (version: Version) => loss(simulator, version),
-  ]) {
+  const each = (measure: (version: Version) => Promise<Row>) =>
+    VERSIONS.map((version) => () => measure(version));
+  const tables = [
+    ...CROWDS.map((size) => each((version) => crowd(simulator, version, size))),
+    [
+      ...each((version) => aborts(simulator, version)),
+      () => aborts(simulator, "1.1, as the worker"),
+    ],
+    each((version) => unread(simulator, version)),
+    each((version) => loss(simulator, version)),
+  ];
+  for (const table of tables) {
     const rows: Row[] = [];
-    for (const version of VERSIONS) rows.push(await measure(version));
+    for (const measure of table) rows.push(await measure());
     console.table(rows);
   }
 } finally {

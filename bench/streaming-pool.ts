@@ -25,9 +25,12 @@ export interface Run {
 
 export interface StreamingPool {
   ask(asked: Directive, options?: { readonly read: boolean }): Run;
+  close(): Promise<void>;
+}
+
+export interface BreakablePool extends StreamingPool {
   /** Breaks one of its connections, as a network does. */
   breakOne(): void;
-  close(): Promise<void>;
 }
 
 /** @param size how many runs at once it is to carry */
@@ -35,7 +38,7 @@ export async function openPool(
   { tlsUrl, certificate }: FarSimulator,
   version: Version,
   size: number,
-): Promise<StreamingPool> {
+): Promise<BreakablePool> {
   const http2 = version === "2";
   const sockets: Socket[] = [];
   const onConnected = (message: unknown) => {
