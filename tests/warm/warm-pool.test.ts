@@ -148,7 +148,7 @@ test.concurrent("a server that closes used connections early does so once: then 
   expect(simulator.stats().sockets).toMatchObject({ opened: 2, idleClosed: 1 });
 }, 15_000);
 
-test.concurrent("with a server that closes idle connections early, runs at any moment are warm", async () => {
+test.concurrent("replacing connections early leaves no moment without a warm one", async () => {
   const { simulator, client } = await start({ warm: 2, idleMs: 20_000 });
   simulator.setFaults({ idleMs: SERVER_IDLE_MS });
   await eventually("the first loss", () => simulator.stats().sockets.idleClosed === 2);
