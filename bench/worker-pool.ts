@@ -19,7 +19,7 @@ export async function openWorkerPool(
     { source: "the bench", env: {} },
   );
   if (providers.far === undefined) throw new Error("it was just configured");
-  const log = { info: () => undefined, warn: () => undefined };
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const tls = { ca: certificate };
   const client = createProviderClient({ name: "far", config: providers.far, log, tls });
   await client.start();

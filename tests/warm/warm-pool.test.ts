@@ -41,7 +41,7 @@ async function start(pool: { warm: number; idleMs?: number; connections?: number
   const client = createProviderClient({
     name: "far",
     config: providers.far,
-    log: { info: write, warn: write },
+    log: { info: write, warn: write, error: write },
     tls: { ca: simulator.certificate },
   });
   onTestFinished(() => client.stop());

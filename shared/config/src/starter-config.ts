@@ -23,6 +23,8 @@ interface JsonSchema {
 
 const WIDTH = 100;
 const INDENT = "  ";
+/** How far the innermost fields stand in. */
+const DEEPEST = 4;
 /** Stands for a value that has no default, in fields that are commented out. */
 const NO_VALUE = "...";
 
@@ -138,7 +140,7 @@ function comment(text: string): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ").filter((part) => part !== "")) {
     const last = lines.at(-1);
-    const fits = last !== undefined && `${last} ${word}`.length <= WIDTH - 3 * INDENT.length;
+    const fits = last !== undefined && `${last} ${word}`.length <= WIDTH - DEEPEST * INDENT.length;
     if (fits) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(`// ${word}`);
   }

@@ -16,7 +16,7 @@ it("asks some times over loopback alone, says nothing and leaves nothing open", 
   const lines: unknown[] = [];
   const write = (fields: unknown) => void lines.push(fields);
   const before = tcp();
-  await rehearse({ info: write, warn: write });
+  await rehearse({ info: write, warn: write, error: write });
   expect(asked.length).toBeGreaterThan(1);
   expect(new Set(asked)).toEqual(new Set(["127.0.0.1"]));
   expect(lines).toEqual([]);
