@@ -17,6 +17,7 @@ import { DEFAULT_RETENTION, RunRecords, StreamKeys, Subscription } from "@opencl
 import type { EdgeConfig } from "./config.ts";
 import { type EdgeDetails, readClusterStats } from "./http/cluster-stats.ts";
 import { ClusterView } from "./http/cluster-view.ts";
+import { ProviderChoice } from "./inbound/provider-choice.ts";
 import { RunStarter } from "./inbound/run-starter.ts";
 import { LiveRuns } from "./outbound/live-runs.ts";
 import { QueueNotices } from "./outbound/queue-notices.ts";
@@ -53,6 +54,10 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     onBatch: (batch) => runs.onBatch(batch),
     onRestored: () => runs.refill(),
   });
+  const choice = new ProviderChoice({
+    gateway,
+    signalsOf: (provider) => ({ health: view.healthOf(provider), queue: view.queueOf(provider) }),
+  });
   const isListening = () => subscription.alive && pulse.alive;
   const starter = new RunStarter({
     node,
@@ -64,6 +69,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     log,
     maxRuns: config.EDGE_MAX_RUNS,
     queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
+    choice,
     isListening,
     isAlive: (other) => view.isAlive(other),
   });
@@ -101,7 +107,16 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     }),
     takeTotals: () => stats.takeTotals(),
   });
-  const view = new ClusterView({ registry, pulse, subscription, log });
+  const view = new ClusterView({
+    registry,
+    pulse,
+    subscription,
+    count: (provider) => queues.counts(provider),
+    // Whatever group is asked for, its members are among them.
+    chosenAmong: providers,
+    onRefreshed: () => choice.refreshed(),
+    log,
+  });
   const listener = new Listener({
     host: config.EDGE_HOST,
     port: config.EDGE_PORT,

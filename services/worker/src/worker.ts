@@ -65,7 +65,12 @@ export function createWorker(
     id: node,
     kind: "worker",
     log,
-    describe: () => ({ host: hostname(), pid: process.pid, activeRuns: attempts.count }),
+    describe: () => ({
+      host: hostname(),
+      pid: process.pid,
+      activeRuns: attempts.count,
+      providers: providers.health(),
+    }),
     takeTotals: () => counts.takeTotals(),
   });
   const queues = new RunQueues({

@@ -69,6 +69,11 @@ export class Follower {
     return this.#behind && this.#state === "live";
   }
 
+  /** Whether the reader takes no more until it resumes. */
+  get isPaused(): boolean {
+    return this.#state === "paused";
+  }
+
   /** Takes one entry as it was published. */
   offer(position: Position, entry: Entry): void {
     if (comparePositions(position, this.#seen) > 0) this.#seen = position;

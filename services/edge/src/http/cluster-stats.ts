@@ -1,6 +1,11 @@
 /** `/stats`: the whole cluster, the same from any edge. */
 import type { GatewayConfig, ProviderConfig, Target, Targets } from "@openclaw/config";
-import { type LatencyCounts, LatencyHistogram, type LatencySummary } from "@openclaw/metrics";
+import {
+  type LatencyCounts,
+  LatencyHistogram,
+  type LatencySummary,
+  type ProviderHealthReport,
+} from "@openclaw/metrics";
 import type { ConnectionLabel } from "@openclaw/protocol";
 import type { QueueCounts, RunQueues } from "@openclaw/queue";
 import type { NodeRegistry, NodeReport } from "@openclaw/runtime";
@@ -17,10 +22,12 @@ export interface EdgeDetails {
 }
 
 /** What a worker says of itself. */
-interface WorkerDetails {
+export interface WorkerDetails {
   readonly host: string;
   readonly pid: number;
   readonly activeRuns: number;
+  /** How each provider fares here; absent in reports of an older version. */
+  readonly providers?: Readonly<Record<string, ProviderHealthReport>>;
 }
 
 export interface ClusterStatsOptions {

@@ -2,14 +2,23 @@
  * What this edge knows of the cluster: refreshed in the background, so that a health check costs
  * Redis nothing and never waits for it.
  */
+import type { ProviderHealthReport } from "@openclaw/metrics";
+import type { QueueCounts } from "@openclaw/queue";
 import type { Logger, NodeRegistry, NodeReport, Part } from "@openclaw/runtime";
+import type { WorkerDetails } from "./cluster-stats.ts";
 
 const REFRESH_INTERVAL_MS = 1_000;
 /** A view older than this says nothing any more. */
 const STALE_MS = 3_000;
 
 export interface ClusterViewOptions {
-  readonly registry: NodeRegistry;
+  readonly registry: Pick<NodeRegistry, "nodes">;
+  /** Runs of a provider that wait or are at work, in the whole cluster. */
+  readonly count: (provider: string) => Promise<QueueCounts>;
+  /** Whose queues are looked at: those among which this edge has to choose. */
+  readonly chosenAmong: () => readonly string[];
+  /** There is something new to be seen. */
+  readonly onRefreshed: () => void;
   /** Whether commands are answered. */
   readonly pulse: { readonly alive: boolean };
   /** Whether what is published arrives. */
@@ -22,6 +31,7 @@ export class ClusterView implements Part {
   readonly #options: ClusterViewOptions;
   #timer: NodeJS.Timeout | undefined;
   #nodes: readonly NodeReport<unknown>[] = [];
+  #queues: ReadonlyMap<string, QueueCounts> = new Map();
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #draining = false;
 
@@ -59,14 +69,33 @@ export class ClusterView implements Part {
     return this.#isStale || this.#nodes.some(({ id }) => id === node);
   }
 
+  /** How a provider fares at each worker that serves it. */
+  healthOf(provider: string): ProviderHealthReport[] {
+    return this.#nodes
+      .filter((node): node is NodeReport<WorkerDetails> => node.kind === "worker")
+      .flatMap(({ details }) => details.providers?.[provider] ?? []);
+  }
+
+  /** What waits and is at work; undefined for a provider that was not looked at. */
+  queueOf(provider: string): QueueCounts | undefined {
+    return this.#queues.get(provider);
+  }
+
   get #isStale(): boolean {
     return performance.now() - this.#refreshedAt > STALE_MS;
   }
 
   async #refresh(): Promise<void> {
     try {
-      this.#nodes = await this.#options.registry.nodes();
+      const { registry, count, chosenAmong, onRefreshed } = this.#options;
+      const [nodes, ...queues] = await Promise.all([
+        registry.nodes(),
+        ...chosenAmong().map(async (name) => [name, await count(name)] as const),
+      ]);
+      this.#nodes = nodes;
+      this.#queues = new Map(queues);
       this.#refreshedAt = performance.now();
+      onRefreshed();
     } catch (error) {
       this.#options.log.debug({ err: error }, "cluster view not refreshed");
     }

@@ -1,5 +1,4 @@
 /** Tells the cluster of runs that this edge ended: their logs, their workers, their places in the queues. */
-import type { GatewayConfigSource } from "@openclaw/config";
 import type { RunQueues } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
 import type { RunRecords, TerminalEntry } from "@openclaw/stream";
@@ -11,7 +10,6 @@ import type { RunRecords, TerminalEntry } from "@openclaw/stream";
 const ANNOUNCE_WITHIN_MS = 60_000;
 
 export interface RunAnnouncerOptions {
-  readonly gateway: Pick<GatewayConfigSource, "current">;
   readonly records: Pick<RunRecords, "end">;
   readonly queues: Pick<RunQueues, "remove">;
   readonly log: Logger;
@@ -19,8 +17,8 @@ export interface RunAnnouncerOptions {
 
 export interface RunEnd {
   readonly runId: string;
-  /** The provider that was asked. */
-  readonly provider: string;
+  /** The providers on whose queues it may be: it moves when one fails. */
+  readonly chain: readonly string[];
   readonly terminal: TerminalEntry;
 }
 
@@ -42,15 +40,12 @@ export class RunAnnouncer {
     await Promise.all(this.#announcing);
   }
 
-  async #tellCluster({ runId, provider, terminal }: RunEnd): Promise<void> {
-    const { records, queues, gateway, log } = this.#options;
+  async #tellCluster({ runId, chain, terminal }: RunEnd): Promise<void> {
+    const { records, queues, log } = this.#options;
     try {
       await persist(async () => {
         await records.end(runId, terminal);
-        // It may have moved since it was queued.
-        for (const name of [provider, ...(gateway.current.providers[provider]?.fallback ?? [])]) {
-          await queues.remove(name, runId);
-        }
+        for (const name of chain) await queues.remove(name, runId);
       }, ANNOUNCE_WITHIN_MS);
     } catch (error) {
       // What is still published of it here is found to be unread, and its worker gives it up.

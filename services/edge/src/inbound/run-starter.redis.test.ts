@@ -134,6 +134,7 @@ function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number })
     queues,
     runs,
     stats: new RunStats(),
+    choice: { order: (members) => [...members] },
     log,
     maxRuns: 10,
     queueTimeoutMs: 30_000,

@@ -3,7 +3,7 @@
  * Redis and its queue, and tells the cluster when this edge ends a run itself.
  */
 import { randomUUID } from "node:crypto";
-import { type GatewayConfigSource, optionProblem } from "@openclaw/config";
+import { type GatewayConfig, type GatewayConfigSource, optionProblem } from "@openclaw/config";
 import { type ChatMessage, type Failure, failure, type RunOptions } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
@@ -18,11 +18,14 @@ import type { Answer } from "../outbound/answer.ts";
 import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
 import type { LiveRuns } from "../outbound/live-runs.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
+import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
 import { RunReaders } from "./run-readers.ts";
 
 /** Beyond the providers' own limits for a whole run: time for the worker's verdict to arrive. */
 const BACKSTOP_MS = 10_000;
+/** Beyond a provider's own limits for its silence: time for an outage of Redis, and for another worker. */
+const SILENT_BACKSTOP_MS = 60_000;
 /** A busy moment must not fail a user, an outage must not keep one waiting. */
 const SUBMIT_WITHIN_MS = 4_000;
 const READS_AT_ONCE = 64;
@@ -36,6 +39,8 @@ export interface RunStarterOptions {
   readonly runs: LiveRuns;
   readonly stats: RunStats;
   readonly log: Logger;
+  /** Who answers, where a group is asked. */
+  readonly choice: Pick<ProviderChoice, "order">;
   readonly maxRuns: number;
   readonly queueTimeoutMs: number;
   /** Whether what is published now reaches this edge. */
@@ -49,7 +54,7 @@ export interface RunRequest {
   readonly runId?: string;
   readonly session: string;
   readonly messages: readonly ChatMessage[];
-  /** The default provider answers where none is named. */
+  /** A provider or a group. The default answers where none is named. */
   readonly provider: string | undefined;
   readonly options?: RunOptions | undefined;
   readonly answer: Answer;
@@ -96,10 +101,10 @@ export class RunStarter implements Part {
     this.#announcer = new RunAnnouncer(options);
     this.#readers = new RunReaders({
       ...options,
-      onAbandoned: ({ runId, provider }) =>
+      onAbandoned: ({ runId, chain }) =>
         this.#announcer.announce({
           runId,
-          provider,
+          chain,
           terminal: { type: "cancelled", reason: "disconnected" },
         }),
     });
@@ -126,12 +131,16 @@ export class RunStarter implements Part {
   refusal(provider: string | undefined, options: RunOptions = {}): Failure | undefined {
     const { runs, maxRuns, isListening } = this.#options;
     const gateway = this.#options.gateway.current;
-    if (provider !== undefined && !Object.hasOwn(gateway.providers, provider)) {
-      const known = Object.keys(gateway.providers).join(", ");
+    const members = membersOf(provider ?? gateway.defaultProvider, gateway);
+    if (members.length === 0) {
+      const known = Object.keys({ ...gateway.providers, ...gateway.groups }).join(", ");
       return failure("unknown_provider", `No provider has that name. Known providers: ${known}.`);
     }
-    const problem = this.#optionProblem(provider ?? gateway.defaultProvider, options);
-    if (problem !== undefined) return failure("invalid_request", problem);
+    const problems = members.map((name) => this.#optionProblem(name, options));
+    const [problem] = problems;
+    if (problem !== undefined && !problems.includes(undefined)) {
+      return failure("invalid_request", problem);
+    }
     if (this.#draining) return failure("draining");
     if (!isListening()) return failure("unavailable");
     if (runs.count >= maxRuns) {
@@ -157,15 +166,17 @@ export class RunStarter implements Part {
     const { runs } = this.#options;
     const gateway = this.#options.gateway.current;
     const { options } = request;
-    const provider = request.provider ?? gateway.defaultProvider;
-    const fallback = gateway.providers[provider]?.fallback ?? [];
+    const chain = this.#chainOf(request.provider ?? gateway.defaultProvider, options);
+    // One that was not refused has somebody to answer it.
+    const [provider = "", ...fallback] = chain;
     const run = new LiveRun({
       runId: request.runId ?? this.newRunId(),
       session: request.session,
       provider,
+      chain,
       answer: request.answer,
       read: this.#read,
-      deadlines: this.#deadlines(provider),
+      deadlines: this.#deadlines(chain),
       onEnded: (ended) => {
         runs.remove(run);
         this.#options.stats.record(ended);
@@ -180,10 +191,25 @@ export class RunStarter implements Part {
       provider,
       messages: [...request.messages],
       options,
-      // Who could not heed them would answer another question.
-      fallback: fallback.filter((name) => this.#optionProblem(name, options) === undefined),
+      fallback,
     });
     return run;
+  }
+
+  /**
+   * Who is asked, and who instead, in that order. The members of a group stand in for each other, and
+   * after them whoever stands in for the first. Who could not heed the options would answer another
+   * question.
+   */
+  #chainOf(asked: string, options: RunOptions | undefined): string[] {
+    const gateway = this.#options.gateway.current;
+    const able = membersOf(asked, gateway).filter(
+      (name) => this.#optionProblem(name, options) === undefined,
+    );
+    const members = able.length > 1 ? this.#options.choice.order(able) : able;
+    const fallback = gateway.providers[members[0] ?? ""]?.fallback ?? [];
+    const others = fallback.filter((name) => this.#optionProblem(name, options) === undefined);
+    return [...new Set([...members, ...others])];
   }
 
   /**
@@ -207,14 +233,18 @@ export class RunStarter implements Part {
     if (watched.outcome === "unknown") return "unknown_run";
     if (watched.outcome === "full") return "too_many_readers";
     if (comparePositions(after, watched.position) > 0) return "unknown_position";
+    const { provider } = watched;
+    const fallback = this.#options.gateway.current.providers[provider]?.fallback ?? [];
+    const chain = [provider, ...fallback];
     const run = new LiveRun({
       runId,
       session,
-      provider: watched.provider,
+      provider,
+      chain,
       resumed: { after, isQueued: watched.state === "queued" },
       answer,
       read: this.#read,
-      deadlines: this.#deadlines(watched.provider),
+      deadlines: this.#deadlines(chain),
       onEnded: (ended) => {
         runs.remove(run);
         // The edge where it began counts it.
@@ -250,17 +280,19 @@ export class RunStarter implements Part {
     this.#readers.unread(runId);
   }
 
-  #deadlines(provider: string): RunDeadlines {
+  #deadlines(chain: readonly string[]): RunDeadlines {
     const { queueTimeoutMs } = this.#options;
-    const gateway = this.#options.gateway.current;
-    const queueMsOf = (name: string) => gateway.providers[name]?.timeouts.queueMs ?? queueTimeoutMs;
-    const chain = [provider, ...(gateway.providers[provider]?.fallback ?? [])];
+    const { providers } = this.#options.gateway.current;
+    const timeoutsOf = (name: string) => providers[name]?.timeouts;
+    const queueMs = (name: string) => timeoutsOf(name)?.queueMs ?? queueTimeoutMs;
+    const silenceMs = (name: string) => {
+      const { firstTokenMs = 0, stallMs = 0 } = timeoutsOf(name) ?? {};
+      return Math.max(firstTokenMs, stallMs) + SILENT_BACKSTOP_MS;
+    };
     // Each that may be asked has its own time, and may let the run wait first.
-    const limits = chain.map(
-      (name) => queueMsOf(name) + (gateway.providers[name]?.timeouts.totalMs ?? 0),
-    );
+    const limits = chain.map((name) => queueMs(name) + (timeoutsOf(name)?.totalMs ?? 0));
     const totalMs = limits.reduce((sum, limit) => sum + limit, BACKSTOP_MS);
-    return { queueMs: queueMsOf, totalMs };
+    return { queueMs, silenceMs, totalMs };
   }
 
   /** The record first: a worker that finds no record takes the run for a stray and drops it. */
@@ -278,12 +310,14 @@ export class RunStarter implements Part {
       run.submissionFailed();
     }
     // Ended in the meantime: that was announced before the run was there to be ended.
-    if (run.isEnded) this.#announcer.announce({ runId, provider, terminal: CANCELLED });
+    if (run.isEnded) {
+      this.#announcer.announce({ runId, chain: run.chain, terminal: CANCELLED });
+    }
   }
 
   #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {
     const { log } = this.#options;
-    const { terminal, byEdge, phases, ...facts } = ended;
+    const { terminal, byEdge, phases, chain: _, ...facts } = ended;
     const detail =
       terminal.type === "failed"
         ? { code: terminal.failure.code }
@@ -293,4 +327,10 @@ export class RunStarter implements Part {
     log.info({ ...facts, outcome: terminal.type, ...detail, ...phases }, message);
     if (byEdge) this.#announcer.announce(ended);
   }
+}
+
+/** The providers that a name stands for; none for a name that nobody has. */
+function membersOf(name: string, { providers, groups }: GatewayConfig): readonly string[] {
+  if (Object.hasOwn(providers, name)) return [name];
+  return Object.hasOwn(groups, name) ? (groups[name] ?? []) : [];
 }

@@ -32,6 +32,8 @@ const SILENCE_MS = { streaming: 2_000, queued: 5_000 } as const;
 export interface RunDeadlines {
   /** How long the run may wait for a worker at this provider. */
   readonly queueMs: (provider: string) => number;
+  /** How long nothing may come of a run that is at work. Its worker knows better, unless it is gone. */
+  readonly silenceMs: (provider: string) => number;
   /** From accepted to ended, whatever happens. */
   readonly totalMs: number;
 }
@@ -41,6 +43,7 @@ export interface EndedRun {
   readonly session: string;
   /** The provider that was asked. */
   readonly provider: string;
+  readonly chain: readonly string[];
   /** The provider of the last attempt; undefined where no worker took the run. */
   readonly answeredBy: string | undefined;
   readonly model: string | undefined;
@@ -56,6 +59,8 @@ export interface LiveRunOptions {
   readonly runId: string;
   readonly session: string;
   readonly provider: string;
+  /** Who may come to work on it: the provider, and those that stand in for it. */
+  readonly chain: readonly string[];
   /** For a client that came back: the position from which on it wants the run, and how that fares now. */
   readonly resumed?: { readonly after: Position; readonly isQueued: boolean };
   readonly answer: Answer;
@@ -77,6 +82,8 @@ export class LiveRun {
   #attempts = 0;
   #characters = 0;
   #lastHeardAt = this.#clock.acceptedAt;
+  /** When something of it came, be it from the log. */
+  #deliveredAt = this.#clock.acceptedAt;
   /** Whose worker it waits for, or was taken by, and since when it has waited. */
   #waitsFor: string;
   #waitsSince = this.#clock.acceptedAt;
@@ -108,6 +115,10 @@ export class LiveRun {
   /** The provider that was asked. */
   get provider(): string {
     return this.#options.provider;
+  }
+
+  get chain(): readonly string[] {
+    return this.#options.chain;
   }
 
   /** The provider on whose queue it is, or was last. */
@@ -196,6 +207,8 @@ export class LiveRun {
     } else if (this.#waitsTooLong(now)) {
       const limit = deadlines.queueMs(this.#waitsFor) / 1_000;
       this.#fail("queue_timeout", `No worker became free for ${this.#waitsFor} within ${limit} s.`);
+    } else if (this.#isGivenUp(now)) {
+      this.#fail("run_timeout", "Nothing was heard of the answer for too long. Try again.");
     } else if (this.#follower.behind || this.#isSilent(now)) {
       // A little earlier or later than others that fell silent together.
       this.#lastHeardAt = now - Math.random() * 1_000;
@@ -208,6 +221,13 @@ export class LiveRun {
     return isWaiting && now - this.#waitsSince > this.#options.deadlines.queueMs(this.#waitsFor);
   }
 
+  /** Whoever worked on it is gone, and so is what should have noticed that. */
+  #isGivenUp(now: number): boolean {
+    if (this.#state !== "streaming" || this.#follower.isPaused) return false;
+    const { deadlines, provider } = this.#options;
+    return now - this.#deliveredAt > deadlines.silenceMs(this.#answering ?? provider);
+  }
+
   #isSilent(now: number): boolean {
     if (this.#state !== "queued" && this.#state !== "streaming") return false;
     return now - this.#lastHeardAt > SILENCE_MS[this.#state];
@@ -215,6 +235,7 @@ export class LiveRun {
 
   #deliver(position: Position, entry: Entry): boolean {
     const answer = this.#answer;
+    this.#deliveredAt = performance.now();
     if (isTerminal(entry)) {
       this.#end(entry, false);
       return false;
@@ -252,7 +273,7 @@ export class LiveRun {
     if (this.isEnded) return;
     this.#state = "ended";
     this.#follower.close();
-    const { runId, session, provider, onEnded } = this.#options;
+    const { runId, session, provider, chain, onEnded } = this.#options;
     const timings = terminal.type === "cancelled" ? undefined : terminal.timings;
     const phases = this.#clock.read(timings);
     const answer = this.#answer;
@@ -261,6 +282,7 @@ export class LiveRun {
       runId,
       session,
       provider,
+      chain,
       answeredBy: this.#answering,
       model: this.#model,
       terminal,

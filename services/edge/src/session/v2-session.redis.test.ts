@@ -107,6 +107,7 @@ beforeEach(async () => {
     queues,
     runs,
     stats: new RunStats(),
+    choice: { order: (members) => [...members] },
     log,
     maxRuns: 10,
     queueTimeoutMs: 30_000,

@@ -1,5 +1,6 @@
 import type { ProviderConfig } from "@openclaw/config";
 import type { ProviderClient } from "../provider/provider-client.ts";
+import type { ProviderHealth } from "../provider/provider-health.ts";
 
 /** A provider's client that knows its users, so that it can be replaced while they finish with it. */
 export class CountedClient {
@@ -13,6 +14,10 @@ export class CountedClient {
 
   get config(): ProviderConfig {
     return this.#client.config;
+  }
+
+  get health(): ProviderHealth {
+    return this.#client.health;
   }
 
   /** Opens its warm sockets. Resolves when they are open, or after `withinMs`. */

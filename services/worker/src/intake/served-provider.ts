@@ -10,6 +10,7 @@ import type { ProviderConfig } from "@openclaw/config";
 import type { QueueCounts, RunIntake, RunJob } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
 import type { ProviderClient } from "../provider/provider-client.ts";
+import type { ProviderHealth } from "../provider/provider-health.ts";
 import { CountedClient } from "./counted-client.ts";
 
 /** What a provider is made of, and who works on its runs. */
@@ -59,6 +60,11 @@ export class ServedProvider {
       concurrency: options.concurrencyOf(config),
       onRun: (job) => this.#client.use((client) => options.execute(job, client)),
     });
+  }
+
+  /** Of the client that new runs get. */
+  get health(): ProviderHealth {
+    return this.#client.health;
   }
 
   /** Takes runs once its sockets are warm, after `warmUpMs` at the latest. */

@@ -5,6 +5,7 @@
  * none is lost or done twice however quickly they follow one another.
  */
 import type { GatewayConfigSource, ProviderConfig } from "@openclaw/config";
+import type { ProviderHealthReport } from "@openclaw/metrics";
 import type { QueueLimits } from "@openclaw/queue";
 import type { Part } from "@openclaw/runtime";
 import {
@@ -55,6 +56,13 @@ export class ServedProviders implements Part {
       await this.stop();
       throw error;
     }
+  }
+
+  /** How each provider that is served fares here. */
+  health(): Record<string, ProviderHealthReport> {
+    return Object.fromEntries(
+      [...this.#served].map(([name, provider]) => [name, provider.health.report()]),
+    );
   }
 
   async drain(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,103 @@
+import { parseGatewayConfig } from "@openclaw/config";
+import { expect, test } from "vitest";
+import { ProviderChoice, type ProviderSignals } from "./provider-choice.ts";
+
+const PROVIDER = { kind: "openai", baseUrl: "http://127.0.0.1:1/v1", model: "m" } as const;
+const current = parseGatewayConfig(
+  {
+    providers: {
+      a: { ...PROVIDER, maxConcurrency: 10 },
+      b: { ...PROVIDER, maxConcurrency: 10 },
+      home: { ...PROVIDER, region: "domestic", maxConcurrency: 10 },
+    },
+  },
+  { source: "test", env: {} },
+);
+const NOTHING: ProviderSignals = { health: [], queue: undefined };
+
+/** How often each member came first in many draws, of which each second one has fresh signals. */
+function draws(signals: Record<string, ProviderSignals>, members = ["a", "b"]) {
+  let state = 1;
+  // A small generator, so that the same draws are made each time.
+  const random = () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+  const choice = new ProviderChoice({
+    gateway: { current },
+    signalsOf: (name) => signals[name] ?? NOTHING,
+    random,
+  });
+  const firsts: Record<string, number> = {};
+  for (let n = 0; n < 1_000; n += 1) {
+    const [first = "none"] = choice.order(members);
+    firsts[first] = (firsts[first] ?? 0) + 1;
+    choice.refreshed();
+  }
+  return firsts;
+}
+
+const quick = (firstTokenMs: number, failureShare = 0): ProviderSignals => ({
+  health: [{ state: "closed", firstTokenMs, failureShare }],
+  queue: { waiting: 0, active: 0 },
+});
+
+test("members of which nothing is known share the runs", () => {
+  const { a = 0, b = 0 } = draws({});
+  expect(Math.abs(a - b)).toBeLessThan(150);
+});
+
+test("the quicker one gets most of them, the slower one enough to notice when it recovers", () => {
+  const { a = 0, b = 0 } = draws({ a: quick(500), b: quick(1_500) });
+  expect(a).toBeGreaterThan(900);
+  expect(b).toBeGreaterThan(5);
+});
+
+test("speed is measured against the target of the region", () => {
+  // 900 ms is near the limit at home, and very good across an ocean.
+  const { a = 0 } = draws({ a: quick(900), home: quick(900) }, ["a", "home"]);
+  expect(a).toBeGreaterThan(900);
+});
+
+test("one that fails is avoided, one whose circuit is open on every worker never asked", () => {
+  expect(draws({ a: quick(500, 0.5), b: quick(500) }).b).toBeGreaterThan(900);
+  const open: ProviderSignals = {
+    health: [{ state: "open", code: "provider_unreachable" }],
+    queue: undefined,
+  };
+  expect(draws({ a: open, b: quick(3_000) })).toEqual({ b: 1_000 });
+  // One worker that lost its way to it does not speak for the others.
+  const half = { ...open, health: [...open.health, ...quick(500).health] };
+  expect(draws({ a: half, b: quick(500) }).a).toBeGreaterThan(400);
+});
+
+test("one that is full is left to those who wait there", () => {
+  const full = { ...quick(500), queue: { waiting: 5, active: 10 } };
+  expect(draws({ a: full, b: quick(900) }).b).toBeGreaterThan(900);
+});
+
+test("what was given away since the last look counts as load", () => {
+  const choice = new ProviderChoice({
+    gateway: { current },
+    signalsOf: (name) => (name === "a" ? quick(300) : quick(900)),
+    random: () => 0.5,
+  });
+  const firsts = Array.from({ length: 30 }, () => choice.order(["a", "b"])[0]);
+  expect(firsts.slice(0, 8)).toEqual(Array.from({ length: 8 }, () => "a"));
+  expect(firsts).toContain("b");
+});
+
+test("who is not asked first stands in, best first, those that are down last", () => {
+  const choice = new ProviderChoice({
+    gateway: { current },
+    signalsOf: (name) =>
+      ({
+        a: { health: [{ state: "open" as const }], queue: undefined },
+        b: quick(2_900),
+        home: quick(300),
+      })[name] ?? NOTHING,
+    random: () => 0,
+  });
+  expect(choice.order(["a", "b", "home"])).toEqual(["b", "home", "a"]);
+  expect(choice.order([])).toEqual([]);
+});
