@@ -4,7 +4,10 @@ import type { History } from "./history.ts";
 /** As pino numbers them. */
 const ERROR_LEVEL = 50;
 /** Said at the level of errors because somebody should know, and part of what is being done here. */
-const FORESEEN: ReadonlySet<unknown> = new Set(["run could not be worked on"]);
+const FORESEEN: ReadonlySet<unknown> = new Set([
+  "run could not be worked on",
+  "provider refuses the account, left alone until it does not",
+]);
 
 /** Whatever they met, processes end when they are told to, and log no error that nobody foresaw. */
 export function judgeProcesses(cluster: Cluster, history: History): void {

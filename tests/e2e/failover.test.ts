@@ -23,10 +23,16 @@ beforeAll(async () => {
         zhipu,
         nvidia1: { ...nvidia1, fallback: ["hunyuan", "zhipu"] },
         dead: { kind: "openai", baseUrl: "http://127.0.0.1:9/v1", model: "m", fallback: ["zhipu"] },
+        // What one of these is refused for would keep runs away from the others as well.
+        gone: { ...hunyuan, fallback: ["zhipu"] },
+        limited: { ...hunyuan, fallback: ["zhipu"] },
+        full: { ...hunyuan, fallback: ["zhipu"] },
         "bad-key": { ...hunyuan, apiKey: "bad-key", fallback: ["zhipu"] },
         lonely: { kind: "openai", baseUrl: "http://127.0.0.1:9/v1", model: "m" },
       },
     },
+    // Each test is to meet its provider as if it had never failed.
+    env: { WORKER_CIRCUIT_FAILURES: "1000" },
   });
 });
 
@@ -48,9 +54,9 @@ describe("before the first text the user notices nothing but time", () => {
   test.each([
     ["connection refused", "dead", {}],
     ["HTTP 401", "bad-key", {}],
-    ["HTTP 404", "hunyuan", { status: 404 }],
-    ["HTTP 429", "hunyuan", { status: 429 }],
-    ["HTTP 503", "hunyuan", { status: 503 }],
+    ["HTTP 404", "gone", { status: 404 }],
+    ["HTTP 429", "limited", { status: 429 }],
+    ["HTTP 503", "full", { status: 503 }],
     ["a connection closed without an answer", "hunyuan", { refuse: true }],
     ["silence before headers", "hunyuan", { hang: true }],
     ["an error inside a 200", "hunyuan", { errorAfter: 0 }],
@@ -114,11 +120,37 @@ describe("after 40 of 60 pieces the answer goes on, byte for byte", () => {
   });
 });
 
-test("a run is tried no third time: the second provider's failure is the user's", async () => {
-  const prompt = directive({ text: "x", faultOn: ["nvidia1", "hunyuan"], status: 503 });
+test("a chain is walked to its end while nothing was said", async () => {
+  const prompt = directive({ words: 60, seed: 7, faultOn: ["nvidia1", "hunyuan"], refuse: true });
+  const [old, framed] = [await visitors.v1(), await visitors.v2()];
+  const run = await framed.run(prompt, "nvidia1");
+  expect(await old.ask(prompt, "nvidia1")).toMatchObject({
+    text: sameText(prompt),
+    terminal: { type: "done" },
+  });
+  expect(await framed.end(run)).toMatchObject({ type: "done" });
+  expect(framed.all("started").map(({ provider }) => provider)).toEqual([
+    "nvidia1",
+    "hunyuan",
+    "zhipu",
+  ]);
+});
+
+test("an answer that broke off twice is tried no third time: what the first one failed with is told", async () => {
+  const prompt = directive({ words: 60, seed: 7, faultOn: ["nvidia1", "hunyuan"], cutAfter: 20 });
+  const framed = await visitors.v2();
+  const run = await framed.run(prompt, "nvidia1");
+  const end = await framed.end(run);
+  expect(end).toMatchObject({ type: "error", code: "provider_cut", retryable: true });
+  expect(end).toMatchObject({ message: expect.stringMatching(/^nvidia1.*in its place\.$/) });
+  expect(framed.all("started")).toHaveLength(2);
+});
+
+test("where nobody can answer, the user is told what the one that was asked failed with", async () => {
+  const prompt = directive({ text: "x", status: 500 });
   const reply = await (await visitors.v1()).ask(prompt, "nvidia1");
-  expect(reply.terminal).toMatchObject({ code: "provider_overloaded" });
-  expect(reply.terminal.message).toContain("hunyuan");
+  expect(reply.terminal).toMatchObject({ code: "provider_error", retryable: true });
+  expect(reply.terminal.message).toMatch(/^nvidia1 .*in its place\.$/);
 });
 
 test("what another provider would refuse too is not asked of it", async () => {

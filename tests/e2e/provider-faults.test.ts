@@ -31,6 +31,8 @@ beforeAll(async () => {
         hasty: { ...nvidia1, timeouts: { firstTokenMs: 500, stallMs: 500 } },
       },
     },
+    // Each test is to meet its provider as if it had never failed.
+    env: { WORKER_CIRCUIT_FAILURES: "1000" },
   });
 });
 
@@ -119,8 +121,22 @@ describe("a connection that was closed while it was idle costs no attempt", () =
 describe("faults of all requests to a provider with a fallback reach nobody", () => {
   const prompts = Array.from({ length: 30 }, (_, seed) => directive({ words: 30, seed, gapMs: 5 }));
 
+  /** A provider that complained is left alone for a moment, by either worker. */
+  async function untilAskedAgain(provider: string): Promise<void> {
+    const client = await visitors.v2();
+    let inARow = 0;
+    await eventually("a rested provider", async () => {
+      const run = await client.run(directive({ words: 1 }), provider);
+      await client.end(run);
+      const [first] = client.all("started").filter((frame) => frame.run === run.id);
+      inARow = first?.provider === provider ? inARow + 1 : 0;
+      return inARow === 5;
+    });
+  }
+
   /** Asks everything at once, in both protocols, and wants every byte of every answer. */
   async function expectEveryAnswer(settings: FaultOptions): Promise<void> {
+    await untilAskedAgain("hunyuan");
     simulator.setFaults(settings);
     const framed = await visitors.v2();
     const replies = prompts.map(async (prompt) => {
@@ -141,7 +157,8 @@ describe("faults of all requests to a provider with a fallback reach nobody", ()
   test.each([429, 503] as const)("bursts of %i", async (status) => {
     const burst = { status, requests: 10, every: 15, retryAfterS: 1 };
     await expectEveryAnswer({ burst, faultOn: ["hunyuan"] });
-    expect(faults()).toEqual({ burst: 40 });
+    // Who complains is left alone for a moment: not every request that might have met one does.
+    expect(faults().burst).toBeGreaterThan(5);
   });
 
   test("a concurrency limit", async () => {

@@ -9,6 +9,9 @@ export const workerEnvSchema = z.object({
   WORKER_MAX_ATTEMPTS: wholeNumber({ min: 1, max: 10, default: 2 }).describe(
     "Most attempts of one run, over all workers.",
   ),
+  WORKER_CIRCUIT_FAILURES: wholeNumber({ min: 2, max: 1_000, default: 5 }).describe(
+    "Failures, of at most twice as many attempts in a row, after which no run is spent on a provider until it answers again.",
+  ),
   WORKER_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
     "How long runs at work may go on after SIGTERM.",
   ),

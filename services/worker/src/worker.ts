@@ -57,7 +57,7 @@ export function createWorker(
     log,
     onBatch: (batch) => attempts.onBatch(batch),
     // A cancel that was missed is learnt with the next append, a second later at most.
-    onRestored: () => undefined,
+    onRestored: () => attempts.missedSomething(),
   });
   const registry = new NodeRegistry({
     redis: commands,
@@ -84,13 +84,20 @@ export function createWorker(
     queues,
     // A provider's configuration says it in the same words.
     limits: () => gateway.current.providers,
+    onRest: (provider, forMs) => providers.rest(provider, forMs),
     log,
   });
   const providers = new ServedProviders({
     gateway,
     limits,
     log,
-    createClient: (name, provider) => createProviderClient({ name, config: provider, log }),
+    createClient: (name, provider) =>
+      createProviderClient({
+        name,
+        config: provider,
+        circuitFailures: config.WORKER_CIRCUIT_FAILURES,
+        log,
+      }),
     createIntake: (intake) => new RunIntake({ redis: queueing, keyPrefix, log, ...intake }),
     // A run beyond its sockets would wait here for one while another worker has some to spare.
     concurrencyOf: ({ maxConcurrency, pool }) =>

@@ -4,7 +4,9 @@
  * An account may take less than it was configured for: then it is asked for half as much at once, and
  * for a little more every second as long as it does not complain again. The queue's own setting is the
  * one place where the cluster knows how much that is, so any worker may lower or raise it, and two
- * short-lived keys see to it that a hundred complaints of one moment count as one.
+ * short-lived keys see to it that a hundred complaints of one moment count as one. For how long an
+ * account wants to be left alone altogether is a key too, of which every worker hears within a second;
+ * the queue itself goes on, so that its runs can be given to somebody else.
  */
 import { type Logger, type Part, persist } from "@openclaw/runtime";
 import type { Redis } from "ioredis";
@@ -19,9 +21,6 @@ const LOWER_EVERY_MS = 1_000;
 const STAYS_LOW_MS = 5_000;
 const RAISE_EVERY_MS = 1_000;
 const RAISE_BY = 0.1;
-/** How long nothing is begun after a complaint that does not say how long. */
-const PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 60_000;
 
 export interface QueueLimitsOptions {
   /** The connection of the queues: each time it is made, it may lead to a Redis that came back empty. */
@@ -30,6 +29,8 @@ export interface QueueLimitsOptions {
   readonly queues: RunQueues;
   /** By provider, as they are configured now. */
   readonly limits: () => Readonly<Record<string, QueueLimit>>;
+  /** An account wants to be left alone for so long. */
+  readonly onRest: (provider: string, forMs: number) => void;
   readonly log: Logger;
 }
 
@@ -56,25 +57,16 @@ export class QueueLimits implements Part {
   }
 
   /**
-   * The account complained of too many requests: begins nothing there for a moment, and fewer at once
-   * from then on. Never throws.
+   * The account complained of too many requests: fewer at once are begun from then on, in the whole
+   * cluster. Never throws.
    *
-   * @param pauseMs for how long, where the provider said so
+   * @param restMs how long it wants to be left alone
    */
-  async slowDown(provider: string, pauseMs: number = PAUSE_MS): Promise<void> {
-    const { queues, log } = this.#options;
+  async slowDown(provider: string, restMs: number): Promise<void> {
+    const { log } = this.#options;
     try {
-      if (!(await this.#take(`${provider}:lower`, LOWER_EVERY_MS))) return;
-      await queues.pause(provider, Math.min(pauseMs, LONGEST_PAUSE_MS));
-      const { redis } = this.#options;
-      await redis.set(this.#key(`${provider}:raise`), "1", "PX", STAYS_LOW_MS);
-      const [{ maxConcurrency }, { active }] = await Promise.all([
-        queues.limitOf(provider),
-        queues.counts(provider),
-      ]);
-      const lowered = Math.max(1, Math.floor(Math.min(maxConcurrency ?? active, active) / 2));
-      await queues.limitConcurrency(provider, lowered);
-      log.warn({ provider, maxConcurrency: lowered, pauseMs }, "provider asked for fewer at once");
+      await this.#rest(provider, restMs);
+      if (await this.#take(`${provider}:lower`, LOWER_EVERY_MS)) await this.#lower(provider);
     } catch (error) {
       // The next complaint tries again; the run that brought this one has its own way to go on.
       log.debug({ provider, err: error }, "pace of a provider not lowered");
@@ -90,6 +82,26 @@ export class QueueLimits implements Part {
     }
   }
 
+  async #rest(provider: string, forMs: number): Promise<void> {
+    const { redis } = this.#options;
+    const key = this.#key(`${provider}:rest`);
+    const isNew = await redis.set(key, "1", "PX", Math.max(1, Math.round(forMs)), "NX");
+    // Who was asked for more patience before keeps to that.
+    if (isNew === null) await redis.pexpire(key, Math.round(forMs), "GT");
+  }
+
+  async #lower(provider: string): Promise<void> {
+    const { redis, queues, log } = this.#options;
+    await redis.set(this.#key(`${provider}:raise`), "1", "PX", STAYS_LOW_MS);
+    const [{ maxConcurrency }, { active }] = await Promise.all([
+      queues.limitOf(provider),
+      queues.counts(provider),
+    ]);
+    const lowered = Math.max(1, Math.floor(Math.min(maxConcurrency ?? active, active) / 2));
+    await queues.limitConcurrency(provider, lowered);
+    log.warn({ provider, maxConcurrency: lowered }, "provider asked for fewer at once");
+  }
+
   async #updateAgain(): Promise<void> {
     if (this.#updating) return;
     this.#updating = true;
@@ -103,19 +115,28 @@ export class QueueLimits implements Part {
   }
 
   async #adjust(provider: string, { maxConcurrency, rpm }: QueueLimit): Promise<void> {
-    const { queues } = this.#options;
-    const now = await queues.limitOf(provider);
+    const { queues, redis, onRest } = this.#options;
+    const [now, restMs] = await Promise.all([
+      queues.limitOf(provider),
+      redis.pttl(this.#key(`${provider}:rest`)),
+    ]);
+    if (restMs > 0) onRest(provider, restMs);
     const rate = rateOf(rpm);
-    if (now.rate?.max !== rate.max || now.rate.durationMs !== rate.durationMs) {
+    if (now.rate?.max !== rate?.max || now.rate?.durationMs !== rate?.durationMs) {
       await queues.limitRate(provider, rate);
     }
-    if (now.maxConcurrency === maxConcurrency) return;
     if (now.maxConcurrency === undefined || now.maxConcurrency > maxConcurrency) {
       await queues.limitConcurrency(provider, maxConcurrency);
-    } else if (await this.#take(`${provider}:raise`, RAISE_EVERY_MS)) {
-      const raised = now.maxConcurrency + Math.ceil(maxConcurrency * RAISE_BY);
-      await queues.limitConcurrency(provider, Math.min(raised, maxConcurrency));
-    }
+    } else if (now.maxConcurrency < maxConcurrency) await this.#raise(provider, maxConcurrency);
+  }
+
+  async #raise(provider: string, most: number): Promise<void> {
+    const { queues } = this.#options;
+    if (!(await this.#take(`${provider}:raise`, RAISE_EVERY_MS))) return;
+    // Read anew: another worker may have lowered it since.
+    const { maxConcurrency = 0 } = await queues.limitOf(provider);
+    const raised = maxConcurrency + Math.ceil(most * RAISE_BY);
+    await queues.limitConcurrency(provider, Math.min(raised, most));
   }
 
   /** Whether this process is the one that may do something now; nobody else may for so long. */

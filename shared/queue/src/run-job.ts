@@ -12,12 +12,20 @@ export const runJobSchema = z.object({
   fallback: z.array(z.string()),
   /** What earlier attempts have said is nothing to build upon: the next one may not continue it. */
   anew: z.boolean().optional(),
+  /** What the first of them failed with that did: what a user is told where nobody could answer. */
+  failed: z.object({ code: z.string(), message: z.string() }).optional(),
   /** The epoch of an attempt that is late: whoever takes this job asks as well, and who speaks first answers. */
   hedges: z.int().optional(),
 });
 export type RunJob = z.infer<typeof runJobSchema>;
 
+const HEDGE = "-hedge-";
+
 /** A run is once on a queue; each of its attempts may be hedged there besides. */
 export function jobIdOf({ runId, hedges }: Pick<RunJob, "runId" | "hedges">): string {
-  return hedges === undefined ? runId : `${runId}-hedge-${hedges}`;
+  return hedges === undefined ? runId : `${runId}${HEDGE}${hedges}`;
+}
+
+export function isHedge(jobId: string): boolean {
+  return jobId.includes(HEDGE);
 }

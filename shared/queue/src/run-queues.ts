@@ -6,7 +6,7 @@ import type { Part } from "@openclaw/runtime";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { queueNames } from "./queue-names.ts";
-import { jobIdOf, type RunJob } from "./run-job.ts";
+import { isHedge, jobIdOf, type RunJob } from "./run-job.ts";
 
 /** A processor that throws (Redis away, a bug) is tried again this often; text is never repeated. */
 const ATTEMPTS = 10;
@@ -44,15 +44,13 @@ const MINUTE_MS = 60_000;
 const WINDOW_MS = 5_000;
 /** Of windows that short, this many may touch one minute. */
 const WINDOWS_A_MINUTE = MINUTE_MS / WINDOW_MS + 1;
-/** BullMQ pauses a queue by its rate limit, so there is always one. */
-const NO_LIMIT: QueueRate = { max: 1_000_000, durationMs: 1_000 };
 
 /**
  * A rate that keeps any 60 s within `rpm`. One window a minute would let twice as many through around
  * its end, and have users wait for most of a minute after a burst.
  */
-export function rateOf(rpm: number | undefined): QueueRate {
-  if (rpm === undefined) return NO_LIMIT;
+export function rateOf(rpm: number | undefined): QueueRate | undefined {
+  if (rpm === undefined) return undefined;
   const max = Math.floor(rpm / WINDOWS_A_MINUTE);
   // One after the other, evenly.
   return max > 1
@@ -109,13 +107,10 @@ export class RunQueues implements Part {
   }
 
   /** Most runs of this provider begun in a window of time, over the whole cluster. */
-  async limitRate(provider: string, { max, durationMs }: QueueRate): Promise<void> {
-    await this.#queue(provider).setGlobalRateLimit(max, durationMs);
-  }
-
-  /** Lets no worker begin a run of this provider for so long. */
-  async pause(provider: string, forMs: number): Promise<void> {
-    await this.#queue(provider).rateLimit(forMs);
+  async limitRate(provider: string, rate: QueueRate | undefined): Promise<void> {
+    const queue = this.#queue(provider);
+    if (rate) await queue.setGlobalRateLimit(rate.max, rate.durationMs);
+    else await queue.removeGlobalRateLimit();
   }
 
   /** The limits as they are written now; undefined where none is. */
@@ -137,7 +132,8 @@ export class RunQueues implements Part {
     const { prefix, name } = queueNames(keyPrefix, provider);
     // BullMQ pushes on the left and takes from the right.
     const ids = await redis.lrange(`${prefix}:${name}:wait`, -MOST_LISTED, -1);
-    return ids.reverse();
+    // What is asked besides a run that is being answered waits for nobody.
+    return ids.reverse().filter((id) => !isHedge(id));
   }
 
   async counts(provider: string): Promise<QueueCounts> {

@@ -38,10 +38,17 @@ export const DEFAULT_RETENTION: Retention = {
 
 /** Most edges that may watch one run: two tabs, a few reconnects; a bound against abuse. */
 const MAX_WATCHERS = 16;
+/** What one account did not manage twice is left to another, however many attempts a run may have. */
+export const MAX_TRIES = 2;
 
 export type ClaimOutcome =
-  /** `attempt` counts from 1. */
-  | { readonly outcome: "claimed"; readonly epoch: number; readonly attempt: number }
+  /** `attempt` counts all, and `tries` those in a row with this provider; both from 1. */
+  | {
+      readonly outcome: "claimed";
+      readonly epoch: number;
+      readonly attempt: number;
+      readonly tries: number;
+    }
   | { readonly outcome: "ended"; readonly state: RunState }
   /** The run is on another provider's queue by now. */
   | { readonly outcome: "moved"; readonly provider: string }
@@ -144,12 +151,18 @@ export class RunRecords {
         claim.started.provider,
         this.#retention.heldMs,
         claim.hedges ?? "",
+        MAX_TRIES,
       ],
     );
     // The shape is the script's own.
-    const [outcome, detail, attempt] = reply as [string, (string | number)?, number?];
+    const [outcome, detail, attempt, tries] = reply as [
+      string,
+      (string | number)?,
+      number?,
+      number?,
+    ];
     if (outcome === "claimed") {
-      return { outcome, epoch: Number(detail), attempt: Number(attempt) };
+      return { outcome, epoch: Number(detail), attempt: Number(attempt), tries: Number(tries) };
     }
     if (outcome === "ended") return { outcome, state: detail as RunState };
     if (outcome === "moved") return { outcome, provider: String(detail) };
@@ -224,6 +237,21 @@ export class RunRecords {
     ];
     if (outcome !== "watching") return { outcome };
     return { outcome, state, position: { epoch, seq }, provider };
+  }
+
+  /** Ends a run of this session by its client's wish, wherever it is read. */
+  async cancel(
+    runId: string,
+    session: string,
+  ): Promise<{ readonly outcome: "ended"; readonly provider: string } | "already" | "unknown"> {
+    const [owner, provider] = await this.#redis.hmget(
+      this.#keys.record(runId),
+      "session",
+      "provider",
+    );
+    if (owner !== session) return "unknown";
+    const outcome = await this.end(runId, { type: "cancelled", reason: "client" });
+    return outcome === "ended" ? { outcome, provider: provider ?? "" } : outcome;
   }
 
   /** The nodes that watch a run, dead ones among them; none for one that is not known. */

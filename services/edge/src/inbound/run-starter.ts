@@ -234,8 +234,7 @@ export class RunStarter implements Part {
     if (watched.outcome === "full") return "too_many_readers";
     if (comparePositions(after, watched.position) > 0) return "unknown_position";
     const { provider } = watched;
-    const fallback = this.#options.gateway.current.providers[provider]?.fallback ?? [];
-    const chain = [provider, ...fallback];
+    const chain = this.#withFallback(provider);
     const run = new LiveRun({
       runId,
       session,
@@ -257,6 +256,27 @@ export class RunStarter implements Part {
     runs.add(run);
     run.refill();
     return run;
+  }
+
+  /**
+   * Cancels a run of this session that is not read on the client's connection.
+   *
+   * @throws what Redis throws
+   */
+  async cancel(runId: string, session: string): Promise<"cancelled" | "ended" | "unknown"> {
+    const { records } = this.#options;
+    const cancelled = await persist(() => records.cancel(runId, session), SUBMIT_WITHIN_MS);
+    if (cancelled === "unknown") return "unknown";
+    if (cancelled === "already") return "ended";
+    // The log knows already; what is left is its place on a queue.
+    const chain = this.#withFallback(cancelled.provider);
+    this.#announcer.announce({ runId, chain, terminal: CANCELLED });
+    return "cancelled";
+  }
+
+  #withFallback(provider: string): string[] {
+    const { providers } = this.#options.gateway.current;
+    return [provider, ...(providers[provider]?.fallback ?? [])];
   }
 
   /** Gives a client `graceMs` to come back for a run, here or elsewhere, before it is cancelled. */

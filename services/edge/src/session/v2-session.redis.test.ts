@@ -176,6 +176,7 @@ test("a cancel that crosses the end of its run is not answered, one of an unknow
   say({ type: "cancel", run: runId });
   expect(connection.frames).toHaveLength(before);
   say({ type: "cancel", run: "nobody" });
+  await heard("error");
   expect(connection.frames.at(-1)).toMatchObject({ type: "error", code: "unknown_run" });
   expect(connection.frames.at(-1)).not.toHaveProperty("run");
 });
@@ -190,6 +191,20 @@ test("a cancel right behind a resume ends the run", async () => {
   await heard("cancelled");
   expect(connection.types().filter((type) => type === "cancelled")).toHaveLength(1);
   await eventually("the end for its worker", async () => (await writer.end(COMPLETED)) === "ended");
+});
+
+test("a run of this session that was not resumed here is cancelled all the same, another session's is not", async () => {
+  for (const [owner, outcome] of [
+    ["s", "cancelled"],
+    ["another", "error"],
+  ] as const) {
+    const runId = `of-${owner}`;
+    await records.create({ runId, edge: "edge-2", provider: "mine", session: owner });
+    const writer = await attempt(runId);
+    say({ type: "cancel", run: runId });
+    await heard(outcome);
+    expect(await writer.end(COMPLETED)).toBe(owner === "s" ? "ended" : "appended");
+  }
 });
 
 test("a run resumed on its own connection is read to its end, however slowly, and can be cancelled", async () => {

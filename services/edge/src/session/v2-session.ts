@@ -125,8 +125,21 @@ export class V2Session implements Session {
     const resuming = this.#resuming.get(runId);
     if (resuming) resuming.isCancelled = true;
     else if (run) run.cancel("client");
-    // Without the run's id: to its client that would be the run's end, a second one perhaps.
-    else if (!this.#past.has(runId)) this.#send(v2Error(failure("unknown_run"), {}));
+    else if (!this.#past.has(runId)) void this.#cancelElsewhere(runId);
+  }
+
+  /** A client that came back may cancel what it has not resumed. */
+  async #cancelElsewhere(run: string): Promise<void> {
+    const { starter, log } = this.#options;
+    try {
+      const outcome = await starter.cancel(run, this.#connection.session);
+      if (outcome === "cancelled") this.#send({ type: "cancelled", run });
+      // Without the run's id: to its client that would be the run's end, a second one perhaps.
+      else if (outcome === "unknown") this.#send(v2Error(failure("unknown_run"), {}));
+    } catch (error) {
+      log.warn({ runId: run, err: error }, "run not cancelled");
+      this.#send(v2Error(failure("unavailable"), {}));
+    }
   }
 
   async #resume({ run: runId, after }: Request<"resume">): Promise<void> {

@@ -107,6 +107,7 @@ async function serve(
     queues,
     // A provider's configuration says it in the same words.
     limits: () => gateway.current.providers,
+    onRest: () => undefined,
     log,
   });
   served = new ServedProviders({

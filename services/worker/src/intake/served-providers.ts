@@ -65,6 +65,11 @@ export class ServedProviders implements Part {
     );
   }
 
+  /** An account wants to be left alone, as another worker was told. */
+  rest(provider: string, forMs: number): void {
+    this.#served.get(provider)?.health.rest("provider_rate_limited", forMs);
+  }
+
   async drain(signal: AbortSignal): Promise<void> {
     this.#leave();
     await Promise.all(this.#all().map((provider) => provider.drain(signal)));

@@ -15,7 +15,10 @@ export interface FailurePolicy {
   readonly slowsDown: boolean;
   /** Speaks against the provider: after enough of these its circuit opens. */
   readonly counts: boolean;
-  /** Passes only by an operator's hand: the account is left alone for so long, and the log says so. */
+  /**
+   * Passes mostly by an operator's hand, and the log says so: the account is left alone, and tried out
+   * ever more rarely, this often in the end.
+   */
   readonly disablesMs?: number;
 }
 

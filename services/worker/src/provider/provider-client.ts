@@ -2,11 +2,13 @@
  * One provider account as the rest of the worker sees it: a request in, events out.
  */
 import type { ProviderConfig } from "@openclaw/config";
+import type { ErrorCode } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import { AnswerReader } from "./answer-reader.ts";
 import { chatRequestBody } from "./chat-completions.ts";
 import { classifyRefusal, type Dialect, dialectOf, refusalDetail } from "./dialects/dialect.ts";
 import type { TlsOptions } from "./dialer.ts";
+import { policyOf } from "./failure-policy.ts";
 import { type Fail, ProviderError } from "./provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
 import { ProviderHealth } from "./provider-health.ts";
@@ -46,6 +48,8 @@ export interface ProviderClientOptions {
   readonly name: string;
   readonly config: ProviderConfig;
   readonly log: Pick<Logger, "info" | "warn" | "error">;
+  /** See `CircuitBreakerOptions.failures`. */
+  readonly circuitFailures?: number;
   /** For a provider whose certificate no public authority signed. */
   readonly tls?: TlsOptions;
 }
@@ -57,6 +61,9 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
 /** Once the answer is whole, usage and the end marker may take this long; some providers send neither. */
 const FINISH_GRACE_MS = 1_000;
 
+/** How long a provider whose circuit is open may take to say something. */
+const TRY_OUT_MS = 5_000;
+
 class HttpProviderClient implements ProviderClient {
   readonly name: string;
   readonly config: ProviderConfig;
@@ -64,13 +71,14 @@ class HttpProviderClient implements ProviderClient {
   readonly #dialect: Dialect;
   readonly #upstream: Upstream;
 
-  constructor({ name, config, log, tls }: ProviderClientOptions) {
+  constructor({ name, config, log, circuitFailures: failures, tls }: ProviderClientOptions) {
     this.name = name;
     this.config = config;
     this.#dialect = dialectOf(config.kind);
     this.#upstream = new Upstream({ name, config, log, tls });
-    const probe = () => this.#upstream.probe();
-    this.health = new ProviderHealth({ provider: name, probe, log });
+    const probe = (code: ErrorCode) =>
+      code === "provider_unreachable" ? this.#upstream.probe() : this.#tryOut();
+    this.health = new ProviderHealth({ provider: name, probe, log, failures });
   }
 
   start(): Promise<void> {
@@ -116,6 +124,28 @@ class HttpProviderClient implements ProviderClient {
       throw signal.aborted ? signal.reason : error;
     } finally {
       if (!received) response.close();
+    }
+  }
+
+  /**
+   * Asks for a few tokens, to see whether a provider that can be reached answers again: lists of models
+   * come at once from services that have not answered a question for minutes.
+   *
+   * @throws ProviderError where it fails for a reason of its own, or says nothing in time
+   */
+  async #tryOut(): Promise<void> {
+    const signal = AbortSignal.timeout(Math.min(TRY_OUT_MS, this.config.timeouts.firstTokenMs));
+    const request = {
+      messages: [{ role: "user", content: "Hi" }],
+      options: { maxTokens: 16 },
+    } as const;
+    try {
+      for await (const { type } of this.stream(request, { signal })) if (type !== "headers") return;
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      const { counts, disablesMs } = policyOf(error.code);
+      // A refusal of this very question, or of so many, is an answer all the same.
+      if (counts || disablesMs !== undefined) throw error;
     }
   }
 

@@ -1,21 +1,37 @@
 import { type ProviderHealthReport, RecentMean } from "@openclaw/metrics";
 import type { ErrorCode } from "@openclaw/protocol";
+import { AccountRefusal } from "./account-refusal.ts";
 import { CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
 import { policyOf } from "./failure-policy.ts";
 
+/** Why no run is to be spent on a provider right now, and for how long where that is known. */
+export interface Closed {
+  readonly code: ErrorCode;
+  readonly forMs?: number;
+}
+
 /** How one provider account fares with the runs of this process, and whether more are to be spent on it. */
 export class ProviderHealth {
+  readonly #options: CircuitBreakerOptions;
   readonly #breaker: CircuitBreaker;
+  readonly #refusal: AccountRefusal;
   readonly #firstTokenMs = new RecentMean();
   readonly #failures = new RecentMean();
+  /** What it is left alone for, and until when on the monotonic clock. */
+  #rest: { readonly code: ErrorCode; readonly until: number } | undefined;
 
   constructor(options: CircuitBreakerOptions) {
+    this.#options = options;
     this.#breaker = new CircuitBreaker(options);
+    this.#refusal = new AccountRefusal(options.probe);
   }
 
-  /** Why no run is to be spent on it right now; undefined where one may be. */
-  get closedFor(): ErrorCode | undefined {
-    return this.#breaker.code;
+  /** Undefined where a run may be spent on it. */
+  get closed(): Closed | undefined {
+    const forMs = this.#rest ? Math.ceil(this.#rest.until - performance.now()) : 0;
+    if (this.#rest && forMs > 0) return { code: this.#rest.code, forMs };
+    const code = this.#refusal.code ?? this.#breaker.code;
+    return code === undefined ? undefined : { code };
   }
 
   /** The first token of an attempt came. */
@@ -33,16 +49,21 @@ export class ProviderHealth {
   failed(code: ErrorCode): void {
     const { counts, disablesMs, elsewhere } = policyOf(code);
     if (elsewhere) this.#failures.add(1);
-    if (disablesMs !== undefined) this.#breaker.disable(code, disablesMs);
-    else if (counts) this.#breaker.failed(code);
+    if (counts) this.#breaker.failed(code);
+    if (disablesMs === undefined || !this.#refusal.refused(code, disablesMs)) return;
+    const { provider, log } = this.#options;
+    log.error({ provider, code }, "provider refuses the account, left alone until it does not");
+  }
+
+  /** Spends nothing on it for so long from now, or longer where that was said before. */
+  rest(code: ErrorCode, forMs: number): void {
+    const until = performance.now() + forMs;
+    if (until > (this.#rest?.until ?? 0)) this.#rest = { code, until };
   }
 
   report(): ProviderHealthReport {
-    const [code, firstTokenMs, failureShare] = [
-      this.closedFor,
-      this.#firstTokenMs.value,
-      this.#failures.value,
-    ];
+    const { code } = this.closed ?? {};
+    const [firstTokenMs, failureShare] = [this.#firstTokenMs.value, this.#failures.value];
     return {
       state: code === undefined ? "closed" : "open",
       ...(code !== undefined && { code }),
@@ -53,5 +74,6 @@ export class ProviderHealth {
 
   stop(): void {
     this.#breaker.stop();
+    this.#refusal.stop();
   }
 }

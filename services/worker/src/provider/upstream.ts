@@ -19,8 +19,6 @@ import { WarmConnector } from "./warm-connector.ts";
 
 const MODELS_PATH = "/models";
 const PROBE_MS = 2_000;
-/** Of the account: it would be refused for a run as well. */
-const REFUSALS: ReadonlySet<number> = new Set([401, 402, 403, 429]);
 
 export interface UpstreamOptions {
   readonly name: string;
@@ -135,18 +133,17 @@ export class Upstream {
 
   /**
    * Asks for the list of models, on a connection of its own: the cheapest question that shows that a
-   * provider answers. Whether it has such a list does not matter.
+   * provider can be reached. What it answers does not matter.
    *
-   * @throws where it does not answer in time, fails, or refuses the account
+   * @throws where it does not answer in time
    */
   async probe(): Promise<void> {
     const signal = AbortSignal.timeout(PROBE_MS);
     const path = this.#request.path.replace(CHAT_COMPLETIONS_PATH, MODELS_PATH);
     const { headers } = this.#request;
     const asked = this.#freshPool.request({ path, headers, method: "GET", reset: true, signal });
-    const { statusCode, body } = await orAborted(asked, signal);
+    const { body } = await orAborted(asked, signal);
     body.on("error", ignore).destroy();
-    if (statusCode >= 500 || REFUSALS.has(statusCode)) throw new Error(`status ${statusCode}`);
   }
 
   async #send({ pool, body, askedAt, signal }: Attempt): Promise<UpstreamResponse> {

@@ -73,6 +73,15 @@ export class ActiveAttempts implements Part {
     }
   }
 
+  /** Something may have been missed. Attempts learn of it when they write; a hedge does not write. */
+  missedSomething(): void {
+    for (const attempt of this.#all()) if (attempt.isHedge) attempt.abort("ended");
+  }
+
+  #all(): ActiveAttempt[] {
+    return [...this.#attempts.values()].flatMap((attempts) => [...attempts]);
+  }
+
   async start(): Promise<void> {
     // Nothing to prepare.
   }
@@ -82,9 +91,7 @@ export class ActiveAttempts implements Part {
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    for (const attempt of [...this.#attempts.values()].flatMap((attempts) => [...attempts])) {
-      attempt.abort("stopping");
-    }
+    for (const attempt of this.#all()) attempt.abort("stopping");
     await Promise.race([empty, new Promise((resolve) => setTimeout(resolve, LET_GO_MS).unref())]);
   }
 }

@@ -5,7 +5,7 @@
  * goes wrong with the right to write (another worker holds the run, the user cancelled) ends only this
  * attempt, silently: the run is no longer ours to end.
  */
-import { type Failure, failure } from "@openclaw/protocol";
+import { type Failure, failure, isErrorCode } from "@openclaw/protocol";
 import { type QueueLimits, type RunJob, RunPostponedError, type RunQueues } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
 import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
@@ -23,6 +23,8 @@ import { relayAnswer } from "./relay-answer.ts";
 
 /** Longest time for handing a run back in order; otherwise others wait until this attempt is forgotten. */
 const RELEASE_WITHIN_MS = 500;
+/** How long an account that complained is left alone where it does not say how long. */
+const REST_MS = 500;
 
 export interface AttemptContext {
   readonly provider: ProviderClient;
@@ -41,10 +43,11 @@ export interface AttemptContext {
   readonly log: Logger;
 }
 
-/** The right to write, and which attempt this is, counted from 1. */
+/** The right to write, and which attempt this is of all, and in a row with this provider, from 1. */
 export interface Claimed {
   readonly epoch: number;
   readonly attempt: number;
+  readonly tries: number;
 }
 
 /** An answer that has begun before its run was claimed. */
@@ -63,7 +66,7 @@ export interface Begun {
  */
 export async function workOnRun(
   job: RunJob,
-  { epoch, attempt }: Claimed,
+  { epoch, attempt, tries }: Claimed,
   context: AttemptContext & { readonly begun?: Begun },
 ): Promise<void> {
   const { appender, attempts, begun, log } = context;
@@ -80,7 +83,15 @@ export async function workOnRun(
   };
   attempts.add(runId, active);
   try {
-    const outcome = await answer(job, { ...context, epoch, attempt, writer, clock, stopping });
+    const outcome = await answer(job, {
+      ...context,
+      epoch,
+      attempt,
+      tries,
+      writer,
+      clock,
+      stopping,
+    });
     reportAttempt(job, { epoch, outcome, clock, log });
     if ("afterMs" in outcome) throw new RunPostponedError(runId, outcome.afterMs);
   } finally {
@@ -89,10 +100,8 @@ export async function workOnRun(
   }
 }
 
-interface AnswerContext extends AttemptContext {
+interface AnswerContext extends AttemptContext, Claimed {
   readonly begun?: Begun;
-  readonly epoch: number;
-  readonly attempt: number;
   readonly writer: RunWriter;
   readonly clock: AttemptClock;
   readonly stopping: AbortController;
@@ -110,7 +119,7 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
       return letGo(job, error.reason, context);
     }
     if (error instanceof ProviderError) {
-      learnFrom(error, context);
+      if (!(error instanceof NotAskedError)) learnFrom(error, context);
       const goesOn = await failOver(job, error, { ...context, hasSpoken: clock.hasToken });
       if (goesOn) {
         context.counts.count("movedTo" in goesOn ? "failed_over" : "postponed");
@@ -118,7 +127,7 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
       }
       httpStatus = error.status;
     }
-    terminal = terminalOf(error, context);
+    terminal = terminalOf(job, error, context);
   }
   let written = await writer.end(terminal);
   if (written === "too_large") {
@@ -133,9 +142,10 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
 
 /** What is known to fail is not waited for. */
 function refuseIfClosed({ name, health }: ProviderClient): void {
-  const { closedFor } = health;
-  if (closedFor === undefined) return;
-  throw new ProviderError(closedFor, { provider: name, detail: "not asked, as it failed before" });
+  const { closed } = health;
+  if (closed === undefined) return;
+  const detail = "not asked, as it failed before";
+  throw new NotAskedError(closed.code, { provider: name, detail, retryAfterMs: closed.forMs });
 }
 
 /** What the next runs of this provider are spared. */
@@ -143,9 +153,11 @@ export function learnFrom(
   { code, retryAfterMs }: ProviderError,
   { provider, limits }: Pick<AttemptContext, "provider" | "limits">,
 ): void {
-  if (provider.health.closedFor !== undefined) return;
   provider.health.failed(code);
-  if (policyOf(code).slowsDown) void limits.slowDown(provider.name, retryAfterMs);
+  if (!policyOf(code).slowsDown) return;
+  const restMs = Math.max(REST_MS, retryAfterMs ?? 0);
+  provider.health.rest(code, restMs);
+  void limits.slowDown(provider.name, restMs);
 }
 
 /** Losses after which the run is still this attempt's to end. */
@@ -153,15 +165,21 @@ function mayStillEnd(reason: LetGoReason): reason is "too_large" | "orphaned" {
   return reason === "too_large" || reason === "orphaned";
 }
 
-function terminalOf(error: unknown, { clock, log }: AnswerContext): TerminalEntry {
+function terminalOf(job: RunJob, error: unknown, { clock, log }: AnswerContext): TerminalEntry {
   if (error instanceof AttemptLostError && error.reason === "orphaned") {
     return { type: "cancelled", reason: "orphaned" };
   }
-  return { type: "failed", failure: failureOf(error, log), timings: clock.read() };
+  return { type: "failed", failure: failureOf(job, error, log), timings: clock.read() };
 }
 
-function failureOf(error: unknown, log: Logger): Failure {
-  if (error instanceof ProviderError) return error.failure;
+function failureOf({ failed }: RunJob, error: unknown, log: Logger): Failure {
+  if (error instanceof ProviderError) {
+    // Who was asked for has failed before, and is what the user knows of; unless the request itself is
+    // refused, which says more.
+    const isFirst = failed === undefined || !policyOf(error.code).elsewhere;
+    if (isFirst || !isErrorCode(failed.code)) return error.failure;
+    return failure(failed.code, `${failed.message} Nobody could answer in its place.`);
+  }
   if (error instanceof AttemptLostError) return failure("answer_too_large");
   log.error({ err: error }, "run failed unexpectedly");
   return failure("internal");
@@ -191,6 +209,9 @@ async function release({ runId, provider }: RunJob, context: AnswerContext): Pro
     log.debug({ runId, epoch, err: error }, "run not released");
   }
 }
+
+/** What is known of the provider was told again, without asking it. */
+class NotAskedError extends ProviderError {}
 
 /** The attempt may not write any more. Only ever an abort reason. */
 class AttemptLostError extends Error {

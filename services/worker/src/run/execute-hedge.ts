@@ -31,15 +31,27 @@ export async function executeHedge(
   const begun = await begin(job, context);
   if (begun === "won before") return begun;
   if (begun === undefined) return "done";
-  const claim = await claimRun(job, context);
+  const claim = await claimOrStop(job, { ...context, begun });
   if (claim.outcome !== "claimed") {
-    begun.stopping.abort(new HedgeLostError());
     lose(job, context);
     return "done";
   }
   context.counts.count("hedge_won");
   await workOnRun({ ...job, hedges: undefined }, claim, { ...context, begun });
   return "done";
+}
+
+/** Whatever else comes of the claim, nobody reads what was begun. */
+async function claimOrStop(job: RunJob, context: AttemptContext & { readonly begun: Begun }) {
+  const { stopping } = context.begun;
+  try {
+    const claim = await claimRun(job, context);
+    if (claim.outcome !== "claimed") stopping.abort(new HedgeLostError());
+    return claim;
+  } catch (error) {
+    stopping.abort(new HedgeLostError());
+    throw error;
+  }
 }
 
 /** Asks the provider; undefined where that came to nothing, or somebody else answers. */
@@ -55,7 +67,7 @@ async function begin(
   try {
     const hedged = await persist(() => records.hedge({ runId, epoch, node }), ASK_WITHIN_MS);
     if (hedged === "won") return "won before";
-    if (hedged === "open" && provider.health.closedFor === undefined) {
+    if (hedged === "open" && provider.health.closed === undefined) {
       return await untilToken(job, { provider, stopping });
     }
     lose(job, context);

@@ -351,6 +351,8 @@ describe("an attempt that continues the one before it", () => {
     const stream = await speaker.nextRequest();
     stream.say(" wor");
     await eventually("the text", async () => (await lastAttempt(runId)) === "Hello wor");
+    // As if the third were another provider's: none is asked a third time.
+    await fixture.commands.hset(keys.record(runId), "tries", 0);
     const third = executeRun(job, { ...context, attempts: new ActiveAttempts() });
     const last = await speaker.nextRequest();
     expect(last.body).toMatchObject({ messages: messages("Hello wor") });

@@ -2,10 +2,13 @@
  * One job, from taking it to the end of what it asks for: a run, or a hedge of one.
  */
 import { type RunJob, RunPostponedError } from "@openclaw/queue";
+import type { Closed } from "../provider/provider-health.ts";
 import { type AttemptContext, workOnRun } from "./attempt.ts";
 import { claimRun } from "./claim-run.ts";
 import { executeHedge } from "./execute-hedge.ts";
-import { passOn, requeue } from "./fail-over.ts";
+import { LONGEST_WAIT_MS, passOn, requeue } from "./fail-over.ts";
+
+const SPREAD_MS = 500;
 
 /**
  * Works on a job until its run has ended or is no longer ours.
@@ -16,7 +19,8 @@ import { passOn, requeue } from "./fail-over.ts";
 export async function executeRun(job: RunJob, context: AttemptContext): Promise<void> {
   if (job.hedges !== undefined && (await executeHedge(job, context)) !== "won before") return;
   const run = { ...job, hedges: undefined };
-  if (await isPassedOn(run, context)) return;
+  const { closed } = context.provider.health;
+  if (closed && (await isSpared(run, closed, context))) return;
   const claim = await claimRun(run, context);
   switch (claim.outcome) {
     case "claimed":
@@ -35,12 +39,27 @@ export async function executeRun(job: RunJob, context: AttemptContext): Promise<
   context.log.info({ runId: job.runId, outcome: claim.outcome }, "run not taken");
 }
 
-/** A run of a provider that is known to be down waits for nobody. */
-async function isPassedOn(job: RunJob, context: AttemptContext): Promise<boolean> {
-  const code = context.provider.health.closedFor;
-  if (code === undefined || !(await passOn(job, context))) return false;
+/**
+ * A run is not spent on a provider that is known to fail: it goes to the next one at once, or waits here
+ * for the end of a short rest.
+ *
+ * @returns false where neither can be: the attempt then fails at once with what is known
+ * @throws RunPostponedError
+ */
+async function isSpared(
+  job: RunJob,
+  { code, forMs }: Closed,
+  context: AttemptContext,
+): Promise<boolean> {
   const { runId, provider } = job;
-  context.counts.count("passed_on");
-  context.log.info({ runId, provider, code }, "run passed on");
-  return true;
+  const facts = { runId, provider, code };
+  if (await passOn(job, context)) {
+    context.counts.count("passed_on");
+    context.log.info(facts, "run passed on");
+    return true;
+  }
+  if (forMs === undefined || forMs > LONGEST_WAIT_MS) return false;
+  context.counts.count("postponed");
+  // Not all at the same moment.
+  throw new RunPostponedError(runId, forMs + Math.round(Math.random() * SPREAD_MS));
 }

@@ -9,14 +9,14 @@
 import type { ErrorCode } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { persist } from "@openclaw/runtime";
-import type { RunRecords, RunWriter } from "@openclaw/stream";
+import { MAX_TRIES, type RunRecords, type RunWriter } from "@openclaw/stream";
 import { policyOf } from "../provider/failure-policy.ts";
 import type { ProviderError } from "../provider/provider-error.ts";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
 const MOVE_WITHIN_MS = 2_000;
 /** A provider that asks for more patience than this gets no second try of a run; the user is told instead. */
-const LONGEST_WAIT_MS = 10_000;
+export const LONGEST_WAIT_MS = 10_000;
 /** Where it says nothing: a moment, and not the same one for all that were refused together. */
 const WAIT_MS = { least: 500, most: 1_500 };
 
@@ -27,6 +27,8 @@ export interface FailOverContext {
   /** Which attempt this is, counted from 1. */
   readonly attempt: number;
   readonly maxAttempts: number;
+  /** How often in a row this provider has been asked, this attempt included. */
+  readonly tries: number;
   /** Whether the failed attempt got as far as saying something. */
   readonly hasSpoken: boolean;
   readonly writer: Pick<RunWriter, "flush">;
@@ -49,21 +51,24 @@ export async function failOver(
   error: ProviderError,
   context: FailOverContext,
 ): Promise<Continuance | undefined> {
-  const { queues, attempt, maxAttempts, hasSpoken } = context;
+  const { queues, attempt, maxAttempts, hasSpoken, tries } = context;
   const { elsewhere } = policyOf(error.code);
-  if (attempt >= maxAttempts || !elsewhere) return undefined;
+  // Before its first text an attempt costs nothing, see `move.lua`: the chain is walked to its end.
+  const isSpent = attempt >= maxAttempts;
+  if (!elsewhere || (isSpent && hasSpoken)) return undefined;
   const next = nextOf(job, queues);
-  const waitMs = waitBefore(error, hasSpoken);
+  const waitMs = isSpent || tries >= MAX_TRIES ? undefined : waitBefore(error, hasSpoken);
   if (next === undefined && waitMs === undefined) return undefined;
   if (!(await move(job, next ?? job.provider, context))) return undefined;
   if (next === undefined) return { afterMs: waitMs ?? 0 };
   const anew = hasSpoken ? !BREAKS.has(error.code) : job.anew;
-  await requeue({ ...job, anew }, next, queues);
+  const { code, message } = error.failure;
+  await requeue({ ...job, anew, failed: job.failed ?? { code, message } }, next, queues);
   return { movedTo: next };
 }
 
 /**
- * Gives a run that nobody has worked on to the next provider of its chain: its own is known to be down.
+ * Gives a run that waits to the next provider of its chain: its own is known to be down.
  *
  * @returns whether it moved
  */
@@ -79,7 +84,7 @@ export async function passOn(
   return outcome === "moved";
 }
 
-/** The epoch of a run that no attempt has claimed. */
+/** The epoch that stands for a run which waits. */
 const UNCLAIMED = 0;
 
 /** Puts a run on another provider's queue; once more changes nothing. */

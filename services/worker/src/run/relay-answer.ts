@@ -36,7 +36,9 @@ export async function relayAnswer(job: RunJob, context: RelayContext): Promise<T
   const deadlines = new Deadlines(provider.name, provider.config.timeouts, (error) =>
     stopping.abort(error),
   );
-  const stopHedging = begun ? () => undefined : hedgeWhenLate(job, context);
+  // A later attempt may go on with what a v1 client has of the first; another model hardly would.
+  const mayHedge = !begun && context.attempt === 1;
+  const stopHedging = mayHedge ? hedgeWhenLate(job, context) : () => undefined;
   try {
     if (partial === undefined) return await ask(job, context, { deadlines });
     try {

@@ -14,8 +14,9 @@
 -- ARGV[10] provider whose queue offered the run
 -- ARGV[11] how long in ms an attempt that was heard of keeps the run from others
 -- ARGV[12] for a hedge, the epoch of the attempt that has said nothing so far; '' for any other
+-- ARGV[13] most attempts in a row with one provider
 --
--- Returns {'claimed', epoch, attempt} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'unknown'}
+-- Returns {'claimed', epoch, attempt, try} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'unknown'}
 --   | {'held', ms}: another attempt is at work; ask again in so long
 --   | {'spoken'}: the attempt that a hedge was to stand in for has said something, or is none any more.
 -- Invariant: an epoch belongs to one lease. After a claim nothing of an older epoch can be appended,
@@ -25,9 +26,9 @@
 
 local record, log = KEYS[1], KEYS[2]
 local is_hedge = ARGV[12] ~= ''
-local state, epoch, seq, lease, edges, provider, attempts, heard_at, worker, hedger =
+local state, epoch, seq, lease, edges, provider, attempts, heard_at, worker, hedger, tries =
   unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges', 'provider', 'attempts',
-    'heard_at', 'worker', 'hedger'))
+    'heard_at', 'worker', 'hedger', 'tries'))
 if not state then
   return { 'unknown' }
 end
@@ -39,9 +40,9 @@ if provider ~= ARGV[10] and not is_hedge then
 end
 epoch, seq = tonumber(epoch), tonumber(seq)
 -- The same claim again: its first answer was lost on the way.
-attempts = tonumber(attempts)
+attempts, tries = tonumber(attempts), tonumber(tries or 0)
 if lease == ARGV[3] then
-  return { 'claimed', epoch, attempts }
+  return { 'claimed', epoch, attempts, tries }
 end
 if is_hedge and (state ~= 'active' or epoch ~= tonumber(ARGV[12]) or seq > 0) then
   return { 'spoken' }
@@ -54,10 +55,12 @@ if held_ms > 0 then
   return { 'held', held_ms }
 end
 -- A hedge is no attempt of its own: it is begun before the other has failed.
-if not is_hedge then
-  attempts = attempts + 1
+if is_hedge then
+  tries = 1
+else
+  attempts, tries = attempts + 1, tries + 1
 end
-if attempts > tonumber(ARGV[5]) then
+if attempts > tonumber(ARGV[5]) or tries > tonumber(ARGV[13]) then
   end_run({
     id = ARGV[1], record = record, log = log, channel_prefix = ARGV[2], edges = edges,
     epoch = epoch, seq = seq, state = 'failed', payload = ARGV[9], window_ms = ARGV[7],
@@ -69,11 +72,11 @@ if is_hedge then
 end
 epoch = math.max(epoch + 1, now)
 redis.call('XADD', log, epoch .. '-0', 'p', ARGV[8])
-redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts, 'provider', ARGV[10],
+redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts, 'tries', tries, 'provider', ARGV[10],
   'lease', ARGV[3], 'worker', ARGV[4], 'heard_at', now, 'hedger', '')
 redis.call('PEXPIRE', record, ARGV[6])
 redis.call('PEXPIRE', log, ARGV[6])
 -- The other worker, if there is one, learns at once that its answer is not wanted any more.
 local other = is_hedge and worker or hedger or ''
 publish(ARGV[2], nodes_of(edges .. ' ' .. other), frame(ARGV[1], epoch, 0, ARGV[8]))
-return { 'claimed', epoch, attempts }
+return { 'claimed', epoch, attempts, tries }

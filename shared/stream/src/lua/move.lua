@@ -4,7 +4,7 @@
 -- KEYS[2]  log
 -- ARGV[1]  run id
 -- ARGV[2]  channel prefix
--- ARGV[3]  epoch of the failed attempt; 0 for a run that nobody has claimed
+-- ARGV[3]  epoch of the failed attempt; 0 for a run that waits, whoever had it before
 -- ARGV[4]  the provider to ask next
 -- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and for whom
 --
@@ -21,12 +21,19 @@ end
 if is_terminal(state) then
   return 'ended'
 end
-if epoch ~= ARGV[3] then
+if epoch ~= ARGV[3] and not (ARGV[3] == '0' and state == 'queued') then
   return 'fenced'
 end
 -- The same move again: its first answer was lost on the way.
 if state == 'queued' and provider == ARGV[4] then
   return 'moved'
+end
+if provider ~= ARGV[4] then
+  redis.call('HSET', KEYS[1], 'tries', 0)
+  -- An attempt that has said nothing and let go in order costs nothing: a chain is walked to its end.
+  if state == 'active' and seq == '0' then
+    redis.call('HINCRBY', KEYS[1], 'attempts', -1)
+  end
 end
 seq = tonumber(seq) + 1
 redis.call('XADD', KEYS[2], epoch .. '-' .. seq, 'p', ARGV[5])
