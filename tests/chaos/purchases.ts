@@ -13,6 +13,10 @@ const MAX_ATTEMPTS = 2;
 const OVERLAP_MS = 15_000;
 /** The connection closes under these, so that they are asked for once more for nothing. */
 const ASKED_AGAIN = /"(stale|refuse)":true/;
+/** The provider that is asked first says nothing, which costs no attempt. */
+const SAYS_NOTHING = /"(hang|status)":|After":0[,}]/;
+/** What users ask here; workers ask other things to see whether a provider is well again. */
+const QUESTION = /^sim:/;
 
 interface Bought {
   readonly times: { readonly provider: string; readonly at: number }[];
@@ -30,11 +34,13 @@ export class Purchases {
 
   /** The provider was asked. Overlaps with an earlier asking are looked at when that is over. */
   began(prompt: string, provider: string): void {
+    if (!QUESTION.test(prompt)) return;
     const bought = this.#bought.get(prompt) ?? { times: [], open: 0 };
     this.#bought.set(prompt, bought);
     bought.times.push({ provider, at: this.#history.now() });
     bought.open += 1;
-    if (bought.times.length > MAX_ATTEMPTS && !ASKED_AGAIN.test(prompt)) {
+    const allowed = MAX_ATTEMPTS + (SAYS_NOTHING.test(prompt) ? 1 : 0);
+    if (bought.times.length > allowed && !ASKED_AGAIN.test(prompt)) {
       const times = bought.times.map(({ provider, at }) => `${at} ms ${provider}`).join(", ");
       this.#history.violate("bought more often than allowed", `${times} ${prompt}`);
     }

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { createBlockingConnection, createLogger, type Logger } from "@openclaw/runtime";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
-import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { QueueLimits } from "./queue-limits.ts";
 import { RunIntake } from "./run-intake.ts";
 import type { RunJob } from "./run-job.ts";
-import { RunQueues } from "./run-queues.ts";
+import { RunQueues, rateOf } from "./run-queues.ts";
 
 const silent = createLogger({ service: "test", level: "silent" });
 
@@ -88,6 +89,89 @@ test("the limit of a provider holds over two workers, and every run is worked on
   await Promise.all(Array.from({ length: 60 }, () => queues.add(job("a"))));
   await eventually("all runs", () => done === 60);
   expect(most).toBe(3);
+});
+
+describe("an account that complains", () => {
+  const RESTS: (readonly [string, number])[] = [];
+
+  async function startLimits(rpm?: number): Promise<QueueLimits> {
+    const limits = new QueueLimits({
+      redis: fixture.commands,
+      keyPrefix: fixture.prefix,
+      queues,
+      limits: () => ({ a: { maxConcurrency: 10, rpm } }),
+      onRest: (...rest) => void RESTS.push(rest),
+      log: silent,
+    });
+    await limits.start();
+    stops.push(() => limits.stop());
+    RESTS.length = 0;
+    return limits;
+  }
+
+  const limitNow = async () => (await queues.limitOf("a")).maxConcurrency;
+
+  test("is asked for half of what is at work, once for all complaints of a second, and for more later", async () => {
+    const limits = await startLimits();
+    expect(await limitNow()).toBe(10);
+    let release: () => void = () => undefined;
+    const working = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await startIntake("a", () => working);
+    await Promise.all(Array.from({ length: 10 }, () => queues.add(job("a"))));
+    await eventually("work", async () => (await queues.counts("a")).active >= 8);
+    await Promise.all(Array.from({ length: 5 }, () => limits.slowDown("a", 100)));
+    const lowered = await limitNow();
+    expect(lowered).toBeLessThanOrEqual(5);
+    expect(lowered).toBeGreaterThanOrEqual(4);
+    release();
+    await eventually("the first raise", async () => ((await limitNow()) ?? 0) > (lowered ?? 0), {
+      withinMs: 8_000,
+    });
+  });
+
+  test("is left alone by every worker for as long as the longest complaint says", async () => {
+    const limits = await startLimits();
+    await limits.slowDown("a", 30_000);
+    // Without a word about time, and right behind the other.
+    await limits.slowDown("a", 500);
+    await eventually("news of it", () => RESTS.length > 0);
+    const [provider, forMs = 0] = RESTS[0] ?? [];
+    expect([provider, forMs > 25_000, forMs <= 30_000]).toEqual(["a", true, true]);
+  });
+
+  test("keeps its runs a minute: complaints do not begin the count anew", async () => {
+    const limits = await startLimits(60);
+    const begun: number[] = [];
+    await startIntake("a", async () => void begun.push(performance.now()));
+    for (let n = 0; n < 20; n += 1) await queues.add(job("a"));
+    const complaining = setInterval(() => void limits.slowDown("a", 500), 300);
+    stops.push(async () => clearInterval(complaining));
+    await eventually("a first window", () => begun.length >= 4);
+    await eventually("a second one", () => begun.length >= 5, { withinMs: 10_000 });
+    // 60 a minute are 4 in 5 s.
+    expect((begun[4] ?? 0) - (begun[0] ?? 0)).toBeGreaterThan(4_000);
+    for (const runId of await queues.waiting("a")) await queues.remove("a", runId);
+  });
+});
+
+describe("a rate keeps any minute within the limit", () => {
+  test.each([
+    [1, { max: 1, durationMs: 60_000 }],
+    [20, { max: 1, durationMs: 3_000 }],
+    [40, { max: 3, durationMs: 5_000 }],
+    [600, { max: 46, durationMs: 5_000 }],
+  ])("%i", (rpm, rate) => {
+    expect(rateOf(rpm)).toEqual(rate);
+    // Windows begin with their first run: so many of them can touch one minute.
+    const windows = rate.max === 1 ? 60_000 / rate.durationMs : 60_000 / rate.durationMs + 1;
+    expect(windows * rate.max).toBeLessThanOrEqual(rpm);
+  });
+
+  test("none where there is no limit", () => {
+    expect(rateOf(undefined)).toBeUndefined();
+  });
 });
 
 test("a run whose worker vanished is taken by another within 6 s", async () => {
