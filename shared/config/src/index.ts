@@ -9,3 +9,4 @@ export * from "./problem.ts";
 export * from "./settings.ts";
 export * from "./shipped-providers.ts";
 export * from "./starter-config.ts";
+export * from "./target-of.ts";

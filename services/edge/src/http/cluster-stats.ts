@@ -1,5 +1,5 @@
 /** `/stats`: the whole cluster, the same from any edge. */
-import type { GatewayConfig, ProviderConfig, Target, Targets } from "@openclaw/config";
+import { type GatewayConfig, type ProviderConfig, type Targets, targetOf } from "@openclaw/config";
 import {
   type LatencyCounts,
   LatencyHistogram,
@@ -130,16 +130,6 @@ function describeProvider(
     warm: over("warm"),
     cold: over("cold"),
   };
-}
-
-/** The latency target of a provider: a cold connection only excuses what is far away. */
-export function targetOf(
-  targets: Targets,
-  region: ProviderConfig["region"],
-  connection: ConnectionLabel,
-): Target {
-  if (region === "domestic") return targets.domestic;
-  return connection === "warm" ? targets.overseasWarm : targets.overseasCold;
 }
 
 function compare(counts: readonly LatencyCounts[], targetMs: number): AgainstTarget | null {

@@ -5,10 +5,14 @@
  * old. So members are drawn by weight instead of all runs of a second going to the same one, and what
  * this edge has given to whom since then counts as load.
  */
-import type { GatewayConfigSource, ProviderConfig, Targets } from "@openclaw/config";
+import {
+  type GatewayConfigSource,
+  type ProviderConfig,
+  type Targets,
+  targetOf,
+} from "@openclaw/config";
 import type { ProviderHealthReport } from "@openclaw/metrics";
 import type { QueueCounts } from "@openclaw/queue";
-import { targetOf } from "../http/cluster-stats.ts";
 
 /** What is known of a provider; nothing, where no worker has reported it or none is asked. */
 export interface ProviderSignals {

@@ -3,7 +3,7 @@
  * Redis and its queue, and tells the cluster when this edge ends a run itself.
  */
 import { randomUUID } from "node:crypto";
-import { type GatewayConfig, type GatewayConfigSource, optionProblem } from "@openclaw/config";
+import type { GatewayConfigSource } from "@openclaw/config";
 import { type ChatMessage, type Failure, failure, type RunOptions } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
@@ -18,14 +18,12 @@ import type { Answer } from "../outbound/answer.ts";
 import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
 import type { LiveRuns } from "../outbound/live-runs.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
+import { chainOf, chainRefusal, withFallback } from "./provider-chain.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
+import { deadlinesOf } from "./run-deadlines.ts";
 import { RunReaders } from "./run-readers.ts";
 
-/** Beyond the providers' own limits for a whole run: time for the worker's verdict to arrive. */
-const BACKSTOP_MS = 10_000;
-/** Beyond a provider's own limits for its silence: time for an outage of Redis, and for another worker. */
-const SILENT_BACKSTOP_MS = 60_000;
 /** A busy moment must not fail a user, an outage must not keep one waiting. */
 const SUBMIT_WITHIN_MS = 4_000;
 const READS_AT_ONCE = 64;
@@ -131,16 +129,8 @@ export class RunStarter implements Part {
   refusal(provider: string | undefined, options: RunOptions = {}): Failure | undefined {
     const { runs, maxRuns, isListening } = this.#options;
     const gateway = this.#options.gateway.current;
-    const members = membersOf(provider ?? gateway.defaultProvider, gateway);
-    if (members.length === 0) {
-      const known = Object.keys({ ...gateway.providers, ...gateway.groups }).join(", ");
-      return failure("unknown_provider", `No provider has that name. Known providers: ${known}.`);
-    }
-    const problems = members.map((name) => this.#optionProblem(name, options));
-    const [problem] = problems;
-    if (problem !== undefined && !problems.includes(undefined)) {
-      return failure("invalid_request", problem);
-    }
+    const refusal = chainRefusal(provider ?? gateway.defaultProvider, options, gateway);
+    if (refusal) return refusal;
     if (this.#draining) return failure("draining");
     if (!isListening()) return failure("unavailable");
     if (runs.count >= maxRuns) {
@@ -152,11 +142,6 @@ export class RunStarter implements Part {
     return undefined;
   }
 
-  #optionProblem(provider: string, options: RunOptions = {}): string | undefined {
-    const config = this.#options.gateway.current.providers[provider];
-    return config && optionProblem(provider, config, options);
-  }
-
   newRunId(): string {
     return randomUUID();
   }
@@ -166,7 +151,9 @@ export class RunStarter implements Part {
     const { runs } = this.#options;
     const gateway = this.#options.gateway.current;
     const { options } = request;
-    const chain = this.#chainOf(request.provider ?? gateway.defaultProvider, options);
+    const { choice } = this.#options;
+    const asked = request.provider ?? gateway.defaultProvider;
+    const chain = chainOf(asked, options ?? {}, { gateway, choice });
     // One that was not refused has somebody to answer it.
     const [provider = "", ...fallback] = chain;
     const run = new LiveRun({
@@ -197,22 +184,6 @@ export class RunStarter implements Part {
   }
 
   /**
-   * Who is asked, and who instead, in that order. The members of a group stand in for each other, and
-   * after them whoever stands in for the first. Who could not heed the options would answer another
-   * question.
-   */
-  #chainOf(asked: string, options: RunOptions | undefined): string[] {
-    const gateway = this.#options.gateway.current;
-    const able = membersOf(asked, gateway).filter(
-      (name) => this.#optionProblem(name, options) === undefined,
-    );
-    const members = able.length > 1 ? this.#options.choice.order(able) : able;
-    const fallback = gateway.providers[members[0] ?? ""]?.fallback ?? [];
-    const others = fallback.filter((name) => this.#optionProblem(name, options) === undefined);
-    return [...new Set([...members, ...others])];
-  }
-
-  /**
    * Follows a run for a client that came back, on whichever edge it was before. Nothing is missed:
    * this edge watches first, then reads the log, and live entries wait until that is delivered.
    *
@@ -234,7 +205,7 @@ export class RunStarter implements Part {
     if (watched.outcome === "full") return "too_many_readers";
     if (comparePositions(after, watched.position) > 0) return "unknown_position";
     const { provider } = watched;
-    const chain = this.#withFallback(provider);
+    const chain = withFallback(provider, this.#options.gateway.current);
     const run = new LiveRun({
       runId,
       session,
@@ -269,14 +240,9 @@ export class RunStarter implements Part {
     if (cancelled === "unknown") return "unknown";
     if (cancelled === "already") return "ended";
     // The log knows already; what is left is its place on a queue.
-    const chain = this.#withFallback(cancelled.provider);
+    const chain = withFallback(cancelled.provider, this.#options.gateway.current);
     this.#announcer.announce({ runId, chain, terminal: CANCELLED });
     return "cancelled";
-  }
-
-  #withFallback(provider: string): string[] {
-    const { providers } = this.#options.gateway.current;
-    return [provider, ...(providers[provider]?.fallback ?? [])];
   }
 
   /** Gives a client `graceMs` to come back for a run, here or elsewhere, before it is cancelled. */
@@ -301,18 +267,8 @@ export class RunStarter implements Part {
   }
 
   #deadlines(chain: readonly string[]): RunDeadlines {
-    const { queueTimeoutMs } = this.#options;
-    const { providers } = this.#options.gateway.current;
-    const timeoutsOf = (name: string) => providers[name]?.timeouts;
-    const queueMs = (name: string) => timeoutsOf(name)?.queueMs ?? queueTimeoutMs;
-    const silenceMs = (name: string) => {
-      const { firstTokenMs = 0, stallMs = 0 } = timeoutsOf(name) ?? {};
-      return Math.max(firstTokenMs, stallMs) + SILENT_BACKSTOP_MS;
-    };
-    // Each that may be asked has its own time, and may let the run wait first.
-    const limits = chain.map((name) => queueMs(name) + (timeoutsOf(name)?.totalMs ?? 0));
-    const totalMs = limits.reduce((sum, limit) => sum + limit, BACKSTOP_MS);
-    return { queueMs, silenceMs, totalMs };
+    const { gateway, queueTimeoutMs } = this.#options;
+    return deadlinesOf(chain, { ...gateway.current, queueTimeoutMs });
   }
 
   /** The record first: a worker that finds no record takes the run for a stray and drops it. */
@@ -347,10 +303,4 @@ export class RunStarter implements Part {
     log.info({ ...facts, outcome: terminal.type, ...detail, ...phases }, message);
     if (byEdge) this.#announcer.announce(ended);
   }
-}
-
-/** The providers that a name stands for; none for a name that nobody has. */
-function membersOf(name: string, { providers, groups }: GatewayConfig): readonly string[] {
-  if (Object.hasOwn(providers, name)) return [name];
-  return Object.hasOwn(groups, name) ? (groups[name] ?? []) : [];
 }

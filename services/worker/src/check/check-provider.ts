@@ -1,12 +1,12 @@
 /** One provider, from its host name to the verdict. */
-import type { Targets } from "@openclaw/config";
+import { type Targets, targetNameOf } from "@openclaw/config";
 import type { Logger } from "@openclaw/runtime";
 import { ProviderError } from "../provider/provider-error.ts";
 import { adviceFor, connectionAdvice, type Subject } from "./advice.ts";
 import { Asker } from "./asker.ts";
 import { checkConnection } from "./check-connection.ts";
 import { duration } from "./duration.ts";
-import { judge, targetName } from "./judge.ts";
+import { judge } from "./judge.ts";
 import { Questions } from "./questions.ts";
 import {
   type ConnectionReport,
@@ -68,7 +68,7 @@ async function askBoth(asking: Asking): Promise<Finding | undefined> {
   try {
     await asker.start();
     for (const temperature of TEMPERATURES) {
-      const target = targets[targetName(subject.config.region, temperature)];
+      const target = targets[targetNameOf(subject.config.region, temperature)];
       await questions.ask(temperature, target);
     }
     return undefined;

@@ -1,26 +1,11 @@
 /** Whether answers are what is promised to users: in time, piece by piece, on a connection that waits. */
-import type { ProviderConfig, Target, Targets } from "@openclaw/config";
+import { type ProviderConfig, type Target, type Targets, targetNameOf } from "@openclaw/config";
 import { MAX_TOKENS } from "./asker.ts";
 import { duration } from "./duration.ts";
-import {
-  type Answer,
-  type Finding,
-  type ProviderReport,
-  TEMPERATURES,
-  type Temperature,
-} from "./report.ts";
+import { type Answer, type Finding, type ProviderReport, TEMPERATURES } from "./report.ts";
 
 /** Pieces that all arrive within this came together: no model writes as fast. */
 const LUMP_MS = 20;
-
-/** The field of `targets` that holds what is promised of a region's answers. */
-export function targetName(
-  region: ProviderConfig["region"],
-  temperature: Temperature,
-): keyof Targets {
-  if (region === "domestic") return "domestic";
-  return temperature === "cold" ? "overseasCold" : "overseasWarm";
-}
 
 /** When text begins; where there was none, it would have begun later than the reasoning did. */
 export function firstTextOf({ firstTextMs, firstTokenMs }: Answer): number {
@@ -58,14 +43,14 @@ function missedTargets(
   answers: ProviderReport["answers"],
   { region, targets }: { readonly region: ProviderConfig["region"]; readonly targets: Targets },
 ): Finding[] {
-  const names = new Set(TEMPERATURES.map((temperature) => targetName(region, temperature)));
+  const names = new Set(TEMPERATURES.map((temperature) => targetNameOf(region, temperature)));
   return [...names].flatMap((name) =>
     FIGURES.flatMap(([what, figureOf, field]) => {
       const target = targets[name][field];
       const late = TEMPERATURES.flatMap((temperature) => {
         const answer = answers[temperature];
         const isLate = answer !== undefined && figureOf(answer) > target;
-        const isMeant = targetName(region, temperature) === name;
+        const isMeant = targetNameOf(region, temperature) === name;
         return isLate && isMeant
           ? `${duration(figureOf(answer))} on a ${temperature} connection`
           : [];

@@ -1,7 +1,7 @@
 /** The reports as people read them in a terminal: a table of 80 columns, then what is to be done. */
-import type { Targets } from "@openclaw/config";
+import { type Targets, targetNameOf } from "@openclaw/config";
 import { duration } from "./duration.ts";
-import { firstTextOf, isStreamed, targetName } from "./judge.ts";
+import { firstTextOf, isStreamed } from "./judge.ts";
 import {
   type Answer,
   type ConnectionReport,
@@ -51,11 +51,11 @@ function cellsOf(report: ProviderReport, targets: Targets): string[] {
   const { name, verdict, connection, keyAccepted, modelServed, answers } = report;
   const { cold, warm } = answers;
   const first = (temperature: Temperature) => {
-    const target = targets[targetName(report.region, temperature)].firstTextMs;
+    const target = targets[targetNameOf(report.region, temperature)].firstTextMs;
     const answer = answers[temperature];
     return judged(answer && firstTextOf(answer), target);
   };
-  const { fullMs } = targets[targetName(report.region, "warm")];
+  const { fullMs } = targets[targetNameOf(report.region, "warm")];
   return [
     name,
     VERDICTS[verdict],
@@ -131,7 +131,7 @@ function noteLines({ message, action }: Finding): string[] {
 /** What is promised of the regions that were checked. */
 export function promisesOf(reports: readonly ProviderReport[], targets: Targets): string {
   const names = new Set(
-    reports.flatMap(({ region }) => [targetName(region, "cold"), targetName(region, "warm")]),
+    reports.flatMap(({ region }) => [targetNameOf(region, "cold"), targetNameOf(region, "warm")]),
   );
   const promises = [...names].map((name) => {
     const { firstTextMs, fullMs } = targets[name];

@@ -1,0 +1,61 @@
+/** From the name that a client asks for to the providers that may answer. */
+import { type GatewayConfig, optionProblem } from "@openclaw/config";
+import { type Failure, failure, type RunOptions } from "@openclaw/protocol";
+import type { ProviderChoice } from "./provider-choice.ts";
+
+/** Why nobody could answer a request, whatever the state of the cluster. */
+export function chainRefusal(
+  asked: string,
+  options: RunOptions,
+  gateway: GatewayConfig,
+): Failure | undefined {
+  const members = membersOf(asked, gateway);
+  if (members.length === 0) {
+    const known = Object.keys({ ...gateway.providers, ...gateway.groups }).join(", ");
+    return failure("unknown_provider", `No provider has that name. Known providers: ${known}.`);
+  }
+  const problems = members.map((name) => problemOf(name, options, gateway));
+  const [problem] = problems;
+  if (problem === undefined || problems.includes(undefined)) return undefined;
+  return failure("invalid_request", problem);
+}
+
+/**
+ * Who is asked, and who instead, in that order. The members of a group stand in for each other, and after
+ * them whoever stands in for the first. Who could not heed the options would answer another question.
+ */
+export function chainOf(
+  asked: string,
+  options: RunOptions,
+  { gateway, choice }: { gateway: GatewayConfig; choice: Pick<ProviderChoice, "order"> },
+): string[] {
+  const isAble = (name: string) => problemOf(name, options, gateway) === undefined;
+  const able = membersOf(asked, gateway).filter(isAble);
+  const members = able.length > 1 ? choice.order(able) : able;
+  const [first = ""] = members;
+  return [...new Set([...members, ...fallbackOf(first, gateway).filter(isAble)])];
+}
+
+/** A provider and who stands in for it. */
+export function withFallback(provider: string, gateway: GatewayConfig): string[] {
+  return [provider, ...fallbackOf(provider, gateway)];
+}
+
+function fallbackOf(provider: string, { providers }: GatewayConfig): readonly string[] {
+  return providers[provider]?.fallback ?? [];
+}
+
+/** The providers that a name stands for; none for a name that nobody has. */
+function membersOf(name: string, { providers, groups }: GatewayConfig): readonly string[] {
+  if (Object.hasOwn(providers, name)) return [name];
+  return Object.hasOwn(groups, name) ? (groups[name] ?? []) : [];
+}
+
+function problemOf(
+  provider: string,
+  options: RunOptions,
+  { providers }: GatewayConfig,
+): string | undefined {
+  const config = providers[provider];
+  return config && optionProblem(provider, config, options);
+}

@@ -1,0 +1,32 @@
+import type { GatewayConfig } from "@openclaw/config";
+import type { RunDeadlines } from "../outbound/live-run.ts";
+
+/** Beyond the providers' own limits for a whole run: time for the worker's verdict to arrive. */
+const BACKSTOP_MS = 10_000;
+/** Beyond a provider's own limits for its silence: time for an outage of Redis, and for another worker. */
+const SILENT_BACKSTOP_MS = 60_000;
+
+/**
+ * When this edge ends a run itself, whatever became of its worker, its queue and Redis.
+ *
+ * @param chain the providers that may come to be asked
+ * @param queueTimeoutMs for those that do not say how long a run may wait there
+ */
+export function deadlinesOf(
+  chain: readonly string[],
+  {
+    providers,
+    queueTimeoutMs,
+  }: Pick<GatewayConfig, "providers"> & { readonly queueTimeoutMs: number },
+): RunDeadlines {
+  const timeoutsOf = (name: string) => providers[name]?.timeouts;
+  const queueMs = (name: string) => timeoutsOf(name)?.queueMs ?? queueTimeoutMs;
+  const silenceMs = (name: string) => {
+    const { firstTokenMs = 0, stallMs = 0 } = timeoutsOf(name) ?? {};
+    return Math.max(firstTokenMs, stallMs) + SILENT_BACKSTOP_MS;
+  };
+  // Each that may be asked has its own time, and may let the run wait first.
+  const limits = chain.map((name) => queueMs(name) + (timeoutsOf(name)?.totalMs ?? 0));
+  const totalMs = limits.reduce((sum, limit) => sum + limit, BACKSTOP_MS);
+  return { queueMs, silenceMs, totalMs };
+}
