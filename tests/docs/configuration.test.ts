@@ -37,7 +37,8 @@ function rows(schema: JsonSchema, path = ""): Row[] {
     const name = path === "" ? key : `${path}.${key}`;
     if (value.properties) return rows(value, name);
     if (typeof value.additionalProperties === "object") {
-      return rows(value.additionalProperties, `${name}.NAME`);
+      const inner = rows(value.additionalProperties, `${name}.NAME`);
+      if (inner.length > 0) return inner;
     }
     return [{ name, schema: value, required: schema.required?.includes(key) ?? false }];
   });
@@ -60,6 +61,7 @@ function values({ type, enum: options, minimum, maximum }: JsonSchema): string {
 }
 
 function standard(schema: JsonSchema, required: boolean): string {
+  if (typeof schema.default === "object") return `\`${JSON.stringify(schema.default)}\``;
   if (schema.default !== undefined) return `\`${schema.default}\``;
   return required ? "required" : "none";
 }

@@ -25,7 +25,7 @@ describe("provider plan", () => {
           expect.stringContaining("NO_SUCH_KEY is not set"),
           expect.stringContaining("baseUrl: must be an http or https URL"),
           expect.stringContaining("providers.one.model"),
-          'defaultProvider: "two" is no provider; there are: one',
+          'defaultProvider: "two" is no provider and no group; there are: one, auto',
         ],
       }),
     );

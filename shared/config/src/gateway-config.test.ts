@@ -71,15 +71,40 @@ describe("a configuration file", () => {
       "providers.a.model: is missing",
       expect.stringMatching(/^providers\.a\.pool\.warm: /),
       expect.stringMatching(/"extra"/),
-      'defaultProvider: "b" is no provider; there are: a, Bad Name',
+      'defaultProvider: "b" is no provider and no group; there are: a, Bad Name, auto',
       expect.stringMatching(/^providers\.a\.fallback: "c" is no other provider/),
       expect.stringMatching(/^providers\.Bad Name: a name must be 1 to 32/),
     ]);
   });
 
+  test("groups name providers, and auto all of them, unless it is named", () => {
+    const providers = { a: PROVIDER, b: PROVIDER, c: PROVIDER };
+    expect(parse({ providers }).groups).toEqual({ auto: ["a", "b", "c"] });
+    const groups = { auto: ["a"], pair: ["b", "c"] };
+    const config = parse({ providers, groups, defaultProvider: "pair" });
+    expect([config.groups, config.defaultProvider]).toEqual([groups, "pair"]);
+    expect(
+      problemsOf(() =>
+        parse({ providers: { auto: PROVIDER, a: PROVIDER }, groups: { a: ["x"], B: ["a"] } }),
+      ),
+    ).toEqual([
+      "groups.a: is the name of a provider",
+      'groups.a: "x" is no provider; there are: auto, a',
+      "groups.B: a name must be 1 to 32 of a-z 0-9 -, beginning with a letter",
+      'providers.auto: "auto" stands for all providers and cannot be one',
+    ]);
+  });
+
+  test("refuses the address of the completions themselves", () => {
+    const baseUrl = "http://127.0.0.1:1/v1/chat/completions";
+    expect(problemsOf(() => parse({ providers: { a: { ...PROVIDER, baseUrl } } }))).toEqual([
+      "providers.a.baseUrl: must end before /chat/completions, which is added to it",
+    ]);
+  });
+
   test("is refused where the default is no provider, or there is none", () => {
     expect(problemsOf(() => parse({ providers: { a: PROVIDER }, defaultProvider: "b" }))).toEqual([
-      'defaultProvider: "b" is no provider; there are: a',
+      'defaultProvider: "b" is no provider and no group; there are: a, auto',
     ]);
     expect(problemsOf(() => parse({ providers: {} }))).toEqual([
       "providers: must name at least one provider",

@@ -45,6 +45,9 @@ const providerSchema = z.strictObject({
     .describe("Whose dialect of the API it speaks."),
   baseUrl: z
     .url({ protocol: /^https?$/, error: "must be an http or https URL" })
+    .refine((url) => !/\/chat\/completions\/*$/.test(url), {
+      error: "must end before /chat/completions, which is added to it",
+    })
     .describe("Where `/chat/completions` is found."),
   apiKey: z
     .string()
@@ -67,7 +70,9 @@ const providerSchema = z.strictObject({
     .min(1)
     .max(1_000_000)
     .optional()
-    .describe("Most runs begun in any 60 s, over the whole cluster. Default: no such limit."),
+    .describe(
+      "Most runs begun in any 60 s, over the whole cluster, spread over them: a thirteenth every 5 s, below 26 one after the other. Default: no such limit.",
+    ),
   pool: poolSchema.prefault({}),
   timeouts: timeoutsSchema.prefault({}),
   fallback: z
@@ -119,7 +124,7 @@ export const gatewayConfigSchema = z.strictObject({
     .record(z.string(), z.array(z.string()).min(1).max(16))
     .default({})
     .describe(
-      "Names that stand for several providers, such as the accounts of one: the one that is best right now answers. `auto` stands for all, unless it is named here.",
+      'Names that stand for several providers, such as the accounts of one: {"nvidia": ["nvidia1", "nvidia2"]}. The one that is best right now answers. `auto` stands for all, unless it is named here.',
     ),
   defaultProvider: z
     .string()
@@ -232,7 +237,7 @@ function crossCheck(input: unknown): Problem[] {
   if (typeof defaultProvider === "string" && !answers.includes(defaultProvider)) {
     problems.push({
       path: ["defaultProvider"],
-      message: `"${defaultProvider}" is no provider; ${known}`,
+      message: `"${defaultProvider}" is no provider and no group; there are: ${answers.join(", ")}`,
     });
   }
   for (const [group, members] of Object.entries(fieldsOf(groups))) {

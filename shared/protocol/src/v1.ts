@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { type Failure, failure } from "./error-code.ts";
+import { frameProblems } from "./frame-problem.ts";
 
 const text = z.string({
   error: ({ input }) => (input === undefined ? "is missing" : "must be a string"),
@@ -49,10 +50,7 @@ export function parseV1Up(frame: string, limits: V1Limits): V1Parsed {
 function parseMessage(json: object, limits: V1Limits): V1Parsed {
   const parsed = v1MessageSchema.safeParse(json);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      (issue) => `\`${issue.path.join(".")}\` ${issue.message}`,
-    );
-    return refuse(failure("invalid_request", `${problems.join("; ")}.`));
+    return refuse(failure("invalid_request", frameProblems(parsed.error.issues)));
   }
   const { message, provider } = parsed.data;
   const bytes = Buffer.byteLength(message);

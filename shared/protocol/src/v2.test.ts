@@ -11,7 +11,7 @@ const parse = (frame: unknown) => parseV2Up(JSON.stringify(frame), LIMITS);
  * The hash of the wire as it is. If this test fails you changed the protocol: existing clients must
  * still be understood and still understand; say so in PROTOCOL.md, and put the new hash here.
  */
-const WIRE = "513eccd568a18f0b";
+const WIRE = "5aa8dae0ebf2ade8";
 
 test("the wire of v2 is the one that was agreed on", () => {
   const wire = JSON.stringify([z.toJSONSchema(v2UpSchema), z.toJSONSchema(v2DownSchema)]);
@@ -40,6 +40,7 @@ describe("what a v2 client may say", () => {
         options: { temperature: 0, topP: 1, maxTokens: 1, stop: ["\n", "END"] },
       },
     ],
+    [{ type: "run", ref: "1", message: "hi", provider: null, options: null }],
     [{ type: "cancel", run: "r" }],
     [{ type: "resume", run: "r", after: { epoch: 1, seq: 4 } }],
     [{ type: "ping" }],
@@ -56,18 +57,26 @@ describe("what is refused, with the ref of its request", () => {
     [{ type: "run", ref: "7", message: "x".repeat(17) }, "message_too_long", /17 .*16/],
     [run({ session: "a b" }), "invalid_request", /`session` must be 1 to 128/],
     [run({ session: "" }), "invalid_request", /session/],
-    [run({ options: { seed: 1 } }), "invalid_request", /`options` .*seed/],
-    [run({ options: { temperature: 2.1 } }), "invalid_request", /`options.temperature`/],
-    [run({ options: { topP: 0 } }), "invalid_request", /`options.topP`/],
+    [{ type: "run", message: "hi" }, "invalid_request", /^`ref` is missing\.$/, undefined],
+    [run({ messages: [{ role: "user", content: "x" }] }), "invalid_request", /not both/],
+    [run({ options: { seed: 1 } }), "invalid_request", /`options` cannot have `seed`; .*`topP`/],
+    [run({ options: { top_p: 1 } }), "invalid_request", /did you mean `topP`/],
+    [run({ options: { temperature: "1" } }), "invalid_request", /must be a number, not string/],
+    [
+      run({ options: { temperature: 2.1 } }),
+      "invalid_request",
+      /`options.temperature` must be at most 2/,
+    ],
+    [run({ options: { topP: 0 } }), "invalid_request", /`options.topP` must be more than 0/],
     [run({ options: { maxTokens: 1.5 } }), "invalid_request", /`options.maxTokens`/],
     [run({ options: { stop: "x" } }), "invalid_request", /`options.stop`/],
     [run({ options: { stop: [""] } }), "invalid_request", /`options.stop.0`/],
     [run({ options: { stop: ["a", "b", "c", "d", "e"] } }), "invalid_request", /`options.stop`/],
-    [{ type: "walk", ref: "7" }, "invalid_request", /type/],
-  ])("%j", (frame, code, message) => {
+    [{ type: "walk", ref: "7" }, "invalid_request", /`type` must be `run`, /],
+  ])("%j", (frame, code, message, ref: string | undefined = "ref" in frame ? "7" : undefined) => {
     expect(parse(frame)).toMatchObject({
       ok: false,
-      ref: "7",
+      ref,
       failure: { code, message: expect.stringMatching(message) },
     });
   });

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, type Failure, failure } from "./error-code.ts";
+import { frameProblems } from "./frame-problem.ts";
 import { chatMessageSchema, runOptionsSchema } from "./run.ts";
 import { isSessionId, SESSION_ID } from "./session-id.ts";
 
@@ -26,13 +27,13 @@ const runSchema = z
     ref: id,
     message: z.string().optional(),
     messages: z.array(chatMessageSchema).min(1).max(1_000).optional(),
-    provider: z.string().min(1).optional(),
-    options: runOptionsSchema.optional(),
+    provider: z.string().min(1).nullish(),
+    options: runOptionsSchema.nullish(),
     /** To whom the run belongs, where it is not the connection's own session. */
     session: sessionSchema.optional(),
   })
   .refine(({ message, messages }) => (message === undefined) !== (messages === undefined), {
-    error: "needs either `message` or `messages`",
+    error: "needs either `message` or `messages`, not both",
   })
   .refine(({ message }) => message === undefined || message.trim() !== "", {
     error: "must not be empty",
@@ -148,21 +149,21 @@ export type V2Parsed =
   /** `ref` where the frame named one, so that the client knows which request was meant. */
   | { readonly ok: false; readonly failure: Failure; readonly ref: string | undefined };
 
+const NOT_JSON =
+  'That frame is not JSON. Send an object such as {"type": "run", "ref": "1", "message": "Hello"}.';
+
 /** Reads one text frame from a v2 client. Never throws: a bad frame is a failure to send back. */
 export function parseV2Up(frame: string, { maxMessageBytes }: V2Limits): V2Parsed {
   let json: unknown;
   try {
     json = JSON.parse(frame);
   } catch {
-    return refuse(failure("invalid_json"), undefined);
+    return refuse(failure("invalid_json", NOT_JSON), undefined);
   }
   const ref = refOf(json);
   const parsed = v2UpSchema.safeParse(json);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      ({ path, message }) => `${path.length > 0 ? `\`${path.join(".")}\` ` : ""}${message}`,
-    );
-    return refuse(failure("invalid_request", `${problems.join("; ")}.`), ref);
+    return refuse(failure("invalid_request", frameProblems(parsed.error.issues)), ref);
   }
   const bytes = textBytes(parsed.data);
   if (bytes > maxMessageBytes) {

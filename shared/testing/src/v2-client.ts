@@ -185,6 +185,10 @@ export class V2Client {
 
   #apply(frame: V2Down, run: V2Run): void {
     switch (frame.type) {
+      case "resumed":
+        // What follows is read once more, its end included.
+        if (frame.outcome !== "not_resumable") run.terminals.length = 0;
+        break;
       case "restart":
         run.text = "";
         run.restarts += 1;

@@ -207,6 +207,21 @@ test("a run of this session that was not resumed here is cancelled all the same,
   }
 });
 
+test("a cancel and a resume at once, in whichever order, end the run once for each", async () => {
+  const runId = "from-elsewhere";
+  await records.create({ runId, edge: "edge-2", provider: "mine", session: "s" });
+  const writer = await attempt(runId);
+  writer.write({ type: "text", text: "one" });
+  say({ type: "cancel", run: runId });
+  say({ type: "cancel", run: runId });
+  say({ type: "resume", run: runId, after: BEGINNING });
+  await heard("resumed");
+  await eventually("its end", () => connection.types().at(-1) === "cancelled");
+  await eventually("the end for its worker", async () => (await writer.end(COMPLETED)) === "ended");
+  const behind = connection.types().slice(connection.types().indexOf("resumed"));
+  expect(behind.filter((type) => type === "cancelled")).toHaveLength(1);
+});
+
 test("a run resumed on its own connection is read to its end, however slowly, and can be cancelled", async () => {
   const { runId, writer } = await begin();
   const piece = (index: number) => `${index} `.padEnd(16_000, ".");

@@ -48,6 +48,8 @@ export class V2Session implements Session {
   readonly #resuming = new Map<string, { isCancelled: boolean }>();
   /** Runs that have ended here, the latest last: a cancel may have crossed their end. */
   readonly #past = new Set<string>();
+  /** Runs that are cancelled without being read here. */
+  readonly #cancelling = new Set<string>();
 
   constructor(connection: Connection, options: V2SessionContext) {
     this.#connection = connection;
@@ -100,8 +102,10 @@ export class V2Session implements Session {
     this.#send({ type: "draining", reconnectWithinMs: this.#options.reconnectWithinMs });
   }
 
-  #run({ ref, message, messages, provider, options, session }: Request<"run">): void {
+  #run({ ref, message, messages, session, ...asked }: Request<"run">): void {
     const { starter } = this.#options;
+    const provider = asked.provider ?? undefined;
+    const options = asked.options ?? undefined;
     const refusal = this.#refusal() ?? starter.refusal(provider, options);
     if (refusal) {
       this.#send(v2Error(refusal, { ref }));
@@ -125,20 +129,30 @@ export class V2Session implements Session {
     const resuming = this.#resuming.get(runId);
     if (resuming) resuming.isCancelled = true;
     else if (run) run.cancel("client");
-    else if (!this.#past.has(runId)) void this.#cancelElsewhere(runId);
+    else if (!this.#past.has(runId) && !this.#cancelling.has(runId)) {
+      void this.#cancelElsewhere(runId);
+    }
   }
 
   /** A client that came back may cancel what it has not resumed. */
   async #cancelElsewhere(run: string): Promise<void> {
     const { starter, log } = this.#options;
+    this.#cancelling.add(run);
     try {
       const outcome = await starter.cancel(run, this.#connection.session);
-      if (outcome === "cancelled") this.#send({ type: "cancelled", run });
+      // Resumed in the meantime: who reads it tells its end.
+      const isRead = this.#runs.has(run) || this.#resuming.has(run) || this.#past.has(run);
+      if (outcome === "cancelled" && !isRead) {
+        this.#send({ type: "cancelled", run });
+        this.#remember(run);
+      }
       // Without the run's id: to its client that would be the run's end, a second one perhaps.
       else if (outcome === "unknown") this.#send(v2Error(failure("unknown_run"), {}));
     } catch (error) {
       log.warn({ runId: run, err: error }, "run not cancelled");
       this.#send(v2Error(failure("unavailable"), {}));
+    } finally {
+      this.#cancelling.delete(run);
     }
   }
 
@@ -218,10 +232,14 @@ export class V2Session implements Session {
     const { runId } = run;
     // Another reader may have taken its place.
     if (this.#runs.get(runId) === run) this.#runs.delete(runId);
+    this.#remember(runId);
+    this.#noteIdle();
+  }
+
+  #remember(runId: string): void {
     this.#past.add(runId);
     const [oldest] = this.#past;
     if (this.#past.size > MOST_PAST && oldest !== undefined) this.#past.delete(oldest);
-    this.#noteIdle();
   }
 
   #noteIdle(): void {

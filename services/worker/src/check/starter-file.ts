@@ -32,7 +32,8 @@ export function writeStarterFile(path: string, env: NodeJS.ProcessEnv): string {
     missing.length === 0
       ? "The variables of all keys are set."
       : `Set ${missing.join(", ")}, or delete the providers that you have no key for.`,
-    "Then check it: npm run providers",
+    `Then check it: npm run providers -- --config ${full}`,
+    `And use it: GATEWAY_CONFIG=${full} npm start`,
   ].join("\n");
 }
 

@@ -5,10 +5,14 @@
 import type { ErrorCode } from "@openclaw/protocol";
 
 const FIRST_LOOK_MS = 500;
+/** What the first look itself may usually take. */
+const DOUBT_MS = 1_000;
 
 export class AccountRefusal {
   readonly #probe: (code: ErrorCode) => Promise<void>;
   #code: ErrorCode | undefined;
+  /** When it is looked at for the first time, on the monotonic clock; until then it may be an error. */
+  #firstLookAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param probe throws while the account is refused; bounded in time */
@@ -21,6 +25,11 @@ export class AccountRefusal {
     return this.#code;
   }
 
+  /** For how long it is not known whether the refusal stands; 0 once that is known. */
+  get inDoubtMs(): number {
+    return Math.max(0, Math.ceil(this.#firstLookAt - performance.now()));
+  }
+
   /**
    * It was refused just now.
    *
@@ -30,6 +39,7 @@ export class AccountRefusal {
   refused(code: ErrorCode, mostMs: number): boolean {
     if (this.#code !== undefined) return false;
     this.#code = code;
+    this.#firstLookAt = performance.now() + FIRST_LOOK_MS + DOUBT_MS;
     this.#lookAfter(FIRST_LOOK_MS, mostMs);
     return true;
   }

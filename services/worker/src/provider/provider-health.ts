@@ -31,7 +31,11 @@ export class ProviderHealth {
     const forMs = this.#rest ? Math.ceil(this.#rest.until - performance.now()) : 0;
     if (this.#rest && forMs > 0) return { code: this.#rest.code, forMs };
     const code = this.#refusal.code ?? this.#breaker.code;
-    return code === undefined ? undefined : { code };
+    if (code === undefined) return undefined;
+    const { inDoubtMs } = this.#refusal;
+    return this.#refusal.code !== undefined && inDoubtMs > 0
+      ? { code, forMs: inDoubtMs }
+      : { code };
   }
 
   /** The first token of an attempt came. */

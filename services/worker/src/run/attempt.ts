@@ -140,10 +140,14 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
   return { terminal, httpStatus };
 }
 
-/** What is known to fail is not waited for. */
+/**
+ * An account that is refused, or wants to be left alone, is not asked. One that merely fails is: with nobody
+ * else to be asked, it may answer after all.
+ */
 function refuseIfClosed({ name, health }: ProviderClient): void {
   const { closed } = health;
   if (closed === undefined) return;
+  if (closed.forMs === undefined && policyOf(closed.code).disablesMs === undefined) return;
   const detail = "not asked, as it failed before";
   throw new NotAskedError(closed.code, { provider: name, detail, retryAfterMs: closed.forMs });
 }
