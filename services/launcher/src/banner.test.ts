@@ -40,6 +40,12 @@ Ctrl-C stops everything.
     expect(text).not.toContain("secret");
   });
 
+  test("names the groups, and the default where it is one", () => {
+    const groups = [{ name: "pair", members: ["a", "b"], isDefault: true }];
+    const text = banner({ ...facts, providers: { ...facts.providers, groups } });
+    expect(text).toContain("pair is the best of a, b  (default)");
+  });
+
   test.each([
     ["0.0.0.0", "ws://127.0.0.1:8001/"],
     ["::", "ws://127.0.0.1:8001/"],

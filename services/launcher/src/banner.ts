@@ -39,9 +39,13 @@ function reachable(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-function providerRows({ shown, simulated, file, leftOut }: ProviderPlan): readonly string[] {
+function providerRows(plan: ProviderPlan): readonly string[] {
+  const { shown, groups, simulated, file, leftOut } = plan;
   const width = Math.max(...shown.map(({ name }) => name.length));
   const lines = shown.map((provider) => providerLine(provider, width));
+  for (const { name, members, isDefault } of groups) {
+    lines.push(`${name} is the best of ${members.join(", ")}${isDefault ? "  (default)" : ""}`);
+  }
   if (simulated) lines.push("no provider key is set, so every answer is simulated");
   if (file !== undefined) lines.push(`from ${file}`);
   if (leftOut.length > 0) {

@@ -40,6 +40,7 @@ describe("provider plan", () => {
       file: path,
       shown: [{ name: "own", model: "m", simulated: false, isDefault: true }],
       leftOut: [],
+      groups: [],
     });
   });
 

@@ -17,8 +17,16 @@ export interface ProviderPlan {
   /** The user's own configuration file. */
   readonly file: string | undefined;
   readonly shown: readonly ShownProvider[];
+  /** The user's own groups, and the default where it is one. */
+  readonly groups: readonly ShownGroup[];
   /** Shipped providers that have no key, with the variable that would hold it. */
   readonly leftOut: readonly { readonly name: string; readonly variable: string }[];
+}
+
+export interface ShownGroup {
+  readonly name: string;
+  readonly members: readonly string[];
+  readonly isDefault: boolean;
 }
 
 export interface ShownProvider {
@@ -35,12 +43,14 @@ export function planProviders(env: NodeJS.ProcessEnv): ProviderPlan {
   const file = gatewayConfigPath(env);
   const missing = NAMES.filter((name) => !env[keyVariable(name)]);
   if (file === undefined && missing.length === NAMES.length) {
-    return { simulated: true, file, leftOut: [], shown: NAMES.map(showSimulated) };
+    return { simulated: true, file, leftOut: [], shown: NAMES.map(showSimulated), groups: [] };
   }
+  const config = loadGatewayConfig(env);
   return {
     simulated: false,
     file,
-    shown: show(loadGatewayConfig(env)),
+    shown: show(config),
+    groups: showGroups(config),
     leftOut:
       file === undefined ? missing.map((name) => ({ name, variable: keyVariable(name) })) : [],
   };
@@ -58,6 +68,14 @@ function show({ providers, defaultProvider }: GatewayConfig): readonly ShownProv
     simulated,
     isDefault: name === defaultProvider,
   }));
+}
+
+/** `auto` is everywhere: worth a line only where somebody made something of it. */
+function showGroups({ providers, groups, defaultProvider }: GatewayConfig): ShownGroup[] {
+  const all = Object.keys(providers).join();
+  return Object.entries(groups)
+    .map(([name, members]) => ({ name, members, isDefault: name === defaultProvider }))
+    .filter(({ members, isDefault }) => isDefault || members.join() !== all);
 }
 
 /**

@@ -9,6 +9,7 @@ import type { RunStats } from "./run-stats.ts";
 const INTERVAL_MS = 2_000;
 /** Where no run of a provider has ended yet, one is taken to last so long. */
 const USUAL_RUN_MS = 3_000;
+const MINUTE_MS = 60_000;
 
 export interface QueueNoticesOptions {
   readonly runs: LiveRuns;
@@ -55,12 +56,14 @@ export class QueueNotices implements Part {
   async #tell(provider: string, waiting: readonly LiveRun[]): Promise<void> {
     const { queues, stats, gateway } = this.#options;
     const order = new Map((await queues.waiting(provider)).map((runId, index) => [runId, index]));
-    const atOnce = gateway.current.providers[provider]?.maxConcurrency ?? 1;
+    const { maxConcurrency: atOnce = 1, rpm } = gateway.current.providers[provider] ?? {};
+    const apartMs = rpm === undefined ? 0 : MINUTE_MS / rpm;
     const runMs = stats.usualRunMs(provider) ?? USUAL_RUN_MS;
     for (const run of waiting) {
       // Not in the queue: a worker is just taking it.
       const position = order.get(run.runId) ?? 0;
-      run.tellQueued(position, Math.round(((position + 1) / atOnce) * runMs));
+      const turns = position + 1;
+      run.tellQueued(position, Math.round(turns * Math.max(runMs / atOnce, apartMs)));
     }
   }
 }

@@ -20,7 +20,7 @@ export interface Subjects {
 /**
  * Loads the configuration as a worker does.
  *
- * @param only names of providers; all of them where it is empty
+ * @param only names of providers and groups; all providers where it is empty
  * @throws ConfigError with every problem of the configuration; UsageError for names that are not in
  *   it, and where there is nothing to check
  */
@@ -34,17 +34,19 @@ export function chooseSubjects(only: readonly string[], env: NodeJS.ProcessEnv):
       "  or write a file: npm run providers -- --init",
     ]);
   }
-  const { providers, targets } = loadGatewayConfig(env);
-  const unknown = only.filter((name) => !Object.hasOwn(providers, name));
+  const { providers, groups, targets } = loadGatewayConfig(env);
+  const isKnown = (name: string) => Object.hasOwn(providers, name) || Object.hasOwn(groups, name);
+  const unknown = only.filter((name) => !isKnown(name));
   if (unknown.length > 0) {
-    const known = Object.keys(providers).join(", ");
+    const known = Object.keys({ ...providers, ...groups }).join(", ");
     throw new UsageError(
       unknown.map((name) => `"${name}" is no configured provider; there are: ${known}.`),
     );
   }
+  const wanted = new Set(only.flatMap((name) => groups[name] ?? [name]));
   const keys = keyVariables(env);
   const subjects = Object.entries(providers)
-    .filter(([name]) => only.length === 0 || only.includes(name))
+    .filter(([name]) => only.length === 0 || wanted.has(name))
     .map(([name, config]) => ({ name, config, keyVariables: keys.get(name) ?? [] }));
   return { subjects, targets, source: path ?? "the shipped configuration" };
 }

@@ -1,6 +1,7 @@
 /** A run as the worker works on it: real Redis, and a real HTTP provider that speaks on command. */
 import { randomUUID } from "node:crypto";
 import { parseGatewayConfig } from "@openclaw/config";
+import type { ErrorCode } from "@openclaw/protocol";
 import { createLogger } from "@openclaw/runtime";
 import {
   Appender,
@@ -272,6 +273,93 @@ test("a run whose log lost entries is handed back to the queue instead of splice
   stream.say("two");
   await expect(finished).rejects.toThrow(RunHandedBackError);
   await stream.closed;
+});
+
+describe("a provider that is known to fail", () => {
+  const moved: string[] = [];
+
+  function open(code: ErrorCode): void {
+    moved.length = 0;
+    context = {
+      ...context,
+      queues: { has: (name) => name !== "mine", add: async (job) => void moved.push(job.provider) },
+    };
+    for (let n = 0; n < 5; n += 1) provider.health.failed(code);
+  }
+
+  test("is not asked: the next one has the run, and no attempt is spent", async () => {
+    open("provider_error");
+    await eventually("the circuit", () => provider.health.closed);
+    const { runId, finished } = await begin(["other"]);
+    await finished;
+    expect([moved, speaker.requests]).toEqual([["other"], 0]);
+    const [entry] = await entries(runId);
+    expect(entry).toEqual({ type: "moved", provider: "other" });
+    expect(await fixture.commands.hget(keys.record(runId), "attempts")).toBe("0");
+  });
+
+  test("nor is a run spent on it that another one had before", async () => {
+    open("provider_error");
+    await eventually("the circuit", () => provider.health.closed);
+    const runId = randomUUID();
+    await context.records.create({ runId, edge: "edge-1", provider: "first", session: "s" });
+    const started = { type: "started", provider: "first", model: "m" } as const;
+    const claim = await context.records.claim({
+      runId,
+      lease: "of the first",
+      worker: "worker-2",
+      maxAttempts: 2,
+      started,
+      exhausted: CANCELLED,
+    });
+    if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+    await context.records.move({ runId, epoch: claim.epoch, provider: "mine" });
+    const messages = [{ role: "user" as const, content: "hi" }];
+    await executeRun(
+      { runId, session: "s", provider: "mine", messages, fallback: ["other"] },
+      context,
+    );
+    expect([moved, speaker.requests]).toEqual([["other"], 0]);
+  });
+
+  test("is asked all the same where nobody else can be", async () => {
+    open("provider_error");
+    await eventually("the circuit", () => provider.health.closed);
+    const { runId, finished } = await begin();
+    const stream = await speaker.nextRequest();
+    stream.say("after all");
+    stream.finish();
+    await finished;
+    expect((await entries(runId)).at(-1)?.type).toBe("completed");
+  });
+
+  test("an account that complained is not asked again while it rests; the run waits, unclaimed", async () => {
+    open("provider_rate_limited");
+    provider.health.rest("provider_rate_limited", 2_000);
+    const { runId, finished } = await begin();
+    await expect(finished).rejects.toMatchObject({ code: "run_postponed" });
+    expect([speaker.requests, (await entries(runId)).length]).toEqual([0, 0]);
+  });
+
+  test("a refused account is given up on once it was looked at again", async () => {
+    open("provider_auth");
+    // The key is still refused when the worker looks.
+    speaker.refuses = () => true;
+    speaker.refusalStatus = 401;
+    await eventually("the look", () => speaker.requests > 0);
+    const closed = await eventually("the end of all doubt", () => {
+      const now = provider.health.closed;
+      return now?.forMs === undefined ? now : undefined;
+    });
+    expect(closed).toEqual({ code: "provider_auth" });
+    const asked = speaker.requests;
+    const { runId, finished } = await begin();
+    await finished;
+    expect((await entries(runId)).at(-1)).toMatchObject({
+      failure: { code: "provider_auth", message: expect.stringContaining("not asked") },
+    });
+    expect(speaker.requests - asked).toBeLessThanOrEqual(1);
+  });
 });
 
 describe("an attempt that continues the one before it", () => {

@@ -9,15 +9,16 @@ export class SpeakingProvider {
   readonly #arrived: SpokenStream[] = [];
   #wake: () => void = () => undefined;
   requests = 0;
-  /** Requests that get HTTP 400 instead of a stream. */
+  /** Requests that get an HTTP error instead of a stream, and which. */
   refuses: (body: unknown) => boolean = () => false;
+  refusalStatus = 400;
 
   private constructor() {
     this.#server = createServer(async (request, response) => {
       const body = await json(request);
       this.requests += 1;
       if (this.refuses(body)) {
-        response.writeHead(400).end('{"error":{"message":"no"}}');
+        response.writeHead(this.refusalStatus).end('{"error":{"message":"no"}}');
         return;
       }
       response.writeHead(200, { "content-type": "text/event-stream" });
