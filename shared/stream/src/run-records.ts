@@ -183,8 +183,16 @@ export class RunRecords {
     return reply as HedgeOutcome;
   }
 
-  /** Gives the run of a failed attempt to another provider, before it is put on that one's queue. */
-  async move(run: { runId: string; epoch: number; provider: string }): Promise<MoveOutcome> {
+  /**
+   * Gives the run of a failed attempt to another provider, before it is put on that one's queue; with
+   * epoch 0, one that waits at `from`.
+   */
+  async move(run: {
+    runId: string;
+    epoch: number;
+    from: string;
+    provider: string;
+  }): Promise<MoveOutcome> {
     const reply = await RunRecords.#move.run(
       this.#redis,
       [this.#keys.record(run.runId), this.#keys.log(run.runId)],
@@ -194,6 +202,7 @@ export class RunRecords {
         run.epoch,
         run.provider,
         encodeEntry({ type: "moved", provider: run.provider }),
+        run.from,
       ],
     );
     return reply as MoveOutcome;

@@ -256,8 +256,10 @@ describe("claiming", () => {
   test("a run that moved to another provider is only to be had there", async () => {
     const runId = await createRun("e");
     const epoch = await claimed(runId);
-    expect(await records.move({ runId, epoch: epoch + 1, provider: "zhipu" })).toBe("fenced");
-    expect(await records.move({ runId, epoch, provider: "zhipu" })).toBe("moved");
+    expect(
+      await records.move({ runId, epoch: epoch + 1, from: "nvidia1", provider: "zhipu" }),
+    ).toBe("fenced");
+    expect(await records.move({ runId, epoch, from: "nvidia1", provider: "zhipu" })).toBe("moved");
     expect(await claim(runId)).toEqual({ outcome: "moved", provider: "zhipu" });
     const there = await records.claim({
       runId,
@@ -269,7 +271,9 @@ describe("claiming", () => {
     });
     if (there.outcome !== "claimed") throw new Error(there.outcome);
     await records.end(runId, CANCELLED);
-    expect(await records.move({ runId, epoch: there.epoch, provider: "nvidia1" })).toBe("ended");
+    expect(
+      await records.move({ runId, epoch: there.epoch, from: "zhipu", provider: "nvidia1" }),
+    ).toBe("ended");
   });
 
   test("a run that moves says so to its readers, once, behind what the attempt has written", async () => {
@@ -280,7 +284,7 @@ describe("claiming", () => {
     const writer = appender.open({ runId, epoch, onLost: () => undefined });
     writer.write({ type: "text", text: "so far" });
     await eventually("the text", () => edge.text(runId) === "so far");
-    const move = { runId, epoch, provider: "zhipu" };
+    const move = { runId, epoch, from: "nvidia1", provider: "zhipu" };
     // The answer to the first was lost, say.
     expect([await records.move(move), await records.move(move)]).toEqual(["moved", "moved"]);
     const entries = (await records.read(runId, BEGINNING))?.entries ?? [];
@@ -295,13 +299,25 @@ describe("claiming", () => {
     expect((await records.read(runId, BEGINNING))?.entries).toHaveLength(3);
   });
 
+  test("a run that waits is moved from where it waits, and from nowhere else", async () => {
+    const runId = await createRun("e");
+    const move = (from: string, provider: string) =>
+      records.move({ runId, epoch: 0, from, provider });
+    expect(await move("nvidia1", "zhipu")).toBe("moved");
+    expect(await move("zhipu", "hunyuan")).toBe("moved");
+    // The first job again, whose worker died: the run has gone on.
+    expect(await move("nvidia1", "zhipu")).toBe("fenced");
+    expect(await claim(runId)).toEqual({ outcome: "moved", provider: "hunyuan" });
+    await records.end(runId, CANCELLED);
+  });
+
   test("what an attempt wrote before its run moves is in the log by then", async () => {
     const runId = await createRun("e");
     const { writer, losses } = await openWriter(runId);
     for (const text of pieces(100)) writer.write({ type: "text", text });
     await writer.flush();
     await writer.flush();
-    await records.move({ runId, epoch: writer.epoch, provider: "zhipu" });
+    await records.move({ runId, epoch: writer.epoch, from: "nvidia1", provider: "zhipu" });
     const entries = (await records.read(runId, BEGINNING, 1_000))?.entries ?? [];
     const text = entries.map(({ entry }) => (entry.type === "text" ? entry.text : "")).join("");
     expect(text).toBe(pieces(100).join(""));

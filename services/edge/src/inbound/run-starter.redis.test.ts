@@ -356,7 +356,7 @@ test("a run that moved to another provider waits there as long as that one lets 
   const { epoch, runId } = await attempt(run.runId);
   const waiting = () => [...runs.queued()].map(({ waitsFor }) => waitsFor);
   await eventually("the attempt", () => waiting().length === 0);
-  await records.move({ runId, epoch, provider: "hasty" });
+  await records.move({ runId, epoch, from: "mine", provider: "hasty" });
   await eventually("the move", () => waiting().length === 1);
   expect(waiting()).toEqual(["hasty"]);
   await eventually("the end", () => answer.terminals.length === 1, { withinMs: 2_000 });

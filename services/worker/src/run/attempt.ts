@@ -208,7 +208,10 @@ async function release({ runId, provider }: RunJob, context: AnswerContext): Pro
   const { records, writer, epoch, log } = context;
   try {
     await writer.flush();
-    await persist(() => records.move({ runId, epoch, provider }), RELEASE_WITHIN_MS);
+    await persist(
+      () => records.move({ runId, epoch, from: provider, provider }),
+      RELEASE_WITHIN_MS,
+    );
   } catch (error) {
     log.debug({ runId, epoch, err: error }, "run not released");
   }

@@ -313,7 +313,7 @@ describe("a provider that is known to fail", () => {
       exhausted: CANCELLED,
     });
     if (claim.outcome !== "claimed") throw new Error(claim.outcome);
-    await context.records.move({ runId, epoch: claim.epoch, provider: "mine" });
+    await context.records.move({ runId, epoch: claim.epoch, from: "first", provider: "mine" });
     const messages = [{ role: "user" as const, content: "hi" }];
     await executeRun(
       { runId, session: "s", provider: "mine", messages, fallback: ["other"] },
@@ -479,7 +479,7 @@ describe("an attempt that continues the one before it", () => {
     (await speaker.nextRequest()).say("Hello");
     await eventually("the text", async () => (await textOf(runId)) === "Hello");
     const epoch = Number(await fixture.commands.hget(keys.record(runId), "epoch"));
-    await context.records.move({ runId, epoch, provider: "other" });
+    await context.records.move({ runId, epoch, from: "mine", provider: "other" });
     await executeRun(job, { ...context, queues });
     expect(moved).toEqual([{ ...job, provider: "other", anew: true }]);
     await context.records.end(runId, CANCELLED);

@@ -78,7 +78,7 @@ export async function passOn(
 ): Promise<boolean> {
   const next = nextOf(job, queues);
   if (next === undefined) return false;
-  const run = { runId: job.runId, epoch: UNCLAIMED, provider: next };
+  const run = { runId: job.runId, epoch: UNCLAIMED, from: job.provider, provider: next };
   const outcome = await persist(() => records.move(run), MOVE_WITHIN_MS);
   if (outcome === "moved") await requeue(job, next, queues);
   return outcome === "moved";
@@ -111,12 +111,12 @@ function waitBefore({ code, retryAfterMs }: ProviderError, hasSpoken: boolean): 
 
 /** Ended or taken over meanwhile is not moved: writing the failure finds out, and is refused. */
 async function move(
-  { runId }: RunJob,
+  { runId, provider: from }: RunJob,
   provider: string,
   { records, epoch, writer }: FailOverContext,
 ): Promise<boolean> {
   // From the move on this attempt writes nothing, and what it has said is the beginning of an answer.
   await writer.flush();
-  const run = { runId, epoch, provider };
+  const run = { runId, epoch, from, provider };
   return (await persist(() => records.move(run), MOVE_WITHIN_MS)) === "moved";
 }

@@ -7,6 +7,7 @@
 -- ARGV[3]  epoch of the failed attempt; 0 for a run that waits, whoever had it before
 -- ARGV[4]  the provider to ask next
 -- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and for whom
+-- ARGV[6]  the provider whose job this is: a stale one must not move a run that has gone on from there
 --
 -- Returns 'moved' | 'fenced' | 'ended' | 'unknown'.
 -- Invariant: a run is on one queue. From here on a claim for the old provider is answered `moved`, so
@@ -21,12 +22,16 @@ end
 if is_terminal(state) then
   return 'ended'
 end
-if epoch ~= ARGV[3] and not (ARGV[3] == '0' and state == 'queued') then
+local is_waiting = ARGV[3] == '0' and state == 'queued'
+if epoch ~= ARGV[3] and not is_waiting then
   return 'fenced'
 end
 -- The same move again: its first answer was lost on the way.
 if state == 'queued' and provider == ARGV[4] then
   return 'moved'
+end
+if provider ~= ARGV[6] then
+  return 'fenced'
 end
 if provider ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'tries', 0)
