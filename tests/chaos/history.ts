@@ -93,10 +93,10 @@ export class History {
     return [...this.outcomes.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Which share of them ended with the whole answer. */
+  /** Which share of those that nobody cancelled ended with the whole answer. */
   get doneShare(): number {
     const done = (this.outcomes.get("v1 done") ?? 0) + (this.outcomes.get("v2 done") ?? 0);
-    return done / Math.max(1, this.checked);
+    return done / Math.max(1, this.checked - (this.outcomes.get("v2 cancelled") ?? 0));
   }
 
   /** Redis lost everything, and with it every run. */

@@ -21,7 +21,7 @@ export function report(history: History, { seed, users }: { seed: number; users:
     `chaos with seed ${seed}, ${users} users`,
     "faults: how often, and how long v2 runs that streamed were silent (p50, p99, max):",
     ...faults,
-    `runs judged: ${checked}, ${(100 * doneShare).toFixed(1)} % of them whole answers, by how they ended:`,
+    `runs judged: ${checked}, ${(100 * doneShare).toFixed(1)} % of those that nobody cancelled whole answers, by how they ended:`,
     ...table(outcomes),
     "besides:",
     ...table(notes),

@@ -15,10 +15,12 @@ import { type QueueLimit, type RunQueues, rateOf } from "./run-queues.ts";
 const WRITE_WITHIN_MS = 10_000;
 /** Somebody may also empty a Redis that stays connected. */
 const LOOK_EVERY_MS = 1_000;
-/** Complaints within this time are one. */
-const LOWER_EVERY_MS = 1_000;
-/** How long a lowered limit stays before it is raised again, and by which share each second then. */
-const STAYS_LOW_MS = 5_000;
+/**
+ * Complaints within this time are one: it shows whether lowering the limit has helped. Raised by a tenth
+ * every second besides, an account that complains now and then keeps most of its limit, and one that
+ * never stops complaining some of it.
+ */
+const LOWER_EVERY_MS = 2_000;
 const RAISE_EVERY_MS = 1_000;
 const RAISE_BY = 0.1;
 
@@ -60,12 +62,12 @@ export class QueueLimits implements Part {
    * The account complained of too many requests: fewer at once are begun from then on, in the whole
    * cluster. Never throws.
    *
-   * @param restMs how long it wants to be left alone
+   * @param restMs how long it wants to be left alone, where it said so
    */
-  async slowDown(provider: string, restMs: number): Promise<void> {
+  async slowDown(provider: string, restMs: number | undefined): Promise<void> {
     const { log } = this.#options;
     try {
-      await this.#rest(provider, restMs);
+      if (restMs !== undefined) await this.#rest(provider, restMs);
       if (await this.#take(`${provider}:lower`, LOWER_EVERY_MS)) await this.#lower(provider);
     } catch (error) {
       // The next complaint tries again; the run that brought this one has its own way to go on.
@@ -92,7 +94,7 @@ export class QueueLimits implements Part {
 
   async #lower(provider: string): Promise<void> {
     const { redis, queues, log } = this.#options;
-    await redis.set(this.#key(`${provider}:raise`), "1", "PX", STAYS_LOW_MS);
+    await redis.set(this.#key(`${provider}:raise`), "1", "PX", RAISE_EVERY_MS);
     const [{ maxConcurrency }, { active }] = await Promise.all([
       queues.limitOf(provider),
       queues.counts(provider),

@@ -111,7 +111,17 @@ describe("an account that complains", () => {
 
   const limitNow = async () => (await queues.limitOf("a")).maxConcurrency;
 
-  test("is asked for half of what is at work, once for all complaints of a second, and for more later", async () => {
+  test("that complains now and then keeps some of its limit", async () => {
+    const limits = await startLimits();
+    for (let n = 0; n < 12; n += 1) {
+      await limits.slowDown("a", undefined);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    // Three times lowered, of nothing at work even, and raised by one every second.
+    expect(await limitNow()).toBeGreaterThanOrEqual(2);
+  });
+
+  test("is asked for half of what is at work, once for all complaints of a moment, and for more later", async () => {
     const limits = await startLimits();
     expect(await limitNow()).toBe(10);
     let release: () => void = () => undefined;

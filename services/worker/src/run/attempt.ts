@@ -23,8 +23,6 @@ import { relayAnswer } from "./relay-answer.ts";
 
 /** Longest time for handing a run back in order; otherwise others wait until this attempt is forgotten. */
 const RELEASE_WITHIN_MS = 500;
-/** How long an account that complained is left alone where it does not say how long. */
-const REST_MS = 500;
 
 export interface AttemptContext {
   readonly provider: ProviderClient;
@@ -159,9 +157,8 @@ export function learnFrom(
 ): void {
   provider.health.failed(code);
   if (!policyOf(code).slowsDown) return;
-  const restMs = Math.max(REST_MS, retryAfterMs ?? 0);
-  provider.health.rest(code, restMs);
-  void limits.slowDown(provider.name, restMs);
+  if (retryAfterMs !== undefined) provider.health.rest(code, retryAfterMs);
+  void limits.slowDown(provider.name, retryAfterMs);
 }
 
 /** Losses after which the run is still this attempt's to end. */
