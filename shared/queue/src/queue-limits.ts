@@ -20,8 +20,10 @@ const LOOK_EVERY_MS = 1_000;
  * every second besides, an account that complains now and then keeps most of its limit, and one that
  * never stops complaining some of it.
  */
-const LOWER_EVERY_MS = 2_000;
+const LOWER_EVERY_MS = 1_000;
 const RAISE_EVERY_MS = 1_000;
+/** How long a lowered limit stays at least. */
+const STAYS_LOW_MS = 500;
 const RAISE_BY = 0.1;
 
 export interface QueueLimitsOptions {
@@ -94,7 +96,7 @@ export class QueueLimits implements Part {
 
   async #lower(provider: string): Promise<void> {
     const { redis, queues, log } = this.#options;
-    await redis.set(this.#key(`${provider}:raise`), "1", "PX", RAISE_EVERY_MS);
+    await redis.set(this.#key(`${provider}:raise`), "1", "PX", STAYS_LOW_MS);
     const [{ maxConcurrency }, { active }] = await Promise.all([
       queues.limitOf(provider),
       queues.counts(provider),

@@ -87,6 +87,18 @@ test("what lies in a request closes nothing, however often, nor does a rate that
   expect(Object.keys(ERROR_CODES)).toEqual(expect.arrayContaining(harmless));
 });
 
+test("a complaint in many attempts closes nothing, one after the other does for a moment", () => {
+  const health = create();
+  for (let n = 0; n < 20; n += 1) health.finished();
+  health.complained("provider_rate_limited", undefined);
+  expect(health.closed).toBeUndefined();
+  health.complained("provider_rate_limited", undefined);
+  expect(health.closed?.forMs).toBeGreaterThan(400);
+  const other = create();
+  other.complained("provider_rate_limited", 2_000);
+  expect(other.closed?.forMs).toBeGreaterThan(1_900);
+});
+
 test("a rest lasts as long as the longest that was asked for", async () => {
   const health = create();
   health.rest("provider_rate_limited", 300);

@@ -4,6 +4,9 @@ import { AccountRefusal } from "./account-refusal.ts";
 import { CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
 import { policyOf } from "./failure-policy.ts";
 
+const TOO_MANY_COMPLAINTS = 0.3;
+const REST_MS = 500;
+
 /** Why no run is to be spent on a provider right now, and for how long where that is known. */
 export interface Closed {
   readonly code: ErrorCode;
@@ -17,6 +20,8 @@ export class ProviderHealth {
   readonly #refusal: AccountRefusal;
   readonly #firstTokenMs = new RecentMean();
   readonly #failures = new RecentMean();
+  /** Share of attempts that the account had too much of. */
+  readonly #complaints = new RecentMean();
   /** What it is left alone for, and until when on the monotonic clock. */
   #rest: { readonly code: ErrorCode; readonly until: number } | undefined;
 
@@ -46,6 +51,7 @@ export class ProviderHealth {
   /** An attempt came to the end of its answer. */
   finished(): void {
     this.#failures.add(0);
+    this.#complaints.add(0);
     this.#breaker.succeeded();
   }
 
@@ -57,6 +63,18 @@ export class ProviderHealth {
     if (disablesMs === undefined || !this.#refusal.refused(code, disablesMs)) return;
     const { provider, log } = this.#options;
     log.error({ provider, code }, "provider refuses the account, left alone until it does not");
+  }
+
+  /**
+   * The account has more to do than it takes: it is left alone for as long as it says, or for a moment
+   * where most of what it is asked is too much. Otherwise whatever is queued would be refused within that
+   * moment. One complaint in many attempts says nothing of the next one.
+   */
+  complained(code: ErrorCode, retryAfterMs: number | undefined): void {
+    this.#complaints.add(1);
+    const isTooMuch = (this.#complaints.value ?? 0) > TOO_MANY_COMPLAINTS;
+    const restMs = retryAfterMs ?? (isTooMuch ? REST_MS : 0);
+    if (restMs > 0) this.rest(code, restMs);
   }
 
   /** Spends nothing on it for so long from now, or longer where that was said before. */

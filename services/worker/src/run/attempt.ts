@@ -157,7 +157,7 @@ export function learnFrom(
 ): void {
   provider.health.failed(code);
   if (!policyOf(code).slowsDown) return;
-  if (retryAfterMs !== undefined) provider.health.rest(code, retryAfterMs);
+  provider.health.complained(code, retryAfterMs);
   void limits.slowDown(provider.name, retryAfterMs);
 }
 

@@ -17,8 +17,11 @@ import type { ProviderError } from "../provider/provider-error.ts";
 const MOVE_WITHIN_MS = 2_000;
 /** A provider that asks for more patience than this gets no second try of a run; the user is told instead. */
 export const LONGEST_WAIT_MS = 10_000;
-/** Where it says nothing: a moment, and not the same one for all that were refused together. */
-const WAIT_MS = { least: 500, most: 1_500 };
+/**
+ * Where it says nothing: until the account's pace may have found what it takes, and not the same moment
+ * for all that were refused together.
+ */
+const WAIT_MS = { least: 1_000, most: 4_000 };
 
 export interface FailOverContext {
   readonly records: Pick<RunRecords, "move">;
