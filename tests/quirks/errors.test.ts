@@ -1,7 +1,7 @@
 /** Rows about errors: what each one means, and that nothing of it is taken for an answer. */
 import type { ErrorCode } from "@openclaw/protocol";
 import { directive } from "@openclaw/simulator";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ask as askRaw, eventsIn } from "../../services/simulator/src/testing/wire.ts";
 import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
 import { answerOf, ask, clientOf, PROVIDERS, type Provider, startSimulator } from "./asking.ts";
@@ -104,6 +104,9 @@ describe("quirk 22: a model that an account is not served, or nobody any more, i
     const { error } = await ask(client, { pieces: PIECES });
     expect([error?.code, error?.status]).toEqual([code, status]);
     expect(policyOf("model_not_found").elsewhere).toBe(true);
+    // The next run of this account and model goes to somebody else, unasked.
+    if (error) client.health.failed(error.code);
+    expect(client.health.closed?.code).toBe(code);
   });
 });
 
@@ -118,6 +121,8 @@ test.each([
 ] as const)("quirk 27: an empty account of %s is not tried again: %j", async (profile, fields) => {
   const { error } = await refused(profile, fields);
   expect([error?.code, error?.failure.retryable]).toEqual(["provider_quota", false]);
+  const { later, disablesMs = 0 } = policyOf("provider_quota");
+  expect([later, disablesMs > 0]).toEqual([false, true]);
 });
 
 test.each(["401007", "401008", "403004"])(
@@ -127,7 +132,8 @@ test.each(["401007", "401008", "403004"])(
     expect(response.status).toBe(402);
     expect([error?.code, error?.failure.retryable]).toEqual(["provider_quota", false]);
     expect(error?.message).toContain(errorCode);
-    expect(policyOf("provider_quota").elsewhere).toBe(true);
+    expect(policyOf("provider_quota")).toMatchObject({ elsewhere: true, later: false });
+    expect(policyOf("provider_quota").disablesMs).toBeGreaterThan(0);
   },
 );
 
@@ -146,6 +152,9 @@ describe("quirk 38: a host that is retired leaves the run to another provider", 
     const { text, error } = await ask(client, { pieces: PIECES });
     expect([text, error?.code]).toEqual(["", code]);
     expect(policyOf(code).elsewhere).toBe(true);
+    // Not found out by each run: at once where the account is refused, else after a few.
+    for (let runs = 0; runs < 5; runs += 1) client.health.failed(code);
+    await vi.waitFor(() => expect(client.health.closed?.code).toBe(code));
   });
 
   test("one that is gone (410)", async () => {

@@ -99,6 +99,8 @@ test("connections refused under load: every answer is whole, nobody waits for th
       `used again after ${(Math.min(...usedAgain) / 1_000).toFixed(1)} s`,
   );
   expect(Math.min(...usedAgain)).toBeLessThan(USED_AGAIN_MS);
+  // As if it had never been there.
+  expect(dead.p50).toBeLessThan(2 * before.p50 + 50);
 });
 
 const firstText = ({ firstTextMs }: Asked) => firstTextMs;
