@@ -158,7 +158,7 @@ describe("faults of all requests to a provider with a fallback reach nobody", ()
     const burst = { status, requests: 10, every: 15, retryAfterS: 1 };
     await expectEveryAnswer({ burst, faultOn: ["hunyuan"] });
     // Who complains is left alone for a moment: not every request that might have met one does.
-    expect(faults().burst).toBeGreaterThan(5);
+    expect(faults().burst).toBeGreaterThan(0);
   });
 
   test("a concurrency limit", async () => {
