@@ -54,6 +54,8 @@ export type ClaimOutcome =
   | { readonly outcome: "moved"; readonly provider: string }
   /** Another attempt is at work on it; ask again after `forMs`. */
   | { readonly outcome: "held"; readonly forMs: number }
+  /** This provider had its tries; the last one was `epoch`. The run may have another provider. */
+  | { readonly outcome: "tired"; readonly epoch: number }
   /** The attempt that a hedge was to stand in for has said something, or has ended. */
   | { readonly outcome: "spoken" }
   | { readonly outcome: "exhausted" }
@@ -166,6 +168,7 @@ export class RunRecords {
     }
     if (outcome === "ended") return { outcome, state: detail as RunState };
     if (outcome === "moved") return { outcome, provider: String(detail) };
+    if (outcome === "tired") return { outcome, epoch: Number(detail) };
     if (outcome === "held") return { outcome, forMs: Number(detail) };
     return { outcome: outcome as "spoken" | "exhausted" | "unknown" };
   }

@@ -207,6 +207,17 @@ test("a run of this session that was not resumed here is cancelled all the same,
   }
 });
 
+test("a cancel behind a resume that is refused ends the run all the same", async () => {
+  const runId = "from-elsewhere";
+  await records.create({ runId, edge: "edge-2", provider: "mine", session: "s" });
+  const writer = await attempt(runId);
+  say({ type: "resume", run: runId, after: { epoch: 2 ** 42, seq: 1 } });
+  say({ type: "cancel", run: runId });
+  await heard("cancelled");
+  expect(connection.types()).toEqual(["ready", "resumed", "cancelled"]);
+  await eventually("the end for its worker", async () => (await writer.end(COMPLETED)) === "ended");
+});
+
 test("a cancel and a resume at once, in whichever order, end the run once for each", async () => {
   const runId = "from-elsewhere";
   await records.create({ runId, edge: "edge-2", provider: "mine", session: "s" });

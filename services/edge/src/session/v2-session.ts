@@ -189,7 +189,7 @@ export class V2Session implements Session {
       this.#notResumable(runId, "unavailable");
     } finally {
       this.#resuming.delete(runId);
-      if (resuming.isCancelled) this.#runs.get(runId)?.cancel("client");
+      if (resuming.isCancelled) this.#cancel({ type: "cancel", run: runId });
       this.#noteIdle();
     }
   }

@@ -14,6 +14,7 @@ export class AccountRefusal {
   /** When it is looked at for the first time, on the monotonic clock; until then it may be an error. */
   #firstLookAt = 0;
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   /** @param probe throws while the account is refused; bounded in time */
   constructor(probe: (code: ErrorCode) => Promise<void>) {
@@ -45,10 +46,12 @@ export class AccountRefusal {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
   #lookAfter(delayMs: number, mostMs: number): void {
+    if (this.#stopped) return;
     this.#timer = setTimeout(() => void this.#look(delayMs, mostMs), delayMs).unref();
   }
 

@@ -38,6 +38,7 @@ export class CircuitBreaker {
   readonly #policy: CircuitBreakerPolicy;
   #code: ErrorCode | undefined;
   #looking: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
@@ -51,13 +52,14 @@ export class CircuitBreaker {
       }),
     });
     this.#policy.onBreak(() => {
+      if (this.#stopped) return;
       log.warn({ provider, code: this.#code }, "circuit opened");
       this.#looking ??= setInterval(() => this.#look(), LOOK_TICK_MS).unref();
     });
     this.#policy.onReset(() => {
       log.info({ provider, code: this.#code }, "circuit closed");
       this.#code = undefined;
-      this.stop();
+      this.#stopLooking();
     });
   }
 
@@ -79,12 +81,17 @@ export class CircuitBreaker {
   }
 
   stop(): void {
-    clearInterval(this.#looking);
-    this.#looking = undefined;
+    this.#stopped = true;
+    this.#stopLooking();
   }
 
   get #isClosed(): boolean {
     return this.#policy.state === CircuitState.Closed;
+  }
+
+  #stopLooking(): void {
+    clearInterval(this.#looking);
+    this.#looking = undefined;
   }
 
   #note(failure: Error | undefined): void {

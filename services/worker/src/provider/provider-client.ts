@@ -61,9 +61,6 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
 /** Once the answer is whole, usage and the end marker may take this long; some providers send neither. */
 const FINISH_GRACE_MS = 1_000;
 
-/** How long a provider whose circuit is open may take to say something. */
-const TRY_OUT_MS = 5_000;
-
 class HttpProviderClient implements ProviderClient {
   readonly name: string;
   readonly config: ProviderConfig;
@@ -134,7 +131,7 @@ class HttpProviderClient implements ProviderClient {
    * @throws ProviderError where it fails for a reason of its own, or says nothing in time
    */
   async #tryOut(): Promise<void> {
-    const signal = AbortSignal.timeout(Math.min(TRY_OUT_MS, this.config.timeouts.firstTokenMs));
+    const signal = AbortSignal.timeout(this.config.timeouts.firstTokenMs);
     const request = {
       messages: [{ role: "user", content: "Hi" }],
       options: { maxTokens: 16 },
@@ -143,6 +140,8 @@ class HttpProviderClient implements ProviderClient {
       for await (const { type } of this.stream(request, { signal })) if (type !== "headers") return;
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
+      // So few tokens may all have been thought and not shown.
+      if (error.code === "provider_empty") return;
       const { counts, disablesMs } = policyOf(error.code);
       // A refusal of this very question, or of so many, is an answer all the same.
       if (counts || disablesMs !== undefined) throw error;

@@ -99,6 +99,23 @@ test("a complaint in many attempts closes nothing, one after the other does for 
   expect(other.closed?.forMs).toBeGreaterThan(1_900);
 });
 
+test("what rests is not even looked at, and nothing is looked at after the stop", async () => {
+  let looks = 0;
+  const health = create(() => {
+    looks += 1;
+    return down();
+  });
+  health.rest("provider_rate_limited", 1_200);
+  health.failed("provider_auth");
+  await eventually("the end of the rest", () => health.closed?.code === "provider_auth", {
+    withinMs: 2_000,
+  });
+  expect(looks).toBe(0);
+  await eventually("a look", () => looks === 1, { withinMs: 5_000 });
+  health.stop();
+  await expect(eventually("another", () => looks > 1, { withinMs: 1_500 })).rejects.toThrow();
+}, 15_000);
+
 test("a rest lasts as long as the longest that was asked for", async () => {
   const health = create();
   health.rest("provider_rate_limited", 300);

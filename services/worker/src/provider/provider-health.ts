@@ -27,13 +27,14 @@ export class ProviderHealth {
 
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
-    this.#breaker = new CircuitBreaker(options);
-    this.#refusal = new AccountRefusal(options.probe);
+    const probe = (code: ErrorCode) => this.#probe(code);
+    this.#breaker = new CircuitBreaker({ ...options, probe });
+    this.#refusal = new AccountRefusal(probe);
   }
 
   /** Undefined where a run may be spent on it. */
   get closed(): Closed | undefined {
-    const forMs = this.#rest ? Math.ceil(this.#rest.until - performance.now()) : 0;
+    const forMs = this.#restMs;
     if (this.#rest && forMs > 0) return { code: this.#rest.code, forMs };
     const code = this.#refusal.code ?? this.#breaker.code;
     if (code === undefined) return undefined;
@@ -81,6 +82,16 @@ export class ProviderHealth {
   rest(code: ErrorCode, forMs: number): void {
     const until = performance.now() + forMs;
     if (until > (this.#rest?.until ?? 0)) this.#rest = { code, until };
+  }
+
+  async #probe(code: ErrorCode): Promise<void> {
+    // Left alone is left alone.
+    if (this.#restMs > 0) throw new Error("the account rests");
+    await this.#options.probe(code);
+  }
+
+  get #restMs(): number {
+    return this.#rest ? Math.ceil(this.#rest.until - performance.now()) : 0;
   }
 
   report(): ProviderHealthReport {

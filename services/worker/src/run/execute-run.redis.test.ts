@@ -322,6 +322,38 @@ describe("a provider that is known to fail", () => {
     expect([moved, speaker.requests]).toEqual([["other"], 0]);
   });
 
+  test("a dead attempt's run does not wait for the end of its rest: the next one has it", async () => {
+    open("provider_rate_limited");
+    const { runId, job, finished } = await begin(["other"]);
+    await speaker.nextRequest();
+    provider.health.rest("provider_rate_limited", 9_000);
+    // Offered again, as by a worker that was killed.
+    await executeRun(job, { ...context, attempts: new ActiveAttempts() });
+    expect(moved).toEqual(["other"]);
+    expect((await entries(runId)).at(-1)).toEqual({ type: "moved", provider: "other" });
+    await finished;
+  });
+
+  test("one that lost a run twice gives it to the next, and ends it where there is none", async () => {
+    for (const fallback of [["other"], []]) {
+      open("provider_rate_limited");
+      context = { ...context, maxAttempts: 5 };
+      const { runId, job } = await begin(fallback);
+      await speaker.nextRequest();
+      const again = { ...context, attempts: new ActiveAttempts() };
+      void executeRun(job, again);
+      await speaker.nextRequest();
+      await executeRun(job, again);
+      expect(moved).toEqual(fallback);
+      expect((await entries(runId)).at(-1)).toMatchObject(
+        fallback.length > 0
+          ? { type: "moved" }
+          : { type: "failed", failure: { code: "attempts_exhausted" } },
+      );
+      await context.records.end(runId, CANCELLED);
+    }
+  });
+
   test("is asked all the same where nobody else can be", async () => {
     open("provider_error");
     await eventually("the circuit", () => provider.health.closed);

@@ -1,7 +1,10 @@
 /**
  * One job, from taking it to the end of what it asks for: a run, or a hedge of one.
  */
+import { failure } from "@openclaw/protocol";
 import { type RunJob, RunPostponedError } from "@openclaw/queue";
+import { persist } from "@openclaw/runtime";
+import type { TerminalEntry } from "@openclaw/stream";
 import type { Closed } from "../provider/provider-health.ts";
 import { type AttemptContext, workOnRun } from "./attempt.ts";
 import { claimRun } from "./claim-run.ts";
@@ -9,6 +12,7 @@ import { executeHedge } from "./execute-hedge.ts";
 import { LONGEST_WAIT_MS, passOn, requeue } from "./fail-over.ts";
 
 const SPREAD_MS = 500;
+const END_WITHIN_MS = 2_000;
 
 /**
  * Works on a job until its run has ended or is no longer ours.
@@ -32,11 +36,25 @@ export async function executeRun(job: RunJob, context: AttemptContext): Promise<
       // known any more, so what it said is not to be built upon.
       await requeue({ ...run, anew: true }, claim.provider, context.queues);
       break;
+    case "tired":
+      await leaveProvider(run, claim.epoch, context);
+      break;
     case "held":
       // The queue took its worker for dead too soon, or this one stood still and is late.
       throw new RunPostponedError(job.runId, claim.forMs);
   }
   context.log.info({ runId: job.runId, outcome: claim.outcome }, "run not taken");
+}
+
+/** What this provider did not manage in two attempts is the next one's, or nobody's. */
+async function leaveProvider(job: RunJob, epoch: number, context: AttemptContext): Promise<void> {
+  if ((await passOn(job, context, epoch)) !== "nobody") return;
+  const terminal: TerminalEntry = {
+    type: "failed",
+    failure: failure("attempts_exhausted"),
+    timings: undefined,
+  };
+  await persist(() => context.records.end(job.runId, terminal), END_WITHIN_MS);
 }
 
 /**
@@ -53,11 +71,13 @@ async function isSpared(
 ): Promise<boolean> {
   const { runId, provider } = job;
   const facts = { runId, provider, code };
-  if (await passOn(job, context)) {
+  const outcome = await passOn(job, context);
+  if (outcome === "moved") {
     context.counts.count("passed_on");
     context.log.info(facts, "run passed on");
     return true;
   }
+  if (outcome === "elsewhere") return false;
   if (forMs === undefined || forMs > LONGEST_WAIT_MS) return false;
   context.counts.count("postponed");
   // Not all at the same moment.

@@ -73,18 +73,23 @@ export async function failOver(
 /**
  * Gives a run that waits to the next provider of its chain: its own is known to be down.
  *
- * @returns whether it moved
+ * @param epoch of an attempt that is over, where the run does not wait
+ * @returns `elsewhere` where it does not wait here (any more): a claim finds out what it does
  */
 export async function passOn(
   job: RunJob,
   { records, queues }: Pick<FailOverContext, "records" | "queues">,
-): Promise<boolean> {
+  epoch: number = UNCLAIMED,
+): Promise<"moved" | "elsewhere" | "nobody"> {
   const next = nextOf(job, queues);
-  if (next === undefined) return false;
-  const run = { runId: job.runId, epoch: UNCLAIMED, from: job.provider, provider: next };
+  if (next === undefined) return "nobody";
+  const run = { runId: job.runId, epoch, from: job.provider, provider: next };
   const outcome = await persist(() => records.move(run), MOVE_WITHIN_MS);
-  if (outcome === "moved") await requeue(job, next, queues);
-  return outcome === "moved";
+  if (outcome !== "moved") return "elsewhere";
+  // Perhaps it had moved before, by an attempt whose worker then died: what that one said is not to be
+  // built upon, as nobody knows any more why it let go.
+  await requeue({ ...job, anew: true }, next, queues);
+  return "moved";
 }
 
 /** The epoch that stands for a run which waits. */

@@ -18,6 +18,7 @@
 --
 -- Returns {'claimed', epoch, attempt, try} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'unknown'}
 --   | {'held', ms}: another attempt is at work; ask again in so long
+--   | {'tired', epoch}: this provider has been tried often enough; the run may have another one
 --   | {'spoken'}: the attempt that a hedge was to stand in for has said something, or is none any more.
 -- Invariant: an epoch belongs to one lease. After a claim nothing of an older epoch can be appended,
 -- because its ids are below the last one; so a stale worker is fenced from this moment on.
@@ -60,7 +61,10 @@ if is_hedge then
 else
   attempts, tries = attempts + 1, tries + 1
 end
-if attempts > tonumber(ARGV[5]) or tries > tonumber(ARGV[13]) then
+if attempts <= tonumber(ARGV[5]) and tries > tonumber(ARGV[13]) then
+  return { 'tired', epoch }
+end
+if attempts > tonumber(ARGV[5]) then
   end_run({
     id = ARGV[1], record = record, log = log, channel_prefix = ARGV[2], edges = edges,
     epoch = epoch, seq = seq, state = 'failed', payload = ARGV[9], window_ms = ARGV[7],
