@@ -12,7 +12,7 @@ import { parseGatewayConfig } from "@openclaw/config";
 import type { Logger } from "@openclaw/runtime";
 import { createProviderClient, type ProviderClient } from "./provider-client.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 25;
 /** All of them together. A machine that cannot do it in this time has other troubles. */
 const MAX_MS = 1_000;
 
