@@ -50,7 +50,10 @@ async function start(
 }
 
 async function connect(session?: string): Promise<V2Client> {
-  const client = await V2Client.connect(cluster.url(session));
+  // The kernel may hand a connection to an edge that is just dying; whoever comes back tries again.
+  const client = await eventually("a connection", () =>
+    V2Client.connect(cluster.url(session)).catch(() => undefined),
+  );
   clients.push(client);
   return client;
 }
