@@ -7,7 +7,7 @@ export const workerEnvSchema = z.object({
     "Most runs at once of each provider in this process.",
   ),
   WORKER_MAX_ATTEMPTS: wholeNumber({ min: 1, max: 10, default: 2 }).describe(
-    "Most attempts of one run, over all workers.",
+    "Most attempts of one run, over all workers, not counting providers that failed before they said anything.",
   ),
   WORKER_CIRCUIT_FAILURES: wholeNumber({ min: 2, max: 1_000, default: 5 }).describe(
     "Failures, of at most twice as many attempts in a row, after which no run is spent on a provider until it answers again.",

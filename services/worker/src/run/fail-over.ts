@@ -101,12 +101,17 @@ export async function requeue(
   provider: string,
   queues: Pick<RunQueues, "add">,
 ): Promise<void> {
-  const fallback = job.fallback.slice(job.fallback.indexOf(provider) + 1);
-  await persist(() => queues.add({ ...job, provider, fallback }), MOVE_WITHIN_MS);
+  await persist(() => queues.add(jobAt(job, provider)), MOVE_WITHIN_MS);
 }
 
-function nextOf({ fallback }: RunJob, queues: Pick<RunQueues, "has">): string | undefined {
+/** Who is asked next, of those that this process knows. */
+export function nextOf({ fallback }: RunJob, queues: Pick<RunQueues, "has">): string | undefined {
   return fallback.find((name) => queues.has(name));
+}
+
+/** The job as it is for a later provider of its chain, which only ever goes forward. */
+export function jobAt(job: RunJob, provider: string): RunJob {
+  return { ...job, provider, fallback: job.fallback.slice(job.fallback.indexOf(provider) + 1) };
 }
 
 /** How long to wait before the same provider is asked again; undefined where that is no use. */

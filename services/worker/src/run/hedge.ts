@@ -10,6 +10,7 @@ import type { Logger } from "@openclaw/runtime";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import type { AttemptClock } from "./attempt-clock.ts";
 import type { AttemptCounts } from "./attempt-counts.ts";
+import { jobAt, nextOf } from "./fail-over.ts";
 
 /** Late runs come in clusters: what was not used is kept for so many of them. */
 const MOST_SAVED = 10;
@@ -51,7 +52,7 @@ export interface HedgeContext {
 /** Asks the next provider as well once this one is late. Call what it gives when nobody is waiting any more. */
 export function hedgeWhenLate(job: RunJob, context: HedgeContext): () => void {
   const { hedgeAfterMs } = context.provider.config;
-  const next = job.fallback.find((name) => context.queues.has(name));
+  const next = nextOf(job, context.queues);
   if (hedgeAfterMs === undefined || next === undefined) return () => undefined;
   const timer = setTimeout(() => void hedge(job, next, context), hedgeAfterMs);
   return () => clearTimeout(timer);
@@ -65,9 +66,8 @@ async function hedge(job: RunJob, provider: string, context: HedgeContext): Prom
     return;
   }
   const { runId } = job;
-  const fallback = job.fallback.slice(job.fallback.indexOf(provider) + 1);
   try {
-    await queues.add({ ...job, provider, fallback, hedges: epoch });
+    await queues.add({ ...jobAt(job, provider), hedges: epoch });
     counts.count("hedged");
     log.info({ runId, epoch, provider }, "provider is late, next one asked as well");
   } catch (error) {
