@@ -1,4 +1,5 @@
 export * from "./close-code.ts";
+export * from "./conversation.ts";
 export * from "./error-code.ts";
 export * from "./run.ts";
 export * from "./session-id.ts";

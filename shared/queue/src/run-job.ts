@@ -1,4 +1,8 @@
-import { chatMessageSchema, runOptionsSchema } from "@openclaw/protocol";
+import {
+  conversationMessageSchema,
+  passedFieldsSchema,
+  runOptionsSchema,
+} from "@openclaw/protocol";
 import { z } from "zod";
 
 /** What a worker needs to know of a run before it starts: the whole request, and nothing else. */
@@ -6,8 +10,12 @@ export const runJobSchema = z.object({
   runId: z.string().min(1),
   session: z.string(),
   provider: z.string().min(1),
-  messages: z.array(chatMessageSchema).min(1),
+  messages: z.array(conversationMessageSchema).min(1),
   options: runOptionsSchema.optional(),
+  /** Also of the request, and given to whichever provider answers it. */
+  passed: passedFieldsSchema.optional(),
+  /** Goes on though nobody reads it. */
+  background: z.boolean().optional(),
   /** Providers to ask next if this one fails, in order. */
   fallback: z.array(z.string()),
   /** What earlier attempts have said is nothing to build upon: the next one may not continue it. */

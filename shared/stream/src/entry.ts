@@ -26,6 +26,18 @@ export interface DeltaEntry {
   readonly text: string;
 }
 
+/**
+ * A piece of a call to one of the client's tools. The first piece of each call has its id and name, and
+ * its number among the calls of this answer, from 0; the arguments of all pieces together are its JSON.
+ */
+export interface ToolCallEntry {
+  readonly type: "tool_call";
+  readonly index: number;
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly arguments: string;
+}
+
 /** The attempt failed and the run waits again, for another provider. */
 export interface MovedEntry {
   readonly type: "moved";
@@ -54,7 +66,13 @@ export type TerminalEntry =
     }
   | { readonly type: "cancelled"; readonly reason: CancelReason };
 
-export type Entry = StartedEntry | DeltaEntry | MovedEntry | TerminalEntry;
+export type Entry = StartedEntry | DeltaEntry | ToolCallEntry | MovedEntry | TerminalEntry;
+
+/** How much of the answer an entry holds, in UTF-16 units. */
+export function charactersOf(entry: Entry): number {
+  if (entry.type === "tool_call") return entry.arguments.length;
+  return entry.type === "text" || entry.type === "reasoning" ? entry.text.length : 0;
+}
 
 export function isTerminal(entry: Entry): entry is TerminalEntry {
   return entry.type in KIND_OF_TERMINAL;
@@ -68,6 +86,7 @@ const STARTED = 0;
 const TEXT = 1;
 const REASONING = 2;
 const MOVED = 6;
+const TOOL_CALL = 7;
 
 // Plain arrays and maps: both ends must read it without a shared dictionary.
 // Epochs take more than 32 bits, which would otherwise be decoded as bigint; they stay below 2^53.
@@ -89,6 +108,8 @@ function toWire(entry: Entry): unknown[] {
       return [TEXT, entry.text];
     case "reasoning":
       return [REASONING, entry.text];
+    case "tool_call":
+      return [TOOL_CALL, entry.index, entry.id, entry.name, entry.arguments];
     case "moved":
       return [MOVED, entry.provider];
     case "completed":
@@ -164,6 +185,14 @@ function fromWire(wire: unknown): Entry {
       return { type: "text", text: String(rest[0]) };
     case REASONING:
       return { type: "reasoning", text: String(rest[0]) };
+    case TOOL_CALL:
+      return {
+        type: "tool_call",
+        index: Number(rest[0]),
+        id: rest[1] ?? undefined,
+        name: rest[2] ?? undefined,
+        arguments: String(rest[3]),
+      };
     case MOVED:
       return { type: "moved", provider: String(rest[0]) };
     case KIND_OF_TERMINAL.completed:

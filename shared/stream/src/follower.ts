@@ -6,7 +6,7 @@
  * silence) leads to reading the log from the last delivered position. Messages that come in
  * meanwhile are not kept: they are in the log too, and `#seen` makes sure it is read far enough.
  */
-import { type Entry, isTerminal } from "./entry.ts";
+import { charactersOf, type Entry, isTerminal } from "./entry.ts";
 import { comparePositions, follows, type Position } from "./position.ts";
 import type { LogPage } from "./run-records.ts";
 
@@ -148,10 +148,7 @@ export class Follower {
   }
 
   #limitAfter({ entries }: LogPage): number {
-    const characters = entries.reduce(
-      (sum, { entry }) => sum + ("text" in entry ? entry.text.length : 0),
-      0,
-    );
+    const characters = entries.reduce((sum, { entry }) => sum + charactersOf(entry), 0);
     const fitting = Math.floor((PAGE_CHARACTERS * entries.length) / Math.max(1, characters));
     return Math.max(FIRST_PAGE, Math.min(2 * this.#pageLimit, fitting, MOST_PAGE));
   }

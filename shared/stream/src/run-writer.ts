@@ -4,11 +4,13 @@
  */
 import type { TerminalState } from "@openclaw/protocol";
 import {
+  charactersOf,
   type DeltaEntry,
   type Entry,
   encodeEntry,
   isTerminal,
   type TerminalEntry,
+  type ToolCallEntry,
 } from "./entry.ts";
 
 /** Why an attempt may not write (any more). */
@@ -83,15 +85,13 @@ export class RunWriter {
   }
 
   /** Adds a piece of the answer. After a loss or the end it is dropped. */
-  write(delta: DeltaEntry): void {
-    if (this.#lost || this.#ending || delta.text === "") return;
+  write(piece: DeltaEntry | ToolCallEntry): void {
+    if (this.#lost || this.#ending || isEmpty(piece)) return;
     const last = this.#pending.at(-1);
-    if (last?.type === delta.type && last.text.length + delta.text.length <= MERGE_LIMIT) {
-      this.#pending[this.#pending.length - 1] = { type: delta.type, text: last.text + delta.text };
-    } else {
-      this.#pending.push(delta);
-    }
-    this.#pendingChars += delta.text.length;
+    const merged = last && merge(last, piece);
+    if (merged) this.#pending[this.#pending.length - 1] = merged;
+    else this.#pending.push(piece);
+    this.#pendingChars += charactersOf(piece);
     this.#onPending(this);
   }
 
@@ -135,11 +135,7 @@ export class RunWriter {
     const firstSeq = this.#nextSeq;
     this.#inFlight += 1;
     this.#nextSeq += entries.length;
-    for (const entry of entries) {
-      if (entry.type === "text" || entry.type === "reasoning") {
-        this.#pendingChars -= entry.text.length;
-      }
-    }
+    for (const entry of entries) this.#pendingChars -= charactersOf(entry);
     const last = entries.at(-1);
     return {
       firstSeq,
@@ -193,6 +189,22 @@ export class RunWriter {
     const flushed = this.#isFlushed ? this.#flushing.splice(0) : [];
     for (const resolve of [...ready, ...flushed]) resolve();
   }
+}
+
+/** Neighbours of one kind as one entry; undefined where they are of two, or too long together. */
+function merge(last: Entry, next: DeltaEntry | ToolCallEntry): Entry | undefined {
+  if (charactersOf(last) + charactersOf(next) > MERGE_LIMIT) return undefined;
+  if (next.type === "tool_call") {
+    const isMore = next.id === undefined && next.name === undefined;
+    if (last.type !== "tool_call" || last.index !== next.index || !isMore) return undefined;
+    return { ...last, arguments: last.arguments + next.arguments };
+  }
+  return last.type === next.type ? { type: next.type, text: last.text + next.text } : undefined;
+}
+
+function isEmpty(piece: DeltaEntry | ToolCallEntry): boolean {
+  if (piece.type !== "tool_call") return piece.text === "";
+  return piece.arguments === "" && piece.id === undefined && piece.name === undefined;
 }
 
 interface PromiseWithResolve<T> {

@@ -60,6 +60,10 @@ class NotingAnswer implements Answer {
     return "written";
   }
 
+  onToolCall(): "held" {
+    return "held";
+  }
+
   onTerminal(terminal: TerminalEntry): void {
     this.terminals.push(terminal);
   }

@@ -1,4 +1,10 @@
-import type { DeltaEntry, Position, StartedEntry, TerminalEntry } from "@openclaw/stream";
+import type {
+  DeltaEntry,
+  Position,
+  StartedEntry,
+  TerminalEntry,
+  ToolCallEntry,
+} from "@openclaw/stream";
 import type { RunPhases } from "./run-clock.ts";
 
 /**
@@ -17,6 +23,8 @@ export interface Answer {
   onStarted(position: Position, started: StartedEntry): void;
   /** Answers what became of the piece. */
   onDelta(position: Position, delta: DeltaEntry): DeltaOutcome;
+  /** Likewise, for a piece of a tool call. */
+  onToolCall(position: Position, call: ToolCallEntry): DeltaOutcome;
   onTerminal(terminal: TerminalEntry, phases: RunPhases): void;
   /** Groups what is written inside `write` into one system call. */
   batch(write: () => void): void;
@@ -35,6 +43,7 @@ export const UNREAD: Answer = {
   onQueued: () => undefined,
   onStarted: () => undefined,
   onDelta: () => "held",
+  onToolCall: () => "held",
   onTerminal: () => undefined,
   batch: (write) => write(),
 };

@@ -255,7 +255,10 @@ export class LiveRun {
       answer.onStarted(position, entry);
       return true;
     }
-    const outcome = answer.onDelta(position, entry);
+    const outcome =
+      entry.type === "tool_call"
+        ? answer.onToolCall(position, entry)
+        : answer.onDelta(position, entry);
     if (outcome === "interrupted") {
       this.cancel("interrupted");
       return false;

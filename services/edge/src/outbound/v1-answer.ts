@@ -38,6 +38,11 @@ export class V1Answer implements Answer {
     return this.#write(this.#framer.push(fresh));
   }
 
+  onToolCall(): DeltaOutcome {
+    // Nobody can ask for one in this protocol.
+    return "held";
+  }
+
   onTerminal(terminal: TerminalEntry): void {
     switch (terminal.type) {
       case "completed":

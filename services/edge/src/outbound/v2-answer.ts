@@ -67,6 +67,11 @@ export class V2Answer implements Answer {
     return type === "text" ? "written" : "held";
   }
 
+  onToolCall(): DeltaOutcome {
+    // Nobody can ask for one in this protocol.
+    return "held";
+  }
+
   onTerminal(terminal: TerminalEntry, phases: RunPhases): void {
     const { run, ref, send } = this.#options;
     if (terminal.type === "failed" && !this.#isKnown) {

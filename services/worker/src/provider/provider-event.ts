@@ -1,15 +1,17 @@
 import type {
-  ChatMessage,
   ConnectionLabel,
+  ConversationMessage,
   FinishReason,
+  PassedFields,
   RunOptions,
   Usage,
 } from "@openclaw/protocol";
 
 /** What a run asks of a provider; everything else (model, key, host) is the provider's configuration. */
 export interface ChatRequest {
-  readonly messages: readonly ChatMessage[];
+  readonly messages: readonly ConversationMessage[];
   readonly options?: RunOptions | undefined;
+  readonly passed?: PassedFields | undefined;
   /**
    * The beginning of the answer, which the provider is to continue: its events are what follows, which
    * may be nothing. Only for a provider that `canContinue`.

@@ -1,0 +1,95 @@
+/**
+ * A conversation as the chat completions API of OpenAI has it, which is also how every provider is
+ * asked. Names are those of that API, since nearly all of it is passed on as it came.
+ */
+import { z } from "zod";
+
+/** A piece of a message; what is no text reaches only models that can see or hear it. */
+const textPartSchema = z.object({ type: z.literal("text"), text: z.string() });
+const imagePartSchema = z.object({
+  type: z.literal("image_url"),
+  image_url: z.object({
+    url: z.string().min(1),
+    detail: z.enum(["auto", "low", "high"]).optional(),
+  }),
+});
+const audioPartSchema = z.object({
+  type: z.literal("input_audio"),
+  input_audio: z.object({ data: z.string().min(1), format: z.string().min(1) }),
+});
+
+const textSchema = z.union([z.string(), z.array(textPartSchema).min(1)]);
+const contentSchema = z.union([
+  z.string(),
+  z.array(z.discriminatedUnion("type", [textPartSchema, imagePartSchema, audioPartSchema])).min(1),
+]);
+const nameSchema = z.string().min(1).max(256).optional();
+
+/** A call that an assistant made, as it stands in the history. */
+const toolCallSchema = z.object({
+  id: z.string(),
+  type: z.literal("function").default("function"),
+  function: z.object({ name: z.string(), arguments: z.string() }),
+});
+
+/**
+ * One message. What a client's library adds of its own (`refusal`, `annotations`, `audio`) is left out:
+ * providers refuse what they do not know.
+ */
+export const conversationMessageSchema = z.discriminatedUnion("role", [
+  z.object({ role: z.literal("system"), content: textSchema, name: nameSchema }),
+  z.object({ role: z.literal("developer"), content: textSchema, name: nameSchema }),
+  z.object({ role: z.literal("user"), content: contentSchema, name: nameSchema }),
+  z.object({
+    role: z.literal("assistant"),
+    content: textSchema.nullish(),
+    name: nameSchema,
+    tool_calls: z.array(toolCallSchema).min(1).optional(),
+    /** Some models want back what they thought before they called a tool. */
+    reasoning_content: z.string().optional(),
+  }),
+  z.object({ role: z.literal("tool"), content: textSchema, tool_call_id: z.string().min(1) }),
+]);
+export type ConversationMessage = z.infer<typeof conversationMessageSchema>;
+
+const toolSchema = z.object({
+  type: z.literal("function"),
+  function: z.object({
+    name: z.string().min(1).max(64),
+    description: z.string().optional(),
+    /** A JSON schema, which only the model reads. */
+    parameters: z.record(z.string(), z.unknown()).optional(),
+    strict: z.boolean().nullish(),
+  }),
+});
+
+/**
+ * Fields of a request that mean the same to every provider that knows them, and are passed on as they
+ * are. A provider that does not know one says so, which the client is told.
+ */
+export const passedFieldsSchema = z.strictObject({
+  tools: z.array(toolSchema).min(1).max(128).optional(),
+  tool_choice: z
+    .union([
+      z.enum(["none", "auto", "required"]),
+      z.object({ type: z.literal("function"), function: z.object({ name: z.string().min(1) }) }),
+    ])
+    .optional(),
+  parallel_tool_calls: z.boolean().optional(),
+  response_format: z
+    .discriminatedUnion("type", [
+      z.object({ type: z.literal("text") }),
+      z.object({ type: z.literal("json_object") }),
+      z.object({
+        type: z.literal("json_schema"),
+        json_schema: z.looseObject({ name: z.string().min(1).max(64) }),
+      }),
+    ])
+    .optional(),
+  user: z.string().min(1).max(512).optional(),
+  seed: z.int().optional(),
+  presence_penalty: z.number().min(-2).max(2).optional(),
+  frequency_penalty: z.number().min(-2).max(2).optional(),
+  reasoning_effort: z.string().min(1).max(32).optional(),
+});
+export type PassedFields = z.infer<typeof passedFieldsSchema>;

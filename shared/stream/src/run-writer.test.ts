@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { type DeltaEntry, decodeEntry, type Entry, type ToolCallEntry } from "./entry.ts";
+import { RunWriter } from "./run-writer.ts";
+
+function entriesOf(pieces: readonly (DeltaEntry | ToolCallEntry)[]): Entry[] {
+  const writer = new RunWriter({
+    runId: "r",
+    epoch: 1,
+    orphanGraceMs: 1_000,
+    onLost: () => undefined,
+    onPending: () => undefined,
+  });
+  for (const piece of pieces) writer.write(piece);
+  return writer.take(100).payloads.map(decodeEntry);
+}
+
+const call = (index: number, given: string, named?: { id: string; name: string }) =>
+  ({ type: "tool_call", index, arguments: given, ...named }) as const;
+
+test("neighbouring deltas become one entry, and no delta is merged over another kind", () => {
+  expect(
+    entriesOf([
+      { type: "reasoning", text: "a" },
+      { type: "reasoning", text: "b" },
+      { type: "text", text: "c" },
+      { type: "reasoning", text: "d" },
+      { type: "text", text: "" },
+      { type: "reasoning", text: "e" },
+    ]),
+  ).toEqual([
+    { type: "reasoning", text: "ab" },
+    { type: "text", text: "c" },
+    { type: "reasoning", text: "de" },
+  ]);
+});
+
+test("pieces of one tool call become one entry, two calls stay two", () => {
+  expect(
+    entriesOf([
+      call(0, "", { id: "x", name: "f" }),
+      call(0, '{"a":'),
+      call(0, "1}"),
+      call(1, "{", { id: "y", name: "f" }),
+      call(1, "}"),
+      call(0, " "),
+    ]),
+  ).toEqual([
+    call(0, '{"a":1}', { id: "x", name: "f" }),
+    call(1, "{}", { id: "y", name: "f" }),
+    { ...call(0, " "), id: undefined, name: undefined },
+  ]);
+});
+
+test("a call without arguments is an entry, a piece that says nothing is none", () => {
+  expect(entriesOf([call(0, "", { id: "x", name: "f" }), call(0, "")])).toEqual([
+    call(0, "", { id: "x", name: "f" }),
+  ]);
+});
