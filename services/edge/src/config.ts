@@ -10,8 +10,8 @@ export const edgeEnvSchema = z.object({
   EDGE_MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: 1_048_576, default: 32_768 }).describe(
     "Longest message of a user, in UTF-8 bytes.",
   ),
-  EDGE_MAX_CONVERSATION_BYTES: wholeNumber({ min: 1, max: 8_388_608, default: 131_072 }).describe(
-    "Longest conversation in one request of protocol v2, in UTF-8 bytes.",
+  EDGE_MAX_CONVERSATION_BYTES: wholeNumber({ min: 1, max: 8_388_608, default: 524_288 }).describe(
+    "Longest conversation in one request of protocol v2 or over HTTP, in UTF-8 bytes.",
   ),
   EDGE_MAX_RUNS_PER_CONNECTION: wholeNumber({ min: 1, max: 10_000, default: 32 }).describe(
     "Most runs open at once on one connection of protocol v2.",
@@ -33,6 +33,9 @@ export const edgeEnvSchema = z.object({
   ),
   EDGE_SLOW_CONSUMER_MS: wholeNumber({ min: 1, max: 3_600_000, default: 45_000 }).describe(
     "How long a client may leave its full connection unread before it is closed as a slow consumer.",
+  ),
+  EDGE_KEEP_ALIVE_AFTER_MS: wholeNumber({ min: 1, max: 3_600_000, default: 15_000 }).describe(
+    "How long an answer over HTTP may be silent before a comment shows that it is alive. From then on a failure is told within the stream.",
   ),
   EDGE_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
     "How long open runs may go on after SIGTERM.",

@@ -15,8 +15,11 @@ import {
 } from "@openclaw/runtime";
 import { DEFAULT_RETENTION, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
 import type { EdgeConfig } from "./config.ts";
+import { ChatDoor } from "./http/chat-door.ts";
 import { type EdgeDetails, readClusterStats } from "./http/cluster-stats.ts";
 import { ClusterView } from "./http/cluster-view.ts";
+import { HttpExchanges } from "./http/http-exchanges.ts";
+import { ModelsDoor } from "./http/models-door.ts";
 import { ProviderChoice } from "./inbound/provider-choice.ts";
 import { RunStarter } from "./inbound/run-starter.ts";
 import { LiveRuns } from "./outbound/live-runs.ts";
@@ -91,6 +94,22 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     },
     maxConnections: config.EDGE_MAX_CONNECTIONS,
   });
+  const exchanges = new HttpExchanges({
+    slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
+    keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
+  });
+  const http = { exchanges, log, gateway, starter };
+  const maxFrameBytes =
+    JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, config.EDGE_MAX_CONVERSATION_BYTES) +
+    FRAME_OVERHEAD_BYTES;
+  const doors = [
+    new ChatDoor({
+      ...http,
+      maxBodyBytes: maxFrameBytes,
+      maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
+    }),
+    new ModelsDoor(http),
+  ];
   const registry = new NodeRegistry({
     redis: commands,
     keyPrefix,
@@ -122,9 +141,8 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     port: config.EDGE_PORT,
     log,
     refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
-    maxFrameBytes:
-      JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, config.EDGE_MAX_CONVERSATION_BYTES) +
-      FRAME_OVERHEAD_BYTES,
+    maxFrameBytes,
+    doors,
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
     onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
@@ -141,6 +159,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     view,
     listener.sockets,
     sessions,
+    exchanges,
     starter,
     // Stopped before the sessions are closed: who still waits is told why.
     runs,

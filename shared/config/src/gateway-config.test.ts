@@ -95,6 +95,16 @@ describe("a configuration file", () => {
     ]);
   });
 
+  test("maps models to providers and groups, and to nobody else", () => {
+    const providers = { mine: PROVIDER };
+    const models = { "gpt-4o": "auto", "some/model": "mine" };
+    expect(parse({ providers, models }).models).toEqual(models);
+    expect(parse({ providers }).models).toEqual({});
+    expect(problemsOf(() => parse({ providers, models: { "gpt-4o": "yours" } }))).toEqual([
+      'models.gpt-4o: "yours" is no provider and no group; there are: mine, auto',
+    ]);
+  });
+
   test("refuses the address of the completions themselves", () => {
     const baseUrl = "http://127.0.0.1:1/v1/chat/completions";
     expect(problemsOf(() => parse({ providers: { a: { ...PROVIDER, baseUrl } } }))).toEqual([

@@ -130,6 +130,12 @@ export const gatewayConfigSchema = z.strictObject({
     .string()
     .optional()
     .describe("A provider or a group that answers when a client names none. Default: the first."),
+  models: z
+    .record(z.string().min(1).max(256), z.string())
+    .default({})
+    .describe(
+      'Names of models that clients of the OpenAI API ask for, and the provider or group that answers them: {"gpt-4o": "auto"}. Names of providers and groups, and the models that providers serve, need no entry.',
+    ),
   hedgeBudget: z
     .number()
     .min(0)
@@ -151,6 +157,8 @@ export interface GatewayConfig {
   readonly groups: Readonly<Record<string, readonly string[]>>;
   /** Always one of `providers` or `groups`. */
   readonly defaultProvider: string;
+  /** What clients call a model, and the provider or group that stands for it. */
+  readonly models: Readonly<Record<string, string>>;
   readonly hedgeBudget: number;
   readonly targets: Targets;
 }
@@ -225,49 +233,63 @@ function expandString(value: string, { env, path, problems }: Expansion): string
 
 /** What one part of a file says of another; checked even where the parts themselves are wrong. */
 function crossCheck(input: unknown): Problem[] {
-  const { providers, groups, defaultProvider } = fieldsOf(input);
+  const { providers, groups, defaultProvider, models } = fieldsOf(input);
   const names = Object.keys(fieldsOf(providers));
-  const groupNames = [EVERYBODY, ...Object.keys(fieldsOf(groups))];
+  const answers = [...names, EVERYBODY, ...Object.keys(fieldsOf(groups))];
   const problems: Problem[] = [];
-  const known = `there are: ${names.join(", ")}`;
   if (names.length === 0 && providers !== undefined) {
     problems.push({ path: ["providers"], message: "must name at least one provider" });
   }
-  const answers = [...names, ...groupNames];
-  if (typeof defaultProvider === "string" && !answers.includes(defaultProvider)) {
-    problems.push({
-      path: ["defaultProvider"],
-      message: `"${defaultProvider}" is no provider and no group; there are: ${answers.join(", ")}`,
-    });
+  const named = [
+    { path: ["defaultProvider"], name: defaultProvider },
+    ...Object.entries(fieldsOf(models)).map(([model, name]) => ({ path: ["models", model], name })),
+  ];
+  for (const { path, name } of named) {
+    if (typeof name !== "string" || answers.includes(name)) continue;
+    const message = `"${name}" is no provider and no group; there are: ${answers.join(", ")}`;
+    problems.push({ path, message });
   }
-  for (const [group, members] of Object.entries(fieldsOf(groups))) {
-    const path = ["groups", group];
-    if (!PROVIDER_NAME.test(group)) problems.push({ path, message: NAME_RULE });
-    if (names.includes(group)) problems.push({ path, message: "is the name of a provider" });
-    for (const member of Array.isArray(members) ? members : []) {
-      if (!names.includes(member)) {
-        problems.push({ path, message: `"${member}" is no provider; ${known}` });
-      }
-    }
+  return [
+    ...problems,
+    ...Object.entries(fieldsOf(groups)).flatMap(([group, members]) =>
+      groupProblems(group, { members, names }),
+    ),
+    ...names.flatMap((name) => providerProblems(name, { providers, names })),
+  ];
+}
+
+function groupProblems(
+  group: string,
+  { members, names }: { members: unknown; names: readonly string[] },
+): Problem[] {
+  const path = ["groups", group];
+  const strangers = (Array.isArray(members) ? members : []).filter(
+    (member) => !names.includes(member),
+  );
+  return [
+    ...(PROVIDER_NAME.test(group) ? [] : [NAME_RULE]),
+    ...(names.includes(group) ? ["is the name of a provider"] : []),
+    ...strangers.map((member) => `"${member}" is no provider; there are: ${names.join(", ")}`),
+  ].map((message) => ({ path, message }));
+}
+
+function providerProblems(
+  name: string,
+  { providers, names }: { providers: unknown; names: readonly string[] },
+): Problem[] {
+  const path = ["providers", name];
+  const { fallback, continueFromPartial, kind, baseUrl } = fieldsOf(fieldsOf(providers)[name]);
+  const problems: Problem[] = [];
+  if (name === EVERYBODY) {
+    problems.push({ path, message: `"${EVERYBODY}" stands for all providers and cannot be one` });
   }
-  for (const name of names) {
-    if (name === EVERYBODY) {
-      const message = `"${EVERYBODY}" stands for all providers and cannot be one`;
-      problems.push({ path: ["providers", name], message });
-    }
-    if (!PROVIDER_NAME.test(name)) {
-      problems.push({ path: ["providers", name], message: NAME_RULE });
-    }
-    const { fallback, continueFromPartial, kind, baseUrl } = fieldsOf(fieldsOf(providers)[name]);
-    const problem = continueFromPartial === true && continuationProblem({ kind, baseUrl });
-    if (problem) {
-      problems.push({ path: ["providers", name, "continueFromPartial"], message: problem });
-    }
-    for (const other of Array.isArray(fallback) ? fallback : []) {
-      if (other !== name && names.includes(other)) continue;
-      const message = `"${other}" is no other provider; ${known}`;
-      problems.push({ path: ["providers", name, "fallback"], message });
-    }
+  if (!PROVIDER_NAME.test(name)) problems.push({ path, message: NAME_RULE });
+  const problem = continueFromPartial === true && continuationProblem({ kind, baseUrl });
+  if (problem) problems.push({ path: [...path, "continueFromPartial"], message: problem });
+  for (const other of Array.isArray(fallback) ? fallback : []) {
+    if (other !== name && names.includes(other)) continue;
+    const message = `"${other}" is no other provider; there are: ${names.join(", ")}`;
+    problems.push({ path: [...path, "fallback"], message });
   }
   return problems;
 }

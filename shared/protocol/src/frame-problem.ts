@@ -26,7 +26,8 @@ function describe(issue: Issue): string {
   return `${subject}${inWords(issue)}`;
 }
 
-function inWords(issue: Issue): string {
+/** What is wrong with a value, as the rest of a sentence about it. */
+export function inWords(issue: Issue): string {
   const { message } = issue;
   if (message.endsWith("received undefined")) return "is missing";
   switch (issue.code) {

@@ -1,24 +1,28 @@
 /** The plain HTTP routes of an edge. */
 
 import type { HttpResponse, TemplatedApp } from "uWebSockets.js";
+import type { ApiError } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
+import type { Door } from "./door.ts";
+import { type HttpStatus, statusLine } from "./http-status.ts";
 
 export interface RoutesOptions {
   readonly log: Logger;
   /** Why the edge cannot serve; empty while it can. */
   readonly troubles: () => string[];
   readonly readStats: () => Promise<unknown>;
+  readonly doors: readonly Door[];
 }
 
-const STATUS = {
-  200: "200 OK",
-  404: "404 Not Found",
-  426: "426 Upgrade Required",
-  503: "503 Service Unavailable",
-} as const;
+/** Some clients choose the Responses API unless told otherwise. */
+const WHERE = "Of the OpenAI API there are POST /v1/chat/completions and GET /v1/models.";
 
 /** Adds the routes to an app; must come after the WebSocket routes. */
-export function serveHttp(app: TemplatedApp, { log, troubles, readStats }: RoutesOptions): void {
+export function serveHttp(
+  app: TemplatedApp,
+  { log, troubles, readStats, doors }: RoutesOptions,
+): void {
+  for (const door of doors) door.serve(app);
   app.get("/health", (response) => {
     const reasons = troubles();
     const ok = reasons.length === 0;
@@ -26,7 +30,7 @@ export function serveHttp(app: TemplatedApp, { log, troubles, readStats }: Route
   });
   // What many load balancers ask.
   app.head("/health", (response) => {
-    response.writeStatus(STATUS[troubles().length === 0 ? 200 : 503]).endWithoutBody(0);
+    response.writeStatus(statusLine(troubles().length === 0 ? 200 : 503)).endWithoutBody(0);
   });
   app.get("/stats", (response) => {
     const gone = { aborted: false };
@@ -43,20 +47,29 @@ export function serveHttp(app: TemplatedApp, { log, troubles, readStats }: Route
   });
   for (const path of ["/ws/stream", "/ws/stream/", "/ws/stream/:session"]) {
     app.get(path, (response) => {
-      response.writeStatus(STATUS[426]).writeHeader("upgrade", "websocket");
+      response.writeStatus(statusLine(426)).writeHeader("upgrade", "websocket");
       finish(response, { error: "This address speaks WebSocket. Connect with ws://." });
     });
   }
+  app.any("/v1/*", (response, request) => {
+    const asked = `${request.getMethod().toUpperCase()} ${request.getUrl().slice(0, 128)}`;
+    const message = `There is no ${asked} here. ${WHERE}`;
+    reply(response, 404, unknownAddress(message));
+  });
   app.any("/*", (response) => {
     reply(response, 404, {
-      error: "Not found. There are /ws/stream/{session_id}, /health, /stats.",
+      error: "Not found. There are /ws/stream/{session_id}, /v1/chat/completions, /health, /stats.",
     });
   });
 }
 
-function reply(response: HttpResponse, status: keyof typeof STATUS, body: unknown): void {
+function unknownAddress(message: string): ApiError {
+  return { error: { message, type: "invalid_request_error", param: null, code: "unknown_url" } };
+}
+
+function reply(response: HttpResponse, status: HttpStatus, body: unknown): void {
   response.cork(() => {
-    response.writeStatus(STATUS[status]);
+    response.writeStatus(statusLine(status));
     finish(response, body);
   });
 }

@@ -4,7 +4,13 @@
  */
 import { randomUUID } from "node:crypto";
 import type { GatewayConfigSource } from "@openclaw/config";
-import { type ChatMessage, type Failure, failure, type RunOptions } from "@openclaw/protocol";
+import {
+  type ConversationMessage,
+  type Failure,
+  failure,
+  type PassedFields,
+  type RunOptions,
+} from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
 import {
@@ -51,10 +57,12 @@ export interface RunRequest {
   /** From `newRunId`, where the client must know it before the run begins. */
   readonly runId?: string;
   readonly session: string;
-  readonly messages: readonly ChatMessage[];
+  readonly messages: readonly ConversationMessage[];
   /** A provider or a group. The default answers where none is named. */
   readonly provider: string | undefined;
   readonly options?: RunOptions | undefined;
+  /** What goes to the provider as it is. */
+  readonly passed?: PassedFields | undefined;
   readonly answer: Answer;
   /** Called once, after the client was told. */
   readonly onEnded: (run: StartedRun) => void;
@@ -126,7 +134,11 @@ export class RunStarter implements Part {
   }
 
   /** Why a request for this provider, with these options, would be refused right now. */
-  refusal(provider: string | undefined, options: RunOptions = {}): Failure | undefined {
+  refusal(
+    provider: string | undefined,
+    options: RunOptions = {},
+    _passed?: PassedFields,
+  ): Failure | undefined {
     const { runs, maxRuns, isListening } = this.#options;
     const gateway = this.#options.gateway.current;
     const refusal = chainRefusal(provider ?? gateway.defaultProvider, options, gateway);
@@ -150,7 +162,7 @@ export class RunStarter implements Part {
   begin(request: RunRequest): StartedRun {
     const { runs } = this.#options;
     const gateway = this.#options.gateway.current;
-    const { options } = request;
+    const { options, passed } = request;
     const { choice } = this.#options;
     const asked = request.provider ?? gateway.defaultProvider;
     const chain = chainOf(asked, options ?? {}, { gateway, choice });
@@ -178,6 +190,7 @@ export class RunStarter implements Part {
       provider,
       messages: [...request.messages],
       options,
+      passed,
       fallback,
     });
     return run;

@@ -1,0 +1,107 @@
+/**
+ * Failures as clients of the OpenAI API expect them: a status and headers their libraries act upon, and
+ * the error object they show.
+ *
+ * What the libraries do with it: they try again after 408, 409, 429 and every 5xx unless
+ * `x-should-retry` says otherwise, wait for `retry-after-ms` or `retry-after` if that is at most 60 s,
+ * and one of them (LangChain) takes a 429 without `retry-after` for an account that is used up.
+ */
+import { randomUUID } from "node:crypto";
+import type { ApiError, ErrorCode, Failure } from "@openclaw/protocol";
+import type { Headers, HttpExchange } from "./http-exchange.ts";
+import type { HttpStatus } from "./http-status.ts";
+
+interface Refusal {
+  readonly status: HttpStatus;
+  readonly type: string;
+  /** Where clients know the matter under a name of OpenAI's; otherwise our own code. */
+  readonly code?: string;
+}
+
+const INVALID = { status: 400, type: "invalid_request_error" } as const;
+const NOT_FOUND = { status: 404, type: "invalid_request_error" } as const;
+const UPSTREAM = { status: 502, type: "upstream_error" } as const;
+const LATE = { status: 504, type: "upstream_error" } as const;
+const BUSY = { status: 503, type: "overloaded_error" } as const;
+const OURS = { status: 500, type: "server_error" } as const;
+
+const REFUSALS: Readonly<Record<ErrorCode, Refusal>> = {
+  invalid_json: INVALID,
+  invalid_request: INVALID,
+  invalid_session: INVALID,
+  binary_frame: INVALID,
+  message_too_long: { ...INVALID, status: 413 },
+  frame_too_long: { ...INVALID, status: 413 },
+  unknown_provider: { ...NOT_FOUND, code: "model_not_found" },
+  unknown_run: { ...NOT_FOUND, code: "run_not_found" },
+
+  too_many_waiting: BUSY,
+  too_many_runs: BUSY,
+  overloaded: BUSY,
+  unavailable: BUSY,
+  draining: BUSY,
+  queue_timeout: BUSY,
+
+  provider_auth: UPSTREAM,
+  provider_quota: { status: 429, type: "insufficient_quota", code: "insufficient_quota" },
+  provider_rate_limited: { status: 429, type: "rate_limit_error", code: "rate_limit_exceeded" },
+  provider_overloaded: BUSY,
+  provider_rejected: INVALID,
+  model_not_found: NOT_FOUND,
+  content_filtered: { ...INVALID, code: "content_filter" },
+  context_length_exceeded: INVALID,
+  provider_error: UPSTREAM,
+  provider_unreachable: UPSTREAM,
+  first_token_timeout: LATE,
+  provider_stalled: LATE,
+  provider_cut: UPSTREAM,
+  provider_malformed: UPSTREAM,
+  provider_empty: UPSTREAM,
+  run_timeout: LATE,
+
+  cancelled: { status: 409, type: "cancelled" },
+  interrupted: UPSTREAM,
+  attempts_exhausted: UPSTREAM,
+  answer_too_large: UPSTREAM,
+  internal: OURS,
+};
+
+/** Libraries ignore a wait that is longer. */
+const LONGEST_WAIT_S = 60;
+const USUAL_WAIT_MS = 1_000;
+/** Whoever cancelled it does not want it again. */
+const NOT_AGAIN: readonly ErrorCode[] = ["cancelled"];
+
+/** The body for a failure, in a response or as an event of a stream. `param`: the field that is wrong. */
+export function apiError({ code, message }: Failure, param: string | null = null): ApiError {
+  const { type, code: known } = REFUSALS[code];
+  return { error: { message, type, param, code: known ?? code } };
+}
+
+/** The status and headers for a failure of which nothing has been told yet. */
+export function refusalOf({ code, retryable, retryAfterMs }: Failure): {
+  readonly status: HttpStatus;
+  readonly headers: Headers;
+} {
+  const { status } = REFUSALS[code];
+  const mayRetry = retryable && !NOT_AGAIN.includes(code);
+  if (!mayRetry) return { status, headers: { "x-should-retry": "false" } };
+  if (status !== 429 && status !== 503) return { status, headers: { "x-should-retry": "true" } };
+  const waitMs = Math.min(retryAfterMs ?? USUAL_WAIT_MS, LONGEST_WAIT_S * 1_000);
+  const headers = {
+    "x-should-retry": "true",
+    "retry-after": String(Math.max(1, Math.ceil(waitMs / 1_000))),
+    "retry-after-ms": String(Math.max(1, Math.round(waitMs))),
+  };
+  return { status, headers };
+}
+
+/** Answers a request with a failure. Every refusal can be named to whoever runs the gateway. */
+export function refuse(
+  exchange: HttpExchange,
+  reason: Failure,
+  { param = null, requestId = randomUUID() }: { param?: string | null; requestId?: string } = {},
+): void {
+  const { status, headers } = refusalOf(reason);
+  exchange.reply(status, apiError(reason, param), { ...headers, "x-request-id": requestId });
+}

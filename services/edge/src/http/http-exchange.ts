@@ -1,0 +1,245 @@
+/**
+ * One HTTP request and its response as the rest of the edge sees it: safe to use at any time, even after
+ * the client is gone.
+ *
+ * uWebSockets.js crashes the process when a response is touched after it was aborted or ended, and every
+ * answer arrives long after the request. It keeps what the kernel does not take in a buffer without a
+ * bound, so whoever writes here stops at `false`. And once it is told that somebody waits for room, it
+ * sends what it has kept only together with the next write: hence the comment in `#onWritable`.
+ */
+import type { HttpRequest, HttpResponse } from "uWebSockets.js";
+import { type HttpStatus, statusLine } from "./http-status.ts";
+
+export interface HttpExchangeOptions {
+  /** How long a client may leave a full connection unread before it is cut. */
+  readonly slowConsumerMs: number;
+  /** How long a stream may be silent before a comment shows that it is alive. */
+  readonly keepAliveAfterMs: number;
+  /** Whether the connection is to be closed after the response, since this edge is leaving. */
+  readonly isLeaving: () => boolean;
+  /** The exchange is over, one way or another. */
+  readonly onOver: (exchange: HttpExchange) => void;
+}
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** What is never to be kept by a cache in between, and JSON unless said otherwise. */
+const COMMON_HEADERS: Headers = {
+  "content-type": "application/json; charset=utf-8",
+  "cache-control": "no-store",
+};
+
+const STREAM_HEADERS: Headers = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  // For nginx, which would gather the stream into pages.
+  "x-accel-buffering": "no",
+};
+
+/** Lines that begin with a colon are comments of the event stream format. */
+const COMMENT = ":\n\n";
+
+export class HttpExchange {
+  /** Without its query, decoded; empty where it is no valid percent-encoding. */
+  readonly path: string;
+  readonly #options: HttpExchangeOptions;
+  readonly #headers: Headers;
+  readonly #parameters: readonly string[];
+  readonly #query: URLSearchParams;
+  #response: HttpResponse | undefined;
+  #isStream = false;
+  #mustClose = false;
+  /** What a stream of this exchange begins with. */
+  #streamHeaders: Headers | undefined;
+  #onDrain: () => void = ignore;
+  #onGone: () => void = ignore;
+  /** Since when the client has not taken what was written. */
+  #fullSince: number | undefined;
+  #wroteAt = performance.now();
+
+  /** Must be made within the route's handler: the request is only valid there. */
+  constructor(response: HttpResponse, request: HttpRequest, options: HttpExchangeOptions) {
+    this.#response = response;
+    this.#options = options;
+    const headers: Record<string, string> = {};
+    request.forEach((name, value) => {
+      headers[name] = value;
+    });
+    this.#headers = headers;
+    this.#parameters = [decode(request.getParameter(0)), decode(request.getParameter(1))];
+    this.path = decode(request.getUrl());
+    this.#query = new URLSearchParams(request.getQuery());
+    response.onAborted(() => this.#gone());
+  }
+
+  get isOpen(): boolean {
+    return this.#response !== undefined;
+  }
+
+  /** Whether the status and headers of a stream are out: what goes wrong now cannot be a status any more. */
+  get isStreaming(): boolean {
+    return this.#isStream;
+  }
+
+  /** A header of the request by its lower-case name; undefined where it was not sent. */
+  header(name: string): string | undefined {
+    return this.#headers[name];
+  }
+
+  /** A parameter of the route by its place; empty where it is missing or no valid percent-encoding. */
+  parameter(index: 0 | 1): string {
+    return this.#parameters[index] ?? "";
+  }
+
+  query(name: string): string | undefined {
+    return this.#query.get(name) ?? undefined;
+  }
+
+  /** Sets what is called when the client goes away before the response is whole. */
+  onGone(callback: () => void): void {
+    this.#onGone = callback;
+  }
+
+  /** Sets what is called when a full stream can take more again. */
+  onDrain(callback: () => void): void {
+    this.#onDrain = callback;
+  }
+
+  /** Reads the request's body, unless it is longer than `maxBytes`, or the client leaves. */
+  async body(maxBytes: number): Promise<Buffer | "too_long" | "gone"> {
+    const response = this.#response;
+    if (!response) return "gone";
+    return new Promise((resolve) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      this.#onGone = () => resolve("gone");
+      response.onData((chunk, isLast) => {
+        bytes += chunk.byteLength;
+        // The memory is only lent.
+        if (bytes <= maxBytes) chunks.push(Buffer.from(new Uint8Array(chunk)));
+        if (bytes > maxBytes) {
+          // The rest of it would be read as the next request's.
+          this.#mustClose = true;
+          resolve("too_long");
+        } else if (isLast) resolve(Buffer.concat(chunks));
+      });
+    });
+  }
+
+  /** Sends the whole response: `body` as JSON, or as it is where it is a string. */
+  reply(status: HttpStatus, body: unknown, headers: Headers = {}): void {
+    const response = this.#over();
+    response?.cork(() => {
+      writeHead(response, status, { ...COMMON_HEADERS, ...headers });
+      response.end(typeof body === "string" ? body : JSON.stringify(body), this.#closes);
+    });
+  }
+
+  /** Sends a response without a body. */
+  replyEmpty(status: HttpStatus, headers: Headers = {}): void {
+    const response = this.#over();
+    response?.cork(() => {
+      writeHead(response, status, headers);
+      response.endWithoutBody(undefined, this.#closes);
+    });
+  }
+
+  /**
+   * Makes this a stream of server-sent events that begins with the first `write`, or with the first
+   * comment that a long silence makes necessary.
+   */
+  stream(headers: Headers): void {
+    this.#streamHeaders = { ...STREAM_HEADERS, ...headers };
+  }
+
+  /** Writes to the stream. Answers whether it can take more; after `false`, wait for `onDrain`. */
+  write(text: string): boolean {
+    const response = this.#response;
+    if (!response) return false;
+    let hasRoom = false;
+    response.cork(() => {
+      this.#begin(response);
+      hasRoom = response.write(text);
+    });
+    this.#wroteAt = performance.now();
+    if (!hasRoom) this.#fullSince ??= this.#wroteAt;
+    return hasRoom && this.#fullSince === undefined;
+  }
+
+  /** Groups what is written inside `act` into one system call. */
+  cork(act: () => void): void {
+    if (this.#response) this.#response.cork(act);
+    else act();
+  }
+
+  /** Ends the stream as it should. */
+  end(): void {
+    const response = this.#over();
+    response?.cork(() => {
+      this.#begin(response);
+      response.end(undefined, this.#closes);
+    });
+  }
+
+  /** Called now and then: shows that a stream is alive, and cuts a client that does not read. */
+  sweep(now: number): void {
+    const { slowConsumerMs, keepAliveAfterMs } = this.#options;
+    if (this.#fullSince !== undefined) {
+      // Aborts the response, which then is gone.
+      if (now - this.#fullSince > slowConsumerMs) this.#response?.close();
+    } else if (this.#streamHeaders && now - this.#wroteAt > keepAliveAfterMs) this.write(COMMENT);
+  }
+
+  get #closes(): boolean {
+    return this.#mustClose || this.#options.isLeaving();
+  }
+
+  #begin(response: HttpResponse): void {
+    if (this.#isStream) return;
+    this.#isStream = true;
+    response.onWritable(() => this.#onWritable(response));
+    writeHead(response, 200, this.#streamHeaders ?? STREAM_HEADERS);
+  }
+
+  /** The kernel took something. True: nothing more is to be said of it. */
+  #onWritable(response: HttpResponse): boolean {
+    if (this.#response !== response || this.#fullSince === undefined) return true;
+    let isEmpty = false;
+    response.cork(() => {
+      isEmpty = response.write(COMMENT);
+    });
+    if (!isEmpty) return true;
+    this.#fullSince = undefined;
+    this.#onDrain();
+    return true;
+  }
+
+  /** The last use of the response. */
+  #over(): HttpResponse | undefined {
+    const response = this.#response;
+    this.#response = undefined;
+    if (response) this.#options.onOver(this);
+    return response;
+  }
+
+  #gone(): void {
+    if (this.#over()) this.#onGone();
+  }
+}
+
+function writeHead(response: HttpResponse, status: HttpStatus, headers: Headers): void {
+  response.writeStatus(statusLine(status));
+  for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
+}
+
+function decode(parameter: string | undefined): string {
+  try {
+    return decodeURIComponent(parameter ?? "");
+  } catch {
+    return "";
+  }
+}
+
+function ignore(): void {
+  // Until somebody wants to know, nobody needs to be told.
+}

@@ -1,0 +1,59 @@
+/** `GET /v1/models`: the names that chat completions can be asked of. */
+import type { TemplatedApp } from "uWebSockets.js";
+import { randomUUID } from "node:crypto";
+import type { GatewayConfigSource } from "@openclaw/config";
+import { failure } from "@openclaw/protocol";
+import { namedModels, providerFor } from "../inbound/model-choice.ts";
+import { refuse } from "./api-error.ts";
+import { type Door, type RouteOptions, route } from "./door.ts";
+import type { HttpExchange } from "./http-exchange.ts";
+
+const PATH = "/v1/models";
+
+export interface ModelsDoorOptions extends RouteOptions {
+  readonly gateway: Pick<GatewayConfigSource, "current">;
+}
+
+export class ModelsDoor implements Door {
+  readonly #options: ModelsDoorOptions;
+
+  constructor(options: ModelsDoorOptions) {
+    this.#options = options;
+  }
+
+  serve(app: TemplatedApp): void {
+    app.get(
+      PATH,
+      route(this.#options, (exchange) => {
+        const data = [...namedModels(this.#options.gateway.current)].map(modelOf);
+        this.#reply(exchange, { object: "list", data });
+      }),
+    );
+    // Names of models may have slashes.
+    app.get(
+      `${PATH}/*`,
+      route(this.#options, (exchange) => this.#one(exchange)),
+    );
+  }
+
+  #one(exchange: HttpExchange): void {
+    const { current } = this.#options.gateway;
+    const model = exchange.path.slice(PATH.length + 1);
+    const provider = providerFor(model, current);
+    if (provider === undefined) {
+      refuse(exchange, failure("unknown_provider", "That model does not exist here."), {
+        param: "model",
+      });
+    } else {
+      this.#reply(exchange, modelOf([model, current.providers[provider]?.kind ?? "openclaw"]));
+    }
+  }
+
+  #reply(exchange: HttpExchange, body: unknown): void {
+    exchange.reply(200, body, { "x-request-id": randomUUID() });
+  }
+}
+
+function modelOf([id, owner]: readonly [string, string]) {
+  return { id, object: "model", created: 0, owned_by: owner } as const;
+}

@@ -1,0 +1,54 @@
+/**
+ * The curtain of `curtain.ts` over all that an answer may consist of: text, reasoning and tool calls.
+ *
+ * An id that a later attempt makes up for the same call is another call: the client would return the
+ * result of one to the other.
+ */
+import type { ToolCallEntry } from "@openclaw/stream";
+import { Curtain } from "./curtain.ts";
+
+export class AnswerCurtain {
+  readonly #text = new Curtain();
+  readonly #reasoning = new Curtain();
+  readonly #calls = new Curtain();
+  #hasReasoned = false;
+  /** Whose arguments came last in the current attempt. */
+  #called: number | undefined;
+
+  /** Whether the current attempt has said less than the client has. One that only answers owes no reasoning. */
+  get isDrawn(): boolean {
+    return (
+      this.#text.isDrawn || this.#calls.isDrawn || (this.#hasReasoned && this.#reasoning.isDrawn)
+    );
+  }
+
+  /** Another attempt begins. */
+  draw(): void {
+    for (const curtain of [this.#text, this.#reasoning, this.#calls]) curtain.draw();
+    this.#hasReasoned = false;
+    this.#called = undefined;
+  }
+
+  /** Takes text of the current attempt; answers what of it is new, `undefined` where it differs. */
+  text(text: string): string | undefined {
+    return this.#text.pass(text);
+  }
+
+  /** Likewise, for reasoning. */
+  reasoning(text: string): string | undefined {
+    this.#hasReasoned = true;
+    return this.#reasoning.pass(text);
+  }
+
+  /** Likewise, for a piece of a tool call; `known` where nothing of it is new. */
+  call({ index, id, name, arguments: given }: ToolCallEntry): ToolCallEntry | "known" | undefined {
+    const isMore = id === undefined && name === undefined && index === this.#called;
+    this.#called = index;
+    // However its arguments are cut into pieces, a call is the same: one head, then all of them.
+    const head = isMore ? "" : this.#calls.pass(`\n${JSON.stringify([index, id, name])}\n`);
+    const fresh = head === undefined ? undefined : this.#calls.pass(given);
+    if (fresh === undefined) return undefined;
+    if (head) return { type: "tool_call", index, id, name, arguments: fresh };
+    return fresh === "" ? "known" : { type: "tool_call", index, arguments: fresh };
+  }
+}

@@ -1,0 +1,61 @@
+import type { Entry, StartedEntry, ToolCallEntry } from "@openclaw/stream";
+
+/** A call that an answer makes to one of the client's tools. */
+export interface GatheredCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/**
+ * The pieces of a run put together: of several attempts only what the last one said. Bounded by what a
+ * log may hold.
+ */
+export class GatheredText {
+  provider: string | undefined;
+  model: string | undefined;
+  attempts = 0;
+  text = "";
+  reasoning = "";
+  #calls = new Map<number, GatheredCall>();
+
+  /** The calls in the order of their numbers. */
+  get calls(): GatheredCall[] {
+    return [...this.#calls].toSorted(([a], [b]) => a - b).map(([, call]) => call);
+  }
+
+  add(entry: Entry): void {
+    switch (entry.type) {
+      case "started":
+        this.#begin(entry);
+        break;
+      case "text":
+        this.text += entry.text;
+        break;
+      case "reasoning":
+        this.reasoning += entry.text;
+        break;
+      case "tool_call":
+        this.#addCall(entry);
+        break;
+    }
+  }
+
+  #begin({ provider, model }: StartedEntry): void {
+    this.provider = provider;
+    this.model = model;
+    this.attempts += 1;
+    this.text = "";
+    this.reasoning = "";
+    this.#calls = new Map();
+  }
+
+  #addCall({ index, id, name, arguments: given }: ToolCallEntry): void {
+    const known = this.#calls.get(index);
+    this.#calls.set(index, {
+      id: known?.id ?? id ?? "",
+      name: known?.name ?? name ?? "",
+      arguments: (known?.arguments ?? "") + given,
+    });
+  }
+}

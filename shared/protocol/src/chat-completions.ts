@@ -1,0 +1,187 @@
+/**
+ * The chat completions API as the edge serves it: what is accepted, and the shapes of what is answered.
+ *
+ * Follows OpenAI's specification (openapi 2.3.0), with `reasoning_content` as its other speakers add it.
+ * A field that would change the answer and is not heeded is refused, so that nobody takes it for
+ * granted; one that could not change it is accepted and left alone.
+ */
+import { z } from "zod";
+import {
+  conversationMessageSchema,
+  type PassedFields,
+  passedFieldsSchema,
+} from "./conversation.ts";
+import { type RunOptions, runOptionsSchema } from "./run.ts";
+
+const { temperature, topP, maxTokens, stop } = runOptionsSchema.shape;
+
+/** Optional fields may be null, which some clients send for all that they know and do not use. */
+function orNull<Shape extends Readonly<Record<string, z.ZodType>>>(shape: Shape) {
+  const fields = Object.entries(shape).map(([name, schema]) => [name, schema.nullish()]);
+  // `fromEntries` forgets which name had which schema.
+  return Object.fromEntries(fields) as unknown as {
+    [Name in keyof Shape]: z.ZodOptional<z.ZodNullable<Shape[Name]>>;
+  };
+}
+
+/** Accepted and left alone: what a client keeps for itself, or may hope to be served sooner by. */
+const IGNORED = {
+  store: z.boolean(),
+  metadata: z.record(z.string(), z.unknown()),
+  service_tier: z.string(),
+  safety_identifier: z.string(),
+  prompt_cache_key: z.string(),
+  prompt_cache_retention: z.string(),
+  prediction: z.unknown(),
+  // These at the values that ask for nothing.
+  n: z.literal(1),
+  logprobs: z.literal(false),
+  top_logprobs: z.literal(0),
+  logit_bias: z.strictObject({}),
+  modalities: z.tuple([z.literal("text")]),
+} as const;
+
+export const chatCompletionRequestSchema = z.strictObject({
+  /** A provider, a group, `provider/model`, a model that a provider serves, or one the configuration maps. */
+  model: z.string().min(1).max(256),
+  messages: z.array(conversationMessageSchema).min(1).max(2_000),
+  stream: z.boolean().nullish(),
+  stream_options: z
+    .object({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() })
+    .nullish(),
+  ...orNull({
+    max_tokens: maxTokens.unwrap(),
+    max_completion_tokens: maxTokens.unwrap(),
+    temperature: temperature.unwrap(),
+    top_p: topP.unwrap(),
+    stop: z.union([stop.unwrap().element, stop.unwrap()]),
+  }),
+  ...orNull(passedFieldsSchema.shape),
+  ...orNull(IGNORED),
+});
+export type ChatCompletionRequest = z.infer<typeof chatCompletionRequestSchema>;
+
+/** What a request says of how the answer is to be made, in the words of a run. */
+export function runOptionsOf(request: ChatCompletionRequest): RunOptions {
+  const { temperature, top_p, stop } = request;
+  const maxTokens = request.max_completion_tokens ?? request.max_tokens;
+  return {
+    ...(temperature != null && { temperature }),
+    ...(top_p != null && { topP: top_p }),
+    ...(maxTokens != null && { maxTokens }),
+    ...(stop != null && { stop: typeof stop === "string" ? [stop] : stop }),
+  };
+}
+
+/** What of a request goes to the provider as it is; undefined where there is nothing. */
+export function passedFieldsOf(request: ChatCompletionRequest): PassedFields | undefined {
+  const names = Object.keys(passedFieldsSchema.shape) as (keyof PassedFields)[];
+  const given = names.flatMap((name) => (request[name] == null ? [] : [[name, request[name]]]));
+  return given.length === 0 ? undefined : (Object.fromEntries(given) as PassedFields);
+}
+
+const finishSchema = z.enum(["stop", "length", "tool_calls", "content_filter"]);
+const count = z.int().min(0);
+
+export const chatUsageSchema = z.strictObject({
+  prompt_tokens: count,
+  completion_tokens: count,
+  total_tokens: count,
+});
+
+const calledFunctionSchema = z.strictObject({
+  id: z.string().min(1),
+  type: z.literal("function"),
+  function: z.strictObject({ name: z.string().min(1), arguments: z.string() }),
+});
+
+/** The head that every object of one answer has in common. */
+const head = {
+  id: z.string().min(1),
+  created: z.int().min(0),
+  /** Who really answers, as `provider/model`. */
+  model: z.string().min(1),
+};
+
+/** One event of a stream. The first has the role, the last but usage the finish reason. */
+export const chatChunkSchema = z.strictObject({
+  ...head,
+  object: z.literal("chat.completion.chunk"),
+  choices: z
+    .array(
+      z.strictObject({
+        index: z.literal(0),
+        delta: z.strictObject({
+          role: z.literal("assistant").optional(),
+          content: z.string().optional(),
+          reasoning_content: z.string().optional(),
+          tool_calls: z
+            .array(
+              z.strictObject({
+                index: count,
+                id: z.string().min(1).optional(),
+                type: z.literal("function").optional(),
+                function: z.strictObject({
+                  name: z.string().min(1).optional(),
+                  arguments: z.string().optional(),
+                }),
+              }),
+            )
+            .optional(),
+        }),
+        finish_reason: finishSchema.nullable(),
+      }),
+    )
+    .max(1),
+  /** Null in every chunk but the one without choices, where usage was asked for; absent otherwise. */
+  usage: chatUsageSchema.nullable().optional(),
+});
+export type ChatChunk = z.infer<typeof chatChunkSchema>;
+
+/** A whole answer. */
+export const chatCompletionSchema = z.strictObject({
+  ...head,
+  object: z.literal("chat.completion"),
+  choices: z.tuple([
+    z.strictObject({
+      index: z.literal(0),
+      message: z.strictObject({
+        role: z.literal("assistant"),
+        /** Null where there are only tool calls. */
+        content: z.string().nullable(),
+        refusal: z.null(),
+        reasoning_content: z.string().optional(),
+        tool_calls: z.array(calledFunctionSchema).optional(),
+      }),
+      logprobs: z.null(),
+      finish_reason: finishSchema,
+    }),
+  ]),
+  /** Absent where the provider did not say. */
+  usage: chatUsageSchema.optional(),
+});
+export type ChatCompletion = z.infer<typeof chatCompletionSchema>;
+
+export const modelSchema = z.strictObject({
+  id: z.string().min(1),
+  object: z.literal("model"),
+  /** Not known, and the same on every edge: always 0. */
+  created: z.literal(0),
+  owned_by: z.string(),
+});
+export const modelListSchema = z.strictObject({
+  object: z.literal("list"),
+  data: z.array(modelSchema),
+});
+
+/** The body of every refusal over HTTP, and of an error event within a stream. */
+export const apiErrorSchema = z.strictObject({
+  error: z.strictObject({
+    message: z.string().min(1),
+    type: z.string().min(1),
+    /** The field of the request that is wrong. */
+    param: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+});
+export type ApiError = z.infer<typeof apiErrorSchema>;

@@ -1,0 +1,67 @@
+/** What is wrong with the body of an HTTP request, in words that say what to do. */
+import type { z } from "zod";
+import { inWords } from "./frame-problem.ts";
+
+type Issue = z.core.$ZodIssue;
+
+export interface RequestProblem {
+  /** One sentence about all that is wrong. */
+  readonly message: string;
+  /** The first field that is wrong, such as `messages.0.content`; null for the body itself. */
+  readonly param: string | null;
+}
+
+const MOST_TOLD = 10;
+const LONGEST_NAME = 64;
+
+export function requestProblem(issues: readonly Issue[]): RequestProblem {
+  const told = issues.slice(0, MOST_TOLD).map((issue) => {
+    const { path, words } = describe(issue);
+    return { path, text: path === "" ? words : `\`${path}\` ${words}` };
+  });
+  const more = issues.length > MOST_TOLD ? `; and ${issues.length - MOST_TOLD} more` : "";
+  const param = told[0]?.path;
+  return {
+    message: `${told.map(({ text }) => text).join("; ")}${more}.`,
+    param: param === undefined || param === "" ? null : param,
+  };
+}
+
+function describe(issue: Issue, above: readonly PropertyKey[] = []): Description {
+  const path = [...above, ...issue.path];
+  if (issue.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    return {
+      path: name([...path, key]),
+      words: "is not a field that is heeded here; leave it out",
+    };
+  }
+  if (issue.code !== "invalid_union") return { path: name(path), words: inWords(issue) };
+  // Its path ends with the field that decides.
+  if ("discriminator" in issue)
+    return { path: name(path), words: "has a value that is not known here" };
+  return describeUnion(issue.errors, path);
+}
+
+/** The way that went furthest is the one that was meant; where none went any way, all are named. */
+function describeUnion(
+  ways: readonly (readonly Issue[])[],
+  path: readonly PropertyKey[],
+): Description {
+  const first = ways.flatMap(([issue]) => issue ?? []);
+  const furthest = first.toSorted((a, b) => b.path.length - a.path.length)[0];
+  if (furthest && furthest.path.length > 0) return describe(furthest, path);
+  const expected = first.flatMap((issue) => ("expected" in issue ? [`${issue.expected}`] : []));
+  const other = first.find((issue) => !("expected" in issue));
+  if (other) return describe(other, path);
+  return { path: name(path), words: `must be of type ${[...new Set(expected)].join(" or ")}` };
+}
+
+interface Description {
+  readonly path: string;
+  readonly words: string;
+}
+
+function name(path: readonly PropertyKey[]): string {
+  return path.map((key) => String(key).slice(0, LONGEST_NAME)).join(".");
+}
