@@ -12,11 +12,14 @@ export interface LongAnswer {
   readonly id: string;
   readonly pieces: number;
   readonly gapMs: number;
+  /** What the pieces are made of, again and again; a sentence unless told. */
+  readonly filler?: string;
 }
 
 /** The piece of an answer with this number, from 0. */
-export function pieceOf({ id }: LongAnswer, index: number): string {
-  return `[${id} ${index}] ${FILLER}`.slice(0, PIECE_LENGTH);
+export function pieceOf({ id, filler }: LongAnswer, index: number): string {
+  const rest = filler?.repeat(Math.ceil(PIECE_LENGTH / filler.length)) ?? FILLER;
+  return `[${id} ${index}] ${rest}`.slice(0, PIECE_LENGTH);
 }
 
 export class FireHose {

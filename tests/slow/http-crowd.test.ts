@@ -1,11 +1,10 @@
 /** A thousand answers over HTTP at once, three hundred of which are left in the middle. */
 import { setTimeout as delay } from "node:timers/promises";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, eventually, figuresOf, inWords, V1Client } from "@openclaw/testing";
+import { ChatReader, Cluster, eventually, figuresOf, inWords, V1Client } from "@openclaw/testing";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { Random } from "../chaos/random.ts";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
-import { ChatReader } from "./chat-reader.ts";
 
 const READERS = 1_000;
 const LEAVERS = 300;

@@ -1,12 +1,28 @@
 import { clusterEnvShape, readSettings, type Settings, wholeNumber } from "@openclaw/config";
 import { z } from "zod";
 
+const MIN_KEY_LENGTH = 16;
+const KEY_RULE = "each key must have at least 16 characters";
+
 export const edgeEnvSchema = z.object({
   ...clusterEnvShape,
   EDGE_HOST: z.string().default("127.0.0.1").describe("Address to listen on."),
   EDGE_PORT: wholeNumber({ min: 1, max: 65_535, default: 8001 }).describe(
     "Port to listen on; several edges of one machine share it.",
   ),
+  EDGE_API_KEYS: z
+    .string()
+    .optional()
+    .transform((keys = "") =>
+      keys
+        .split(",")
+        .map((key) => key.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(z.string().min(MIN_KEY_LENGTH, KEY_RULE)))
+    .describe(
+      "Keys that clients must show, separated by commas, each of at least 16 characters: as `Authorization: Bearer KEY`, or as `?api_key=KEY` where a browser opens a WebSocket. Without any, everybody is served.",
+    ),
   EDGE_MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: 1_048_576, default: 32_768 }).describe(
     "Longest message of a user, in UTF-8 bytes.",
   ),

@@ -20,6 +20,7 @@ import { type EdgeDetails, readClusterStats } from "./http/cluster-stats.ts";
 import { ClusterView } from "./http/cluster-view.ts";
 import { HttpExchanges } from "./http/http-exchanges.ts";
 import { ModelsDoor } from "./http/models-door.ts";
+import { ClientKeys } from "./inbound/client-keys.ts";
 import { ProviderChoice } from "./inbound/provider-choice.ts";
 import { RunStarter } from "./inbound/run-starter.ts";
 import { LiveRuns } from "./outbound/live-runs.ts";
@@ -98,7 +99,8 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
     keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
   });
-  const http = { exchanges, log, gateway, starter };
+  const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
+  const http = { exchanges, log, clientKeys, gateway, starter };
   const maxFrameBytes =
     JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, config.EDGE_MAX_CONVERSATION_BYTES) +
     FRAME_OVERHEAD_BYTES;
@@ -141,6 +143,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     port: config.EDGE_PORT,
     log,
     refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
+    clientKeys,
     maxFrameBytes,
     doors,
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,

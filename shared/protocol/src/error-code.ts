@@ -19,6 +19,10 @@ export const ERROR_CODES = {
     "The session id must be 1 to 128 characters of A-Z a-z 0-9 . _ : and -.",
     false,
   ),
+  invalid_api_key: entry(
+    "The API key is missing or wrong. Send it as `Authorization: Bearer KEY`, or as `?api_key=KEY` from a browser.",
+    false,
+  ),
 
   unknown_run: entry("There is no such run in this session (any more).", false),
 

@@ -32,7 +32,9 @@ export function inWords(issue: Issue): string {
   if (message.endsWith("received undefined")) return "is missing";
   switch (issue.code) {
     case "invalid_type":
-      return message.replace(/^Invalid input: expected (\w+), received/, "must be a $1, not");
+      return message
+        .replace(/^Invalid input: expected (\w+), received/, "must be a $1, not")
+        .replace(/^must be a (?=[aeiou])/, "must be an ");
     case "too_small":
       return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${unitOf(issue.origin)}`;
     case "too_big":

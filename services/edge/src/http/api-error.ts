@@ -32,6 +32,7 @@ const REFUSALS: Readonly<Record<ErrorCode, Refusal>> = {
   binary_frame: INVALID,
   message_too_long: { ...INVALID, status: 413 },
   frame_too_long: { ...INVALID, status: 413 },
+  invalid_api_key: { ...INVALID, status: 401 },
   unknown_provider: { ...NOT_FOUND, code: "model_not_found" },
   unknown_run: { ...NOT_FOUND, code: "run_not_found" },
 

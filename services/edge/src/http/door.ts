@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { failure } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
+import type { ClientKeys, Credentials } from "../inbound/client-keys.ts";
 import { refuse } from "./api-error.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 import type { HttpExchanges } from "./http-exchanges.ts";
@@ -14,11 +15,12 @@ export interface Door {
 export interface RouteOptions {
   readonly exchanges: HttpExchanges;
   readonly log: Logger;
+  readonly clientKeys: ClientKeys;
 }
 
 /** A route's handler on exchanges. What it throws is told as `internal`, once, and logged. */
 export function route(
-  { exchanges, log }: RouteOptions,
+  { exchanges, log, clientKeys }: RouteOptions,
   handle: (exchange: HttpExchange) => Promise<void> | void,
 ): (response: HttpResponse, request: HttpRequest) => void {
   return (response, request) => {
@@ -28,10 +30,21 @@ export function route(
       if (exchange.isStreaming) exchange.end();
       else refuse(exchange, failure("internal"));
     };
+    if (!clientKeys.accept(credentialsOf(exchange))) {
+      refuse(exchange, failure("invalid_api_key"));
+      return;
+    }
     try {
       Promise.resolve(handle(exchange)).catch(fail);
     } catch (error) {
       fail(error);
     }
+  };
+}
+
+function credentialsOf(exchange: HttpExchange): Credentials {
+  return {
+    authorization: exchange.header("authorization") ?? "",
+    apiKey: exchange.query("api_key"),
   };
 }

@@ -177,7 +177,8 @@ export class HttpExchange {
     const response = this.#over();
     response?.cork(() => {
       this.#begin(response);
-      response.end(undefined, this.#closes);
+      // To say now that the connection is to be closed would put a header into the body.
+      response.end();
     });
   }
 
@@ -198,7 +199,8 @@ export class HttpExchange {
     if (this.#isStream) return;
     this.#isStream = true;
     response.onWritable(() => this.#onWritable(response));
-    writeHead(response, 200, this.#streamHeaders ?? STREAM_HEADERS);
+    const closing: Headers = this.#closes ? { connection: "close" } : {};
+    writeHead(response, 200, { ...(this.#streamHeaders ?? STREAM_HEADERS), ...closing });
   }
 
   /** The kernel took something. True: nothing more is to be said of it. */

@@ -22,6 +22,7 @@ import {
   v1ErrorFrame,
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
+import type { ClientKeys } from "../inbound/client-keys.ts";
 import { Connection, MAX_BUFFERED_BYTES } from "./connection.ts";
 
 /** What uWebSockets.js keeps with a socket. */
@@ -47,6 +48,7 @@ export interface SocketServerOptions {
   readonly maxFrameBytes: number;
   /** How long a connection whose client does not read may be full before it is closed. */
   readonly slowConsumerMs: number;
+  readonly clientKeys: ClientKeys;
   /** Why no connection is taken right now. */
   readonly refusal: () => Failure | undefined;
   readonly onConnection: (connection: Connection) => ConnectionEvents;
@@ -74,8 +76,14 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     sendPingsAutomatically: true,
     upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
       const refusal = options.refusal();
+      const credentials = {
+        authorization: request.getHeader("authorization"),
+        apiKey: request.getQuery("api_key"),
+      };
       if (refusal) refuseUpgrade(response, "503 Service Unavailable", refusal);
-      else upgrade(response, request, context);
+      else if (!options.clientKeys.accept(credentials)) {
+        refuseUpgrade(response, "401 Unauthorized", failure("invalid_api_key"));
+      } else upgrade(response, request, context);
     },
     open: (socket: WebSocket<ConnectionData>) =>
       guard("open", () => {

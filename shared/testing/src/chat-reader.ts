@@ -3,7 +3,15 @@ import { once } from "node:events";
 import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
 
 /** Connections are kept, as every client library does. */
-const agent = new Agent({ keepAlive: true });
+const keptOpen = new Agent({ keepAlive: true });
+
+export interface ChatQuestion {
+  readonly model: string;
+  readonly prompt: string;
+  readonly apiKey?: string;
+  /** Whose connections are used. */
+  readonly agent?: Agent;
+}
 
 export class ChatReader {
   readonly #request: ClientRequest;
@@ -27,10 +35,11 @@ export class ChatReader {
   /** Asks for a stream. @throws with the body of a refusal */
   static async ask(
     host: string,
-    { model, prompt }: { model: string; prompt: string },
+    { model, prompt, apiKey, agent = keptOpen }: ChatQuestion,
   ): Promise<ChatReader> {
     const askedAt = performance.now();
-    const asked = request(`http://${host}/v1/chat/completions`, { method: "POST", agent });
+    const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    const asked = request(`http://${host}/v1/chat/completions`, { method: "POST", agent, headers });
     asked.end(
       JSON.stringify({ model, stream: true, messages: [{ role: "user", content: prompt }] }),
     );

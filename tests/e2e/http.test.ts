@@ -1,0 +1,122 @@
+/** What an edge owes to any client over HTTP: keys, bounded buffers, and a last answer. */
+import { once } from "node:events";
+import { Agent } from "node:http";
+import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import { ChatReader, Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
+import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
+import { FireHose, pieceOf } from "../slow/fire-hose.ts";
+import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+
+/** Six bytes of JSON for each, so that an answer is more than the kernel keeps of a connection. */
+const MUCH = "\u0001";
+
+let simulator: Simulator;
+let hose: FireHose;
+let cluster: Cluster;
+
+beforeAll(async () => {
+  simulator = await startSimulator(profilesAt(INSTANT));
+  hose = await FireHose.start();
+});
+
+afterEach(async () => {
+  await cluster?.stop();
+});
+
+afterAll(async () => {
+  await hose?.stop();
+  await simulator?.stop();
+});
+
+async function start(env: Record<string, string>): Promise<void> {
+  const { providers } = simulatedGateway(simulator.url);
+  const long = { kind: "openai", baseUrl: hose.url, model: "m" };
+  cluster = await Cluster.start({
+    redisUrl: inject("redisUrl"),
+    gateway: { providers: { ...providers, long } },
+    edges: 1,
+    workers: 1,
+    env,
+  });
+}
+
+test("where keys are configured, nobody is served without one, through any door", async () => {
+  const apiKey = "a-key-of-some-length";
+  await start({ EDGE_API_KEYS: `another-key-of-length, ${apiKey}` });
+  const prompt = directive({ words: 5 });
+  for (const wrong of [{}, { apiKey: "not-the-key-at-all" }]) {
+    await expect(
+      ChatReader.ask(cluster.host, { model: "zhipu", prompt, ...wrong }),
+    ).rejects.toThrow(/HTTP 401: .*"code":"invalid_api_key"/);
+  }
+  const reader = await ChatReader.ask(cluster.host, { model: "zhipu", prompt, apiKey });
+  await reader.whole();
+  expect((await fetch(`http://${cluster.host}/v1/models`)).status).toBe(401);
+
+  await expect(V1Client.connect(cluster.url())).rejects.toThrow(/401: .*"invalid_api_key"/);
+  await expect(V2Client.connect(cluster.url())).rejects.toThrow(/401/);
+  const client = await V1Client.connect(`${cluster.url("mine")}?api_key=${apiKey}`);
+  expect((await client.ask(prompt, "zhipu")).terminal).toEqual({ type: "done" });
+  client.close();
+  // A load balancer has no key.
+  expect((await fetch(`http://${cluster.host}/health`)).status).not.toBe(401);
+});
+
+test("a reader that stops is held back, and has every byte when it goes on", async () => {
+  await start({});
+  const answer = { id: "stops", pieces: 200, gapMs: 2, filler: MUCH };
+  const whole = Array.from({ length: answer.pieces }, (_, piece) => pieceOf(answer, piece)).join(
+    "",
+  );
+  const reader = await ChatReader.ask(cluster.host, {
+    model: "long",
+    prompt: JSON.stringify(answer),
+  });
+  await eventually("some text", () => reader.text !== "");
+  reader.pause();
+  // The worker is done with it long before: what is not read waits in the log, not in the edge.
+  await eventually("the worker to finish", () => cluster.logs("worker", "attempt finished").length);
+  expect(cluster.logs("edge", "run finished")).toEqual([]);
+  reader.resume();
+  await reader.whole();
+  expect(reader.text === whole).toBe(true);
+});
+
+test("a reader that never reads is cut in time, and its run with it", async () => {
+  await start({ EDGE_SLOW_CONSUMER_MS: "1000" });
+  const answer = { id: "never", pieces: 200, gapMs: 5, filler: MUCH };
+  const reader = await ChatReader.ask(cluster.host, {
+    model: "long",
+    prompt: JSON.stringify(answer),
+  });
+  await eventually("some text", () => reader.text !== "");
+  reader.pause();
+  const finished = await eventually(
+    "the end of the run",
+    () => cluster.logs("edge", "run finished").at(0),
+    { withinMs: 10_000 },
+  );
+  expect(finished).toMatchObject({ outcome: "cancelled", reason: "disconnected" });
+});
+
+test("an edge that leaves lets answers finish, and closes the connections behind them", async () => {
+  await start({});
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const prompt = directive({ words: 40, gapMs: 30 });
+  const kept = await ChatReader.ask(cluster.host, { model: "zhipu", prompt: "before", agent });
+  await kept.whole();
+  const reader = await ChatReader.ask(cluster.host, { model: "zhipu", prompt });
+  await eventually("some text", () => reader.text !== "");
+  const [edge] = cluster.processes("edge");
+  const exited = edge && once(edge.process, "exit");
+  edge?.process.kill("SIGTERM");
+  await eventually("the edge to leave", () => cluster.logs("edge", "draining").length > 0);
+  // On a connection that it kept, since it accepts no other one.
+  await expect(ChatReader.ask(cluster.host, { model: "zhipu", prompt, agent })).rejects.toThrow(
+    /HTTP 503: .*"code":"draining"/,
+  );
+  await reader.whole();
+  expect(reader.text).toBe(answerFor({ prompt, profile: "zhipu" }));
+  await exited;
+  agent.destroy();
+});
