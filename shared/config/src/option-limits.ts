@@ -1,18 +1,77 @@
+/**
+ * What some kinds of providers cannot heed. Whoever chooses a provider asks here first, so that a run goes
+ * to one that can, and is refused with the reason where none can.
+ *
+ * Only what is documented counts: what is not known is sent, and refused by the provider itself.
+ */
 import type { ProviderConfig, ProviderKind } from "./gateway-config.ts";
 
-/** Most stop sequences in one request, of the kinds that take fewer than the protocol allows. */
-const MOST_STOPS: Partial<Readonly<Record<ProviderKind, number>>> = { zhipu: 1 };
+/** What a run wishes for, as far as a provider may be unable to heed it. Named as the protocol does. */
+export interface Wishes {
+  readonly options?: { readonly stop?: readonly string[] | undefined } | undefined;
+  readonly passed?:
+    | {
+        readonly tools?: readonly unknown[] | undefined;
+        readonly tool_choice?: string | object | undefined;
+        readonly parallel_tool_calls?: boolean | undefined;
+        readonly response_format?: { readonly type: string } | undefined;
+        readonly seed?: number | undefined;
+        readonly presence_penalty?: number | undefined;
+        readonly frequency_penalty?: number | undefined;
+      }
+    | undefined;
+}
+
+/** The end of a sentence that begins with the wish and goes on with the provider's name. */
+type Limit = (wishes: Wishes) => { readonly wish: string; readonly but: string } | undefined;
+
+/** Stated as 0 they are the default, and nothing is lost without them. */
+const penalties: Limit = ({ passed }) => {
+  const names = ["presence_penalty", "frequency_penalty"] as const;
+  const given = names.find((name) => passed?.[name]);
+  return given && { wish: `\`${given}\` was given`, but: "does not know it" };
+};
+
+const oneStop: Limit = ({ options: { stop = [] } = {} }) =>
+  stop.length <= 1
+    ? undefined
+    : { wish: `\`options.stop\` has ${stop.length} sequences`, but: "takes 1" };
+
+const noSeed: Limit = ({ passed }) =>
+  passed?.seed === undefined ? undefined : { wish: "`seed` was given", but: "does not know it" };
+
+/** `none` is heeded all the same: the worker then leaves the tools out. */
+const freeToolChoice: Limit = ({ passed: { tool_choice: choice = "auto" } = {} }) =>
+  choice === "auto" || choice === "none"
+    ? undefined
+    : { wish: "`tool_choice` demands a call", but: 'takes only "auto" and "none"' };
+
+const manyCalls: Limit = ({ passed }) =>
+  passed?.tools === undefined || passed.parallel_tool_calls !== false
+    ? undefined
+    : { wish: "`parallel_tool_calls` is false", but: "cannot be told so" };
+
+const noSchema: Limit = ({ passed }) =>
+  passed?.response_format?.type === "json_schema"
+    ? { wish: "`response_format` has a schema", but: "knows only `json_object`" }
+    : undefined;
+
+const LIMITS: Readonly<Record<ProviderKind, readonly Limit[]>> = {
+  openai: [],
+  nvidia: [],
+  tencent: [penalties],
+  zhipu: [oneStop, freeToolChoice, manyCalls, noSchema, noSeed, penalties],
+};
 
 /**
- * Why a provider cannot heed a run's options, as a sentence. What is merely out of its range is no
- * reason: the worker brings that to the nearest value. Leaving an option out would change the answer.
+ * Why a provider cannot heed what a run wishes for, as a sentence. What is merely out of its range is no
+ * reason: the worker brings that to the nearest value. Leaving it out would change the answer.
  */
 export function optionProblem(
   name: string,
   { kind }: Pick<ProviderConfig, "kind">,
-  { stop = [] }: { readonly stop?: readonly string[] | undefined },
+  wishes: Wishes,
 ): string | undefined {
-  const most = MOST_STOPS[kind];
-  if (most === undefined || stop.length <= most) return undefined;
-  return `\`options.stop\` has ${stop.length} sequences; ${name} takes ${most}.`;
+  const problem = LIMITS[kind].map((limit) => limit(wishes)).find((found) => found !== undefined);
+  return problem && `${problem.wish}; ${name} ${problem.but}.`;
 }

@@ -1,12 +1,12 @@
 /** From the name that a client asks for to the providers that may answer. */
-import { type GatewayConfig, optionProblem } from "@openclaw/config";
-import { type Failure, failure, type RunOptions } from "@openclaw/protocol";
+import { type GatewayConfig, optionProblem, type Wishes } from "@openclaw/config";
+import { type Failure, failure } from "@openclaw/protocol";
 import type { ProviderChoice } from "./provider-choice.ts";
 
 /** Why nobody could answer a request, whatever the state of the cluster. */
 export function chainRefusal(
   asked: string,
-  options: RunOptions,
+  wishes: Wishes,
   gateway: GatewayConfig,
 ): Failure | undefined {
   const members = membersOf(asked, gateway);
@@ -14,7 +14,7 @@ export function chainRefusal(
     const known = Object.keys({ ...gateway.providers, ...gateway.groups }).join(", ");
     return failure("unknown_provider", `No provider has that name. Known providers: ${known}.`);
   }
-  const problems = members.map((name) => problemOf(name, options, gateway));
+  const problems = members.map((name) => problemOf(name, wishes, gateway));
   const [problem] = problems;
   if (problem === undefined || problems.includes(undefined)) return undefined;
   return failure("invalid_request", problem);
@@ -22,14 +22,14 @@ export function chainRefusal(
 
 /**
  * Who is asked, and who instead, in that order. The members of a group stand in for each other, and after
- * them whoever stands in for the first. Who could not heed the options would answer another question.
+ * them whoever stands in for the first. Who could not heed what is wished for would answer another question.
  */
 export function chainOf(
   asked: string,
-  options: RunOptions,
+  wishes: Wishes,
   { gateway, choice }: { gateway: GatewayConfig; choice: Pick<ProviderChoice, "order"> },
 ): string[] {
-  const isAble = (name: string) => problemOf(name, options, gateway) === undefined;
+  const isAble = (name: string) => problemOf(name, wishes, gateway) === undefined;
   const able = membersOf(asked, gateway).filter(isAble);
   const members = able.length > 1 ? choice.order(able) : able;
   const [first = ""] = members;
@@ -53,9 +53,9 @@ function membersOf(name: string, { providers, groups }: GatewayConfig): readonly
 
 function problemOf(
   provider: string,
-  options: RunOptions,
+  wishes: Wishes,
   { providers }: GatewayConfig,
 ): string | undefined {
   const config = providers[provider];
-  return config && optionProblem(provider, config, options);
+  return config && optionProblem(provider, config, wishes);
 }

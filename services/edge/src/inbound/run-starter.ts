@@ -141,7 +141,7 @@ export class RunStarter implements Part {
   ): Failure | undefined {
     const { runs, maxRuns, isListening } = this.#options;
     const gateway = this.#options.gateway.current;
-    const refusal = chainRefusal(provider ?? gateway.defaultProvider, options, gateway);
+    const refusal = chainRefusal(provider ?? gateway.defaultProvider, { options }, gateway);
     if (refusal) return refusal;
     if (this.#draining) return failure("draining");
     if (!isListening()) return failure("unavailable");
@@ -165,7 +165,7 @@ export class RunStarter implements Part {
     const { options, passed } = request;
     const { choice } = this.#options;
     const asked = request.provider ?? gateway.defaultProvider;
-    const chain = chainOf(asked, options ?? {}, { gateway, choice });
+    const chain = chainOf(asked, { options }, { gateway, choice });
     // One that was not refused has somebody to answer it.
     const [provider = "", ...fallback] = chain;
     const run = new LiveRun({
