@@ -1,19 +1,17 @@
 /**
- * The chat completions API as all providers share it: the request, and chunks read into events.
+ * The answers of the chat completions API as all providers share it: chunks, read into events.
  *
  * Providers differ in what they leave out, repeat and merge, so nothing here relies on one order of
  * chunks: role, text, reasoning, finish reason and usage may come alone or together, in any chunk.
  */
-import type { ProviderConfig } from "@openclaw/config";
 import type { FinishReason, Usage } from "@openclaw/protocol";
 import { classifyRefusal, type Dialect, refusalDetail } from "./dialects/dialect.ts";
-import { optionFields } from "./dialects/option-fields.ts";
 import { type Ending, readFinishReason } from "./finish-reason.ts";
 import { gluedChunk } from "./glued-chunk.ts";
 import { InlineThinking, type Split } from "./inline-thinking.ts";
 import { parseObject } from "./parse-object.ts";
 import type { Fail, ProviderError } from "./provider-error.ts";
-import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
+import type { ProviderEvent } from "./provider-event.ts";
 import { isObject, readErrorObject } from "./refusal.ts";
 import type { SseEvent } from "./sse-parser.ts";
 import { SurrogateJoiner } from "./surrogate-joiner.ts";
@@ -23,23 +21,6 @@ export const CHAT_COMPLETIONS_PATH = "/chat/completions";
 
 /** A model's name longer than this is not one. */
 const MAX_MODEL_LENGTH = 256;
-
-export function chatRequestBody(
-  { messages, options = {}, partial }: ChatRequest,
-  { config, dialect }: { config: ProviderConfig; dialect: Dialect },
-): string {
-  const continuation = partial === undefined ? undefined : dialect.continuation?.(config);
-  return JSON.stringify({
-    model: config.model,
-    messages: continuation
-      ? [...messages, { role: "assistant", content: partial, ...continuation.message }]
-      : messages,
-    stream: true,
-    ...(dialect.optionFields ?? optionFields)(options, config),
-    ...dialect.requestFields(config),
-    ...continuation?.request,
-  });
-}
 
 export interface CompletionReaderOptions {
   readonly dialect: Dialect;

@@ -5,7 +5,7 @@ import type { ProviderConfig } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import { AnswerReader } from "./answer-reader.ts";
-import { chatRequestBody } from "./chat-completions.ts";
+import { chatRequestBody } from "./chat-request-body.ts";
 import { classifyRefusal, type Dialect, dialectOf, refusalDetail } from "./dialects/dialect.ts";
 import type { TlsOptions } from "./dialer.ts";
 import { policyOf } from "./failure-policy.ts";

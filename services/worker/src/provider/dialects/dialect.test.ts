@@ -1,7 +1,7 @@
 import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@openclaw/config";
 import type { ErrorCode, RunOptions } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
-import { chatRequestBody } from "../chat-completions.ts";
+import { chatRequestBody } from "../chat-request-body.ts";
 import { readRefusal } from "../refusal.ts";
 import { classifyRefusal, dialectOf, refusalDetail } from "./dialect.ts";
 

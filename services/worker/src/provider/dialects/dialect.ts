@@ -1,5 +1,5 @@
 import type { ProviderConfig, ProviderKind } from "@openclaw/config";
-import type { ErrorCode, RunOptions } from "@openclaw/protocol";
+import type { ConversationMessage, ErrorCode, PassedFields, RunOptions } from "@openclaw/protocol";
 import { classifyCommon, isCommonCode, type Refusal } from "../refusal.ts";
 import { nvidia } from "./nvidia.ts";
 import { openai } from "./openai.ts";
@@ -10,6 +10,14 @@ import { zhipu } from "./zhipu.ts";
 export interface Dialect {
   /** Fields of the request beyond `model`, `messages` and `stream`. Only documented ones: others are refused. */
   requestFields(config: ProviderConfig): Readonly<Record<string, unknown>>;
+  /** A message of the conversation, as its models take it. */
+  message(message: ConversationMessage, config: ProviderConfig): ConversationMessage;
+  /**
+   * Passed fields where they have other names, or only some are known. They replace those of
+   * `requestFields`; one that is undefined takes it away. What would change the answer is not left out:
+   * `optionProblem` kept such runs away, and what slipped through is the provider's to refuse.
+   */
+  passedFields?(passed: PassedFields, config: ProviderConfig): Readonly<Record<string, unknown>>;
   /** Headers beyond the common ones. */
   requestHeaders?(config: ProviderConfig): Readonly<Record<string, string>>;
   /** A run's options where they have other names or narrower ranges than usual. */

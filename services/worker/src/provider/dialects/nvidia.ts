@@ -1,4 +1,6 @@
 import type { Dialect } from "./dialect.ts";
+import { plainMessage } from "./messages.ts";
+import { withoutDefaults } from "./passed-fields.ts";
 
 /** A model's worker is broken or full. Clears within seconds or minutes, whatever the status says. */
 const FULL_OR_BROKEN = /degraded function|resourceexhausted|worker local total request limit/;
@@ -13,6 +15,8 @@ const MAX_POLL_SECONDS = 3_600;
 export const nvidia: Dialect = {
   // Nothing: some models refuse `stream_options`, and how thinking is switched differs per model.
   requestFields: () => ({}),
+  message: plainMessage,
+  passedFields: ({ user: _, ...others }) => withoutDefaults(others),
   // How long a request may wait for a model's worker, 60 s unless told. Nobody waits for a first token
   // longer than `firstTokenMs`: a full queue is to say so by then (504), and to forget the request.
   requestHeaders: ({ timeouts }) => {

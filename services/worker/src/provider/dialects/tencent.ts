@@ -1,8 +1,13 @@
 import type { Refusal } from "../refusal.ts";
 import type { Dialect } from "./dialect.ts";
+import { plainMessage } from "./messages.ts";
+import { isThoughtless, withoutDefaults } from "./passed-fields.ts";
 
 /** Third-party models behind the same host have switches of their own, which refuse this one. */
 const THINKING_CAN_BE_DISABLED = /^hy3(?:-|$)/i;
+
+/** Its levels are `low`, `medium` and `high`. */
+const ABOVE_HIGH = ["xhigh", "max"];
 
 /** The common error codes of Tencent Cloud, by prefix: the legacy Hunyuan API sent them with status 200. */
 const LEGACY_CODES = [
@@ -19,6 +24,11 @@ export const tencent: Dialect = {
   requestFields: ({ model }) => ({
     stream_options: { include_usage: true },
     ...(THINKING_CAN_BE_DISABLED.test(model) && { thinking: { type: "disabled" } }),
+  }),
+  message: plainMessage,
+  passedFields: ({ user: _, reasoning_effort, ...others }, { model }) => ({
+    ...withoutDefaults(others),
+    ...effortFields(reasoning_effort, model),
   }),
   codes: {
     "400001": "provider_rejected",
@@ -38,3 +48,14 @@ export const tencent: Dialect = {
   },
   classify: ({ code }: Refusal) => LEGACY_CODES.find(([pattern]) => pattern.test(code))?.[1],
 };
+
+/** Where thinking is off unless asked for, an effort asks for it. Other models' levels are their own. */
+function effortFields(effort: string | undefined, model: string) {
+  if (effort === undefined) return {};
+  if (!THINKING_CAN_BE_DISABLED.test(model)) return { reasoning_effort: effort };
+  if (isThoughtless(effort)) return {};
+  return {
+    thinking: { type: "enabled" },
+    reasoning_effort: ABOVE_HIGH.includes(effort) ? "high" : effort,
+  };
+}

@@ -1,11 +1,23 @@
+import type { PassedFields } from "@openclaw/protocol";
 import type { Dialect } from "./dialect.ts";
+import { plainMessage } from "./messages.ts";
 import { optionFields } from "./option-fields.ts";
+import { isThoughtless, withoutDefaults } from "./passed-fields.ts";
 
 /**
  * Models documented to think unless told otherwise and to accept being told. Newer ones (5.3) refuse
  * the switch, older ones do not have it.
  */
 const THINKING_CAN_BE_DISABLED = /^glm-(?:4\.[567]|5|5\.[12])(?:-|$)/i;
+
+/** Take `reasoning_effort`, in place of the switch. */
+const HAS_EFFORT = /^glm-5\.[2-9](?:-|$)/i;
+
+/** Without being told to, these say nothing until the arguments of a call are whole. */
+const STREAMS_CALLS = /^glm-(?:4\.[67]|5(?:\.\d)?)(?:-|$)/i;
+
+/** Of `user_id`. */
+const USER_LENGTH = { least: 6, most: 128 };
 
 const MAX_TEMPERATURE = 1;
 /** 1 itself is refused. */
@@ -25,6 +37,13 @@ export const zhipu: Dialect = {
       temperature: temperature && Math.min(temperature, MAX_TEMPERATURE),
       topP: topP && Math.min(topP, MAX_TOP_P),
     }),
+  message: plainMessage,
+  passedFields: ({ tools, tool_choice, user, reasoning_effort, ...others }, { model }) => ({
+    ...withoutDefaults(others),
+    ...toolFields({ tools, tool_choice }, model),
+    ...userField(user),
+    ...effortFields(reasoning_effort, model),
+  }),
   codes: {
     "1000": "provider_auth",
     "1001": "provider_auth",
@@ -68,3 +87,26 @@ export const zhipu: Dialect = {
   },
   classify: ({ status }) => (status === 434 ? "provider_auth" : undefined),
 };
+
+/** To choose none is only possible by having none. */
+function toolFields(
+  { tools, tool_choice }: Pick<PassedFields, "tools" | "tool_choice">,
+  model: string,
+) {
+  if (tools === undefined || tool_choice === "none") return {};
+  return { tools, tool_choice, ...(STREAMS_CALLS.test(model) && { tool_stream: true }) };
+}
+
+/** Changes no answer, so one that would be refused is left out. */
+function userField(user: string | undefined) {
+  const { least, most } = USER_LENGTH;
+  return user && user.length >= least && user.length <= most ? { user_id: user } : {};
+}
+
+/** Where there are no levels, any effort means to think, unless it means not to. */
+function effortFields(effort: string | undefined, model: string) {
+  if (effort === undefined) return {};
+  if (HAS_EFFORT.test(model)) return { thinking: undefined, reasoning_effort: effort };
+  if (!THINKING_CAN_BE_DISABLED.test(model)) return { reasoning_effort: effort };
+  return isThoughtless(effort) ? {} : { thinking: { type: "enabled" } };
+}
