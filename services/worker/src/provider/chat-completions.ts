@@ -15,6 +15,7 @@ import type { ProviderEvent } from "./provider-event.ts";
 import { isObject, readErrorObject } from "./refusal.ts";
 import type { SseEvent } from "./sse-parser.ts";
 import { SurrogateJoiner } from "./surrogate-joiner.ts";
+import { ToolCalls } from "./tool-calls.ts";
 import { readUsage } from "./usage.ts";
 
 export const CHAT_COMPLETIONS_PATH = "/chat/completions";
@@ -27,6 +28,8 @@ export interface CompletionReaderOptions {
   readonly fail: Fail;
   /** An answer without content is none, except as the continuation of one that was whole already. */
   readonly mayBeEmpty?: boolean;
+  /** The request had tools. Otherwise nobody knows what to do with a call: it is no part of the answer. */
+  readonly mayCall?: boolean;
 }
 
 /** Reads one answer. Knows nothing of bytes: it is given events, or the one object of a plain JSON answer. */
@@ -34,6 +37,8 @@ export class CompletionReader {
   readonly #dialect: Dialect;
   readonly #fail: Fail;
   readonly #mayBeEmpty: boolean;
+  readonly #mayCall: boolean;
+  #calls: ToolCalls;
   #thinking: InlineThinking;
   readonly #text = new SurrogateJoiner();
   readonly #reasoning = new SurrogateJoiner();
@@ -44,10 +49,12 @@ export class CompletionReader {
   #model: string | undefined;
   #done = false;
 
-  constructor({ dialect, fail, mayBeEmpty = false }: CompletionReaderOptions) {
+  constructor({ dialect, fail, mayBeEmpty = false, mayCall = false }: CompletionReaderOptions) {
     this.#dialect = dialect;
     this.#fail = fail;
     this.#mayBeEmpty = mayBeEmpty;
+    this.#mayCall = mayCall;
+    this.#calls = new ToolCalls(fail);
     this.#thinking = new InlineThinking({ midText: mayBeEmpty });
   }
 
@@ -92,7 +99,8 @@ export class CompletionReader {
     const choice: unknown = Array.isArray(json.choices) ? json.choices[0] : undefined;
     if (!isObject(choice)) return [];
     const delta = [choice.delta, choice.message].find(isObject) ?? {};
-    const events = this.#readDelta(delta);
+    const whole = delta !== choice.delta;
+    const events = [...this.#readDelta(delta), ...this.#readCalls(delta.tool_calls, whole)];
     this.#ending = readFinishReason(choice.finish_reason) ?? this.#ending;
     return events;
   }
@@ -109,6 +117,7 @@ export class CompletionReader {
       ...rest,
       ...textEvent("reasoning", this.#reasoning.flush()),
       ...textEvent("text", this.#text.flush()),
+      ...this.#calls.end(),
       { type: "finished", finish, usage: this.#usage, model: this.#model },
     ];
   }
@@ -118,6 +127,14 @@ export class CompletionReader {
     const thought = [reasoning_content, reasoning].find((value) => isText(value)) ?? "";
     const { reasoning: inline, text } = this.#thinking.push(isText(content) ? content : "");
     return this.#pass({ reasoning: thought + inline, text });
+  }
+
+  #readCalls(raw: unknown, whole: boolean): ProviderEvent[] {
+    return this.#mayCall ? this.#calls.push(raw, { whole }) : [];
+  }
+
+  get #saidNothing(): boolean {
+    return !this.#sawText && !this.#sawReasoning && !this.#calls.any;
   }
 
   #pass({ reasoning, text }: Split): ProviderEvent[] {
@@ -136,10 +153,11 @@ export class CompletionReader {
   #resync(data: string): Readonly<Record<string, unknown>> {
     const glued = gluedChunk(data);
     if (glued === undefined) throw this.#fail("provider_malformed", "not JSON");
-    if (this.#sawText || this.#sawReasoning) {
+    if (!this.#saidNothing) {
       throw this.#fail("provider_malformed", "two streams in one");
     }
     this.#thinking = new InlineThinking({ midText: this.#mayBeEmpty });
+    this.#calls = new ToolCalls(this.#fail);
     this.#ending = undefined;
     this.#usage = undefined;
     this.#model = undefined;
@@ -148,19 +166,30 @@ export class CompletionReader {
 
   #judge(): FinishReason {
     const ending = this.#ending;
-    const empty = !this.#sawText && !this.#sawReasoning;
+    const empty = this.#saidNothing;
     if (ending === undefined) {
       // An end marker alone, with nothing before it, is a finished answer without content.
       throw this.#fail(this.#done && empty ? "provider_empty" : "provider_cut");
     }
     if (ending === "failed") throw this.#fail(empty ? "provider_error" : "provider_cut");
     if (ending === "context_full") {
-      if (!this.#sawText) throw this.#fail("context_length_exceeded");
+      if (!this.#sawText && !this.#calls.any) throw this.#fail("context_length_exceeded");
       return "length";
     }
     if (empty && ending === "content_filter") throw this.#fail("content_filtered");
     if (empty && !this.#mayBeEmpty) throw this.#fail("provider_empty");
-    return ending;
+    return this.#mayCall ? this.#withCalls(ending) : ending;
+  }
+
+  /**
+   * Clients go by the reason whether they are to call a tool, and providers do not agree on it: a call
+   * that was demanded, and any call of some, ends with `stop`; a call that a parser lost, with `tool_calls`.
+   */
+  #withCalls(ending: FinishReason): FinishReason {
+    if (ending === "stop" && this.#calls.any) return "tool_calls";
+    if (ending !== "tool_calls" || this.#calls.any) return ending;
+    if (!this.#sawText) throw this.#fail("provider_malformed", "a tool call that never came");
+    return "stop";
   }
 
   #refused(json: Readonly<Record<string, unknown>>): ProviderError {

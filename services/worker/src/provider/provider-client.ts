@@ -101,7 +101,9 @@ class HttpProviderClient implements ProviderClient {
     const response = await this.#upstream.post(json, signal);
     const { connection, sentAt } = response;
     const mayBeEmpty = request.partial !== undefined;
-    const reader = new AnswerReader({ dialect, fail: this.#failing(response), mayBeEmpty });
+    const mayCall = request.passed?.tools !== undefined;
+    const fail = this.#failing(response);
+    const reader = new AnswerReader({ dialect, fail, mayBeEmpty, mayCall });
     let received = false;
     try {
       yield { type: "headers", connection, sentAt };

@@ -19,6 +19,19 @@ export interface ChatRequest {
   readonly partial?: string | undefined;
 }
 
+/**
+ * A piece of a call to one of the client's tools. The first piece of each call has its id, unique in this
+ * answer, and its name; later ones have neither, and are never empty. `index` counts calls from 0.
+ */
+export interface ToolCallEvent {
+  readonly type: "tool_call";
+  readonly index: number;
+  readonly id?: string;
+  readonly name?: string;
+  /** JSON, once all pieces are joined. */
+  readonly arguments: string;
+}
+
 /** What a provider's answer consists of, in the order it arrives, whatever the provider's dialect. */
 export type ProviderEvent =
   /**
@@ -30,6 +43,8 @@ export type ProviderEvent =
   | { readonly type: "text"; readonly text: string }
   /** A piece of the model's thinking, never empty. */
   | { readonly type: "reasoning"; readonly text: string }
+  /** Only where the request had tools. */
+  | ToolCallEvent
   /** Always last, exactly once, and only where the provider itself said that it finished. */
   | {
       readonly type: "finished";

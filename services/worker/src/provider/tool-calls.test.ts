@@ -1,0 +1,226 @@
+import { describe, expect, it, test } from "vitest";
+import { AnswerReader } from "./answer-reader.ts";
+import { dialectOf } from "./dialects/dialect.ts";
+import { ProviderError } from "./provider-error.ts";
+import type { ProviderEvent, ToolCallEvent } from "./provider-event.ts";
+import { ToolCalls } from "./tool-calls.ts";
+
+const fail = (code: ProviderError["code"], detail?: string) =>
+  new ProviderError(code, { provider: "p", detail });
+
+/** One piece as providers write it. */
+const piece = (fields: { index?: number; id?: string }, name?: string, given?: unknown) => ({
+  ...fields,
+  type: "function",
+  function: { name, arguments: given },
+});
+
+interface Told {
+  readonly id: string | undefined;
+  readonly name: string | undefined;
+  readonly given: string;
+}
+
+/** The calls that these chunks tell of, and the pieces they were told in. */
+function read(...chunks: readonly (readonly unknown[])[]) {
+  const calls = new ToolCalls(fail);
+  const events = chunks.flatMap((chunk) => calls.push(chunk, { whole: false }));
+  return told([...events, ...calls.end()]);
+}
+
+/** Joins pieces as a client does, which is strict about what it may get. */
+function told(events: readonly ToolCallEvent[]): { calls: Told[]; pieces: number } {
+  const calls: Told[] = [];
+  for (const { index, id, name, arguments: given } of events) {
+    const before = calls[index];
+    if (before === undefined) {
+      expect([index, id, name]).toEqual([calls.length, expect.any(String), expect.any(String)]);
+      calls.push({ id, name, given });
+    } else {
+      expect([id, name, given]).toEqual([undefined, undefined, expect.stringMatching(/./)]);
+      calls[index] = { ...before, given: before.given + given };
+    }
+  }
+  expect(new Set(calls.map(({ id }) => id)).size).toBe(calls.length);
+  return { calls, pieces: events.length };
+}
+
+const WEATHER = { id: "a", name: "weather", given: '{"city":"北京"}' };
+const TIME = { id: "b", name: "time", given: "{}" };
+
+describe("whose piece it is", () => {
+  const shapes: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
+    "is told by its index, wherever pieces of others stand in between": [
+      [piece({ index: 0, id: "a" }, "weather", "")],
+      [piece({ index: 0 }, undefined, '{"city":')],
+      [piece({ index: 1, id: "b" }, "time", "{")],
+      [piece({ index: 0 }, undefined, '"北京"}'), piece({ index: 1 }, undefined, "}")],
+    ],
+    "is told by indexes that begin somewhere else": [
+      [piece({ index: 3, id: "a" }, "weather", WEATHER.given)],
+      [piece({ index: 7, id: "b" }, "time", "{}")],
+    ],
+    "is told by name and id where the index is always -1": [
+      [piece({ index: -1, id: "a" }, "weather", WEATHER.given)],
+      [piece({ index: -1, id: "b" }, "time", "{}")],
+    ],
+    "is told by name and id where the index is always 0": [
+      [piece({ index: 0, id: "a" }, "weather", WEATHER.given)],
+      [piece({ index: 0, id: "b" }, "time", "{}")],
+    ],
+    "is told by order where there is no index": [
+      [piece({ id: "a" }, "weather", '{"city":'), piece({}, undefined, '"北京"}')],
+      [piece({ id: "b" }, "time", ""), piece({}, "", "{}")],
+    ],
+    "does not change with the index of later pieces": [
+      [piece({ index: -1, id: "a" }, "weather")],
+      [piece({ index: 0 }, undefined, WEATHER.given)],
+      [piece({ index: 1, id: "b" }, "time", "{}")],
+    ],
+    "does not change where each piece repeats the id and the name": [
+      [piece({ index: 0, id: "a" }, "weather", '{"city":')],
+      [piece({ index: 0, id: "a" }, "weather", '"北京"}')],
+      [piece({ index: 1, id: "b" }, "time", "{}")],
+    ],
+    "does not change where each piece has an id of its own": [
+      [piece({ index: 0, id: "a" }, "weather", '{"city":')],
+      [piece({ index: 0, id: "a2" }, undefined, '"北京"}')],
+      [piece({ index: 1, id: "b" }, "time", "{}")],
+    ],
+  };
+  it.each(Object.entries(shapes))("%s", (_, chunks) => {
+    expect(read(...chunks).calls).toEqual([WEATHER, TIME]);
+  });
+});
+
+test("each piece is told as it comes, and one that says nothing is not", () => {
+  const chunks = ["", "{", "", "}"].map((given) => [piece({ index: 0 }, undefined, given)]);
+  expect(read([piece({ index: 0, id: "b" }, "time")], ...chunks)).toEqual({
+    calls: [TIME],
+    pieces: 3,
+  });
+});
+
+test("a call without an id gets one, and so does the second of the same id", () => {
+  const { calls } = read([
+    piece({ index: 0 }, "time", "{}"),
+    piece({ index: 1, id: "b" }, "time", "{}"),
+    piece({ index: 2, id: "b" }, "time", "{}"),
+    piece({ index: 3, id: "x".repeat(257) }, "time", "{}"),
+  ]);
+  const made = expect.stringMatching(/^call_[0-9a-f]{32}$/);
+  expect(calls.map(({ id }) => id)).toEqual([made, "b", made, made]);
+});
+
+test("what comes before the name of a call waits for it", () => {
+  const { calls, pieces } = read(
+    [piece({ index: 0, id: "b" }, undefined, "{")],
+    [piece({ index: 0 }, "time", "}")],
+  );
+  expect([calls, pieces]).toEqual([[TIME], 1]);
+});
+
+test("a character that is split between two pieces is told whole", () => {
+  const { calls } = read(
+    [piece({ index: 0, id: "b" }, "time", '"\ud83d')],
+    [piece({ index: 0 }, undefined, '\ude00"')],
+  );
+  expect(calls[0]?.given).toBe('"😀"');
+});
+
+test("arguments that are an object and no text become text", () => {
+  expect(read([piece({ index: 0, id: "a" }, "weather", { city: "北京" })]).calls).toEqual([
+    WEATHER,
+  ]);
+});
+
+test("what is no list of calls is none", () => {
+  const calls = new ToolCalls(fail);
+  const nonsense = [undefined, null, "calls", {}, [null, "x", 1], [{ index: 0 }]];
+  expect(nonsense.flatMap((raw) => calls.push(raw, { whole: false }))).toEqual([]);
+  expect([calls.end(), calls.any]).toEqual([[], false]);
+});
+
+describe("an answer fails as malformed", () => {
+  const many = Array.from({ length: 129 }, (_, index) => piece({ index, id: `${index}` }, "f"));
+  it.each([
+    ["with more than 128 calls", many],
+    ["with a call that is never named", [piece({ index: 0, id: "a" }, undefined, "{}")]],
+    ["with a name without end", [piece({ index: 0 }, "x".repeat(257))]],
+    ["with arguments without end and name", [piece({ index: 0 }, undefined, "x".repeat(65_537))]],
+  ])("%s", (_, chunk) => {
+    expect(() => read(chunk)).toThrow(expect.objectContaining({ code: "provider_malformed" }));
+  });
+});
+
+/** A whole body, read as the client does. */
+function answer(body: readonly object[], { mayCall = true } = {}) {
+  const reader = new AnswerReader({ dialect: dialectOf("openai"), fail, mayCall });
+  const events: ProviderEvent[] = [];
+  const bytes = body.map((json) => `data: ${JSON.stringify(json)}\n\n`).join("");
+  try {
+    events.push(...reader.push(Buffer.from(bytes)), ...reader.end());
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return { ...told([]), last: error.code };
+  }
+  const last = events.at(-1);
+  return {
+    ...told(events.filter((event) => event.type === "tool_call")),
+    last: last?.type === "finished" ? last.finish : last,
+  };
+}
+
+const chunk = (delta: object, finish_reason: string | null = null) => ({
+  id: "1",
+  choices: [{ index: 0, delta, finish_reason }],
+});
+const calling = chunk({ tool_calls: [piece({ index: 0, id: "b" }, "time", "{}")] });
+const saying = chunk({ content: "Let me see." });
+
+describe("an answer with calls", () => {
+  it.each([
+    ["alone is finished", [calling, chunk({}, "tool_calls")], "tool_calls"],
+    ["behind text is finished", [saying, calling, chunk({}, "tool_calls")], "tool_calls"],
+    ["is to be acted on though it says stop", [calling, chunk({}, "stop")], "tool_calls"],
+    ["that is too long says so", [calling, chunk({}, "length")], "length"],
+    [
+      "that fills the context is too long",
+      [calling, chunk({}, "model_context_window_exceeded")],
+      "length",
+    ],
+    ["that does not finish is cut", [calling], "provider_cut"],
+    ["that fails at its end is cut", [calling, chunk({}, "network_error")], "provider_cut"],
+  ])("%s", (_, body, last) => expect(answer(body).last).toBe(last));
+
+  it("has them in the last chunk as in any other", () => {
+    const last = chunk({ tool_calls: [piece({ index: 0, id: "b" }, "time", "{}")] }, "tool_calls");
+    expect(answer([last])).toEqual({ calls: [TIME], pieces: 1, last: "tool_calls" });
+  });
+
+  it("may be one whole message, where each element is a call", () => {
+    const message = {
+      tool_calls: [piece({ id: "a" }, "weather", WEATHER.given), piece({}, "time", "{}")],
+    };
+    const { calls, last } = answer([{ choices: [{ message, finish_reason: "tool_calls" }] }]);
+    expect(calls).toEqual([WEATHER, { ...TIME, id: expect.stringMatching(/^call_/) }]);
+    expect(last).toBe("tool_calls");
+  });
+
+  it("is none where the request had no tools", () => {
+    const mayCall = false;
+    expect(answer([calling, chunk({}, "tool_calls")], { mayCall }).last).toBe("provider_empty");
+    expect(answer([saying, calling, chunk({}, "stop")], { mayCall })).toEqual({
+      calls: [],
+      pieces: 0,
+      last: "stop",
+    });
+  });
+
+  it("that promises calls and has none is finished only where it says something", () => {
+    expect(answer([saying, chunk({}, "tool_calls")]).last).toBe("stop");
+    const thinking = chunk({ reasoning_content: "hm" });
+    expect(answer([thinking, chunk({}, "tool_calls")]).last).toBe("provider_malformed");
+    expect(answer([chunk({}, "tool_calls")]).last).toBe("provider_empty");
+  });
+});
