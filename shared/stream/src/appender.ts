@@ -29,8 +29,17 @@ export interface AppenderOptions {
   readonly maxLogBytes?: number;
   /** How long a failing call is repeated before its runs are given up as `unavailable`. */
   readonly giveUpMs?: number;
-  /** How long nobody may listen to a run before it is given up as `orphaned`. */
+  /** How long nobody may listen to a run before it is given up as `orphaned`; not one that goes on unread. */
   readonly orphanGraceMs?: number;
+}
+
+export interface OpenedRun {
+  readonly runId: string;
+  readonly epoch: number;
+  /** It is wanted though nobody listens: somebody will come for its log. */
+  readonly goesOnUnread?: boolean | undefined;
+  /** See `RunWriterOptions`. */
+  readonly onLost: (reason: LossReason) => void;
 }
 
 interface Call {
@@ -87,10 +96,10 @@ export class Appender {
    * Opens the pen of an attempt that was claimed as `epoch`. Close it when the attempt is over,
    * however it ended.
    */
-  open(run: { runId: string; epoch: number; onLost: (reason: LossReason) => void }): RunWriter {
+  open({ goesOnUnread = false, ...run }: OpenedRun): RunWriter {
     const writer = new RunWriter({
       ...run,
-      orphanGraceMs: this.#orphanGraceMs,
+      orphanGraceMs: goesOnUnread ? Number.POSITIVE_INFINITY : this.#orphanGraceMs,
       onPending: (pending) => this.#mark(pending),
     });
     this.#writers.add(writer);

@@ -41,7 +41,7 @@ export interface RunBatch {
 export interface RunWriterOptions {
   readonly runId: string;
   readonly epoch: number;
-  /** How long nobody may listen before the run is given up. */
+  /** How long nobody may listen before the run is given up; `Infinity` never gives it up. */
   readonly orphanGraceMs: number;
   /** Called once when the right to write is lost; never after the terminal was appended. */
   readonly onLost: (reason: LossReason) => void;

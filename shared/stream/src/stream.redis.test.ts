@@ -514,15 +514,17 @@ describe("appending", () => {
     expect(await fixture.commands.hget(keys.record(runId), "state")).toBe("failed");
   });
 
-  test("a run that nobody hears is given up after the grace period, one with an edge is not", async () => {
+  test("a run that nobody hears is given up after the grace period, one with an edge, or that goes on unread, is not", async () => {
     const edge = await startEdge();
     const [heard, unheard] = [await createRun(edge.node), await createRun("gone")];
+    const unread = await createRun("gone");
     const patient = new Appender(fixture.commands, keys, { orphanGraceMs: 200 });
     const losses: string[] = [];
     const writers = await Promise.all(
-      [heard, unheard].map(async (runId) => {
+      [heard, unheard, unread].map(async (runId) => {
         const epoch = await claimed(runId);
-        return patient.open({ runId, epoch, onLost: (why) => losses.push(`${runId} ${why}`) });
+        const onLost = (why: LossReason) => losses.push(`${runId} ${why}`);
+        return patient.open({ runId, epoch, goesOnUnread: runId === unread, onLost });
       }),
     );
     const startedAt = performance.now();

@@ -15,7 +15,7 @@ export class AttemptClock {
     this.#connection = connection;
   }
 
-  /** A piece of text or reasoning came; only the first counts. Answers whether this is it. */
+  /** A piece of text, of reasoning or of a tool call came; only the first counts. Answers whether this is it. */
   token(): boolean {
     const isFirst = !this.hasToken;
     if (isFirst) this.#firstTokenMs = this.#elapsed();

@@ -73,6 +73,7 @@ export async function workOnRun(
   const writer = appender.open({
     runId,
     epoch,
+    goesOnUnread: job.background,
     onLost: (reason) => stopping.abort(new AttemptLostError(reason)),
   });
   const active = {

@@ -29,7 +29,7 @@ export class Deadlines {
     this.#arm();
   }
 
-  /** A piece of text or reasoning arrived. Keep-alives and empty frames are no progress. */
+  /** A piece of the answer arrived, be it thought, said or called. Keep-alives and empty frames are no progress. */
   progress(): void {
     this.#lastProgressAt = performance.now();
     if (this.#progressed) return;

@@ -83,14 +83,14 @@ async function begin(
 
 /** Asks, and resolves with the first token of the answer; what came until then is kept. */
 async function untilToken(
-  { messages, options }: RunJob,
+  { messages, options, passed }: RunJob,
   { provider, stopping }: { readonly provider: ProviderClient; readonly stopping: AbortController },
 ): Promise<Begun> {
   const clock = new AttemptClock();
   const { name, config } = provider;
   const deadlines = new Deadlines(name, config.timeouts, (error) => stopping.abort(error));
   const { signal } = stopping;
-  const events = provider.stream({ messages, options }, { signal })[Symbol.asyncIterator]();
+  const events = provider.stream({ messages, options, passed }, { signal })[Symbol.asyncIterator]();
   const seen: ProviderEvent[] = [];
   try {
     for (;;) {

@@ -37,6 +37,7 @@ const BROKEN_OFF: readonly Row[] = [
   [1, 3, text("wor")],
   [2, 0, started],
 ];
+const tool = { type: "function", function: { name: "f" } } as const;
 const user = { role: "user", content: "hi" } as const;
 
 async function partialOf(
@@ -50,6 +51,12 @@ async function partialOf(
 describe("an attempt continues", () => {
   test("the text of the one before, without its reasoning, from every page of the log", async () => {
     expect(await partialOf(BROKEN_OFF, {})).toBe("Hello wor");
+  });
+
+  test("what was asked for with fields that ask for nothing but text", async () => {
+    const passed = { seed: 7, response_format: { type: "text" } } as const;
+    const job: object = { passed };
+    expect(await partialOf(BROKEN_OFF, job)).toBe("Hello wor");
   });
 
   test("a text that was itself a continuation, as a whole", async () => {
@@ -70,6 +77,8 @@ describe("an attempt continues", () => {
       BROKEN_OFF,
       { messages: [user, { role: "assistant", content: "Well," }] },
     ],
+    ["where tools might be called", BROKEN_OFF, { passed: { tools: [tool] } }],
+    ["of what is to be JSON", BROKEN_OFF, { passed: { response_format: { type: "json_object" } } }],
     [
       "where nothing was said",
       [

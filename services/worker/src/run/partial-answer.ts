@@ -4,6 +4,7 @@
  * The attempt that broke off may have been another process's, so it is read from the run's log. That
  * is whole and still: the claim of this attempt has fenced every earlier one.
  */
+import type { PassedFields } from "@openclaw/protocol";
 import type { RunJob } from "@openclaw/queue";
 import { persist } from "@openclaw/runtime";
 import { BEGINNING, type LogPage, type Position, type RunRecords } from "@openclaw/stream";
@@ -28,15 +29,24 @@ export interface PartialContext {
  * @throws what Redis throws
  */
 export async function readPartial(
-  { runId, messages, anew }: Pick<RunJob, "runId" | "messages" | "anew">,
+  { runId, messages, anew, passed }: Pick<RunJob, "runId" | "messages" | "anew" | "passed">,
   { provider, records, epoch, attempt }: PartialContext,
 ): Promise<PartialAnswer | undefined> {
   if (attempt === 1 || anew || !provider.canContinue) return undefined;
   // The client's own beginning of an answer, sent as history: two in a row would be taken for two turns.
   if (messages.at(-1)?.role === "assistant") return undefined;
+  if (isMoreThanText(passed)) return undefined;
   const texts = await readTexts(runId, { records, epoch });
   const text = textShown(texts);
   return text.length > MAX_PARTIAL || text.trim() === "" ? undefined : new PartialAnswer(text);
+}
+
+/**
+ * Whether an answer may be more than its text: a call that broke off is not in it, and of what is to be
+ * JSON a server would take the rest for a whole.
+ */
+function isMoreThanText({ tools, response_format: format }: PassedFields = {}): boolean {
+  return tools !== undefined || (format !== undefined && format.type !== "text");
 }
 
 /**

@@ -83,11 +83,11 @@ interface Asking {
 
 /** Passes the provider's pieces on as they come. */
 async function ask(
-  { messages, options }: RunJob,
+  { messages, options, passed }: RunJob,
   { provider, writer, clock, stopping, begun }: RelayContext,
   { deadlines, partial }: Asking,
 ): Promise<TerminalEntry> {
-  const request = { messages, options, partial: partial?.given };
+  const request = { messages, options, passed, partial: partial?.given };
   const events = begun?.events ?? provider.stream(request, { signal: stopping.signal });
   for await (const event of events) {
     switch (event.type) {
@@ -95,15 +95,15 @@ async function ask(
         clock.headers(event.connection, event.sentAt);
         break;
       case "text":
-      case "reasoning": {
+      case "reasoning":
+      case "tool_call":
         deadlines.progress();
         if (clock.token()) provider.health.spoke(clock.firstTokenMs ?? 0);
-        const { type } = event;
-        const text = type === "text" && partial ? partial.pass(event.text) : event.text;
-        writer.write({ type, text });
+        writer.write(
+          event.type === "text" && partial ? { ...event, text: partial.pass(event.text) } : event,
+        );
         if (writer.isFull) await writer.ready();
         break;
-      }
       case "finished": {
         // Where nothing was left to say, the text so far is the answer.
         if (partial) writer.write({ type: "text", text: partial.pass("") });
