@@ -3,7 +3,7 @@
  * the other makes of it. Everything that is started here ends with the test.
  */
 import { type ProviderKind, parseGatewayConfig } from "@openclaw/config";
-import type { ChatMessage, RunOptions } from "@openclaw/protocol";
+import type { ConversationMessage, PassedFields, RunOptions } from "@openclaw/protocol";
 import { createLogger } from "@openclaw/runtime";
 import {
   createSimulator,
@@ -80,8 +80,9 @@ export interface Answer {
 
 export interface Asked {
   readonly options?: RunOptions;
+  readonly passed?: PassedFields;
   /** Said before the directive. */
-  readonly history?: readonly ChatMessage[];
+  readonly history?: readonly ConversationMessage[];
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: ProviderEvent) => void;
 }
@@ -90,13 +91,13 @@ export interface Asked {
 export async function ask(
   client: ProviderClient,
   fields: Directive,
-  { options, history = [], signal = new AbortController().signal, onEvent }: Asked = {},
+  { history = [], signal = new AbortController().signal, onEvent, ...wishes }: Asked = {},
 ): Promise<Answer> {
   const messages = [...history, { role: "user", content: directive(fields) } as const];
   const events: ProviderEvent[] = [];
   let error: ProviderError | undefined;
   try {
-    for await (const event of client.stream({ messages, options }, { signal })) {
+    for await (const event of client.stream({ messages, ...wishes }, { signal })) {
       onEvent?.(event);
       if (event.type !== "headers") events.push(event);
     }

@@ -1,5 +1,6 @@
 /** Rows about what a request says. */
 
+import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw } from "../../services/simulator/src/testing/wire.ts";
@@ -10,6 +11,20 @@ const strict = { text: "Hi", strict: true } as const;
 
 describe("quirk 34: a field that a provider does not document is refused, and never sent", () => {
   const options = { temperature: 1.5, topP: 1, maxTokens: 7, stop: ["END"] };
+  const everywhere: PassedFields = {
+    tools: [{ type: "function", function: { name: "f" } }],
+    tool_choice: "auto",
+    user: "user-1",
+    // What is so anyway.
+    parallel_tool_calls: true,
+    presence_penalty: 0,
+    frequency_penalty: 0,
+  };
+  /** Of NVIDIA's models only some know these, so that they are sent, and refused by the others. */
+  const elsewhere: PassedFields = {
+    response_format: { type: "json_object" },
+    reasoning_effort: "low",
+  };
 
   test.each([
     ...PROVIDERS.map((provider) => [provider, "m"] as const),
@@ -18,7 +33,8 @@ describe("quirk 34: a field that a provider does not document is refused, and ne
     ["hunyuan", "hy3"],
   ] as const)("%s takes all that is sent for model %s", async (provider, model) => {
     const client = await clientOf(await startSimulator(), provider, { model });
-    expect((await ask(client, strict, { options })).text).toBe("Hi");
+    const passed = { ...everywhere, ...(provider !== "nvidia1" && elsewhere) };
+    expect((await ask(client, strict, { options, passed })).text).toBe("Hi");
   });
 
   test("NVIDIA names the field, and the request is refused for good", async () => {
@@ -41,17 +57,25 @@ describe("quirk 34: a field that a provider does not document is refused, and ne
   });
 });
 
-test.each(PROVIDERS)("quirk 35: content goes out to %s as a string", async (provider) => {
-  const client = await clientOf(await startSimulator(), provider);
-  const history = [
-    { role: "system", content: "Be brief." },
-    { role: "user", content: "静夜" },
-    { role: "assistant", content: "Yes?" },
-  ] as const;
-  const { text } = await ask(client, { echo: true }, { history });
-  const { messages } = JSON.parse(text);
-  expect(messages.slice(0, -1)).toEqual(history);
-  for (const { content } of messages) expect(content).toBeTypeOf("string");
+describe("quirk 35: lists of texts, which templates drop without a word", () => {
+  const list = (...texts: readonly string[]) =>
+    texts.map((text) => ({ type: "text" as const, text }));
+  const call = { id: "c", type: "function" as const, function: { name: "f", arguments: "{}" } };
+  type Said = (...texts: readonly string[]) => string | ReturnType<typeof list>;
+  const history = (said: Said): ConversationMessage[] => [
+    { role: "system", content: said("Be brief.") },
+    { role: "user", content: said("静夜", "?") },
+    { role: "assistant", content: said("Let", "me see."), tool_calls: [call] },
+    { role: "tool", content: said("21", "°C"), tool_call_id: "c" },
+  ];
+
+  test.each(PROVIDERS)("go out to %s as strings, unless it documents lists", async (provider) => {
+    const client = await clientOf(await startSimulator(), provider);
+    const { text } = await ask(client, { echo: true }, { history: history(list) });
+    const { messages } = JSON.parse(text);
+    const lines = (...texts: readonly string[]) => texts.join("\n");
+    expect(messages.slice(0, -1)).toEqual(history(provider === "openai" ? list : lines));
+  });
 });
 
 describe("quirk 40: a plain key knows no clock", () => {

@@ -1,7 +1,8 @@
 /** Rows about what an answer's chunks look like. */
-import { answerFor, directive } from "@openclaw/simulator";
+import { answerFor, type Directive, directive } from "@openclaw/simulator";
 import { expect, test } from "vitest";
 import { askStream } from "../../services/simulator/src/testing/wire.ts";
+import type { ProviderEvent } from "../../services/worker/src/provider/provider-client.ts";
 import { answerOf, ask, clientOf, PROVIDERS, startSimulator } from "./asking.ts";
 
 const PIECES = ["Hel", "lo ", "静夜"];
@@ -104,24 +105,60 @@ test("quirk 31: tags that do not begin the answer are text", async () => {
   expect([read, reasoning]).toEqual([text, ""]);
 });
 
+const TOOLS = ["weather", "time"].map((name) => ({
+  type: "function" as const,
+  function: { name, parameters: {} },
+}));
+const CALLS = [{ name: "weather", arguments: { city: "北京" } }, { name: "time" }];
+
+/** What a client makes of the pieces of calls: for each, what it was first told, and all arguments. */
+function callsIn(events: readonly ProviderEvent[]) {
+  const pieces = events.filter((event) => event.type === "tool_call");
+  return pieces
+    .filter(({ id }) => id !== undefined)
+    .map(({ index, name }) => {
+      const own = pieces.filter((piece) => piece.index === index);
+      const more = own.slice(1).filter((piece) => piece.id ?? piece.name);
+      return { index, name, given: own.map((piece) => piece.arguments).join(""), more };
+    });
+}
+
 test.each([
   ["as specified", "indexed"],
   ["at index -1, whole in one chunk", "negative"],
   ["with its arguments in the chunk that finishes", "withFinish"],
-] as const)("quirk 32: a tool call %s takes nothing from text and finish", async (_, toolCall) => {
+] as const)("quirk 32: tool calls %s are numbered from 0, and whole", async (_, callsAs) => {
   const simulator = await startSimulator();
-  const fields = { pieces: PIECES, toolCall, finish: "tool_calls" };
-  const sent = await askStream({ simulator, profile: "zhipu", prompt: directive(fields) });
-  const calls = sent.chunks
-    .map(({ choices }) => choices[0])
-    .filter((choice) => JSON.stringify(choice).includes("tool_calls"));
-  const shape = JSON.stringify(calls);
-  expect(shape.includes('"index":-1')).toBe(toolCall === "negative");
+  const fields = { pieces: PIECES, calls: CALLS, callsAs };
+  const prompt = directive(fields);
+  const sent = await askStream({ simulator, profile: "zhipu", prompt, extra: { tools: TOOLS } });
+  expect(JSON.stringify(sent.chunks).includes('"index":-1')).toBe(callsAs === "negative");
   const last = JSON.stringify(sent.chunks.at(-1));
-  expect(last.includes('\\"city\\"')).toBe(toolCall === "withFinish");
+  expect(last.includes('"arguments":"{}"')).toBe(callsAs === "withFinish");
   for (const provider of PROVIDERS) {
-    const { text, finished } = await ask(await clientOf(simulator, provider), fields);
+    const client = await clientOf(simulator, provider);
+    const { text, finished, events } = await ask(client, fields, { passed: { tools: TOOLS } });
     expect([text, finished?.finish]).toEqual([TEXT, "tool_calls"]);
+    expect(callsIn(events)).toEqual([
+      { index: 0, name: "weather", given: '{"city":"北京"}', more: [] },
+      { index: 1, name: "time", given: "{}", more: [] },
+    ]);
+  }
+});
+
+test.each<readonly [string, Directive]>([
+  ["in a whole answer", { whole: true }],
+  ["that ends as if nothing was called", { finish: "stop" }],
+  ["without any text", {}],
+  ["behind thinking", { reasoning: ["hm"] }],
+])("quirk 32: a tool call %s is an answer", async (_, fields) => {
+  const simulator = await startSimulator();
+  for (const provider of PROVIDERS) {
+    const client = await clientOf(simulator, provider);
+    const asked = { calls: CALLS.slice(0, 1), ...fields };
+    const { finished, events } = await ask(client, asked, { passed: { tools: TOOLS } });
+    expect(finished?.finish).toBe("tool_calls");
+    expect(callsIn(events)).toMatchObject([{ name: "weather", given: '{"city":"北京"}' }]);
   }
 });
 

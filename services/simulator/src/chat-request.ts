@@ -2,6 +2,13 @@ import { z } from "zod";
 import { type Directive, readDirective } from "./directive.ts";
 import type { Dialect } from "./profiles/dialect.ts";
 import { piecesFor } from "./text/pieces.ts";
+import {
+  readToolRequest,
+  type ToolRequest,
+  toolMessageShape,
+  toolProblem,
+  toolShape,
+} from "./tools/tool-request.ts";
 
 const content = z.union([
   z.string(),
@@ -13,7 +20,9 @@ const limit = z.number().int().min(1).nullish();
 /** Loose, because the gateway may send what a real provider takes and this one has no use for. */
 const schema = z.looseObject({
   model: z.string().min(1),
-  messages: z.array(z.looseObject({ role: z.string(), content: content.nullish() })).min(1),
+  messages: z
+    .array(z.looseObject({ role: z.string(), content: content.nullish(), ...toolMessageShape }))
+    .min(1),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: limit,
@@ -21,6 +30,7 @@ const schema = z.looseObject({
   /** vLLM's: the last message, an assistant's, is the beginning of the answer. */
   continue_final_message: z.boolean().nullish(),
   add_generation_prompt: z.boolean().nullish(),
+  ...toolShape,
 });
 
 type Message = z.infer<typeof schema>["messages"][number];
@@ -39,6 +49,7 @@ export interface ChatRequest {
   /** As it came. */
   readonly body: string;
   readonly directive: Directive;
+  readonly tools: ToolRequest;
 }
 
 export type ReadChatRequest =
@@ -66,7 +77,7 @@ export function readChatRequest(
     return { ok: false, status: 400, message: problems.join("; ") };
   }
   const { model, messages, stream, stream_options, ...limits } = parsed.data;
-  const problem = continuationProblem(parsed.data);
+  const problem = continuationProblem(parsed.data) ?? toolProblem(messages);
   if (problem !== undefined) return { ok: false, status: 400, message: problem };
   if (model === "missing-model") return { ok: false, status: 404 };
   const prompt = textOf(messages.findLast(({ role }) => role === "user"));
@@ -88,6 +99,7 @@ export function readChatRequest(
       maxPieces: limits.max_completion_tokens ?? limits.max_tokens ?? Number.POSITIVE_INFINITY,
       partial: limits.continue_final_message ? textOf(messages.at(-1)) : undefined,
       body,
+      tools: readToolRequest(parsed.data, textOf),
       directive: read.directive,
     },
   };

@@ -9,6 +9,11 @@ import { quirkShape } from "./quirks/quirk-fields.ts";
 
 const PREFIX = "sim:";
 
+const callSchema = z.strictObject({
+  name: z.string().min(1).optional(),
+  arguments: z.record(z.string(), z.unknown()).optional(),
+});
+
 const schema = z.strictObject({
   /** Answers exactly this, cut into pieces as usual. */
   text: z.string().optional(),
@@ -16,6 +21,12 @@ const schema = z.strictObject({
   pieces: z.array(z.string()).optional(),
   /** Sent before the text, as `reasoning_content`, one delta each. */
   reasoning: z.array(z.string()).optional(),
+  /**
+   * Calls these of the request's tools, behind what text is asked for: the first tool where no name is
+   * given, with arguments made from its schema where none are. A request without tools has its text as
+   * usual, and one with the results of its calls gets an answer about those.
+   */
+  calls: z.array(callSchema).min(1).optional(),
   /** Length of a generated text, in pieces. */
   words: count.max(200_000).optional(),
   /** The text then depends on the seed alone, not on the prompt or the profile. */

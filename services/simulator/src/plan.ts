@@ -2,12 +2,14 @@
 import { answerPieces } from "./answer-for.ts";
 import type { ChatRequest } from "./chat-request.ts";
 import type { Directive } from "./directive.ts";
-import type { Delta, Usage } from "./profiles/dialect.ts";
+import type { CallDelta, Delta, Usage } from "./profiles/dialect.ts";
 import type { Timing } from "./profiles/profiles.ts";
 import { inlined } from "./quirks/quirky-dialect.ts";
 import type { Framing, Portions } from "./sse.ts";
 import { piecesFor } from "./text/pieces.ts";
 import { createRandom, seedOf } from "./text/random.ts";
+import { streamedCalls } from "./tools/call-deltas.ts";
+import { answerToResults, callsFor } from "./tools/calls.ts";
 
 /** A new fault that ends an answer early is one more kind here and one more case in `conclude`. */
 export type EndingKind = "complete" | "cut" | "reset" | "stall" | "end" | "truncate" | "error";
@@ -26,6 +28,8 @@ export interface Plan {
   readonly spoil: At<SpoilKind> | undefined;
   /** Reasoning first; already shortened to what the ending lets through. */
   readonly deltas: readonly Delta[];
+  /** Part of the chunk that has the finish reason. */
+  readonly closingCall: CallDelta | undefined;
   readonly reasoningCount: number;
   readonly promptTokens: number;
   readonly finish: string;
@@ -48,9 +52,9 @@ export interface Plan {
 export function planAnswer(request: ChatRequest, profile: string, timing: Timing): Plan {
   const { directive, prompt, promptTokens } = request;
   const { reasoning = [], chunkBytes: bytes, dripMs: pauseMs, rechunk: seed } = directive;
-  const said = directive.echo
-    ? piecesFor(request.body)
-    : answerPieces({ prompt, profile }, directive);
+  const calls = callsFor(directive, request.tools);
+  const streamed = streamedCalls(calls, directive.callsAs);
+  const said = saidIn(request, profile, calls.length > 0);
   const all = piecesLeft(said, request.partial);
   // A directive that spells the text out is obeyed to the letter, whatever limit a worker sets.
   const spelled = [directive.text, directive.pieces, directive.echo].some(
@@ -60,6 +64,7 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
   const parsed = [
     ...reasoning.map((text): Delta => ({ kind: "reasoning", text })),
     ...pieces.map((text): Delta => ({ kind: "text", text })),
+    ...streamed.deltas,
   ];
   const deltas = directive.reasoningAs === "think" ? inlined(parsed) : parsed;
   const { kind, after } = endingOf(directive);
@@ -69,7 +74,8 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
     deltas: deltas.slice(0, after),
     reasoningCount: Math.min(reasoning.length, after),
     promptTokens,
-    finish: directive.finish ?? (pieces.length < all.length ? "length" : "stop"),
+    closingCall: streamed.closing,
+    finish: directive.finish ?? finishOf(pieces.length < all.length, calls.length > 0),
     usage: directive.usage ?? true,
     done: directive.done ?? true,
     firstTokenMs:
@@ -82,6 +88,24 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
     commentMs: directive.commentMs,
     splice: spliceOf(directive),
   };
+}
+
+/** The text of the answer, in pieces. */
+function saidIn(request: ChatRequest, profile: string, calls: boolean): readonly string[] {
+  const { directive, prompt, tools } = request;
+  if (directive.echo) return piecesFor(request.body);
+  const { text, pieces, words } = directive;
+  if (calls) {
+    const isSpoken = [text, pieces, words].some((given) => given !== undefined);
+    return isSpoken ? answerPieces({ prompt, profile }, directive) : [];
+  }
+  if (tools.results.length > 0) return piecesFor(answerToResults(tools.results));
+  return answerPieces({ prompt, profile }, directive);
+}
+
+function finishOf(isShortened: boolean, calls: boolean): string {
+  if (isShortened) return "length";
+  return calls ? "tool_calls" : "stop";
 }
 
 /** What follows `partial` in this answer; in the place of another answer's beginning, as many pieces later. */

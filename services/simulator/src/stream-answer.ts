@@ -12,6 +12,7 @@ import type { Dialect, Json, SseEvent, Turn } from "./profiles/dialect.ts";
 import type { Reply } from "./reply.ts";
 import { DONE, EventSink, encodeEvent } from "./sse.ts";
 import type { Outcome } from "./stats.ts";
+import { withClosingCall } from "./tools/call-deltas.ts";
 
 export interface StagedAnswer {
   readonly reply: Reply;
@@ -87,7 +88,7 @@ function closing({ dialect, turn, plan }: Spoken): readonly SseEvent[] {
   if (plan.kind === "error") return [dialect.streamError(turn), ...done];
   if (plan.kind !== "complete") return [];
   const usage = usageAfter(plan, plan.deltas.length);
-  const last = dialect.close(turn, plan.finish, usage);
+  const last = withClosingCall(dialect.close(turn, plan.finish, usage), plan.closingCall);
   return [...last.map((json) => ({ data: JSON.stringify(json) })), ...done];
 }
 

@@ -7,6 +7,7 @@ import type { Headers } from "./reply.ts";
 import { PLAIN } from "./sse.ts";
 import type { Outcome } from "./stats.ts";
 import type { StagedAnswer } from "./stream-answer.ts";
+import { callsIn } from "./tools/call-deltas.ts";
 
 export async function sendWholeAnswer(staged: StagedAnswer): Promise<Outcome> {
   const { reply, plan, startedAt } = staged;
@@ -49,7 +50,8 @@ function bodyOf({ dialect, turn, plan }: StagedAnswer, finish: string | null): s
   const text = joined(plan.deltas, "text");
   const reasoning = joined(plan.deltas, "reasoning");
   const usage = usageAfter(plan, plan.deltas.length);
-  return JSON.stringify(dialect.whole(turn, { text, reasoning, finish }, usage));
+  const calls = callsIn([...plan.deltas, ...(plan.closingCall ? [plan.closingCall] : [])]);
+  return JSON.stringify(dialect.whole(turn, { text, reasoning, calls, finish }, usage));
 }
 
 function headersOf({ dialect, turn }: StagedAnswer): Headers {

@@ -4,6 +4,7 @@
  */
 
 import type { IncomingHttpHeaders } from "node:http";
+import type { Call } from "../tools/calls.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -28,14 +29,27 @@ export interface Usage {
   readonly reasoningTokens: number;
 }
 
-export interface Delta {
+export type Delta = TextDelta | CallDelta;
+
+export interface TextDelta {
   readonly kind: "text" | "reasoning";
+  readonly text: string;
+}
+
+/** A piece of a tool call; the first of each has its id and name. */
+export interface CallDelta {
+  readonly kind: "call";
+  readonly index: number;
+  readonly id?: string;
+  readonly name?: string;
+  /** Of the arguments. */
   readonly text: string;
 }
 
 export interface WholeAnswer {
   readonly text: string;
   readonly reasoning: string;
+  readonly calls: readonly Call[];
   /** `null` for an answer that broke off. */
   readonly finish: string | null;
 }
@@ -101,11 +115,31 @@ export function tokenCounts({ promptTokens, completionTokens }: Usage) {
   };
 }
 
+/** What a chunk's `delta` says, in the usual names. */
+export function deltaFields(delta: Delta): Json {
+  switch (delta.kind) {
+    case "text":
+      return { content: delta.text };
+    case "reasoning":
+      return { reasoning_content: delta.text };
+    case "call":
+      return { tool_calls: [callFields(delta)] };
+  }
+}
+
+/** An element of `tool_calls` of a chunk. */
+export function callFields({ index, id, name, text }: CallDelta): Json {
+  if (id === undefined) return { index, function: { arguments: text } };
+  return { index, id, type: "function", function: { name, arguments: text } };
+}
+
 /** `message` of an answer that is not streamed. */
-export function message({ text, reasoning }: WholeAnswer): Json {
+export function message({ text, reasoning, calls }: WholeAnswer): Json {
+  const called = calls.map(({ id, ...call }) => ({ id, type: "function", function: call }));
   return {
     role: "assistant",
-    content: text,
+    content: text === "" && called.length > 0 ? null : text,
     ...(reasoning !== "" && { reasoning_content: reasoning }),
+    ...(called.length > 0 && { tool_calls: called }),
   };
 }

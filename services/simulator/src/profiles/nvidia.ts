@@ -3,7 +3,15 @@
  * that grows from chunk to chunk (take the last, never the sum).
  */
 import { randomUUID } from "node:crypto";
-import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } from "./dialect.ts";
+import {
+  type Dialect,
+  deltaFields,
+  type Json,
+  message,
+  type Turn,
+  tokenCounts,
+  type Usage,
+} from "./dialect.ts";
 import { nvidiaRefusal } from "./nvidia-refusal.ts";
 
 /** How long a request waits for a model's worker, where it does not say so itself. */
@@ -24,10 +32,8 @@ export const nvidia: Dialect = {
     "access-control-expose-headers": "nvcf-reqid",
   }),
   open: (turn, usage) => [chunk(turn, choice({ role: "assistant", content: null }), usage)],
-  delta: (turn, { kind, text }, usage) => {
-    const delta = kind === "text" ? { content: text } : { content: null, reasoning_content: text };
-    return chunk(turn, choice({ role: null, ...delta }), usage);
-  },
+  delta: (turn, delta, usage) =>
+    chunk(turn, choice({ role: null, content: null, ...deltaFields(delta) }), usage),
   close: (turn, finish, usage) => [
     chunk(turn, { ...choice({ role: null, content: "" }, finish), stop_reason: null }, usage),
   ],

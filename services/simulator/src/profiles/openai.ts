@@ -1,6 +1,14 @@
 /** The reference shape, as the OpenAI specification has it. */
 import { randomUUID } from "node:crypto";
-import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } from "./dialect.ts";
+import {
+  type Dialect,
+  deltaFields,
+  type Json,
+  message,
+  type Turn,
+  tokenCounts,
+  type Usage,
+} from "./dialect.ts";
 import { openaiRefusal } from "./openai-refusal.ts";
 
 export const openai: Dialect = {
@@ -10,7 +18,14 @@ export const openai: Dialect = {
   fields: [
     ...["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"],
     ...["temperature", "top_p", "stop", "seed", "n", "user", "frequency_penalty"],
-    ...["presence_penalty", "tools", "tool_choice", "response_format", "reasoning_effort"],
+    ...[
+      "presence_penalty",
+      "tools",
+      "tool_choice",
+      "parallel_tool_calls",
+      "response_format",
+      "reasoning_effort",
+    ],
     // vLLM's.
     ...["continue_final_message", "add_generation_prompt"],
   ],
@@ -18,8 +33,7 @@ export const openai: Dialect = {
   newId: () => `chatcmpl-${randomUUID().replaceAll("-", "")}`,
   headers: (requestId) => ({ "x-request-id": requestId }),
   open: (turn) => [chunk(turn, [choice({ role: "assistant", content: "", refusal: null })])],
-  delta: (turn, { kind, text }) =>
-    chunk(turn, [choice(kind === "text" ? { content: text } : { reasoning_content: text })]),
+  delta: (turn, delta) => chunk(turn, [choice(deltaFields(delta))]),
   close: (turn, finish, usage) => [
     chunk(turn, [choice({}, finish)]),
     ...(turn.usageAsked && usage ? [{ ...chunk(turn, []), usage: usageOf(usage) }] : []),

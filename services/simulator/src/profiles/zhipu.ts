@@ -4,7 +4,16 @@
  */
 import { randomUUID } from "node:crypto";
 import { expiryOf } from "../quirks/json-web-token.ts";
-import { type Dialect, type Json, message, type Turn, tokenCounts, type Usage } from "./dialect.ts";
+import {
+  type Delta,
+  type Dialect,
+  deltaFields,
+  type Json,
+  message,
+  type Turn,
+  tokenCounts,
+  type Usage,
+} from "./dialect.ts";
 import { rowOf, zhipuRefusal } from "./zhipu-refusal.ts";
 
 const BEIJING_MS = 8 * 3_600_000;
@@ -22,7 +31,7 @@ export const zhipu: Dialect = {
   newId: (now) => beijingTime(now) + randomUUID().replaceAll("-", "").slice(0, 16),
   headers: () => ({}),
   open: () => [],
-  delta: (turn, { kind, text }) => chunk(turn, { delta: deltaOf(kind, text, turn.thinks) }),
+  delta: (turn, delta) => chunk(turn, { delta: deltaOf(delta, turn.thinks) }),
   close: (turn, finish, usage) => [
     {
       ...chunk(turn, { finish_reason: finish, delta: { role: "assistant", content: "" } }),
@@ -50,10 +59,14 @@ function chunk(turn: Turn, choice: Json): Json {
   return { id, created, model, choices: [{ index: 0, ...choice }] };
 }
 
-function deltaOf(kind: "text" | "reasoning", text: string, thinks: boolean): Json {
-  if (kind === "reasoning") return { role: "assistant", reasoning_content: text };
+function deltaOf(delta: Delta, thinks: boolean): Json {
   // A thinking model keeps sending the empty field; it must not look like a new thought.
-  return { role: "assistant", content: text, ...(thinks && { reasoning_content: "" }) };
+  const keptEmpty = thinks && delta.kind === "text";
+  return {
+    role: "assistant",
+    ...deltaFields(delta),
+    ...(keptEmpty && { reasoning_content: "" }),
+  };
 }
 
 function usageOf(usage: Usage): Json {

@@ -21,10 +21,10 @@ export const quirkShape = {
   /** Where reasoning goes; `think` is between tags in the text, each tag in two pieces. */
   reasoningAs: z.enum(["reasoning_content", "reasoning", "think"]).optional(),
   /**
-   * Calls a tool behind the text: as specified, at index -1 and whole in one chunk, or with its
-   * arguments in the chunk that has the finish reason.
+   * How calls are streamed: as specified, at index -1 and each whole in one chunk, or with the last
+   * one's arguments in the chunk that has the finish reason.
    */
-  toolCall: z.enum(["indexed", "negative", "withFinish"]).optional(),
+  callsAs: z.enum(["indexed", "negative", "withFinish"]).optional(),
 
   /** One JSON body instead of a stream. */
   whole: yes,

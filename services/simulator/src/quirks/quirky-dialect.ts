@@ -1,7 +1,6 @@
 import type { Directive } from "../directive.ts";
 import type { Delta, Dialect, Json, Turn, Usage } from "../profiles/dialect.ts";
 import { dressFrame, setUsage } from "./dress-frame.ts";
-import { withToolCall } from "./tool-call.ts";
 
 /** A profile's dialect for one answer, with the peculiarities that its request asks for. */
 export function quirkyDialect(dialect: Dialect, fields: Directive): Dialect {
@@ -18,8 +17,7 @@ export function quirkyDialect(dialect: Dialect, fields: Directive): Dialect {
     open: (turn, usage) => dressed(dialect.open(turn, usage).map((frame) => counted(frame, usage))),
     delta: (turn, delta, usage) => dress(counted(dialect.delta(turn, delta, usage), usage)),
     close(turn: Turn, finish: string, usage: Usage | undefined) {
-      const closing = closingWith(dialect.close(turn, finish, usage), usageIn, usage);
-      return dressed(withToolCall(closing, fields));
+      return dressed(closingWith(dialect.close(turn, finish, usage), usageIn, usage));
     },
     streamError: (turn) => dialect.streamError(turn, errorCode),
   };
@@ -46,12 +44,12 @@ function hasChoices({ choices }: Json): boolean {
 export function inlined(deltas: readonly Delta[]): readonly Delta[] {
   const reasoning = deltas.filter(({ kind }) => kind === "reasoning");
   if (reasoning.length === 0) return deltas;
-  const text = deltas.filter(({ kind }) => kind === "text");
+  const rest = deltas.filter(({ kind }) => kind !== "reasoning");
   const said = (piece: string): Delta => ({ kind: "text", text: piece });
   return [
     ...["<th", "ink>"].map(said),
     ...reasoning.map((delta) => said(delta.text)),
     ...["</thi", "nk>\n\n"].map(said),
-    ...text,
+    ...rest,
   ];
 }
