@@ -74,6 +74,13 @@ export class SpokenStream {
     this.#data({ choices: [{ index: 0, delta: { content: text }, finish_reason: null }] });
   }
 
+  /** A piece of a tool call, as it is to stand in the chunk. */
+  call(piece: object): void {
+    this.#data({
+      choices: [{ index: 0, delta: { tool_calls: [piece] }, finish_reason: null }],
+    });
+  }
+
   raw(text: string): void {
     this.#response.write(text);
   }
