@@ -177,6 +177,73 @@ describe("a whole answer", () => {
   });
 });
 
+describe("tools", () => {
+  const tools = ["get_weather", "get_time"].map((name) => ({
+    type: "function",
+    function: { name, parameters: { type: "object", properties: { city: { type: "string" } } } },
+  }));
+  const prompt = directive({
+    text: "I look.",
+    gapMs: 10,
+    calls: [
+      { name: "get_weather", arguments: { city: "北京" } },
+      { name: "get_time", arguments: { city: "Oslo" } },
+    ],
+  });
+  const called = [
+    ["get_weather", { city: "北京" }],
+    ["get_time", { city: "Oslo" }],
+  ];
+
+  test("are called in pieces: the first of each call has its id and name, all together its arguments", async () => {
+    const { chunks, text } = await read(await post(asking(prompt, { stream: true, tools })));
+    expect(text).toBe("I look.");
+    const pieces = chunks.flatMap(({ choices: [choice] }) => choice?.delta.tool_calls ?? []);
+    expect(pieces.length).toBeGreaterThan(2);
+    const calls = [0, 1].map((index) => pieces.filter((piece) => piece.index === index));
+    for (const [first, ...rest] of calls) {
+      expect(first).toMatchObject({ id: expect.any(String), type: "function" });
+      expect(rest.every(({ id, function: { name } }) => !id && !name)).toBe(true);
+    }
+    expect(
+      calls.map((parts) => [
+        parts[0]?.function.name,
+        JSON.parse(parts.map((part) => part.function.arguments).join("")),
+      ]),
+    ).toEqual(called);
+    expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe("tool_calls");
+  });
+
+  test("are called in a whole answer, and what they give goes back to the model", async () => {
+    const question = asking(prompt, { tools });
+    const [{ message, finish_reason }] = chatCompletionSchema.parse(
+      await (await post(question)).json(),
+    ).choices;
+    expect(finish_reason).toBe("tool_calls");
+    const calls = message.tool_calls ?? [];
+    expect(
+      calls.map(({ function: { name, arguments: given } }) => [name, JSON.parse(given)]),
+    ).toEqual(called);
+    const results = calls.map(({ id }, index) => ({
+      role: "tool",
+      tool_call_id: id,
+      content: `result ${index}`,
+    }));
+    const messages = [...question.messages, message, ...results];
+    const answer = await (await post({ ...question, messages })).json();
+    expect(chatCompletionSchema.parse(answer).choices[0].message.content).toMatch(
+      /get_weather\(.*\) = result 0\n.*get_time\(.*\) = result 1/,
+    );
+  });
+
+  test("that a provider cannot heed are refused with the reason, or are another one's", async () => {
+    const demanding = asking(prompt, { tools, tool_choice: "required" });
+    expect(await refusalOf(await post(demanding))).toMatchObject({ status: 400 });
+    const answer = await (await post({ ...demanding, model: "auto" })).json();
+    expect(chatCompletionSchema.parse(answer).model).not.toMatch(/^zhipu/);
+  });
+});
+
 describe("a request", () => {
   test.each([
     ["zhipu", "zhipu/test-model"],

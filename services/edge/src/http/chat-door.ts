@@ -76,7 +76,7 @@ export class ChatDoor implements Door {
       refuse(exchange, this.#unknownModel(request.model), { param: "model" });
       return;
     }
-    const refusal = starter.refusal(provider, runOptionsOf(request), passedFieldsOf(request));
+    const refusal = starter.refusal(provider, wishesOf(request));
     if (refusal) refuse(exchange, refusal);
     else this.#begin(exchange, request, provider);
   }
@@ -92,8 +92,7 @@ export class ChatDoor implements Door {
       session: requestId,
       messages: request.messages,
       provider,
-      options: runOptionsOf(request),
-      passed: passedFieldsOf(request),
+      ...wishesOf(request),
       answer: request.stream
         ? this.#streamed(exchange, head, request)
         : this.#whole(exchange, head),
@@ -133,6 +132,10 @@ export class ChatDoor implements Door {
       `The model \`${asked}\` does not exist here. There are: ${known}.`,
     );
   }
+}
+
+function wishesOf(request: ChatCompletionRequest) {
+  return { options: runOptionsOf(request), passed: passedFieldsOf(request) };
 }
 
 function failureOf(terminal: Exclude<TerminalEntry, { type: "completed" }>): Failure {

@@ -220,11 +220,11 @@ describe("a provider that cannot heed the options", () => {
   const stops = { stop: ["a", "b"] };
 
   test("is refused before the run begins, with the reason", () => {
-    const refusal = starter.refusal("glm", stops);
+    const refusal = starter.refusal("glm", { options: stops });
     expect(refusal).toMatchObject({ code: "invalid_request", retryable: false });
     expect(refusal?.message).toMatch(/options.stop.*2.*glm takes 1/);
-    expect(starter.refusal("glm", { stop: ["a"] })).toBeUndefined();
-    expect(starter.refusal("mine", stops)).toBeUndefined();
+    expect(starter.refusal("glm", { options: { stop: ["a"] } })).toBeUndefined();
+    expect(starter.refusal("mine", { options: stops })).toBeUndefined();
   });
 
   test("is no fallback of the run", async () => {

@@ -3,7 +3,7 @@
  * Redis and its queue, and tells the cluster when this edge ends a run itself.
  */
 import { randomUUID } from "node:crypto";
-import type { GatewayConfigSource } from "@openclaw/config";
+import type { GatewayConfigSource, Wishes } from "@openclaw/config";
 import {
   type ConversationMessage,
   type Failure,
@@ -133,15 +133,11 @@ export class RunStarter implements Part {
     await this.#announcer.settled();
   }
 
-  /** Why a request for this provider, with these options, would be refused right now. */
-  refusal(
-    provider: string | undefined,
-    options: RunOptions = {},
-    _passed?: PassedFields,
-  ): Failure | undefined {
+  /** Why a request for this provider, with these wishes, would be refused right now. */
+  refusal(provider: string | undefined, wishes: Wishes = {}): Failure | undefined {
     const { runs, maxRuns, isListening } = this.#options;
     const gateway = this.#options.gateway.current;
-    const refusal = chainRefusal(provider ?? gateway.defaultProvider, { options }, gateway);
+    const refusal = chainRefusal(provider ?? gateway.defaultProvider, wishes, gateway);
     if (refusal) return refusal;
     if (this.#draining) return failure("draining");
     if (!isListening()) return failure("unavailable");
@@ -165,7 +161,7 @@ export class RunStarter implements Part {
     const { options, passed } = request;
     const { choice } = this.#options;
     const asked = request.provider ?? gateway.defaultProvider;
-    const chain = chainOf(asked, { options }, { gateway, choice });
+    const chain = chainOf(asked, { options, passed }, { gateway, choice });
     // One that was not refused has somebody to answer it.
     const [provider = "", ...fallback] = chain;
     const run = new LiveRun({

@@ -106,7 +106,7 @@ export class V2Session implements Session {
     const { starter } = this.#options;
     const provider = asked.provider ?? undefined;
     const options = asked.options ?? undefined;
-    const refusal = this.#refusal() ?? starter.refusal(provider, options);
+    const refusal = this.#refusal() ?? starter.refusal(provider, { options });
     if (refusal) {
       this.#send(v2Error(refusal, { ref }));
       return;
