@@ -25,6 +25,8 @@ const runSchema = z
   .object({
     type: z.literal("run"),
     ref: id,
+    /** The run's id, from a client that must be able to ask for it though `accepted` was lost. */
+    run: z.uuid().optional(),
     message: z.string().optional(),
     messages: z.array(chatMessageSchema).min(1).max(1_000).optional(),
     provider: z.string().min(1).nullish(),
@@ -42,8 +44,14 @@ const runSchema = z
 
 export const v2UpSchema = z.discriminatedUnion("type", [
   runSchema,
-  z.object({ type: z.literal("cancel"), run: id }),
-  z.object({ type: z.literal("resume"), run: id, after: positionSchema }),
+  // Both of a run of the connection's own session, where they name no other.
+  z.object({ type: z.literal("cancel"), run: id, session: sessionSchema.optional() }),
+  z.object({
+    type: z.literal("resume"),
+    run: id,
+    after: positionSchema,
+    session: sessionSchema.optional(),
+  }),
   z.object({ type: z.literal("ping") }),
 ]);
 export type V2Up = z.infer<typeof v2UpSchema>;

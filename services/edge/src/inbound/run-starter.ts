@@ -285,10 +285,15 @@ export class RunStarter implements Part {
     const { records, queues, node, log } = this.#options;
     const { runId, provider, session } = job;
     try {
-      await persist(async () => {
-        await records.create({ runId, edge: node, provider, session });
-        if (!run.isEnded) await queues.add(job);
+      const isOurs = await persist(async () => {
+        const created = await records.create({ runId, edge: node, provider, session });
+        if (created && !run.isEnded) await queues.add(job);
+        return created;
       }, SUBMIT_WITHIN_MS);
+      if (!isOurs) {
+        run.taken();
+        return;
+      }
       run.queued();
     } catch (error) {
       log.warn({ runId, provider, err: error }, "run not submitted");

@@ -188,6 +188,15 @@ export class LiveRun {
     this.#fail("unavailable");
   }
 
+  /** Another run has its id, which goes on: nothing of this one is to be told to the cluster. */
+  taken(): void {
+    const message = "There is a run of that id already; resume it, or choose another id.";
+    this.#end(
+      { type: "failed", failure: failure("invalid_request", message), timings: undefined },
+      false,
+    );
+  }
+
   /** The edge stops before the run is over: who can come back finds it elsewhere. */
   abandon(): void {
     if (this.#answer.isResumable) this.leave();

@@ -34,6 +34,7 @@ interface V2SessionContext extends V2SessionOptions {
 type Request<Type extends V2Up["type"]> = Extract<V2Up, { type: Type }>;
 type NotResumable = NonNullable<Extract<V2Down, { type: "resumed" }>["reason"]>;
 
+const TAKEN = "There is a run of that id already; `resume` it, or choose another `run`.";
 /** Longer ago than this many others, the end of a run is no news to its client. */
 const MOST_PAST = 64;
 
@@ -102,16 +103,16 @@ export class V2Session implements Session {
     this.#send({ type: "draining", reconnectWithinMs: this.#options.reconnectWithinMs });
   }
 
-  #run({ ref, message, messages, session, ...asked }: Request<"run">): void {
+  #run({ ref, run: chosen, message, messages, session, ...asked }: Request<"run">): void {
     const { starter } = this.#options;
     const provider = asked.provider ?? undefined;
     const options = asked.options ?? undefined;
-    const refusal = this.#refusal() ?? starter.refusal(provider, { options });
+    const refusal = this.#refusal(chosen) ?? starter.refusal(provider, { options });
     if (refusal) {
       this.#send(v2Error(refusal, { ref }));
       return;
     }
-    const runId = starter.newRunId();
+    const runId = chosen ?? starter.newRunId();
     const run = starter.begin({
       runId,
       session: session ?? this.#connection.session,
@@ -124,25 +125,24 @@ export class V2Session implements Session {
     this.#runs.set(runId, run);
   }
 
-  #cancel({ run: runId }: Request<"cancel">): void {
+  #cancel({ run: runId, session }: Request<"cancel">): void {
     const run = this.#runs.get(runId);
     const resuming = this.#resuming.get(runId);
     if (resuming) resuming.isCancelled = true;
     else if (run) run.cancel("client");
     else if (!this.#past.has(runId) && !this.#cancelling.has(runId)) {
-      void this.#cancelElsewhere(runId);
+      void this.#cancelElsewhere(runId, session ?? this.#connection.session);
     }
   }
 
   /** A client that came back may cancel what it has not resumed. */
-  async #cancelElsewhere(run: string): Promise<void> {
+  async #cancelElsewhere(run: string, session: string): Promise<void> {
     const { starter, log } = this.#options;
     this.#cancelling.add(run);
     try {
-      const outcome = await starter.cancel(run, this.#connection.session);
+      const outcome = await starter.cancel(run, session);
       // Resumed in the meantime: who reads it tells its end.
-      const isRead = this.#runs.has(run) || this.#resuming.has(run) || this.#past.has(run);
-      if (outcome === "cancelled" && !isRead) {
+      if (outcome === "cancelled" && !this.#knows(run)) {
         this.#send({ type: "cancelled", run });
         this.#remember(run);
       }
@@ -156,7 +156,7 @@ export class V2Session implements Session {
     }
   }
 
-  async #resume({ run: runId, after }: Request<"resume">): Promise<void> {
+  async #resume({ run: runId, after, session }: Request<"resume">): Promise<void> {
     const { starter, log, graceMs } = this.#options;
     const refusal = this.#resumeRefusal(runId);
     if (refusal) {
@@ -170,7 +170,7 @@ export class V2Session implements Session {
       const resumed = await starter.resume({
         runId,
         // A run that this connection began for another session is still its own to resume here.
-        session: earlier?.session ?? this.#connection.session,
+        session: session ?? earlier?.session ?? this.#connection.session,
         after,
         answer: this.#answer(runId, after),
         onResumed: (outcome) => {
@@ -210,11 +210,17 @@ export class V2Session implements Session {
     this.#send({ type: "resumed", run, outcome: "not_resumable", reason });
   }
 
+  #knows(runId: string): boolean {
+    return this.#runs.has(runId) || this.#resuming.has(runId) || this.#past.has(runId);
+  }
+
   get #isFull(): boolean {
     return this.#runs.size + this.#resuming.size >= this.#options.limits.maxRuns;
   }
 
-  #refusal(): Failure | undefined {
+  /** @param runId the client's own choice, if it made one */
+  #refusal(runId: string | undefined): Failure | undefined {
+    if (runId !== undefined && this.#knows(runId)) return failure("invalid_request", TAKEN);
     return this.#isFull ? failure("too_many_runs") : undefined;
   }
 
