@@ -144,7 +144,10 @@ describe("how an answer ends", () => {
     "ignores what follows the end marker": [[hi, stop, DONE + chunk({ content: "!" })], "stop"],
     "ignores a page behind the end marker": [[hi, stop, `${DONE}<html>busy</html>\n\n`], "stop"],
     "reads the end marker without its line end": [[hi, stop, "data:[DONE]"], "stop"],
-    "maps tool calls": [[hi, finish("function_call"), DONE], "tool_calls"],
+    "takes text for the answer where calls were announced and none came": [
+      [hi, finish("function_call"), DONE],
+      "stop",
+    ],
     "maps Zhipu's filter": [[hi, finish("sensitive"), DONE], "content_filter"],
     "calls a full context a length": [[hi, finish("model_context_window_exceeded")], "length"],
     "takes an unknown reason for the provider's own end": [[hi, finish("eos_token")], "stop"],

@@ -178,7 +178,7 @@ export class CompletionReader {
     }
     if (empty && ending === "content_filter") throw this.#fail("content_filtered");
     if (empty && !this.#mayBeEmpty) throw this.#fail("provider_empty");
-    return this.#mayCall ? this.#withCalls(ending) : ending;
+    return this.#withCalls(ending);
   }
 
   /**

@@ -210,7 +210,7 @@ describe("an answer with calls", () => {
   it("is none where the request had no tools", () => {
     const mayCall = false;
     expect(answer([calling, chunk({}, "tool_calls")], { mayCall }).last).toBe("provider_empty");
-    expect(answer([saying, calling, chunk({}, "stop")], { mayCall })).toEqual({
+    expect(answer([saying, calling, chunk({}, "tool_calls")], { mayCall })).toEqual({
       calls: [],
       pieces: 0,
       last: "stop",
