@@ -1,4 +1,5 @@
 /** What one v2 connection is told when its requests cross each other and the ends of its runs. */
+import { randomUUID } from "node:crypto";
 import { type GatewayConfig, parseGatewayConfig } from "@openclaw/config";
 import type { V2Down } from "@openclaw/protocol";
 import { RunQueues } from "@openclaw/queue";
@@ -276,4 +277,40 @@ test("a client that resumes the same run over and over is one reader, not many",
   say({ type: "cancel", run: runId });
   await heard("cancelled");
   expect(connection.types().filter((type) => type === "cancelled")).toHaveLength(1);
+});
+
+test("a run's id may be the client's choice, and is given once, here or on another edge", async () => {
+  const [mine, theirs] = [randomUUID(), randomUUID()];
+  await records.create({ runId: theirs, edge: "edge-2", provider: "mine", session: "s" });
+  const writer = await attempt(theirs);
+  say({ type: "run", ref: "1", run: mine, message: "hi" });
+  say({ type: "run", ref: "2", run: mine, message: "hi" });
+  say({ type: "run", ref: "3", run: theirs, message: "hi" });
+  const refused = () => connection.frames.filter(({ type }) => type === "error");
+  await eventually("both refusals", () => refused().length === 2);
+  await heard("accepted");
+  expect(refused()).toMatchObject([
+    { ref: "2", code: "invalid_request" },
+    { ref: "3", code: "invalid_request" },
+  ]);
+  expect(connection.frames).toContainEqual({ type: "accepted", ref: "1", run: mine });
+  // Whose id was asked for goes on.
+  expect(await writer.end(COMPLETED)).toBe("appended");
+  expect(await queues.waiting("mine")).toEqual([mine]);
+  say({ type: "cancel", run: mine });
+  await eventually("its job to go", async () => (await queues.waiting("mine")).length === 0);
+});
+
+test("a run of another session is resumed and cancelled by who names that session", async () => {
+  const runId = "of-another";
+  await records.create({ runId, edge: "edge-2", provider: "mine", session: "another" });
+  const writer = await attempt(runId);
+  writer.write({ type: "text", text: "one" });
+  say({ type: "resume", run: runId, after: BEGINNING });
+  await heard("resumed");
+  expect(connection.frames.at(-1)).toMatchObject({ outcome: "not_resumable" });
+  say({ type: "resume", run: runId, after: BEGINNING, session: "another" });
+  await heard("delta");
+  say({ type: "cancel", run: runId });
+  await heard("cancelled");
 });
