@@ -1,3 +1,4 @@
+export * from "./admin-server.ts";
 export * from "./file-watch.ts";
 export * from "./hangup.ts";
 export * from "./life-cycle.ts";

@@ -1,0 +1,217 @@
+/**
+ * Every metric there is: name, meaning, labels, buckets, and who has it. Nothing else makes a metric.
+ *
+ * Names of OpenTelemetry's GenAI conventions stand where those name the same thing, in Prometheus' spelling:
+ * `gen_ai_server_*` is what users of the gateway see, `gen_ai_client_*` what the gateway sees of providers.
+ * Seconds and bytes throughout. docs/metrics.md is written from this file.
+ */
+import type { BucketSet } from "./buckets.ts";
+import type { LabelName } from "./labels.ts";
+
+export type ProcessKind = "edge" | "worker";
+
+export interface MetricDefinition {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly on: readonly ProcessKind[];
+  readonly help: string;
+  readonly labels: readonly LabelName[];
+  readonly buckets?: BucketSet;
+}
+
+const EDGE = ["edge"] as const;
+const WORKER = ["worker"] as const;
+const BOTH = ["edge", "worker"] as const;
+
+function counter<const Labels extends readonly LabelName[]>(
+  on: readonly ProcessKind[],
+  labels: Labels,
+  help: string,
+) {
+  return { type: "counter", on, help, labels } as const;
+}
+
+function gauge<const Labels extends readonly LabelName[]>(
+  on: readonly ProcessKind[],
+  labels: Labels,
+  help: string,
+) {
+  return { type: "gauge", on, help, labels } as const;
+}
+
+function histogram<const Labels extends readonly LabelName[]>(
+  on: readonly ProcessKind[],
+  labels: Labels,
+  { buckets, help }: { readonly buckets: BucketSet; readonly help: string },
+) {
+  return { type: "histogram", on, help, labels, buckets } as const;
+}
+
+export const CATALOGUE = {
+  // What users see. Counted once a run, by the edge that accepted it.
+  gen_ai_server_time_to_first_token_seconds: histogram(
+    EDGE,
+    ["provider", "region", "connection", "outcome"],
+    {
+      buckets: "first_text",
+      help: "From accepting a run to its first text handed to the socket; reasoning, roles and empty chunks are none.",
+    },
+  ),
+  gen_ai_server_request_duration_seconds: histogram(
+    EDGE,
+    ["provider", "region", "connection", "outcome"],
+    { buckets: "whole", help: "From accepting a run to its end, its wait for a worker included." },
+  ),
+  openclaw_target_runs_total: counter(
+    EDGE,
+    ["provider", "target", "measure", "met"],
+    "Runs by whether they met the configured target; failed ones did not, and of cancelled ones those count that were late by then.",
+  ),
+  openclaw_target_seconds: gauge(EDGE, ["target", "measure"], "The configured targets."),
+  openclaw_run_errors_total: counter(EDGE, ["provider", "code"], "Runs that failed, by code."),
+  openclaw_run_cancels_total: counter(EDGE, ["provider", "reason"], "Runs that were cancelled."),
+  openclaw_run_restarts_total: counter(
+    EDGE,
+    ["provider"],
+    "Attempts behind the first one of a run: of another worker, or another provider.",
+  ),
+  openclaw_stuck_runs_total: counter(
+    EDGE,
+    [],
+    "Accepted runs that were past every bound without an end; must stay 0.",
+  ),
+  openclaw_refusals_total: counter(EDGE, ["code"], "Requests that were not accepted, by code."),
+  openclaw_resumes_total: counter(EDGE, ["resumed"], "Clients that came back for a run."),
+  openclaw_gaps_filled_total: counter(
+    EDGE,
+    [],
+    "Times that a published chunk was missing or out of order, and the log was read instead.",
+  ),
+
+  // Where the time goes. Each phase is measured inside one process.
+  openclaw_run_phase_seconds: histogram(BOTH, ["phase", "provider", "region"], {
+    buckets: "phase",
+    help: "Time a run spends in each phase until its first text.",
+  }),
+
+  // Edges.
+  openclaw_open_runs: gauge(EDGE, [], "Runs this edge follows."),
+  openclaw_connections: gauge(EDGE, ["protocol"], "Open WebSocket connections."),
+  openclaw_sessions: gauge(EDGE, [], "Sessions with a connection here."),
+  openclaw_buffered_bytes: gauge(
+    EDGE,
+    [],
+    "Written to sockets and not taken by their clients yet.",
+  ),
+  openclaw_slow_consumers_total: counter(
+    EDGE,
+    [],
+    "Connections closed because their client did not read.",
+  ),
+  openclaw_queue_waiting_runs: gauge(
+    EDGE,
+    ["provider"],
+    "Runs that wait for a worker, in the whole cluster: the same on every edge.",
+  ),
+  openclaw_queue_active_runs: gauge(
+    EDGE,
+    ["provider"],
+    "Runs at work, in the whole cluster: the same on every edge.",
+  ),
+  openclaw_nodes: gauge(EDGE, ["kind"], "Nodes that report to Redis, as this edge sees it."),
+  openclaw_nodes_lost_total: counter(
+    EDGE,
+    ["kind"],
+    "Nodes that fell silent without having left; each is counted by one edge.",
+  ),
+
+  // Providers, as workers see them.
+  gen_ai_client_operation_duration_seconds: histogram(
+    WORKER,
+    ["provider", "region", "connection", "outcome"],
+    {
+      buckets: "whole",
+      help: "From asking a provider to the end of its answer; cancelled where nobody wanted the rest.",
+    },
+  ),
+  gen_ai_client_operation_time_to_first_chunk_seconds: histogram(
+    WORKER,
+    ["provider", "region", "connection"],
+    {
+      buckets: "first_text",
+      help: "From asking a provider to its first token, reasoning included.",
+    },
+  ),
+  gen_ai_client_operation_time_per_output_chunk_seconds: histogram(WORKER, ["provider"], {
+    buckets: "gap",
+    help: "Gap between two chunks with content.",
+  }),
+  gen_ai_client_token_usage: histogram(WORKER, ["provider", "token_type"], {
+    buckets: "tokens",
+    help: "Tokens of one answer as the provider counted them; its sum gives tokens a second.",
+  }),
+  openclaw_answer_characters_total: counter(
+    WORKER,
+    ["provider", "content"],
+    "UTF-16 units received, as they come.",
+  ),
+  openclaw_provider_errors_total: counter(
+    WORKER,
+    ["provider", "code"],
+    "Requests to a provider that failed, by code.",
+  ),
+  openclaw_provider_state: gauge(
+    WORKER,
+    ["provider", "state"],
+    "1 for the state that an account is in here: available, its circuit open, resting as it asked for, or refused.",
+  ),
+  openclaw_provider_info: gauge(
+    WORKER,
+    ["provider", "region", "model"],
+    "1 for each provider served; to be joined for its model.",
+  ),
+  openclaw_pool_connections: gauge(
+    WORKER,
+    ["provider", "use"],
+    "Sockets to a provider: spare (open ahead), idle (between two runs), busy, connecting.",
+  ),
+
+  // Workers.
+  openclaw_attempts_total: counter(
+    WORKER,
+    ["provider", "result"],
+    "Attempts at runs by what became of them; fenced: another worker had taken the run over.",
+  ),
+  openclaw_hedges_total: counter(
+    WORKER,
+    ["provider", "hedge"],
+    "Providers that were late (asked, over_budget), and how it came out for the one asked besides (won, lost, failed).",
+  ),
+  openclaw_active_attempts: gauge(WORKER, [], "Attempts at work in this process."),
+  openclaw_append_batch_entries: histogram(WORKER, [], {
+    buckets: "batch",
+    help: "Entries that one append call carries, over all its runs.",
+  }),
+  openclaw_fenced_chunks_total: counter(
+    WORKER,
+    [],
+    "Entries that the log refused, because another attempt holds their run.",
+  ),
+
+  // Every process.
+  openclaw_redis_round_trip_seconds: histogram(BOTH, ["command"], {
+    buckets: "round_trip",
+    help: "From sending a command to its answer: a ping four times a second, and each append call of a worker.",
+  }),
+  openclaw_redis_up: gauge(BOTH, [], "1 while Redis answers commands in time."),
+  openclaw_subscription_up: gauge(BOTH, [], "1 while what is published reaches this process."),
+  openclaw_ready: gauge(BOTH, [], "1 while /readyz says so."),
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof CATALOGUE;
+
+/** Names of the metrics of one type. */
+export type NameOf<Type extends MetricDefinition["type"]> = {
+  [Name in MetricName]: (typeof CATALOGUE)[Name]["type"] extends Type ? Name : never;
+}[MetricName];
+
+export type LabelOf<Name extends MetricName> = (typeof CATALOGUE)[Name]["labels"][number];

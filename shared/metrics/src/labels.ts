@@ -1,0 +1,76 @@
+/**
+ * Every label there is, and every value it may have: the number of series is known before the first run.
+ *
+ * A label has one meaning in all metrics, so that they can be joined. What users send (sessions, runs,
+ * models, provider names that are not configured) never becomes a value.
+ */
+import { ERROR_CODES, type ErrorCode } from "@openclaw/protocol";
+
+/** The values are the names in the configuration of the moment. */
+export const CONFIGURED = "configured";
+
+/** What stands for a value that is none of a label's own, such as a provider that was just removed. */
+export const OTHER = "other";
+
+// `Object.keys` forgets what it was given.
+const CODES = Object.keys(ERROR_CODES) as readonly ErrorCode[];
+
+export const LABELS = {
+  /** A provider account, as it is named in the configuration (OTel's `gen_ai.provider.name` names its vendor). */
+  provider: CONFIGURED,
+  model: CONFIGURED,
+  region: ["domestic", "overseas"],
+  /** Whether the provider's socket was open before the run asked for it; `none` where it got no answer. */
+  connection: ["warm", "cold", "none"],
+  outcome: ["completed", "failed", "cancelled"],
+  phase: [
+    "accept",
+    "queue_wait",
+    "pick_up",
+    "connect",
+    "response_headers",
+    "first_token",
+    "thinking",
+    "publish",
+    "edge_to_socket",
+  ],
+  code: CODES,
+  /** Who or what cancelled a run. */
+  reason: ["client", "disconnected", "interrupted", "orphaned"],
+  /** What is promised of a run; a cold connection only excuses what is far away. */
+  target: ["domestic", "overseas_warm", "overseas_cold"],
+  measure: ["first_text", "whole"],
+  met: ["yes", "no"],
+  resumed: ["replayed", "complete", "unknown_run", "unknown_position", "too_many_readers"],
+  /** What became of a worker's attempt at a run. */
+  result: [
+    "finished",
+    "failed_over",
+    "postponed",
+    "passed_on",
+    "fenced",
+    "ended",
+    "unknown",
+    "gap",
+    "too_large",
+    "orphaned",
+    "unavailable",
+    "stopping",
+  ],
+  hedge: ["asked", "over_budget", "won", "lost", "failed"],
+  token_type: ["input", "output"],
+  content: ["text", "reasoning"],
+  state: ["available", "open", "resting", "refused"],
+  /** Of a socket to a provider. */
+  use: ["spare", "idle", "busy", "connecting"],
+  kind: ["edge", "worker"],
+  protocol: ["v1", "v2"],
+  command: ["ping", "append"],
+} as const satisfies Record<string, typeof CONFIGURED | readonly string[]>;
+
+export type LabelName = keyof typeof LABELS;
+
+/** What code may pass for a label. */
+export type LabelValue<Name extends LabelName> =
+  | ((typeof LABELS)[Name] extends readonly (infer Value extends string)[] ? Value : string)
+  | typeof OTHER;

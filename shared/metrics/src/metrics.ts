@@ -1,0 +1,148 @@
+/**
+ * The metrics of one process: those of the catalogue that its kind has, and Node's own.
+ *
+ * The number of series is bounded by the catalogue and the configuration, whatever users send: a value
+ * that is not of a label's closed set is counted as `other`, and with a provider go its series.
+ */
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type Metric,
+  Registry,
+} from "prom-client";
+import { boundsOf, type TargetEdges } from "./buckets.ts";
+import { CATALOGUE, type MetricName, type NameOf, type ProcessKind } from "./catalogue.ts";
+import {
+  CounterFamily,
+  GaugeFamily,
+  HistogramFamily,
+  HotFamily,
+  type LabelGuard,
+} from "./families.ts";
+import { HotHistogram } from "./hot-histogram.ts";
+import { CONFIGURED, LABELS, type LabelName, OTHER } from "./labels.ts";
+
+export interface MetricsOptions {
+  readonly kind: ProcessKind;
+  /** The providers of the moment and their models: what the labels of these names may say. */
+  readonly configured: () => {
+    readonly provider: readonly string[];
+    readonly model: readonly string[];
+  };
+  /** Their edges become bounds of the histograms, for as long as the process lives. */
+  readonly targets: readonly TargetEdges[];
+  /** Node's own metrics: event loop, memory, CPU. Default: true. */
+  readonly node?: boolean;
+}
+
+type Labels = Readonly<Record<string, string | number | undefined>>;
+
+export class Metrics {
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+  readonly #options: MetricsOptions;
+  readonly #registry = new Registry();
+  readonly #guard: LabelGuard;
+  readonly #counters: CounterFamily<MetricName>[] = [];
+  readonly #gauges: GaugeFamily<MetricName>[] = [];
+  readonly #hot: HotHistogram[] = [];
+  /** Those of prom-client that have a provider's label. */
+  readonly #ofProviders: (Counter | Gauge | Histogram)[] = [];
+  #known: ReadonlySet<string>;
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    this.#known = new Set(options.configured().provider);
+    this.#guard = { close: (labels) => this.#close(labels) };
+    if (options.node !== false) collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Each is asked for once, by the part that counts it. @throws where it was before, or is another kind's */
+  counter<Name extends NameOf<"counter">>(name: Name): CounterFamily<Name> {
+    const counter = new Counter(this.#configuration(name));
+    this.#note(name, counter);
+    const family = new CounterFamily<Name>(counter, this.#guard);
+    this.#counters.push(family);
+    return family;
+  }
+
+  gauge<Name extends NameOf<"gauge">>(name: Name): GaugeFamily<Name> {
+    const family = new GaugeFamily<Name>(new Gauge(this.#configuration(name)), this.#guard);
+    this.#gauges.push(family as unknown as GaugeFamily<MetricName>); // settled, never told of labels
+    return family;
+  }
+
+  histogram<Name extends NameOf<"histogram">>(name: Name): HistogramFamily<Name> {
+    const histogram = new Histogram({ ...this.#configuration(name), buckets: this.#bounds(name) });
+    this.#note(name, histogram);
+    return new HistogramFamily<Name>(histogram, this.#guard);
+  }
+
+  /** For what happens with every chunk or call. */
+  hot<Name extends NameOf<"histogram">>(name: Name): HotFamily<Name> {
+    const { help } = this.#configuration(name);
+    const histogram = new HotHistogram({ name, help, bounds: this.#bounds(name) });
+    // Whatever has a name and a `get` is a metric to the registry; the type lists its own classes only.
+    this.#registry.registerMetric(histogram as unknown as Metric);
+    this.#hot.push(histogram);
+    return new HotFamily<Name>(histogram, this.#guard);
+  }
+
+  /** Everything, in Prometheus' text format. */
+  async read(): Promise<string> {
+    await this.#forgetRemoved();
+    for (const family of [...this.#counters, ...this.#gauges]) family.settle();
+    return await this.#registry.metrics();
+  }
+
+  #configuration(name: MetricName) {
+    const { help, labels, on } = CATALOGUE[name];
+    if (!on.some((kind) => kind === this.#options.kind)) {
+      throw new Error(`${name} is not a metric of a ${this.#options.kind}`);
+    }
+    return { name, help, labelNames: [...labels], registers: [this.#registry] };
+  }
+
+  #bounds(name: NameOf<"histogram">): number[] {
+    return boundsOf(CATALOGUE[name].buckets, this.#options.targets);
+  }
+
+  #note(name: MetricName, metric: Counter | Histogram): void {
+    const labels: readonly LabelName[] = CATALOGUE[name].labels;
+    if (labels.includes("provider")) this.#ofProviders.push(metric);
+  }
+
+  /** Series of providers that are not configured any more. Gauges tell all of theirs anew each time. */
+  async #forgetRemoved(): Promise<void> {
+    const now = new Set(this.#options.configured().provider);
+    const removed = new Set([...this.#known].filter((provider) => !now.has(provider)));
+    this.#known = now;
+    if (removed.size === 0) return;
+    const isGone = ({ provider }: Labels) => removed.has(String(provider));
+    for (const family of this.#counters) family.forget(isGone);
+    for (const histogram of this.#hot) histogram.remove(isGone);
+    for (const metric of this.#ofProviders) {
+      for (const { labels } of (await metric.get()).values) {
+        // A histogram tells each of its bounds apart.
+        const { le: _, ...own } = labels as Record<string, string>;
+        if (isGone(own)) metric.remove(own);
+      }
+    }
+  }
+
+  #close(labels: Labels): Record<string, string> {
+    return Object.fromEntries(
+      Object.entries(labels).map(([name, value]) => [
+        name,
+        this.#isAllowed(name as LabelName, String(value)) ? String(value) : OTHER,
+      ]),
+    );
+  }
+
+  #isAllowed(name: LabelName, value: string): boolean {
+    const allowed: typeof CONFIGURED | readonly string[] = LABELS[name];
+    if (allowed !== CONFIGURED) return allowed.includes(value);
+    return this.#options.configured()[name as "provider" | "model"].includes(value);
+  }
+}
