@@ -40,9 +40,11 @@ export type ConnectionLabel = "cold" | "warm";
 
 /**
  * What a worker measured of one attempt, in milliseconds of its own monotonic clock,
- * each counted from the moment it took the run. A phase that was not reached is absent.
+ * each but the first counted from the moment it held the run. A phase that was not reached is absent.
  */
 export interface AttemptTimings {
+  /** Before that: from taking the run's job to holding the run. Older workers do not say. */
+  readonly pickUpMs?: number;
   readonly requestSentMs?: number;
   readonly headersMs?: number;
   readonly firstTokenMs?: number;

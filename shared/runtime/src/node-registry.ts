@@ -34,6 +34,8 @@ export interface NodeRegistryOptions {
    * report which only seemed to fail counts twice: these are figures to look at, not to bill by.
    */
   readonly takeTotals?: () => Record<string, number>;
+  /** A node fell silent without having left. Of all who look, one is told. */
+  readonly onLost?: (id: string) => void;
 }
 
 export class NodeRegistry implements Part {
@@ -76,7 +78,9 @@ export class NodeRegistry implements Part {
     if (ids.length === 0) return [];
     const reports = await redis.mget(ids.map((id) => this.#reportKey(id)));
     const dead = ids.filter((_, index) => reports[index] === null);
-    if (dead.length > 0) await redis.srem(this.#nodesKey, ...dead);
+    for (const id of dead) {
+      if ((await redis.srem(this.#nodesKey, id)) === 1) this.#options.onLost?.(id);
+    }
     // Written by `#report` below, on a node of the same version.
     return reports
       .filter((report) => report !== null)

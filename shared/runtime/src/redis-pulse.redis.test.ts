@@ -8,6 +8,7 @@ import { RedisPulse } from "./redis-pulse.ts";
 let network: TcpProxy;
 let redis: Redis;
 let pulse: RedisPulse;
+let answeredMs: number[];
 
 beforeEach(async () => {
   const { hostname: host, port } = new URL(inject("redisUrl"));
@@ -19,7 +20,8 @@ beforeEach(async () => {
     log,
   });
   await redis.connect();
-  pulse = new RedisPulse({ redis, log });
+  answeredMs = [];
+  pulse = new RedisPulse({ redis, log, onAnswer: (afterMs) => answeredMs.push(afterMs) });
   await pulse.start();
 });
 
@@ -38,6 +40,8 @@ test("stops when answers come late, starts again with the first that is in time"
   await eventually("a pulse again", () => pulse.alive, { withinMs: 2_000 });
   // Late answers are answers: the connection was kept.
   expect(network.accepted).toBe(1);
+  expect(Math.max(...answeredMs)).toBeGreaterThanOrEqual(400);
+  expect(Math.min(...answeredMs)).toBeLessThan(400);
 });
 
 test("stops within 2.5 s whatever the latency", async () => {

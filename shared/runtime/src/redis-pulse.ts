@@ -24,12 +24,15 @@ export interface RedisPulseOptions {
   /** For commands; one that blocks would be late by nature. */
   readonly redis: Redis;
   readonly log: Logger;
+  /** Told of each answer, after how many milliseconds it came. */
+  readonly onAnswer?: (afterMs: number) => void;
 }
 
 export class RedisPulse implements Part {
   readonly name: string;
   readonly #redis: Redis;
   readonly #log: Logger;
+  readonly #onAnswer: ((afterMs: number) => void) | undefined;
   #ticking: NodeJS.Timeout | undefined;
   #asking = false;
   /** Ticks in a row that did not end in an answer in time. */
@@ -37,10 +40,11 @@ export class RedisPulse implements Part {
   /** Ticks since the last answer, or since the connection began to be made. */
   #deaf = 0;
 
-  constructor({ redis, log }: RedisPulseOptions) {
+  constructor({ redis, log, onAnswer }: RedisPulseOptions) {
     this.name = `pulse of ${redis.options.connectionName}`;
     this.#redis = redis;
     this.#log = log;
+    this.#onAnswer = onAnswer;
   }
 
   /** Whether commands are answered within 250 ms, as far as the last ticks tell. */
@@ -85,8 +89,10 @@ export class RedisPulse implements Part {
     if (this.#asking || this.#redis.status !== "ready") return;
     this.#asking = true;
     const before = this.#late;
+    const askedAt = performance.now();
     try {
       await this.#redis.ping();
+      this.#onAnswer?.(performance.now() - askedAt);
       this.#deaf = 0;
       if (this.#late === before) this.#late = 0;
       // At once, so that while answers are late every tick finds one that is waited for.

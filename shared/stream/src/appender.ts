@@ -31,6 +31,16 @@ export interface AppenderOptions {
   readonly giveUpMs?: number;
   /** How long nobody may listen to a run before it is given up as `orphaned`; not one that goes on unread. */
   readonly orphanGraceMs?: number;
+  /** Told of each call that was answered. */
+  readonly onCall?: (call: AnsweredCall) => void;
+}
+
+export interface AnsweredCall {
+  readonly durationMs: number;
+  /** Over all its runs; 0 where it only asked whether they are still their writers' own. */
+  readonly entries: number;
+  /** Of these, the ones that were refused because another attempt holds their run. */
+  readonly fenced: number;
 }
 
 export interface OpenedRun {
@@ -65,6 +75,7 @@ export class Appender {
   readonly #resumeWindowMs: number;
   readonly #giveUpMs: number;
   readonly #orphanGraceMs: number;
+  readonly #onCall: ((call: AnsweredCall) => void) | undefined;
   readonly #writers = new Set<RunWriter>();
   /** Writers with something to take, per partition; a script call cannot span two. */
   readonly #due: readonly Set<RunWriter>[];
@@ -79,6 +90,7 @@ export class Appender {
     this.#resumeWindowMs = (options.retention ?? DEFAULT_RETENTION).resumeWindowMs;
     this.#giveUpMs = options.giveUpMs ?? 15_000;
     this.#orphanGraceMs = options.orphanGraceMs ?? 10_000;
+    this.#onCall = options.onCall;
     this.#due = Array.from({ length: keys.partitions }, () => new Set<RunWriter>());
     this.#busy = Array.from({ length: keys.partitions }, () => false);
   }
@@ -170,13 +182,16 @@ export class Appender {
     const giveUpAt = performance.now() + this.#giveUpMs;
     for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MOST_MS)) {
       try {
+        const sentAt = performance.now();
         const reply = await Appender.#append.run(this.#redis, call.keys, call.args);
         // Two values for each run, as the script's header says.
         const values = reply as (AppendOutcome | number)[];
-        return call.writers.map((_, index) => ({
+        const answers = call.writers.map((_, index) => ({
           outcome: values[2 * index] as AppendOutcome,
           listeners: values[2 * index + 1] as number,
         }));
+        this.#onCall?.({ durationMs: performance.now() - sentAt, ...countEntries(call, answers) });
+        return answers;
       } catch {
         // Any error is one of the connection; whether the call took effect is not known. The next
         // try finds out. The connection itself reports the outage once.
@@ -187,4 +202,13 @@ export class Appender {
       }
     }
   }
+}
+
+function countEntries({ batches }: Call, answers: readonly RunAnswer[]) {
+  let [entries, fenced] = [0, 0];
+  batches.forEach(({ payloads }, index) => {
+    entries += payloads.length;
+    if (answers[index]?.outcome === "fenced") fenced += payloads.length;
+  });
+  return { entries, fenced };
 }

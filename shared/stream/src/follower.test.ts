@@ -170,3 +170,30 @@ describe("a log that was cut back behind its reader", () => {
     expect([reader.got, reader.lost()]).toEqual([[position], false]);
   });
 });
+
+test("a piece that was missed is told of once; one that comes twice, or in order, is no gap", async () => {
+  const piece = (seq: number) => ({
+    position: { epoch: 1, seq },
+    entry: { type: "text", text: String(seq) } as const,
+  });
+  const got: number[] = [];
+  let gaps = 0;
+  const follower = new Follower({
+    runId: "r",
+    after: { epoch: 1, seq: 0 },
+    read: async () => {
+      const end = { epoch: 1, seq: 4 };
+      return { entries: [3, 4].map(piece), complete: true, end, isEnded: false };
+    },
+    deliver: ({ seq }) => got.push(seq) > 0,
+    batch: (deliverAll) => deliverAll(),
+    onGap: () => {
+      gaps += 1;
+    },
+    onLost: () => undefined,
+  });
+  for (const seq of [1, 2, 2, 4, 5]) follower.offer(piece(seq).position, piece(seq).entry);
+  await vi.waitFor(() => expect(got.slice(0, 4)).toEqual([1, 2, 3, 4]));
+  follower.close();
+  expect(gaps).toBe(1);
+});

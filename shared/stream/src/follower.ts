@@ -37,6 +37,8 @@ export interface FollowerOptions {
   readonly deliver: (position: Position, entry: Entry) => boolean;
   /** Called around the deliveries of one page of the log, to write them together. */
   readonly batch: (deliverAll: () => void) => void;
+  /** What was published does not continue what the reader has: something was missed, and is read. */
+  readonly onGap?: () => void;
   /** Redis does not know the run any more, or not as far as the reader does: nothing will ever come. */
   readonly onLost: () => void;
 }
@@ -78,8 +80,12 @@ export class Follower {
   offer(position: Position, entry: Entry): void {
     if (comparePositions(position, this.#seen) > 0) this.#seen = position;
     if (this.#state !== "live" || comparePositions(position, this.#position) <= 0) return;
-    if (follows(this.#position, position) && !this.#behind) this.#deliver(position, entry);
-    else this.refill();
+    const isNext = follows(this.#position, position);
+    if (isNext && !this.#behind) this.#deliver(position, entry);
+    else {
+      if (!isNext) this.#options.onGap?.();
+      this.refill();
+    }
   }
 
   /** Reads the log from the last delivered position, unless that is going on already. */

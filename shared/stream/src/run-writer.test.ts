@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type DeltaEntry, decodeEntry, type Entry, type ToolCallEntry } from "./entry.ts";
-import { RunWriter } from "./run-writer.ts";
+import { type RunBatch, RunWriter } from "./run-writer.ts";
 
 function entriesOf(pieces: readonly (DeltaEntry | ToolCallEntry)[]): Entry[] {
   const writer = new RunWriter({
@@ -55,4 +55,29 @@ test("a call without arguments is an entry, a piece that says nothing is none", 
   expect(entriesOf([call(0, "", { id: "x", name: "f" }), call(0, "")])).toEqual([
     call(0, "", { id: "x", name: "f" }),
   ]);
+});
+
+test("the first text is published with the batch that carries it; reasoning is none", () => {
+  const writer = new RunWriter({
+    runId: "r",
+    epoch: 1,
+    orphanGraceMs: 1_000,
+    onLost: () => undefined,
+    onPending: () => undefined,
+  });
+  const settle = (batch: RunBatch) => writer.settle(batch, { outcome: "appended", listeners: 1 });
+  writer.write({ type: "reasoning", text: "hm" });
+  const thought = writer.take(10);
+  expect(writer.firstText).toBeUndefined();
+  writer.write({ type: "text", text: "a" });
+  settle(thought);
+  const spoken = writer.take(10);
+  writer.write({ type: "text", text: "b" });
+  const more = writer.take(10);
+  expect(writer.firstText).toEqual({ writtenAt: expect.any(Number) });
+  settle(spoken);
+  const { publishedAt } = writer.firstText ?? {};
+  settle(more);
+  expect(writer.firstText).toEqual({ writtenAt: expect.any(Number), publishedAt });
+  expect(publishedAt).toBeGreaterThan(0);
 });

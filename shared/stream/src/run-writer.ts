@@ -38,6 +38,13 @@ export interface RunBatch {
   readonly closes: TerminalState | "";
 }
 
+/** When the first text of an attempt went which way, on the monotonic clock. */
+export interface FirstText {
+  readonly writtenAt: number;
+  /** It is in the log, and was published. Absent until that is known. */
+  publishedAt?: number;
+}
+
 export interface RunWriterOptions {
   readonly runId: string;
   readonly epoch: number;
@@ -66,6 +73,9 @@ export class RunWriter {
   #ending: PromiseWithResolve<AppendOutcome> | undefined;
   /** When what was published began to reach nobody, on the monotonic clock. */
   #unheardSince: number | undefined;
+  #firstText: FirstText | undefined;
+  /** Begins the batch that carries it, once that was taken. */
+  #firstTextSeq: number | undefined;
 
   constructor({ runId, epoch, orphanGraceMs, onLost, onPending }: RunWriterOptions) {
     this.runId = runId;
@@ -80,6 +90,11 @@ export class RunWriter {
     return this.#lost;
   }
 
+  /** Undefined until text was written; reasoning is none. */
+  get firstText(): FirstText | undefined {
+    return this.#firstText;
+  }
+
   get hasPending(): boolean {
     return this.#pending.length > 0;
   }
@@ -87,6 +102,9 @@ export class RunWriter {
   /** Adds a piece of the answer. After a loss or the end it is dropped. */
   write(piece: DeltaEntry | ToolCallEntry): void {
     if (this.#lost || this.#ending || isEmpty(piece)) return;
+    if (!this.#firstText && piece.type !== "reasoning") {
+      this.#firstText = { writtenAt: performance.now() };
+    }
     const last = this.#pending.at(-1);
     const merged = last && merge(last, piece);
     if (merged) this.#pending[this.#pending.length - 1] = merged;
@@ -133,6 +151,7 @@ export class RunWriter {
   take(limit: number): RunBatch {
     const entries = this.#pending.splice(0, limit);
     const firstSeq = this.#nextSeq;
+    if (this.#firstText && entries.length > 0) this.#firstTextSeq ??= firstSeq;
     this.#inFlight += 1;
     this.#nextSeq += entries.length;
     for (const entry of entries) this.#pendingChars -= charactersOf(entry);
@@ -151,6 +170,9 @@ export class RunWriter {
   ): void {
     this.#inFlight -= 1;
     if (outcome === "appended") {
+      if (this.#firstText && batch.firstSeq === this.#firstTextSeq) {
+        this.#firstText.publishedAt ??= performance.now();
+      }
       if (batch.closes !== "") this.#ending?.resolve("appended");
       // An end on its way costs nothing more, heard or not.
       else if (batch.payloads.length > 0 && !this.#ending) this.#noteListeners(listeners);

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { createLogger } from "@openclaw/runtime";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
-import { Appender } from "./appender.ts";
+import { type AnsweredCall, Appender } from "./appender.ts";
 import type { Entry, TerminalEntry } from "./entry.ts";
 import { Follower } from "./follower.ts";
 import { StreamKeys } from "./keys.ts";
@@ -37,13 +37,15 @@ let fixture: RedisFixture;
 let keys: StreamKeys;
 let records: RunRecords;
 let appender: Appender;
+let calls: AnsweredCall[];
 const stops: (() => Promise<void>)[] = [];
 
 beforeEach(async () => {
   fixture = await createRedisFixture(inject("redisUrl"));
   keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
   records = new RunRecords(fixture.commands, keys, UNHELD);
-  appender = new Appender(await fixture.connect(), keys);
+  calls = [];
+  appender = new Appender(await fixture.connect(), keys, { onCall: (call) => calls.push(call) });
   await appender.start();
   stops.push(() => appender.stop());
 });
@@ -376,6 +378,8 @@ describe("appending", () => {
     expect(edge.text(runId, zombie.writer.epoch)).toBe("old ");
     expect(edge.text(runId, writer.epoch)).toBe("new");
     expect(await zombie.writer.end(COMPLETED)).toBe("fenced");
+    const sum = (of: (call: AnsweredCall) => number) => calls.reduce((all, c) => all + of(c), 0);
+    expect([sum(({ fenced }) => fenced), sum(({ entries }) => entries)]).toEqual([1, 4]);
   });
 
   test("Redis itself refuses an id of an older epoch, even from a client without our script", async () => {
