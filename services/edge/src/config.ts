@@ -1,4 +1,10 @@
-import { clusterEnvShape, readSettings, type Settings, wholeNumber } from "@openclaw/config";
+import {
+  adminEnv,
+  clusterEnvShape,
+  readSettings,
+  type Settings,
+  wholeNumber,
+} from "@openclaw/config";
 import { z } from "zod";
 
 const MIN_KEY_LENGTH = 16;
@@ -53,6 +59,8 @@ export const edgeEnvSchema = z.object({
   EDGE_KEEP_ALIVE_AFTER_MS: wholeNumber({ min: 1, max: 3_600_000, default: 15_000 }).describe(
     "How long an answer over HTTP may be silent before a comment shows that it is alive. From then on a failure is told within the stream.",
   ),
+  EDGE_ADMIN_HOST: adminEnv.host,
+  EDGE_ADMIN_PORT: adminEnv.port,
   EDGE_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
     "How long open runs may go on after SIGTERM.",
   ),

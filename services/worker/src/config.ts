@@ -1,4 +1,10 @@
-import { clusterEnvShape, readSettings, type Settings, wholeNumber } from "@openclaw/config";
+import {
+  adminEnv,
+  clusterEnvShape,
+  readSettings,
+  type Settings,
+  wholeNumber,
+} from "@openclaw/config";
 import { z } from "zod";
 
 export const workerEnvSchema = z.object({
@@ -12,6 +18,8 @@ export const workerEnvSchema = z.object({
   WORKER_CIRCUIT_FAILURES: wholeNumber({ min: 2, max: 1_000, default: 5 }).describe(
     "Failures, of at most twice as many attempts in a row, after which no run is spent on a provider until it answers again.",
   ),
+  WORKER_ADMIN_HOST: adminEnv.host,
+  WORKER_ADMIN_PORT: adminEnv.port,
   WORKER_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
     "How long runs at work may go on after SIGTERM.",
   ),

@@ -2,8 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { GatewayConfigWatch, type LiveGatewayConfig } from "@openclaw/config";
+import { Metrics, measureRedis, tellVitals, troublesOf } from "@openclaw/metrics";
 import { QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
 import {
+  AdminServer,
   connectionPart,
   createBlockingConnection,
   createCommandConnection,
@@ -23,11 +25,14 @@ import {
 import type { WorkerConfig } from "./config.ts";
 import { ServedProviders } from "./intake/served-providers.ts";
 import { createProviderClient } from "./provider/provider-client.ts";
+import { ProviderMeters } from "./provider/provider-meter.ts";
 import { rehearse } from "./provider/rehearsal.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
 import { AttemptCounts } from "./run/attempt-counts.ts";
+import { AttemptMeter } from "./run/attempt-meter.ts";
 import { executeRun } from "./run/execute-run.ts";
 import { HedgeBudget } from "./run/hedge.ts";
+import { measureAppends, tellWorker } from "./worker-gauges.ts";
 
 /** The parts of one worker process, in the order they start. */
 export function createWorker(
@@ -45,9 +50,14 @@ export function createWorker(
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
   const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
   const records = new RunRecords(commands, keys, retention);
-  const appender = new Appender(commands, keys, { retention });
+  const metrics = new Metrics({ kind: "worker", gateway });
+  const redisMeter = measureRedis(metrics);
+  const onCall = measureAppends(metrics, redisMeter("append"));
+  const appender = new Appender(commands, keys, { retention, onCall });
   const attempts = new ActiveAttempts();
   const counts = new AttemptCounts();
+  const attemptMeter = new AttemptMeter(metrics, counts);
+  const providerMeters = new ProviderMeters(metrics);
   const hedges = new HedgeBudget(() => gateway.current.hedgeBudget);
   const subscription = new Subscription({
     subscriber,
@@ -96,6 +106,7 @@ export function createWorker(
         name,
         config: provider,
         circuitFailures: config.WORKER_CIRCUIT_FAILURES,
+        meter: providerMeters.of(name),
         log,
       }),
     createIntake: (intake) => new RunIntake({ redis: queueing, keyPrefix, log, ...intake }),
@@ -110,7 +121,7 @@ export function createWorker(
         queues,
         appender,
         attempts,
-        counts,
+        counts: attemptMeter.of(provider.name),
         limits,
         hedges,
         node,
@@ -119,12 +130,29 @@ export function createWorker(
       }),
   });
 
+  const pulse = new RedisPulse({ redis: commands, log, onAnswer: redisMeter("ping") });
+  const queuePulse = new RedisPulse({ redis: queueing, log });
+  const vitals = {
+    redis: () => pulse.alive && queuePulse.alive,
+    subscription: () => subscription.alive,
+  };
+  const admin = new AdminServer({
+    host: config.WORKER_ADMIN_HOST,
+    port: config.WORKER_ADMIN_PORT,
+    metrics,
+    troubles: () => troublesOf(vitals),
+    log,
+  });
+  tellVitals(metrics, { ...vitals, troubles: () => admin.troubles() });
+  tellWorker(metrics, { gateway, attempts });
+
   return [
+    admin,
     new GatewayConfigWatch({ gateway, log }),
     connectionPart("command connection", commands),
     connectionPart("queue connection", queueing),
-    new RedisPulse({ redis: commands, log }),
-    new RedisPulse({ redis: queueing, log }),
+    pulse,
+    queuePulse,
     subscription,
     appender,
     queues,
@@ -133,7 +161,8 @@ export function createWorker(
     { name: "rehearsal", start: () => rehearse(log), stop: async () => undefined },
     providers,
     registry,
-    // Last, so first to stop: runs at work are handed back before their providers are closed.
+    // Stops before them: runs at work are handed back before their providers are closed.
     attempts,
+    admin.readiness,
   ];
 }

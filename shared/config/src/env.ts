@@ -14,6 +14,23 @@ export function wholeNumber(limits: { min: number; max: number; default: number 
     .default(limits.default);
 }
 
+/** Where a service answers what operators ask, as `NAME_ADMIN_HOST` and `NAME_ADMIN_PORT`. */
+export const adminEnv = {
+  host: z
+    .string()
+    .default("127.0.0.1")
+    .describe(
+      "Address of /metrics, /livez and /readyz, which are for operators and not for users.",
+    ),
+  port: z.coerce
+    .number({ error: "must be a whole number from 0 to 65535" })
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe("Port of these; 0 takes any free one, which the log tells. Not set: there are none."),
+};
+
 /** `LOG_LEVEL`, alike for every service. */
 export const logLevelEnvShape = {
   LOG_LEVEL: z

@@ -7,3 +7,4 @@ export * from "./latency-histogram.ts";
 export * from "./metrics.ts";
 export * from "./provider-health.ts";
 export * from "./recent-latency.ts";
+export * from "./vitals.ts";

@@ -2,19 +2,26 @@ import { beforeEach, expect, test } from "vitest";
 import { CATALOGUE, type MetricDefinition } from "./catalogue.ts";
 import { Metrics } from "./metrics.ts";
 
-const TARGETS = [{ firstTextMs: 1_700, fullMs: 10_000 }];
+const TARGETS = { domestic: { firstTextMs: 1_700, fullMs: 10_000 } };
 
-let providers: readonly string[];
+const gateway = { current: configure() };
 let metrics: Metrics;
 
 beforeEach(() => {
-  providers = ["zhipu", "nvidia2"];
+  gateway.current = configure("zhipu", "nvidia2");
   metrics = create("edge");
 });
 
+function configure(...names: string[]) {
+  const provider = { model: "glm", region: "domestic" } as const;
+  return {
+    providers: Object.fromEntries(names.map((name) => [name, provider])),
+    targets: TARGETS,
+  };
+}
+
 function create(kind: "edge" | "worker"): Metrics {
-  const configured = () => ({ provider: providers, model: ["glm"] });
-  return new Metrics({ kind, configured, targets: TARGETS, node: false });
+  return new Metrics({ kind, gateway, node: false });
 }
 
 async function lines(of: Metrics = metrics): Promise<string[]> {
@@ -66,12 +73,12 @@ test("with a provider go its series, and come back when it does", async () => {
     [...(await lines()), ...(await lines(characters))].filter((line) => line.includes(name)).length;
   count();
   expect(await of("nvidia2")).toBeGreaterThan(20);
-  providers = ["zhipu"];
+  gateway.current = configure("zhipu");
   expect(await of("nvidia2")).toBe(0);
   count();
   expect(await of("nvidia2")).toBe(0);
   expect(await of("other")).toBeGreaterThan(20);
-  providers = ["zhipu", "nvidia2"];
+  gateway.current = configure("zhipu", "nvidia2");
   count();
   expect(await of("nvidia2")).toBeGreaterThan(20);
 });

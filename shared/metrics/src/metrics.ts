@@ -22,20 +22,24 @@ import {
   type LabelGuard,
 } from "./families.ts";
 import { HotHistogram } from "./hot-histogram.ts";
-import { CONFIGURED, LABELS, type LabelName, OTHER } from "./labels.ts";
+import { CONFIGURED, LABELS, type LabelName, type LabelValue, OTHER } from "./labels.ts";
 
 export interface MetricsOptions {
   readonly kind: ProcessKind;
-  /** The providers of the moment and their models: what the labels of these names may say. */
-  readonly configured: () => {
-    readonly provider: readonly string[];
-    readonly model: readonly string[];
-  };
-  /** Their edges become bounds of the histograms, for as long as the process lives. */
-  readonly targets: readonly TargetEdges[];
+  readonly gateway: { readonly current: MeasuredGateway };
   /** Node's own metrics: event loop, memory, CPU. Default: true. */
   readonly node?: boolean;
 }
+
+/** What metrics know of the gateway's configuration. A new object after each change. */
+export interface MeasuredGateway {
+  /** Their names, and those of their models, are what the labels `provider` and `model` may say. */
+  readonly providers: Readonly<Record<string, { readonly model: string; readonly region: Region }>>;
+  /** The edges of the first configuration become bounds of the histograms, for as long as the process lives. */
+  readonly targets: Readonly<Record<string, TargetEdges>>;
+}
+
+export type Region = "domestic" | "overseas";
 
 type Labels = Readonly<Record<string, string | number | undefined>>;
 
@@ -49,11 +53,18 @@ export class Metrics {
   readonly #hot: HotHistogram[] = [];
   /** Those of prom-client that have a provider's label. */
   readonly #ofProviders: (Counter | Gauge | Histogram)[] = [];
-  #known: ReadonlySet<string>;
+  readonly #targets: readonly TargetEdges[];
+  /** Models of a configuration, for as long as it holds. */
+  #models: { readonly of: MeasuredGateway; readonly names: ReadonlySet<string> };
+  /** Providers at the last reading. */
+  #seen: readonly string[];
 
   constructor(options: MetricsOptions) {
+    const { current } = options.gateway;
     this.#options = options;
-    this.#known = new Set(options.configured().provider);
+    this.#targets = Object.values(current.targets);
+    this.#models = modelsOf(current);
+    this.#seen = Object.keys(current.providers);
     this.#guard = { close: (labels) => this.#close(labels) };
     if (options.node !== false) collectDefaultMetrics({ register: this.#registry });
   }
@@ -89,6 +100,12 @@ export class Metrics {
     return new HotFamily<Name>(histogram, this.#guard);
   }
 
+  /** Where a provider is; `other` where it is not configured (any more). */
+  regionOf(provider: string): LabelValue<"region"> {
+    const { providers } = this.#options.gateway.current;
+    return Object.hasOwn(providers, provider) ? (providers[provider]?.region ?? OTHER) : OTHER;
+  }
+
   /** Everything, in Prometheus' text format. */
   async read(): Promise<string> {
     await this.#forgetRemoved();
@@ -105,7 +122,7 @@ export class Metrics {
   }
 
   #bounds(name: NameOf<"histogram">): number[] {
-    return boundsOf(CATALOGUE[name].buckets, this.#options.targets);
+    return boundsOf(CATALOGUE[name].buckets, this.#targets);
   }
 
   #note(name: MetricName, metric: Counter | Histogram): void {
@@ -115,9 +132,9 @@ export class Metrics {
 
   /** Series of providers that are not configured any more. Gauges tell all of theirs anew each time. */
   async #forgetRemoved(): Promise<void> {
-    const now = new Set(this.#options.configured().provider);
-    const removed = new Set([...this.#known].filter((provider) => !now.has(provider)));
-    this.#known = now;
+    const { providers } = this.#options.gateway.current;
+    const removed = new Set(this.#seen.filter((name) => !Object.hasOwn(providers, name)));
+    this.#seen = Object.keys(providers);
     if (removed.size === 0) return;
     const isGone = ({ provider }: Labels) => removed.has(String(provider));
     for (const family of this.#counters) family.forget(isGone);
@@ -143,6 +160,16 @@ export class Metrics {
   #isAllowed(name: LabelName, value: string): boolean {
     const allowed: typeof CONFIGURED | readonly string[] = LABELS[name];
     if (allowed !== CONFIGURED) return allowed.includes(value);
-    return this.#options.configured()[name as "provider" | "model"].includes(value);
+    const { current } = this.#options.gateway;
+    if (name === "provider") return Object.hasOwn(current.providers, value);
+    if (this.#models.of !== current) this.#models = modelsOf(current);
+    return this.#models.names.has(value);
   }
+}
+
+function modelsOf(gateway: MeasuredGateway) {
+  return {
+    of: gateway,
+    names: new Set(Object.values(gateway.providers).map(({ model }) => model)),
+  };
 }

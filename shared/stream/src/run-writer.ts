@@ -41,6 +41,7 @@ export interface RunBatch {
 /** When the first text of an attempt went which way, on the monotonic clock. */
 export interface FirstText {
   readonly writtenAt: number;
+  readonly followsReasoning: boolean;
   /** It is in the log, and was published. Absent until that is known. */
   publishedAt?: number;
 }
@@ -103,7 +104,8 @@ export class RunWriter {
   write(piece: DeltaEntry | ToolCallEntry): void {
     if (this.#lost || this.#ending || isEmpty(piece)) return;
     if (!this.#firstText && piece.type !== "reasoning") {
-      this.#firstText = { writtenAt: performance.now() };
+      const followsReasoning = this.#nextSeq > 1 || this.#pending.length > 0;
+      this.#firstText = { writtenAt: performance.now(), followsReasoning };
     }
     const last = this.#pending.at(-1);
     const merged = last && merge(last, piece);

@@ -5,6 +5,7 @@ export * from "./faulty-redis.ts";
 export * from "./figures.ts";
 export * from "./free-port.ts";
 export * from "./redis-fixture.ts";
+export * from "./scraped.ts";
 export * from "./tcp-proxy.ts";
 export * from "./v1-client.ts";
 export * from "./v2-client.ts";

@@ -12,6 +12,7 @@ import { policyOf } from "./failure-policy.ts";
 import { type Fail, ProviderError } from "./provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
 import { ProviderHealth } from "./provider-health.ts";
+import type { MeteredClient, ProviderMeter, RequestMeter } from "./provider-meter.ts";
 import { readRefusal } from "./refusal.ts";
 import { chunksOf, drain, readErrorBody } from "./response-body.ts";
 import { describeTransportError } from "./transport-error.ts";
@@ -50,6 +51,8 @@ export interface ProviderClientOptions {
   readonly log: Pick<Logger, "info" | "warn" | "error">;
   /** See `CircuitBreakerOptions.failures`. */
   readonly circuitFailures?: number;
+  /** What its requests are measured with. */
+  readonly meter?: ProviderMeter;
   /** For a provider whose certificate no public authority signed. */
   readonly tls?: TlsOptions;
 }
@@ -67,18 +70,23 @@ class HttpProviderClient implements ProviderClient {
   readonly health: ProviderHealth;
   readonly #dialect: Dialect;
   readonly #upstream: Upstream;
+  readonly #meter: ProviderMeter | undefined;
+  readonly #metered: MeteredClient;
 
-  constructor({ name, config, log, circuitFailures: failures, tls }: ProviderClientOptions) {
+  constructor({ name, config, log, circuitFailures: failures, tls, meter }: ProviderClientOptions) {
     this.name = name;
+    this.#meter = meter;
     this.config = config;
     this.#dialect = dialectOf(config.kind);
     this.#upstream = new Upstream({ name, config, log, tls });
     const probe = (code: ErrorCode) =>
       code === "provider_unreachable" ? this.#upstream.probe() : this.#tryOut();
     this.health = new ProviderHealth({ provider: name, probe, log, failures });
+    this.#metered = { health: this.health, upstream: this.#upstream };
   }
 
   start(): Promise<void> {
+    this.#meter?.watch(this.#metered);
     return this.#upstream.start();
   }
 
@@ -87,6 +95,7 @@ class HttpProviderClient implements ProviderClient {
   }
 
   stop(): Promise<void> {
+    this.#meter?.unwatch(this.#metered);
     this.health.stop();
     return this.#upstream.stop();
   }
@@ -98,7 +107,8 @@ class HttpProviderClient implements ProviderClient {
     signal.throwIfAborted();
     const dialect = this.#dialect;
     const json = chatRequestBody(request, { config: this.config, dialect });
-    const response = await this.#upstream.post(json, signal);
+    const meter = this.#meter?.begin();
+    const response = await this.#post(json, signal, meter);
     const { connection, sentAt } = response;
     const mayBeEmpty = request.partial !== undefined;
     const mayCall = request.passed?.tools !== undefined;
@@ -106,23 +116,44 @@ class HttpProviderClient implements ProviderClient {
     const reader = new AnswerReader({ dialect, fail, mayBeEmpty, mayCall });
     let received = false;
     try {
-      yield { type: "headers", connection, sentAt };
+      const headers = { type: "headers", connection, sentAt } as const;
+      meter?.see(headers);
+      yield headers;
       if (response.status !== 200) throw await this.#refused(response);
       for await (const event of this.#receive(response, reader)) {
         // Text that was read before the abort is of no use to anyone after it.
         signal.throwIfAborted();
+        meter?.see(event);
         yield event;
       }
       received = true;
       drain(response);
       for (const event of reader.end()) {
         signal.throwIfAborted();
+        meter?.see(event);
         yield event;
       }
     } catch (error) {
-      throw signal.aborted ? signal.reason : error;
+      const reason: unknown = signal.aborted ? signal.reason : error;
+      meter?.ended(reason);
+      throw reason;
     } finally {
+      meter?.ended();
       if (!received) response.close();
+    }
+  }
+
+  /** As `Upstream.post`. */
+  async #post(
+    json: string,
+    signal: AbortSignal,
+    meter: RequestMeter | undefined,
+  ): Promise<UpstreamResponse> {
+    try {
+      return await this.#upstream.post(json, signal);
+    } catch (error) {
+      meter?.ended(error);
+      throw error;
     }
   }
 

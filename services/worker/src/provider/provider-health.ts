@@ -44,6 +44,13 @@ export class ProviderHealth {
       : { code };
   }
 
+  /** Whether runs are spent on it, and if not why. */
+  get state(): "available" | "open" | "resting" | "refused" {
+    if (this.#restMs > 0) return "resting";
+    if (this.#refusal.code !== undefined) return "refused";
+    return this.#breaker.code === undefined ? "available" : "open";
+  }
+
   /** The first token of an attempt came. */
   spoke(afterMs: number): void {
     this.#firstTokenMs.add(afterMs);

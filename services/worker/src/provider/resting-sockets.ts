@@ -25,6 +25,11 @@ export class RestingSockets {
     this.#options = options;
   }
 
+  /** How many rest. */
+  get size(): number {
+    return this.#resting.size;
+  }
+
   /** A socket that the pool gets, idle since it was opened. */
   add(socket: Socket, since: number): void {
     this.#idledMs.set(socket, 0);

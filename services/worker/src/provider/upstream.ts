@@ -95,6 +95,11 @@ export class Upstream {
     });
   }
 
+  /** Sockets of the pool, by what they do. */
+  get sockets(): WarmConnector["sockets"] {
+    return this.#connector.sockets;
+  }
+
   async start(): Promise<void> {
     this.#carriers.start();
     await this.#connector.start(this.#connectMs);

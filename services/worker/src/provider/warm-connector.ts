@@ -12,6 +12,7 @@ import type { Logger } from "@openclaw/runtime";
 import type { buildConnector } from "undici";
 import type { Dialer } from "./dialer.ts";
 import { IdleLimit } from "./idle-limit.ts";
+import type { SocketUse } from "./provider-meter.ts";
 import { RestingSockets } from "./resting-sockets.ts";
 import { SocketReserve, type SpareSocket } from "./socket-reserve.ts";
 
@@ -68,6 +69,17 @@ export class WarmConnector {
   /** Open sockets that wait for a run. */
   get reserved(): number {
     return this.#reserve.size;
+  }
+
+  /** All sockets, by what they do. */
+  get sockets(): Readonly<Record<SocketUse, number>> {
+    const idle = this.#resting.size;
+    return {
+      spare: this.#reserve.size,
+      idle,
+      busy: this.#lent - idle,
+      connecting: this.#dialling,
+    };
   }
 
   /** Fills the reserve. Resolves when that is done or has failed, after `waitMs` at most. */

@@ -1,17 +1,34 @@
 import type { AttemptTimings, ConnectionLabel } from "@openclaw/protocol";
+import type { FirstText } from "@openclaw/stream";
+
+/** The parts of an attempt's way to its first text, in milliseconds. One that it did not come to the end of is absent. */
+export interface AttemptPhases {
+  readonly pick_up?: number | undefined;
+  readonly connect?: number | undefined;
+  readonly response_headers?: number | undefined;
+  readonly first_token?: number | undefined;
+  readonly thinking?: number | undefined;
+  readonly publish?: number | undefined;
+}
 
 /** Measures the phases of one attempt, on this process's monotonic clock. */
 export class AttemptClock {
-  readonly #takenAt = performance.now();
+  readonly #heldAt = performance.now();
+  readonly #pickUpMs: number | undefined;
   #requestSentMs: number | undefined;
   #headersMs: number | undefined;
   #firstTokenMs: number | undefined;
   #connection: ConnectionLabel | undefined;
 
+  /** @param pickUpMs from taking the job to holding the run; a hedge begins before it holds one */
+  constructor(pickUpMs?: number) {
+    this.#pickUpMs = pickUpMs;
+  }
+
   /** Response headers came; the request had gone out at `sentAt`, a reading of the same clock. */
   headers(connection: ConnectionLabel, sentAt: number): void {
     this.#headersMs ??= this.#elapsed();
-    this.#requestSentMs ??= Math.round(sentAt - this.#takenAt);
+    this.#requestSentMs ??= sentAt - this.#heldAt;
     this.#connection = connection;
   }
 
@@ -29,20 +46,49 @@ export class AttemptClock {
 
   /** From taking the run to the first token, where one came. */
   get firstTokenMs(): number | undefined {
-    return this.#firstTokenMs;
+    return rounded(this.#firstTokenMs);
   }
 
   read(): AttemptTimings {
+    const [pickUpMs, requestSentMs, headersMs, firstTokenMs] = [
+      this.#pickUpMs,
+      this.#requestSentMs,
+      this.#headersMs,
+      this.#firstTokenMs,
+    ].map(rounded);
     return {
-      finishedMs: this.#elapsed(),
-      ...(this.#requestSentMs !== undefined && { requestSentMs: this.#requestSentMs }),
-      ...(this.#headersMs !== undefined && { headersMs: this.#headersMs }),
-      ...(this.#firstTokenMs !== undefined && { firstTokenMs: this.#firstTokenMs }),
+      finishedMs: Math.round(this.#elapsed()),
+      ...(pickUpMs !== undefined && { pickUpMs }),
+      ...(requestSentMs !== undefined && { requestSentMs }),
+      ...(headersMs !== undefined && { headersMs }),
+      ...(firstTokenMs !== undefined && { firstTokenMs }),
       ...(this.#connection !== undefined && { connection: this.#connection }),
     };
   }
 
-  #elapsed(): number {
-    return Math.round(performance.now() - this.#takenAt);
+  /** @param text what became of its first text, by the same clock */
+  phases(text: FirstText | undefined): AttemptPhases {
+    const [sent, headers, token] = [this.#requestSentMs, this.#headersMs, this.#firstTokenMs];
+    const spoken = text && text.writtenAt - this.#heldAt;
+    return {
+      pick_up: this.#pickUpMs,
+      connect: sent,
+      response_headers: between(sent, headers),
+      first_token: between(headers, token),
+      thinking: text?.followsReasoning ? between(token, spoken) : undefined,
+      publish: between(text?.writtenAt, text?.publishedAt),
+    };
   }
+
+  #elapsed(): number {
+    return performance.now() - this.#heldAt;
+  }
+}
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms);
+}
+
+function between(from: number | undefined, to: number | undefined): number | undefined {
+  return from === undefined || to === undefined ? undefined : Math.max(0, to - from);
 }

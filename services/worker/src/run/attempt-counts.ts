@@ -1,4 +1,5 @@
 import type { LossReason } from "@openclaw/stream";
+import type { AttemptPhases } from "./attempt-clock.ts";
 
 /** Why an attempt stopped without ending its run. */
 export type LetGoReason =
@@ -24,8 +25,15 @@ export type AttemptResult =
   | "hedge_failed"
   | LetGoReason;
 
+/** Where attempts with one provider are told of. */
+export interface AttemptTally {
+  count(result: AttemptResult): void;
+  /** Where its time went; told once it is over. */
+  timed?(phases: AttemptPhases): void;
+}
+
 /** What became of the attempts of this worker, in sums that add up over the cluster. */
-export class AttemptCounts {
+export class AttemptCounts implements AttemptTally {
   #counts: Record<string, number> = {};
 
   count(result: AttemptResult): void {

@@ -15,7 +15,7 @@ import { ProviderError } from "../provider/provider-error.ts";
 import type { ProviderEvent } from "../provider/provider-event.ts";
 import type { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptClock } from "./attempt-clock.ts";
-import type { AttemptCounts, LetGoReason } from "./attempt-counts.ts";
+import type { AttemptTally, LetGoReason } from "./attempt-counts.ts";
 import { type AttemptOutcome, reportAttempt } from "./attempt-report.ts";
 import { failOver } from "./fail-over.ts";
 import type { HedgeBudget } from "./hedge.ts";
@@ -31,7 +31,7 @@ export interface AttemptContext {
   readonly queues: Pick<RunQueues, "add" | "has">;
   readonly appender: Appender;
   readonly attempts: ActiveAttempts;
-  readonly counts: AttemptCounts;
+  readonly counts: AttemptTally;
   readonly limits: Pick<QueueLimits, "slowDown">;
   readonly hedges: HedgeBudget;
   /** This worker, as claims record it. */
@@ -46,6 +46,8 @@ export interface Claimed {
   readonly epoch: number;
   readonly attempt: number;
   readonly tries: number;
+  /** From taking the job to this. */
+  readonly pickUpMs?: number;
 }
 
 /** An answer that has begun before its run was claimed. */
@@ -64,12 +66,12 @@ export interface Begun {
  */
 export async function workOnRun(
   job: RunJob,
-  { epoch, attempt, tries }: Claimed,
+  { epoch, attempt, tries, pickUpMs }: Claimed,
   context: AttemptContext & { readonly begun?: Begun },
 ): Promise<void> {
-  const { appender, attempts, begun, log } = context;
+  const { appender, attempts, begun, counts, log } = context;
   const { runId } = job;
-  const { clock = new AttemptClock(), stopping = new AbortController() } = begun ?? {};
+  const { clock = new AttemptClock(pickUpMs), stopping = new AbortController() } = begun ?? {};
   const writer = appender.open({
     runId,
     epoch,
@@ -96,6 +98,7 @@ export async function workOnRun(
   } finally {
     attempts.remove(runId, active);
     appender.close(writer);
+    counts.timed?.(clock.phases(writer.firstText));
   }
 }
 
@@ -135,7 +138,7 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
     written = await writer.end(terminal);
   }
   if (written !== "appended") return letGo(job, written, context);
-  context.counts.count("finished");
+  context.counts.count(isOrphaned(terminal) ? "orphaned" : "finished");
   return { terminal, httpStatus };
 }
 
@@ -160,6 +163,10 @@ export function learnFrom(
   if (!policyOf(code).slowsDown) return;
   provider.health.complained(code, retryAfterMs);
   void limits.slowDown(provider.name, retryAfterMs);
+}
+
+function isOrphaned(terminal: TerminalEntry): boolean {
+  return terminal.type === "cancelled" && terminal.reason === "orphaned";
 }
 
 /** Losses after which the run is still this attempt's to end. */

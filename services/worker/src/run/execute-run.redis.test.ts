@@ -32,7 +32,7 @@ let fixture: RedisFixture;
 let speaker: SpeakingProvider;
 let provider: ProviderClient;
 let appender: Appender;
-let context: AttemptContext;
+let context: AttemptContext & { readonly counts: AttemptCounts };
 let keys: StreamKeys;
 
 beforeEach(async () => {

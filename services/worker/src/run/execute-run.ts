@@ -21,6 +21,7 @@ const END_WITHIN_MS = 2_000;
  *   that the queue offers it again; also what Redis throws before the run was claimed
  */
 export async function executeRun(job: RunJob, context: AttemptContext): Promise<void> {
+  const takenAt = performance.now();
   if (job.hedges !== undefined && (await executeHedge(job, context)) !== "won before") return;
   const run = { ...job, hedges: undefined };
   const { closed } = context.provider.health;
@@ -29,7 +30,7 @@ export async function executeRun(job: RunJob, context: AttemptContext): Promise<
   switch (claim.outcome) {
     case "claimed":
       context.hedges.note();
-      await workOnRun(run, claim, context);
+      await workOnRun(run, { ...claim, pickUpMs: performance.now() - takenAt }, context);
       return;
     case "moved":
       // By an attempt whose worker then died: it may or may not have got as far as the queue. Why is not

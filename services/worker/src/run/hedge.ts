@@ -9,7 +9,7 @@ import type { RunJob, RunQueues } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import type { AttemptClock } from "./attempt-clock.ts";
-import type { AttemptCounts } from "./attempt-counts.ts";
+import type { AttemptTally } from "./attempt-counts.ts";
 import { jobAt, nextOf } from "./fail-over.ts";
 
 /** Late runs come in clusters: what was not used is kept for so many of them. */
@@ -43,7 +43,7 @@ export interface HedgeContext {
   readonly provider: Pick<ProviderClient, "config">;
   readonly queues: Pick<RunQueues, "add" | "has">;
   readonly hedges: HedgeBudget;
-  readonly counts: AttemptCounts;
+  readonly counts: AttemptTally;
   readonly epoch: number;
   readonly clock: AttemptClock;
   readonly log: Logger;
