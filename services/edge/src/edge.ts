@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { GatewayConfigWatch, type LiveGatewayConfig } from "@openclaw/config";
+import { Metrics, measureRedis, tellVitals } from "@openclaw/metrics";
 import { failure } from "@openclaw/protocol";
 import { RunQueues } from "@openclaw/queue";
 import {
+  AdminServer,
   connectionPart,
   createCommandConnection,
   createSubscriberConnection,
@@ -15,6 +17,7 @@ import {
 } from "@openclaw/runtime";
 import { DEFAULT_RETENTION, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
 import type { EdgeConfig } from "./config.ts";
+import { countLostNodes, tellEdge } from "./edge-gauges.ts";
 import { ChatDoor } from "./http/chat-door.ts";
 import { type EdgeDetails, readClusterStats } from "./http/cluster-stats.ts";
 import { ClusterView } from "./http/cluster-view.ts";
@@ -25,6 +28,7 @@ import { ProviderChoice } from "./inbound/provider-choice.ts";
 import { RunStarter } from "./inbound/run-starter.ts";
 import { LiveRuns } from "./outbound/live-runs.ts";
 import { QueueNotices } from "./outbound/queue-notices.ts";
+import { RunMeter } from "./outbound/run-meter.ts";
 import { RunStats } from "./outbound/run-stats.ts";
 import { Sessions } from "./session/sessions.ts";
 import { Listener } from "./socket/listener.ts";
@@ -41,13 +45,19 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
   const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
 
-  const pulse = new RedisPulse({ redis: commands, log });
+  const metrics = new Metrics({ kind: "edge", gateway });
+  const meter = new RunMeter(metrics, gateway);
+  const slowConsumers = metrics.counter("openclaw_slow_consumers_total");
+  const pulse = new RedisPulse({ redis: commands, log, onAnswer: measureRedis(metrics)("ping") });
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
   const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
   const records = new RunRecords(commands, keys, retention);
   const providers = () => Object.keys(gateway.current.providers);
   const queues = new RunQueues({ redis: commands, keyPrefix, providers });
-  const runs = new LiveRuns((runId) => starter.unread(runId));
+  const runs = new LiveRuns(
+    (runId) => starter.unread(runId),
+    () => meter.stuck(),
+  );
   const stats = new RunStats();
   const subscription = new Subscription({
     subscriber,
@@ -70,6 +80,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     queues,
     runs,
     stats,
+    meter,
     log,
     maxRuns: config.EDGE_MAX_RUNS,
     queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
@@ -127,6 +138,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
       latency: stats.latency(),
     }),
     takeTotals: () => stats.takeTotals(),
+    onLost: countLostNodes(metrics),
   });
   const view = new ClusterView({
     registry,
@@ -147,12 +159,28 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     maxFrameBytes,
     doors,
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
+    onSlowConsumer: () => slowConsumers.inc({}),
     onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
     readStats: () => readClusterStats({ gateway: gateway.current, registry, queues }),
   });
 
+  const admin = new AdminServer({
+    host: config.EDGE_ADMIN_HOST,
+    port: config.EDGE_ADMIN_PORT,
+    metrics,
+    troubles: () => view.troubles(),
+    log,
+  });
+  tellVitals(metrics, {
+    redis: () => pulse.alive,
+    subscription: () => subscription.alive,
+    troubles: () => admin.troubles(),
+  });
+  tellEdge(metrics, { runs, sessions, view });
+
   return [
+    admin,
     new GatewayConfigWatch({ gateway, log }),
     connectionPart("command connection", commands),
     pulse,
@@ -168,5 +196,6 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     runs,
     new QueueNotices({ runs, queues, stats, gateway, log }),
     listener,
+    admin.readiness,
   ];
 }

@@ -4,7 +4,7 @@
  */
 import type { ProviderHealthReport } from "@openclaw/metrics";
 import type { QueueCounts } from "@openclaw/queue";
-import type { Logger, NodeRegistry, NodeReport, Part } from "@openclaw/runtime";
+import type { Logger, NodeKind, NodeRegistry, NodeReport, Part } from "@openclaw/runtime";
 import type { WorkerDetails } from "./cluster-stats.ts";
 
 const REFRESH_INTERVAL_MS = 1_000;
@@ -74,6 +74,17 @@ export class ClusterView implements Part {
     return this.#nodes
       .filter((node): node is NodeReport<WorkerDetails> => node.kind === "worker")
       .flatMap(({ details }) => details.providers?.[provider] ?? []);
+  }
+
+  /** How many nodes of a kind are alive; undefined where it was too long ago to tell. */
+  countOf(kind: NodeKind): number | undefined {
+    if (this.#isStale) return undefined;
+    return this.#nodes.filter((node) => node.kind === kind).length;
+  }
+
+  /** What waits and is at work, by provider; empty where it was too long ago to tell. */
+  get queues(): ReadonlyMap<string, QueueCounts> {
+    return this.#isStale ? new Map() : this.#queues;
   }
 
   /** What waits and is at work; undefined for a provider that was not looked at. */

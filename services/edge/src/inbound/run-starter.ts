@@ -23,6 +23,7 @@ import pLimit from "p-limit";
 import type { Answer } from "../outbound/answer.ts";
 import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
 import type { LiveRuns } from "../outbound/live-runs.ts";
+import type { RunMeter } from "../outbound/run-meter.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
 import { chainOf, chainRefusal, withFallback } from "./provider-chain.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
@@ -42,6 +43,7 @@ export interface RunStarterOptions {
   readonly queues: RunQueues;
   readonly runs: LiveRuns;
   readonly stats: RunStats;
+  readonly meter?: Omit<RunMeter, "stuck">;
   readonly log: Logger;
   /** Who answers, where a group is asked. */
   readonly choice: Pick<ProviderChoice, "order">;
@@ -81,6 +83,7 @@ export interface ResumeRequest {
   readonly onEnded: (run: StartedRun) => void;
 }
 
+export type ResumeOutcome = "replayed" | "complete" | ResumeRefusal;
 export type ResumeRefusal = "unknown_run" | "unknown_position" | "too_many_readers";
 
 export interface StartedRun {
@@ -100,6 +103,7 @@ export class RunStarter implements Part {
   readonly #announcer: RunAnnouncer;
   readonly #readers: RunReaders;
   readonly #read: RunRecords["read"];
+  readonly #onGap = () => this.#options.meter?.gap();
   #draining = false;
 
   constructor(options: RunStarterOptions) {
@@ -133,8 +137,14 @@ export class RunStarter implements Part {
     await this.#announcer.settled();
   }
 
-  /** Why a request for this provider, with these wishes, would be refused right now. */
+  /** Why a request for this provider, with these wishes, is refused right now. Counts it if so. */
   refusal(provider: string | undefined, wishes: Wishes = {}): Failure | undefined {
+    const refusal = this.#refusal(provider, wishes);
+    if (refusal) this.#options.meter?.refused(refusal.code);
+    return refusal;
+  }
+
+  #refusal(provider: string | undefined, wishes: Wishes): Failure | undefined {
     const { runs, maxRuns, isListening } = this.#options;
     const gateway = this.#options.gateway.current;
     const refusal = chainRefusal(provider ?? gateway.defaultProvider, wishes, gateway);
@@ -172,9 +182,11 @@ export class RunStarter implements Part {
       answer: request.answer,
       read: this.#read,
       deadlines: this.#deadlines(chain),
+      onGap: this.#onGap,
       onEnded: (ended) => {
         runs.remove(run);
         this.#options.stats.record(ended);
+        this.#options.meter?.ended(ended);
         this.#report(ended, "run finished");
         request.onEnded(run);
       },
@@ -201,6 +213,7 @@ export class RunStarter implements Part {
   async resume(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
     const { runId } = request;
     const resumed = await this.#readers.whileReturning(runId, () => this.#follow(request));
+    if (typeof resumed === "string") this.#options.meter?.resumed(resumed);
     // By then this edge was made to hear of it.
     if (resumed === "unknown_position") this.unread(runId);
     return resumed;
@@ -224,6 +237,7 @@ export class RunStarter implements Part {
       answer,
       read: this.#read,
       deadlines: this.#deadlines(chain),
+      onGap: this.#onGap,
       onEnded: (ended) => {
         runs.remove(run);
         // The edge where it began counts it.
@@ -232,7 +246,9 @@ export class RunStarter implements Part {
       },
     });
     const isOver = watched.state !== "queued" && watched.state !== "active";
-    onResumed(isOver ? "complete" : "replayed");
+    const outcome = isOver ? "complete" : "replayed";
+    this.#options.meter?.resumed(outcome);
+    onResumed(outcome);
     runs.add(run);
     run.refill();
     return run;
@@ -307,7 +323,7 @@ export class RunStarter implements Part {
 
   #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {
     const { log } = this.#options;
-    const { terminal, byEdge, phases, chain: _, ...facts } = ended;
+    const { terminal, byEdge, phases, chain: _, edgePhases: __, ...facts } = ended;
     const detail =
       terminal.type === "failed"
         ? { code: terminal.failure.code }

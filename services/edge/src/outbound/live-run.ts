@@ -21,13 +21,16 @@ import {
   type TerminalEntry,
 } from "@openclaw/stream";
 import { type Answer, UNREAD } from "./answer.ts";
-import { RunClock, type RunPhases } from "./run-clock.ts";
+import { type EdgePhases, RunClock, type RunPhases } from "./run-clock.ts";
 
 /**
  * A run that says nothing for so long has its log read, in case a message was lost. One that still
  * waits for a worker is silent by nature, and there may be thousands of them.
  */
 const SILENCE_MS = { streaming: 2_000, queued: 5_000 } as const;
+
+/** Beyond its last deadline: by then the sweep, which holds that, has come by several times. */
+const STUCK_AFTER_MS = 5_000;
 
 export interface RunDeadlines {
   /** How long the run may wait for a worker at this provider. */
@@ -53,6 +56,7 @@ export interface EndedRun {
   readonly attempts: number;
   readonly characters: number;
   readonly phases: RunPhases;
+  readonly edgePhases: EdgePhases;
 }
 
 export interface LiveRunOptions {
@@ -66,6 +70,8 @@ export interface LiveRunOptions {
   readonly answer: Answer;
   readonly read: RunRecords["read"];
   readonly deadlines: RunDeadlines;
+  /** A published chunk was missing, or out of order. */
+  readonly onGap?: (() => void) | undefined;
   /** Called once, after the client was told. */
   readonly onEnded: (ended: EndedRun) => void;
 }
@@ -87,6 +93,9 @@ export class LiveRun {
   /** Whose worker it waits for, or was taken by, and since when it has waited. */
   #waitsFor: string;
   #waitsSince = this.#clock.acceptedAt;
+  /** When the message came that is being delivered; undefined where what is delivered comes from the log. */
+  #receivedAt: number | undefined;
+  #isKnownStuck = false;
 
   constructor(options: LiveRunOptions) {
     this.#options = options;
@@ -100,6 +109,7 @@ export class LiveRun {
       read,
       batch: (deliverAll) => this.#answer.batch(deliverAll),
       deliver: (position, entry) => this.#deliver(position, entry),
+      ...(options.onGap && { onGap: options.onGap }),
       onLost: () => this.#fail("unavailable", "The run was lost with the data store. Try again."),
     });
   }
@@ -142,18 +152,27 @@ export class LiveRun {
 
   /** The run is on its queue. */
   queued(): void {
-    this.#clock.queued();
+    this.#clock.queued(this.provider);
     if (!this.isEnded) this.#answer.onAccepted();
     if (this.#state === "submitting") this.#state = "queued";
   }
 
-  /** Takes what was published of this run, in one write to the client. */
-  offer(entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>): void {
+  /**
+   * Takes what was published of this run, in one write to the client.
+   *
+   * @param receivedAt when it came, on the monotonic clock
+   */
+  offer(
+    entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>,
+    receivedAt: number,
+  ): void {
     if (this.isEnded) return;
-    this.#lastHeardAt = performance.now();
+    this.#lastHeardAt = receivedAt;
+    this.#receivedAt = receivedAt;
     this.#answer.batch(() => {
       for (const { position, entry } of entries) this.#follower.offer(position, entry);
     });
+    this.#receivedAt = undefined;
   }
 
   /** The client can take more again. */
@@ -225,6 +244,18 @@ export class LiveRun {
     }
   }
 
+  /**
+   * Whether it is found only now to be past every bound: whatever should have ended it has not, itself
+   * included. True at most once.
+   */
+  becameStuck(now: number): boolean {
+    const { totalMs } = this.#options.deadlines;
+    if (this.#isKnownStuck || now - this.#clock.acceptedAt <= totalMs + STUCK_AFTER_MS)
+      return false;
+    this.#isKnownStuck = true;
+    return true;
+  }
+
   #waitsTooLong(now: number): boolean {
     const isWaiting = this.#state === "submitting" || this.#state === "queued";
     return isWaiting && now - this.#waitsSince > this.#options.deadlines.queueMs(this.#waitsFor);
@@ -253,11 +284,12 @@ export class LiveRun {
       this.#state = "queued";
       this.#waitsFor = entry.provider;
       this.#waitsSince = performance.now();
+      this.#clock.moved(entry.provider);
       return true;
     }
     this.#state = "streaming";
     if (entry.type === "started") {
-      this.#clock.started();
+      this.#clock.started(entry.provider);
       this.#attempts += 1;
       this.#answering = entry.provider;
       this.#model = entry.model;
@@ -272,7 +304,8 @@ export class LiveRun {
       this.cancel("interrupted");
       return false;
     }
-    if (outcome !== "held") this.#clock.wrote();
+    // A full socket may have been filled by reasoning, which is no text.
+    if (outcome !== "held" && entry.type !== "reasoning") this.#clock.wrote(this.#receivedAt);
     if (entry.type === "text") this.#characters += entry.text.length;
     return outcome !== "full";
   }
@@ -302,6 +335,7 @@ export class LiveRun {
       attempts: this.#attempts,
       characters: this.#characters,
       phases,
+      edgePhases: this.#clock.readEdge(),
     });
   }
 }

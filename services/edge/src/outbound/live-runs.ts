@@ -12,12 +12,17 @@ export class LiveRuns implements Part {
   readonly name = "live runs";
   readonly #runs = new Map<string, Set<LiveRun>>();
   readonly #onUnread: (runId: string) => void;
+  readonly #onStuck: () => void;
   #count = 0;
   #sweeping: NodeJS.Timeout | undefined;
 
-  /** @param onUnread called with a run that is published to this edge though nobody here follows it */
-  constructor(onUnread: (runId: string) => void) {
+  /**
+   * @param onUnread called with a run that is published to this edge though nobody here follows it
+   * @param onStuck called once for each run that is past every bound without an end
+   */
+  constructor(onUnread: (runId: string) => void, onStuck: () => void = () => undefined) {
     this.#onUnread = onUnread;
+    this.#onStuck = onStuck;
   }
 
   get count(): number {
@@ -59,7 +64,11 @@ export class LiveRuns implements Part {
 
   #sweep(): void {
     const now = performance.now();
-    for (const run of this.#all()) run.sweep(now);
+    for (const run of this.#all()) {
+      // Before it is ended for that: its user has waited for longer than anybody was to wait.
+      if (run.becameStuck(now)) this.#onStuck();
+      run.sweep(now);
+    }
   }
 
   async stop(): Promise<void> {
@@ -69,13 +78,14 @@ export class LiveRuns implements Part {
 
   /** Takes one published message, in which the entries of a run stand together. */
   onBatch(batch: readonly PublishedEntry[]): void {
+    const receivedAt = performance.now();
     let from = 0;
     for (let to = 1; to <= batch.length; to += 1) {
       const runId = batch[from]?.runId;
       if (runId === undefined || batch[to]?.runId === runId) continue;
       const entries = batch.slice(from, to);
       const readers = this.#runs.get(runId);
-      for (const run of readers ?? []) run.offer(entries);
+      for (const run of readers ?? []) run.offer(entries, receivedAt);
       // One that has just ended says no more.
       if (!readers && !entries.some(({ entry }) => isTerminal(entry))) this.#onUnread(runId);
       from = to;

@@ -7,46 +7,100 @@ export interface RunPhases {
   readonly firstFrameMs?: number;
   readonly lastFrameMs?: number;
   readonly totalMs: number;
-  /** What the worker measured of the last attempt, counted from when it took the run. */
+  /** What the worker measured of the last attempt, counted from when it held the run. */
   readonly attempt?: AttemptTimings;
+}
+
+/** How long a run took here for what only an edge can see, in milliseconds, not rounded. */
+export interface EdgePhases {
+  /** Until it was on its queue, where it came to that. */
+  readonly acceptMs: number | undefined;
+  /** Each time that it was on a queue, until somebody had it, or until its end. */
+  readonly waits: readonly Wait[];
+  /** From the arrival of the message with its first text to the socket. Absent where that was read from the log. */
+  readonly toSocketMs: number | undefined;
+}
+
+export interface Wait {
+  /** Whose worker it waited for. */
+  readonly provider: string;
+  readonly ms: number;
 }
 
 /** Measures one run on this process's monotonic clock. */
 export class RunClock {
   readonly acceptedAt = performance.now();
+  readonly #waits: Wait[] = [];
+  /** What it waits for now, and since when. */
+  #waiting: { readonly provider: string; readonly since: number } | undefined;
   #queuedMs: number | undefined;
   #startedMs: number | undefined;
   #firstFrameMs: number | undefined;
   #lastFrameMs: number | undefined;
+  #toSocketMs: number | undefined;
 
-  /** The run is on the queue. */
-  queued(): void {
-    this.#queuedMs ??= this.elapsed();
+  /** The run is on the queue of a provider for the first time; a worker may have been faster than this news. */
+  queued(provider: string): void {
+    if (this.#queuedMs !== undefined) return;
+    this.#queuedMs = this.#now();
+    this.#waiting = { provider, since: this.#queuedMs };
+  }
+
+  /** It is on a queue again, of a provider that is to answer instead. */
+  moved(provider: string): void {
+    this.#waiting = { provider, since: this.#now() };
   }
 
   /** A worker has taken it; of several attempts the first counts. */
-  started(): void {
-    this.#startedMs ??= this.elapsed();
+  started(provider: string): void {
+    this.queued(provider);
+    this.#startedMs ??= this.#now();
+    this.#endWait();
   }
 
-  /** Text was handed to the socket. */
-  wrote(): void {
-    this.#lastFrameMs = this.elapsed();
-    this.#firstFrameMs ??= this.#lastFrameMs;
+  /** Text was handed to the socket; it had arrived at `receivedAt`, unless it came from the log. */
+  wrote(receivedAt: number | undefined): void {
+    this.#lastFrameMs = this.#now();
+    if (this.#firstFrameMs !== undefined) return;
+    this.#firstFrameMs = this.#lastFrameMs;
+    if (receivedAt !== undefined) this.#toSocketMs = performance.now() - receivedAt;
   }
 
   read(attempt: AttemptTimings | undefined): RunPhases {
+    const [queuedMs, startedMs, firstFrameMs, lastFrameMs] = [
+      this.#queuedMs,
+      this.#startedMs,
+      this.#firstFrameMs,
+      this.#lastFrameMs,
+    ].map((ms) => ms && Math.round(ms));
     return {
       totalMs: this.elapsed(),
-      ...(this.#queuedMs !== undefined && { queuedMs: this.#queuedMs }),
-      ...(this.#startedMs !== undefined && { startedMs: this.#startedMs }),
-      ...(this.#firstFrameMs !== undefined && { firstFrameMs: this.#firstFrameMs }),
-      ...(this.#lastFrameMs !== undefined && { lastFrameMs: this.#lastFrameMs }),
+      ...(queuedMs !== undefined && { queuedMs }),
+      ...(startedMs !== undefined && { startedMs }),
+      ...(firstFrameMs !== undefined && { firstFrameMs }),
+      ...(lastFrameMs !== undefined && { lastFrameMs }),
       ...(attempt && { attempt }),
     };
   }
 
+  /** To be read once, at the end of the run. */
+  readEdge(): EdgePhases {
+    this.#endWait();
+    return { acceptMs: this.#queuedMs, waits: this.#waits, toSocketMs: this.#toSocketMs };
+  }
+
   elapsed(): number {
-    return Math.round(performance.now() - this.acceptedAt);
+    return Math.round(this.#now());
+  }
+
+  #endWait(): void {
+    if (!this.#waiting) return;
+    const { provider, since } = this.#waiting;
+    this.#waits.push({ provider, ms: this.#now() - since });
+    this.#waiting = undefined;
+  }
+
+  #now(): number {
+    return performance.now() - this.acceptedAt;
   }
 }

@@ -37,6 +37,15 @@ export class Sessions implements Part {
     return new Set([...this.#open.keys()].map(({ session }) => session)).size;
   }
 
+  countOf(protocol: Connection["protocol"]): number {
+    return [...this.#open.keys()].filter((connection) => connection.protocol === protocol).length;
+  }
+
+  /** Written to all of them and not taken yet. */
+  get bufferedBytes(): number {
+    return [...this.#open.keys()].reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
+  }
+
   async start(): Promise<void> {
     // Connections come by themselves.
   }

@@ -23,27 +23,33 @@ export const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 /** uWebSockets' answers to `send`. */
 const DROPPED = 2;
 
+export interface SlowConsumerLimits {
+  /** How long a connection whose client does not read may be full before it is closed. */
+  readonly slowConsumerMs: number;
+  /** One is closed for that. */
+  readonly onSlowConsumer?: () => void;
+}
+
 export class Connection {
   readonly id: string;
   readonly session: string;
   readonly protocol: "v1" | "v2";
-  readonly #slowConsumerMs: number;
+  readonly #limits: SlowConsumerLimits;
   #socket: WebSocket<ConnectionData> | undefined;
   #onDrain: () => void = ignore;
   /** Runs while the connection is full. */
   #patience: NodeJS.Timeout | undefined;
 
-  /** @param slowConsumerMs how long it may be full before it is closed */
   constructor(
     socket: WebSocket<ConnectionData>,
     { id, session, protocol }: ConnectionData,
-    slowConsumerMs: number,
+    limits: SlowConsumerLimits,
   ) {
     this.id = id;
     this.protocol = protocol;
     this.session = session;
     this.#socket = socket;
-    this.#slowConsumerMs = slowConsumerMs;
+    this.#limits = limits;
   }
 
   get isOpen(): boolean {
@@ -67,7 +73,7 @@ export class Connection {
       return false;
     }
     if (this.bufferedBytes < HIGH_WATERMARK_BYTES) return true;
-    this.#patience ??= setTimeout(() => this.#giveUp(), this.#slowConsumerMs).unref();
+    this.#patience ??= setTimeout(() => this.#giveUp(), this.#limits.slowConsumerMs).unref();
     return false;
   }
 
@@ -105,6 +111,7 @@ export class Connection {
   }
 
   #giveUp(): void {
+    this.#limits.onSlowConsumer?.();
     this.end(CLOSE_CODES.slowConsumer, "slow consumer");
   }
 

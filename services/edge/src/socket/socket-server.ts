@@ -23,7 +23,7 @@ import {
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import type { ClientKeys } from "../inbound/client-keys.ts";
-import { Connection, MAX_BUFFERED_BYTES } from "./connection.ts";
+import { Connection, MAX_BUFFERED_BYTES, type SlowConsumerLimits } from "./connection.ts";
 
 /** What uWebSockets.js keeps with a socket. */
 export interface ConnectionData {
@@ -42,12 +42,10 @@ export interface ConnectionEvents {
   onClose(): void;
 }
 
-export interface SocketServerOptions {
+export interface SocketServerOptions extends SlowConsumerLimits {
   readonly log: Logger;
   /** Longest frame that is read; a longer one is refused with a reason and the socket closed. */
   readonly maxFrameBytes: number;
-  /** How long a connection whose client does not read may be full before it is closed. */
-  readonly slowConsumerMs: number;
   readonly clientKeys: ClientKeys;
   /** Why no connection is taken right now. */
   readonly refusal: () => Failure | undefined;
@@ -88,7 +86,7 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     open: (socket: WebSocket<ConnectionData>) =>
       guard("open", () => {
         const data = socket.getUserData();
-        const connection = new Connection(socket, data, options.slowConsumerMs);
+        const connection = new Connection(socket, data, options);
         data.connection = connection;
         events.set(connection, options.onConnection(connection));
       }),

@@ -1,0 +1,44 @@
+/** What an edge tells of its state, and of the cluster as it sees it, with each scrape. */
+import type { LabelValue, Metrics } from "@openclaw/metrics";
+import type { ClusterView } from "./http/cluster-view.ts";
+import type { LiveRuns } from "./outbound/live-runs.ts";
+import type { Sessions } from "./session/sessions.ts";
+
+export interface EdgeState {
+  readonly runs: Pick<LiveRuns, "count">;
+  readonly sessions: Pick<Sessions, "countOf" | "sessions" | "bufferedBytes">;
+  readonly view: Pick<ClusterView, "queues" | "countOf">;
+}
+
+const PROTOCOLS = ["v1", "v2"] as const;
+const KINDS = ["edge", "worker"] as const;
+
+export function tellEdge(metrics: Metrics, { runs, sessions, view }: EdgeState): void {
+  metrics.gauge("openclaw_open_runs").from(() => [[{}, runs.count]]);
+  metrics
+    .gauge("openclaw_connections")
+    .from(() => PROTOCOLS.map((protocol) => [{ protocol }, sessions.countOf(protocol)]));
+  metrics.gauge("openclaw_sessions").from(() => [[{}, sessions.sessions]]);
+  metrics.gauge("openclaw_buffered_bytes").from(() => [[{}, sessions.bufferedBytes]]);
+  metrics
+    .gauge("openclaw_queue_waiting_runs")
+    .from(() => [...view.queues].map(([provider, { waiting }]) => [{ provider }, waiting]));
+  metrics
+    .gauge("openclaw_queue_active_runs")
+    .from(() => [...view.queues].map(([provider, { active }]) => [{ provider }, active]));
+  // Where this edge does not know, it says nothing.
+  metrics.gauge("openclaw_nodes").from(() =>
+    KINDS.flatMap((kind) => {
+      const count = view.countOf(kind);
+      return count === undefined ? [] : [[{ kind }, count] as const];
+    }),
+  );
+}
+
+/** @returns what is to be told the id of a node that fell silent */
+export function countLostNodes(metrics: Metrics): (id: string) => void {
+  const lost = metrics.counter("openclaw_nodes_lost_total");
+  for (const kind of KINDS) lost.inc({ kind }, 0);
+  // Nodes name themselves after their kind.
+  return (id) => lost.inc({ kind: id.split("-", 1)[0] as LabelValue<"kind"> });
+}
