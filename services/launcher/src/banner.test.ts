@@ -9,6 +9,11 @@ const facts = {
   edges: 2,
   workers: 1,
   redis: { url: "redis://127.0.0.1:43871", isPrivate: true },
+  metrics: [
+    { name: "worker-1", port: 40_003 },
+    { name: "edge-10", port: 40_001 },
+    { name: "edge-2", port: 40_002 },
+  ],
   providers: planProviders({}),
 };
 
@@ -21,6 +26,9 @@ describe("banner", () => {
   Listening   host 127.0.0.1, port 8001
   Processes   2 edges, 1 worker
   Redis       private, redis://127.0.0.1:43871
+  Metrics     http://127.0.0.1:40002/metrics  edge-2
+              http://127.0.0.1:40001/metrics  edge-10
+              http://127.0.0.1:40003/metrics  worker-1
   Providers   nvidia1  simulated  nvidia/nemotron-3-nano-30b-a3b
               nvidia2  simulated  openai/gpt-oss-20b  (default)
               zhipu    simulated  glm-4.7-flash

@@ -8,12 +8,22 @@ export interface BannerFacts {
   readonly workers: number;
   /** Without credentials. */
   readonly redis: { readonly url: string; readonly isPrivate: boolean };
+  /** Processes that answer operators, and their ports. */
+  readonly metrics: readonly { readonly name: string; readonly port: number }[];
   readonly providers: ProviderPlan;
 }
 
 const COLUMN = 12;
 
-export function banner({ host, port, edges, workers, redis, providers }: BannerFacts): string {
+export function banner({
+  host,
+  port,
+  edges,
+  workers,
+  redis,
+  metrics,
+  providers,
+}: BannerFacts): string {
   const at = `${reachable(host)}:${port}`;
   const rows = [
     row("WebSocket", `ws://${at}/ws/stream/{session_id}`),
@@ -21,6 +31,7 @@ export function banner({ host, port, edges, workers, redis, providers }: BannerF
     row("Listening", `host ${host}, port ${port}`),
     row("Processes", `${count(edges, "edge")}, ${count(workers, "worker")}`),
     row("Redis", redis.isPrivate ? `private, ${redis.url}` : `${redis.url} (REDIS_URL)`),
+    ...metricsRows(metrics),
     ...providerRows(providers),
   ];
   return [
@@ -37,6 +48,13 @@ export function banner({ host, port, edges, workers, redis, providers }: BannerF
 function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
   return host.includes(":") ? `[${host}]` : host;
+}
+
+function metricsRows(metrics: BannerFacts["metrics"]): readonly string[] {
+  const byName = metrics.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  return byName.map(({ name, port }, index) =>
+    row(index === 0 ? "Metrics" : "", `http://127.0.0.1:${port}/metrics  ${name}`),
+  );
 }
 
 function providerRows(plan: ProviderPlan): readonly string[] {

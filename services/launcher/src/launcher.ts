@@ -15,7 +15,7 @@ import type { Output } from "./output.ts";
 import { assertPortFree, assertRedisUsable } from "./preflight.ts";
 import { type ProviderPlan, planProviders, writeSimulatedConfig } from "./providers.ts";
 import { withoutCredentials } from "./redis-url.ts";
-import { startService } from "./service-process.ts";
+import { type ServiceProcess, startService } from "./service-process.ts";
 import { type RunningProcess, SupervisedProcess } from "./supervised-process.ts";
 
 /** How long a child may take to leave before it is killed: longer than any of them drains. */
@@ -27,6 +27,8 @@ export class Launcher {
   readonly #stages: SupervisedProcess[][] = [];
   /** Added to the environment of every child that starts from now on. */
   readonly #childEnv: NodeJS.ProcessEnv;
+  /** By process. */
+  readonly #adminPorts = new Map<string, number>();
   #directory: string | undefined;
   #started: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -64,7 +66,8 @@ export class Launcher {
     await this.#startAll("worker", workers);
     await this.#startAll("edge", edges);
     const redis = { url: withoutCredentials(url) ?? "", isPrivate: redisUrl === undefined };
-    return banner({ host, port, edges, workers, redis, providers });
+    const metrics = [...this.#adminPorts].map(([name, adminPort]) => ({ name, port: adminPort }));
+    return banner({ host, port, edges, workers, redis, metrics, providers });
   }
 
   /** Ends everything, the edges first and Redis last, and removes what was written. Safe twice. */
@@ -125,7 +128,27 @@ export class Launcher {
   async #startAll(service: keyof ServicePaths, count: number): Promise<void> {
     const names = Array.from({ length: count }, (_, index) => `${service}-${index + 1}`);
     const script = this.#config.services[service];
-    await this.#startStage(names, (name, signal) => this.#fork(name, script, {}, signal));
+    await this.#startStage(names, (name, signal) =>
+      this.#forkAdministered(name, { service, script }, signal),
+    );
+  }
+
+  /**
+   * Several processes share this machine, so each has whatever admin port is free; started again, the same
+   * one, as whoever scrapes it knows that.
+   */
+  async #forkAdministered(
+    name: string,
+    { service, script }: { service: keyof ServicePaths; script: string },
+    signal: AbortSignal,
+  ): Promise<ServiceProcess> {
+    const port = this.#adminPorts.get(name) ?? 0;
+    // Should somebody else have it by then, the next start takes another.
+    this.#adminPorts.delete(name);
+    const env = { [`${service.toUpperCase()}_ADMIN_PORT`]: String(port) };
+    const started = await this.#fork(name, script, env, signal);
+    if (started.adminPort !== undefined) this.#adminPorts.set(name, started.adminPort);
+    return started;
   }
 
   #startStage<P extends RunningProcess>(

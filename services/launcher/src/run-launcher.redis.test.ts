@@ -75,6 +75,18 @@ describe("the launcher", () => {
     expect(launcher.stdout).toContain(`[edge-1] EDGE_PORT ${launcher.port}`);
   });
 
+  test("gives each child an admin port, says which, and the same again after a crash", async () => {
+    const edge = `const { EDGE_ADMIN_PORT } = process.env;
+      console.log("admin port " + EDGE_ADMIN_PORT);
+      process.send({ type: "admin", port: 40123 });
+      if (EDGE_ADMIN_PORT === "0") setTimeout(() => process.exit(1), 200);
+      ${OBEDIENT}`;
+    launcher = await launch({ workshop, services: { edge }, argv: ["--edges", "1"] });
+    await launcher.says(RUNNING);
+    expect(launcher.stdout).toContain("Metrics     http://127.0.0.1:40123/metrics  edge-1");
+    await launcher.says("[edge-1] admin port 40123");
+  });
+
   test("brings Redis back on the same port with the same data", async () => {
     launcher = await launch({ workshop });
     await launcher.says(RUNNING);

@@ -21,6 +21,8 @@ export interface ServiceOptions {
 export interface ServiceProcess extends RunningProcess {
   /** Where it listens, if it said so. */
   readonly url: string | undefined;
+  /** Where it answers operators, likewise. */
+  readonly adminPort: number | undefined;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function startService(
   const outcome = await startOf(child, exited, options.readyMs ?? READY_DEADLINE_MS, signal);
   if (outcome.kind === "ready") {
     lines.release();
-    return handle(child, exited, outcome.url, options.graceMs);
+    return handle(child, exited, outcome, options.graceMs);
   }
   child.kill("SIGKILL");
   await exited;
@@ -76,8 +78,13 @@ function exitOf(child: ChildProcess): Promise<string> {
   });
 }
 
+interface Addresses {
+  readonly url: string | undefined;
+  readonly adminPort: number | undefined;
+}
+
 type StartOutcome =
-  | { readonly kind: "ready"; readonly url: string | undefined }
+  | ({ readonly kind: "ready" } & Addresses)
   | { readonly kind: "failed"; readonly how: string }
   | { readonly kind: "cancelled" };
 
@@ -89,6 +96,7 @@ function startOf(
 ): Promise<StartOutcome> {
   return new Promise((resolve) => {
     let url: string | undefined;
+    let adminPort: number | undefined;
     const settle = (outcome: StartOutcome) => {
       clearTimeout(late);
       signal.removeEventListener("abort", cancel);
@@ -99,9 +107,10 @@ function startOf(
       settle({ kind: "failed", how: `was not ready within ${readyMs / 1_000} s` });
     }, readyMs);
     signal.addEventListener("abort", cancel);
-    child.on("message", (message: { type?: unknown; url?: unknown } | null) => {
+    child.on("message", (message: { type?: unknown; url?: unknown; port?: unknown } | null) => {
       if (message?.type === "listening" && typeof message.url === "string") url = message.url;
-      if (message?.type === "ready") settle({ kind: "ready", url });
+      if (message?.type === "admin" && typeof message.port === "number") adminPort = message.port;
+      if (message?.type === "ready") settle({ kind: "ready", url, adminPort });
     });
     void exited.then((how) => settle({ kind: "failed", how: `ended while starting (${how})` }));
   });
@@ -110,11 +119,12 @@ function startOf(
 function handle(
   child: ChildProcess,
   exited: Promise<string>,
-  url: string | undefined,
+  { url, adminPort }: Addresses,
   graceMs: number,
 ): ServiceProcess {
   return {
     url,
+    adminPort,
     exited,
     kill: () => void child.kill("SIGKILL"),
     stop: async () => {
