@@ -1,23 +1,28 @@
 /** What an edge tells of its state, and of the cluster as it sees it, with each scrape. */
 import type { LabelValue, Metrics } from "@openclaw/metrics";
 import type { ClusterView } from "./http/cluster-view.ts";
+import type { HttpExchanges } from "./http/http-exchanges.ts";
 import type { LiveRuns } from "./outbound/live-runs.ts";
 import type { Sessions } from "./session/sessions.ts";
 
 export interface EdgeState {
   readonly runs: Pick<LiveRuns, "count">;
   readonly sessions: Pick<Sessions, "countOf" | "sessions" | "bufferedBytes">;
+  readonly exchanges: Pick<HttpExchanges, "count">;
   readonly view: Pick<ClusterView, "queues" | "countOf">;
 }
 
 const PROTOCOLS = ["v1", "v2"] as const;
 const KINDS = ["edge", "worker"] as const;
 
-export function tellEdge(metrics: Metrics, { runs, sessions, view }: EdgeState): void {
+export function tellEdge(metrics: Metrics, { runs, sessions, exchanges, view }: EdgeState): void {
   metrics.gauge("openclaw_open_runs").from(() => [[{}, runs.count]]);
   metrics
     .gauge("openclaw_connections")
-    .from(() => PROTOCOLS.map((protocol) => [{ protocol }, sessions.countOf(protocol)]));
+    .from(() => [
+      ...PROTOCOLS.map((protocol) => [{ protocol }, sessions.countOf(protocol)] as const),
+      [{ protocol: "http" }, exchanges.count],
+    ]);
   metrics.gauge("openclaw_sessions").from(() => [[{}, sessions.sessions]]);
   metrics.gauge("openclaw_buffered_bytes").from(() => [[{}, sessions.bufferedBytes]]);
   metrics

@@ -108,6 +108,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
   });
   const exchanges = new HttpExchanges({
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
+    onSlowConsumer: () => slowConsumers.inc({}),
     keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
   });
   const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
@@ -177,7 +178,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     subscription: () => subscription.alive,
     troubles: () => admin.troubles(),
   });
-  tellEdge(metrics, { runs, sessions, view });
+  tellEdge(metrics, { runs, sessions, exchanges, view });
 
   return [
     admin,

@@ -95,7 +95,11 @@ export const CATALOGUE = {
 
   // Edges.
   openclaw_open_runs: gauge(EDGE, [], "Runs this edge follows."),
-  openclaw_connections: gauge(EDGE, ["protocol"], "Open WebSocket connections."),
+  openclaw_connections: gauge(
+    EDGE,
+    ["protocol"],
+    "Open WebSocket connections, and HTTP requests that are not answered yet.",
+  ),
   openclaw_sessions: gauge(EDGE, [], "Sessions with a connection here."),
   openclaw_buffered_bytes: gauge(
     EDGE,

@@ -59,12 +59,12 @@ export const LABELS = {
   ],
   hedge: ["asked", "over_budget", "won", "lost", "failed"],
   token_type: ["input", "output"],
-  content: ["text", "reasoning"],
+  content: ["text", "reasoning", "tool_call"],
   state: ["available", "open", "resting", "refused"],
   /** Of a socket to a provider. */
   use: ["spare", "idle", "busy", "connecting"],
   kind: ["edge", "worker"],
-  protocol: ["v1", "v2"],
+  protocol: ["v1", "v2", "http"],
   command: ["ping", "append"],
 } as const satisfies Record<string, typeof CONFIGURED | readonly string[]>;
 

@@ -13,6 +13,8 @@ import { type HttpStatus, statusLine } from "./http-status.ts";
 export interface HttpExchangeOptions {
   /** How long a client may leave a full connection unread before it is cut. */
   readonly slowConsumerMs: number;
+  /** One was cut. */
+  readonly onSlowConsumer: () => void;
   /** How long a stream may be silent before a comment shows that it is alive. */
   readonly keepAliveAfterMs: number;
   /** Whether the connection is to be closed after the response, since this edge is leaving. */
@@ -186,9 +188,14 @@ export class HttpExchange {
   sweep(now: number): void {
     const { slowConsumerMs, keepAliveAfterMs } = this.#options;
     if (this.#fullSince !== undefined) {
-      // Aborts the response, which then is gone.
-      if (now - this.#fullSince > slowConsumerMs) this.#response?.close();
+      if (now - this.#fullSince > slowConsumerMs) this.#giveUp();
     } else if (this.#streamHeaders && now - this.#wroteAt > keepAliveAfterMs) this.write(COMMENT);
+  }
+
+  #giveUp(): void {
+    this.#options.onSlowConsumer();
+    // Aborts the response, which then is gone.
+    this.#response?.close();
   }
 
   get #closes(): boolean {

@@ -6,6 +6,7 @@ const SWEEP_INTERVAL_MS = 1_000;
 
 export interface HttpExchangesOptions {
   readonly slowConsumerMs: number;
+  readonly onSlowConsumer: () => void;
   readonly keepAliveAfterMs: number;
 }
 

@@ -91,7 +91,7 @@ export class RequestMeter {
   readonly #provider: { readonly provider: string; readonly region: LabelValue<"region"> };
   readonly #families: ReturnType<typeof familiesOf>;
   readonly #gaps: HotCell;
-  readonly #characters: Readonly<Record<"text" | "reasoning", { value: number }>>;
+  readonly #characters: Readonly<Record<"text" | "reasoning" | "tool_call", { value: number }>>;
   readonly #beganAt = performance.now();
   #chunkAt: number | undefined;
   #connection: LabelValue<"connection"> = "none";
@@ -108,6 +108,7 @@ export class RequestMeter {
     this.#characters = {
       text: families.characters.cell({ provider: name, content: "text" }),
       reasoning: families.characters.cell({ provider: name, content: "reasoning" }),
+      tool_call: families.characters.cell({ provider: name, content: "tool_call" }),
     };
   }
 
@@ -117,7 +118,8 @@ export class RequestMeter {
     else if (event.type === "finished") this.#finished(event.usage);
     else {
       this.#chunk();
-      this.#characters[event.type].value += event.text.length;
+      const { length } = event.type === "tool_call" ? event.arguments : event.text;
+      this.#characters[event.type].value += length;
     }
   }
 
