@@ -43,6 +43,13 @@ test("stands still for 4 s, longer than a lease: every answer is whole, new ones
   for (const client of clients) client.say(prompt, "zhipu");
   await eventually("text everywhere", () => clients.every((client) => client.textSoFar !== ""));
   await redis.call("CLIENT", "PAUSE", "4000", "ALL");
+  // Nobody is restarted for that, and nobody new is sent here.
+  for (const { admin } of [...cluster.running("edge"), ...cluster.running("worker")]) {
+    const status = async (path: string) => (await fetch(admin(path))).status;
+    await eventually("not ready", async () => (await status("/readyz")) === 503);
+    expect(await status("/livez")).toBe(200);
+    expect(await (await fetch(admin("/metrics"))).text()).toMatch(/^openclaw_ready 0$/m);
+  }
   for (const client of clients) {
     const reply = await client.reply(20_000);
     expect([reply.text, reply.terminal]).toEqual([

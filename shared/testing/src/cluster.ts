@@ -6,6 +6,7 @@ import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { freePort } from "./free-port.ts";
+import { Scraped } from "./scraped.ts";
 
 export type ServiceName = "edge" | "worker";
 
@@ -24,6 +25,8 @@ export interface ClusterProcess {
   readonly process: ChildProcess;
   /** Log lines, parsed. */
   readonly logs: Record<string, unknown>[];
+  /** Where it answers operators, by path; set by the time it is ready. */
+  admin: (path: string) => string;
 }
 
 export class Cluster {
@@ -81,6 +84,13 @@ export class Cluster {
     return this.processes(service).flatMap(({ logs }) => logs.filter(({ msg }) => msg === message));
   }
 
+  /** The metrics of every process of a service that runs, or of all. */
+  scrape(...services: readonly ServiceName[]): Promise<Scraped> {
+    const asked = services.length > 0 ? services : (["edge", "worker"] as const);
+    const running = asked.flatMap((service) => this.running(service));
+    return Scraped.of(running.map(({ admin }) => admin("/metrics")));
+  }
+
   /** Starts one more process and resolves when it is ready. */
   async add(service: ServiceName): Promise<ClusterProcess> {
     const { redisUrl, env } = this.#options;
@@ -95,10 +105,16 @@ export class Cluster {
         REDIS_KEY_PREFIX: this.keyPrefix,
         GATEWAY_CONFIG: join(this.#directory, "gateway.config.json"),
         EDGE_PORT: String(this.#port),
+        EDGE_ADMIN_PORT: "0",
+        WORKER_ADMIN_PORT: "0",
         ...env,
       },
     });
-    const started: ClusterProcess = { name, process: child, logs: [] };
+    const started: ClusterProcess = { name, process: child, logs: [], admin: (path) => path };
+    child.on("message", (message: { type?: unknown; port?: unknown }) => {
+      if (message.type !== "admin") return;
+      started.admin = (path) => `http://127.0.0.1:${message.port}${path}`;
+    });
     this.#processes.set(name, started);
     const complaints = collect(child, started.logs);
     await ready(name, child, complaints);

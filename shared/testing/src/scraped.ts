@@ -2,8 +2,8 @@
 export class Scraped {
   readonly #series: readonly Series[];
 
-  constructor(text: string) {
-    this.#series = text.split("\n").flatMap(parse);
+  constructor(text: string | readonly Series[]) {
+    this.#series = typeof text === "string" ? text.split("\n").flatMap(parse) : text;
   }
 
   /** Scrapes every process and takes their series together, as a Prometheus that has them all would. */
@@ -12,9 +12,15 @@ export class Scraped {
     return new Scraped(texts.join("\n"));
   }
 
-  /** How many series there are, of all names or of one. */
-  count(name?: string): number {
-    return this.#series.filter((series) => name === undefined || series.name === name).length;
+  /** What was added since an earlier look at the same processes; for counters and histograms. */
+  minus(before: Scraped): Scraped {
+    const taken = before.#series.map(({ value, ...series }) => ({ ...series, value: -value }));
+    return new Scraped([...this.#series, ...taken]);
+  }
+
+  /** How many series there are whose name matches. */
+  count(name: RegExp): number {
+    return this.#series.filter((series) => name.test(series.name)).length;
   }
 
   /** The sum of all series of this name with these labels among theirs; 0 where there is none. */

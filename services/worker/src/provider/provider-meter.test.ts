@@ -107,7 +107,7 @@ test("sockets are told by what they do, and a client that was stopped tells noth
   await untilUses(1, 1, 0);
   expect((await scrape()).sum("openclaw_provider_state", { state: "available" })).toBe(1);
   await asked.stop();
-  expect((await scrape()).count("openclaw_pool_connections")).toBe(0);
+  expect((await scrape()).count(/^openclaw_pool_connections$/)).toBe(0);
 });
 
 function choice(finish_reason: string) {

@@ -1,0 +1,271 @@
+/** What Prometheus would see of a cluster, held against what its users measured themselves. */
+import { CATALOGUE, type MetricDefinition } from "@openclaw/metrics";
+import { directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import {
+  Cluster,
+  eventually,
+  Refused,
+  type Scraped,
+  type Share,
+  V2Client,
+} from "@openclaw/testing";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
+import { SHIPPED_NAMES, simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+
+const FIRST_TEXT = "gen_ai_server_time_to_first_token_seconds";
+const WHOLE = "gen_ai_server_request_duration_seconds";
+const PHASE = "openclaw_run_phase_seconds";
+
+let simulator: Simulator;
+let cluster: Cluster;
+const users: V2Client[] = [];
+
+beforeAll(async () => {
+  simulator = await startSimulator(profilesAt(INSTANT));
+  cluster = await Cluster.start({
+    redisUrl: inject("redisUrl"),
+    gateway: simulatedGateway(simulator.url, { pool: { warm: 8, connections: 64 } }),
+    env: { LOG_LEVEL: "warn" },
+  });
+});
+
+afterEach(() => {
+  for (const user of users.splice(0)) user.close();
+});
+
+afterAll(async () => {
+  await cluster?.stop();
+  await simulator?.stop();
+});
+
+async function arrive(session?: string): Promise<V2Client> {
+  const user = await V2Client.connect(cluster.url(session));
+  users.push(user);
+  return user;
+}
+
+interface Measured {
+  /** Seconds from asking to the first text, and to the end, as the user measured them. */
+  readonly firstText: number;
+  readonly whole: number;
+  readonly text: string;
+}
+
+/** Asks once, with a clock of the user's own. */
+async function ask(user: V2Client, prompt: string, provider: string): Promise<Measured> {
+  const at = new Map<string, number>();
+  user.onFrame = (frame) => {
+    if (!("run" in frame)) return;
+    const key = `${frame.type} ${frame.run}`;
+    if (!at.has(key)) at.set(key, performance.now());
+  };
+  const askedAt = performance.now();
+  const run = await user.run(prompt, provider);
+  await user.end(run);
+  const since = (type: string) => ((at.get(`${type} ${run.id}`) ?? Number.NaN) - askedAt) / 1_000;
+  return { firstText: since("delta"), whole: since("done"), text: run.text };
+}
+
+/** Several users at once, each of whom asks several times. */
+async function load(
+  promptOf: (user: number, round: number) => string,
+  {
+    count,
+    rounds,
+    provider,
+  }: { count: number; rounds: number; provider: (user: number) => string },
+): Promise<Measured[]> {
+  const asking = Array.from({ length: count }, async (_, index) => {
+    const user = await arrive();
+    const measured: Measured[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      measured.push(await ask(user, promptOf(index, round), provider(index)));
+    }
+    return measured;
+  });
+  return (await Promise.all(asking)).flat();
+}
+
+const providerOf = (user: number) => SHIPPED_NAMES[user % SHIPPED_NAMES.length] ?? "zhipu";
+const mean = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+
+/** As `histogram_quantile` of Prometheus: evenly within a bucket. */
+function quantileOf(shares: readonly Share[], q: number): number {
+  const at = shares.findIndex(({ share }) => share >= q);
+  const { le: low, share: below } = shares[at - 1] ?? { le: 0, share: 0 };
+  const { le: high, share: upTo } = shares[at] ?? { le: Number.NaN, share: Number.NaN };
+  return low + ((high - low) * (q - below)) / (upTo - below);
+}
+
+/** Within 5 %, or in the same bucket or its neighbour. */
+function agrees(shares: readonly Share[], scraped: number, measured: number): boolean {
+  if (Math.abs(scraped - measured) <= 0.05 * measured) return true;
+  const bucket = (seconds: number) => shares.findIndex(({ le }) => seconds <= le);
+  return Math.abs(bucket(scraped) - bucket(measured)) <= 1;
+}
+
+function expectAgreement(seen: Scraped, name: string, measured: readonly number[]): void {
+  expect(seen.sum(`${name}_count`)).toBe(measured.length);
+  const shares = seen.shares(name);
+  const average = seen.sum(`${name}_sum`) / measured.length;
+  expect(agrees(shares, average, mean(measured))).toBe(true);
+  const sorted = measured.toSorted((a, b) => a - b);
+  for (const q of [0.5, 0.9, 0.99]) {
+    const own = sorted[Math.ceil(q * sorted.length) - 1] ?? Number.NaN;
+    expect([q, own, agrees(shares, quantileOf(shares, q), own)]).toEqual([q, own, true]);
+  }
+}
+
+/** Mean seconds of a phase, for each run of a provider. */
+const phaseOf = (seen: Scraped, phase: string, provider: string) =>
+  seen.sum(`${PHASE}_sum`, { phase, provider }) / seen.sum(`${PHASE}_count`, { phase, provider });
+
+describe("under a small load", () => {
+  let measured: Measured[];
+  let seen: Scraped;
+
+  beforeAll(async () => {
+    // Asked for once before, so that no first run's compilation is taken for anybody's latency.
+    await load(() => directive({ words: 3 }), { count: 8, rounds: 1, provider: providerOf });
+    const before = await cluster.scrape();
+    measured = await load(
+      (user, round) =>
+        directive({
+          words: 12,
+          seed: user,
+          firstTokenMs: 100 + 60 * ((user + 3 * round) % 8),
+          gapMs: 20,
+        }),
+      { count: 20, rounds: 4, provider: providerOf },
+    );
+    seen = (await cluster.scrape()).minus(before);
+  });
+
+  test("first text and whole run agree with what users measured, within 5 % or one bucket", () => {
+    expectAgreement(
+      seen,
+      FIRST_TEXT,
+      measured.map(({ firstText }) => firstText),
+    );
+    expectAgreement(
+      seen,
+      WHOLE,
+      measured.map(({ whole }) => whole),
+    );
+  });
+
+  test("every run, every character and every target is counted once", () => {
+    const runs = measured.length;
+    expect(seen.sum(`${WHOLE}_count`, { outcome: "completed", connection: "warm" })).toBe(runs);
+    const characters = measured.reduce((sum, { text }) => sum + text.length, 0);
+    expect(seen.sum("openclaw_answer_characters_total", { content: "text" })).toBe(characters);
+    const met = (measure: string) =>
+      seen.sum("openclaw_target_runs_total", { measure, met: "yes", target: "domestic" }) +
+      seen.sum("openclaw_target_runs_total", { measure, met: "yes", target: "overseas_warm" });
+    expect([met("first_text"), met("whole")]).toEqual([runs, runs]);
+    expect(seen.sum("openclaw_attempts_total", { result: "finished" })).toBe(runs);
+    expect(seen.sum("gen_ai_client_operation_duration_seconds_count")).toBe(runs);
+    expect(seen.sum("gen_ai_client_token_usage_count", { token_type: "output" })).toBe(runs);
+    expect(seen.sum("openclaw_stuck_runs_total")).toBe(0);
+  });
+
+  test("the phases of a run add up to its first text", () => {
+    const phases = seen
+      .values("phase")
+      .reduce((sum, phase) => sum + seen.sum(`${PHASE}_sum`, { phase }), 0);
+    const firstText = seen.sum(`${FIRST_TEXT}_sum`);
+    expect(Math.abs(phases - firstText)).toBeLessThan(0.05 * firstText);
+    expect(seen.values("phase")).toEqual([
+      "accept",
+      "connect",
+      "edge_to_socket",
+      "first_token",
+      "pick_up",
+      "publish",
+      "queue_wait",
+      "response_headers",
+    ]);
+  });
+
+  test.each(["edge", "worker"] as const)(
+    "%s: every metric of the catalogue that it is to have is there",
+    async (kind) => {
+      const [one] = cluster.running(kind);
+      const text = await (await fetch(one?.admin("/metrics") ?? "")).text();
+      const missing = Object.entries<MetricDefinition>(CATALOGUE)
+        .filter(([, { on }]) => on.includes(kind))
+        .filter(([name, { type }]) => !text.includes(`# TYPE ${name} ${type}\n`));
+      expect(missing).toEqual([]);
+      expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds \d/m);
+      expect(text).toMatch(/^process_resident_memory_bytes \d/m);
+    },
+  );
+});
+
+test("a provider that turns slow: its region misses the target, and its phase says where", async () => {
+  const before = await cluster.scrape();
+  const slow = (user: number) =>
+    directive({
+      words: 3,
+      seed: user,
+      ...(providerOf(user) === "zhipu" && { firstTokenMs: 1_300 }),
+    });
+  await load(slow, { count: 16, rounds: 1, provider: providerOf });
+  const seen = (await cluster.scrape()).minus(before);
+  const withinOf = (region: string, le: string) =>
+    seen.sum(`${FIRST_TEXT}_bucket`, { region, le }) / seen.sum(`${FIRST_TEXT}_count`, { region });
+  // Of the two domestic providers one is slow.
+  expect(withinOf("domestic", "1")).toBe(0.5);
+  expect(withinOf("overseas", "3")).toBe(1);
+  const judged = { target: "domestic", measure: "first_text" };
+  expect(seen.sum("openclaw_target_runs_total", { ...judged, met: "no", provider: "zhipu" })).toBe(
+    4,
+  );
+  expect(seen.sum("openclaw_target_runs_total", { ...judged, met: "no" })).toBe(4);
+  const times = seen
+    .values("phase")
+    .map((phase) => [phase, phaseOf(seen, phase, "zhipu")] as const);
+  const [longest] = times.toSorted(([, a], [, b]) => b - a);
+  expect(["first_token", "response_headers"]).toContain(longest?.[0]);
+  expect(longest?.[1]).toBeGreaterThan(1.2);
+});
+
+test("a flood of sessions, users, models and providers adds no series", async () => {
+  const asked = async (n: number) => {
+    const user = await arrive(`session-${n}`);
+    await user.run("hi", "zhipu", { session: `user-${n}` }).then((run) => user.end(run));
+    for (const provider of [`provider-${n}`, `zhipu/model-${n}`, "__proto__"]) {
+      await expect(user.run("hi", provider)).rejects.toBeInstanceOf(Refused);
+    }
+    user.send({ type: "resume", run: `run-${n}`, after: { epoch: 1, seq: 0 } });
+    await user.next("resumed");
+    user.close();
+  };
+  // Few at once: sockets that nobody was to need would be cold, and a series of their own.
+  const flood = async (from: number, count: number) => {
+    for (let n = from; n < from + count; n += 8) {
+      await Promise.all(Array.from({ length: 8 }, (_, index) => asked(n + index)));
+    }
+  };
+  const size = async () => (await cluster.scrape()).count(/^(openclaw|gen_ai)_/);
+  // Every process has some first: what happens for the first time adds the series of what happened.
+  await flood(0, 24);
+  const before = await size();
+  await flood(100, 56);
+  expect(await size()).toBe(before);
+  const seen = await cluster.scrape();
+  expect(seen.values("provider")).toEqual([...SHIPPED_NAMES].sort());
+  expect(seen.sum("openclaw_refusals_total", { code: "unknown_provider" })).toBe(80 * 3);
+  expect(seen.sum("openclaw_resumes_total", { resumed: "unknown_run" })).toBe(80);
+});
+
+test("with a provider that is no longer configured go its series", async () => {
+  const gateway = simulatedGateway(simulator.url);
+  const { hunyuan: _, ...providers } = gateway.providers;
+  await cluster.configure({ ...gateway, providers });
+  const left = SHIPPED_NAMES.filter((name) => name !== "hunyuan").sort();
+  await eventually("nobody tells of it", async () => {
+    const names = (await cluster.scrape()).values("provider");
+    return names.filter((name) => name !== "other").join() === left.join();
+  });
+});
