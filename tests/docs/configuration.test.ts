@@ -74,7 +74,8 @@ const page = `# Configuration
 
 Which providers there are and what is promised of them. Its path is in \`GATEWAY_CONFIG\`; without that,
 \`gateway.config.json\` in the working directory; without that, the shipped providers whose key is in the
-environment (\`NVIDIA1_API_KEY\`, \`NVIDIA2_API_KEY\`, \`ZHIPU_API_KEY\`, \`HUNYUAN_API_KEY\`).
+environment (\`NVIDIA1_API_KEY\`, \`NVIDIA2_API_KEY\`, \`ZHIPU_API_KEY\`, \`HUNYUAN_API_KEY\`); where none of them has one, the simulator
+at \`GATEWAY_SIMULATOR_URL\`, if that is set, answers for all of them.
 It is JSON in which \`//\` and \`/* */\` comments are allowed, and a comma behind the last item;
 \`npm run providers -- --init\` writes one that names every field.
 \`\${NAME}\` in any text is replaced from the environment, so that keys need not stand in the file.

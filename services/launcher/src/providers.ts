@@ -9,6 +9,7 @@ import {
   SHIPPED_DEFAULT_PROVIDER,
   SHIPPED_PROVIDERS,
   type ShippedProviderName,
+  simulatedConfig,
 } from "@openclaw/config";
 
 export interface ProviderPlan {
@@ -87,22 +88,9 @@ export async function writeSimulatedConfig(
   directory: string,
   simulatorUrl: string,
 ): Promise<string> {
-  const providers = NAMES.map((name) => {
-    const { kind, model, region, fallback } = SHIPPED_PROVIDERS[name];
-    const baseUrl = `${simulatorUrl.replace(/\/$/, "")}/${name}/v1`;
-    const more = {
-      apiKey: "simulated",
-      simulated: true,
-      maxConcurrency: 200,
-      pool: { connections: 200 },
-    };
-    return [name, { kind, baseUrl, model, region, fallback, ...more }] as const;
-  });
-  const config = {
-    providers: Object.fromEntries(providers),
-    defaultProvider: SHIPPED_DEFAULT_PROVIDER,
-  };
   const path = join(directory, "gateway.config.json");
-  await writeFile(path, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600 });
+  await writeFile(path, `${JSON.stringify(simulatedConfig(simulatorUrl), undefined, 2)}\n`, {
+    mode: 0o600,
+  });
   return path;
 }

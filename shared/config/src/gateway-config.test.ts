@@ -203,6 +203,19 @@ describe("without a configuration file", () => {
     });
   });
 
+  test("without any key, the simulator that the environment names answers for each of them", () => {
+    const env = { GATEWAY_SIMULATOR_URL: "http://simulator:8009/" };
+    const { providers, defaultProvider } = loadGatewayConfig(env);
+    expect(Object.keys(providers)).toEqual(["nvidia1", "nvidia2", "zhipu", "hunyuan"]);
+    expect(defaultProvider).toBe("nvidia2");
+    expect(providers.zhipu).toMatchObject({
+      baseUrl: "http://simulator:8009/zhipu/v1",
+      simulated: true,
+    });
+    const withKey = loadGatewayConfig({ ...env, ZHIPU_API_KEY: "z" });
+    expect(Object.values(withKey.providers).map(({ simulated }) => simulated)).toEqual([false]);
+  });
+
   test("and without any key, the error says which variables would do", () => {
     expect(problemsOf(() => loadGatewayConfig({}))).toEqual([
       expect.stringMatching(/GATEWAY_CONFIG.*NVIDIA1_API_KEY.*HUNYUAN_API_KEY/),

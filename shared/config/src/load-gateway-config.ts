@@ -8,6 +8,7 @@ import {
   SHIPPED_PROVIDERS,
   type ShippedProviderName,
   shippedConfig,
+  simulatedConfig,
 } from "./shipped-providers.ts";
 
 /** Read from the working directory where `GATEWAY_CONFIG` names no other. */
@@ -15,7 +16,8 @@ export const DEFAULT_FILE = "gateway.config.json";
 
 /**
  * Finds where the configuration comes from: `GATEWAY_CONFIG`, else `gateway.config.json` in the
- * working directory, else nothing (the shipped providers with a key in the environment).
+ * working directory, else nothing (the shipped providers with a key in the environment, or, where none
+ * has one, the simulator at `GATEWAY_SIMULATOR_URL`).
  */
 export function gatewayConfigPath(env: NodeJS.ProcessEnv): string | undefined {
   if (env.GATEWAY_CONFIG) return resolve(env.GATEWAY_CONFIG);
@@ -62,6 +64,10 @@ function readInput(env: NodeJS.ProcessEnv, path: string | undefined): Input {
   if (path !== undefined) return { input: readJson(path), source: path };
   const input = shippedConfig(env);
   if (Object.keys(fieldsOf(input.providers)).length === 0) {
+    const simulator = env.GATEWAY_SIMULATOR_URL;
+    if (simulator) {
+      return { input: simulatedConfig(simulator), source: "The simulated configuration" };
+    }
     const variables = (Object.keys(SHIPPED_PROVIDERS) as ShippedProviderName[]).map(keyVariable);
     throw new ConfigError("The configuration", [
       `no provider: point GATEWAY_CONFIG at a file, or set one of ${variables.join(", ")}`,

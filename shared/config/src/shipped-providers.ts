@@ -68,3 +68,26 @@ export function shippedConfig(env: NodeJS.ProcessEnv): Record<string, unknown> {
     ...(names.includes(SHIPPED_DEFAULT_PROVIDER) && { defaultProvider: SHIPPED_DEFAULT_PROVIDER }),
   };
 }
+
+/**
+ * Every shipped provider, answered for by the simulator at `simulatorUrl`, as input for `parseGatewayConfig`: what
+ * a gateway without any key does instead of failing.
+ */
+export function simulatedConfig(simulatorUrl: string): Record<string, unknown> {
+  const url = simulatorUrl.replace(/\/$/, "");
+  const providers = Object.entries(SHIPPED_PROVIDERS).map(
+    ([name, { kind, model, region, fallback }]) => {
+      const more = {
+        apiKey: "simulated",
+        simulated: true,
+        maxConcurrency: 200,
+        pool: { connections: 200 },
+      };
+      return [name, { kind, baseUrl: `${url}/${name}/v1`, model, region, fallback, ...more }];
+    },
+  );
+  return {
+    providers: Object.fromEntries(providers),
+    defaultProvider: SHIPPED_DEFAULT_PROVIDER,
+  };
+}
