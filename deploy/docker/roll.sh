@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Replaces every worker and edge of the compose file by one of the image and settings that are there now, under load:
+#
+#   docker compose build && deploy/docker/roll.sh
+#
+# Arguments go to every `docker compose`, such as --env-file. New replicas start beside the old ones; once they are
+# well, the old ones are told to leave, one after the other. A worker that leaves finishes the runs it has. An edge
+# sends its clients away: a v2 client resumes at another edge, a v1 client is let go when its answer is complete.
+# (`docker compose up` would stop all replicas of a service at once, and start new ones only then.)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+compose() { docker compose "${options[@]}" "$@"; }
+options=("$@")
+
+for service in worker edge; do
+  mapfile -t old < <(compose ps --quiet "$service")
+  echo "$service: ${#old[@]} to replace"
+  compose up --detach --wait --no-deps --no-recreate --scale "$service=$((2 * ${#old[@]}))" "$service"
+  for container in "${old[@]}"; do
+    # Within stop_grace_period. Removed, it is no replica any more that `docker compose up` would start again.
+    docker stop "$container" >/dev/null
+    docker rm "$container" >/dev/null
+  done
+done
