@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 // Workspace packages are read from source ("source" condition), so a unit test never sees a stale build.
@@ -17,13 +18,26 @@ const processes = {
   fileParallelism: false,
 };
 
+/** Containers need an engine. Where none answers their tests are left out, and `npm test` says so. */
+function containerTests(): string[] {
+  const asked = process.env.CONTAINERS !== "0";
+  const answers =
+    asked && spawnSync("docker", ["version"], { stdio: "ignore", timeout: 5_000 }).status === 0;
+  if (answers) return ["tests/containers/**/*.test.ts"];
+  const reason = asked ? "no Docker engine answers" : "CONTAINERS=0";
+  if (process.env.npm_lifecycle_event?.startsWith("test")) {
+    console.log(`tests/containers is left out: ${reason}`);
+  }
+  return [];
+}
+
 export default defineConfig({
   test: {
     projects: [
       project({
         name: "unit",
         include: ["{services,shared,tests}/**/*.test.ts"],
-        exclude: ["**/*.redis.test.ts", "tests/{e2e,chaos,slow}/**"],
+        exclude: ["**/*.redis.test.ts", "tests/{e2e,chaos,slow,containers}/**"],
       }),
       project({
         name: "redis",
@@ -39,6 +53,16 @@ export default defineConfig({
         hookTimeout: 60_000,
       }),
       project({ name: "chaos", include: ["tests/chaos/**/*.test.ts"], ...processes }),
+      project({
+        name: "containers",
+        include: containerTests(),
+        globalSetup: ["tests/containers/images.ts"],
+        fileParallelism: false,
+        // There is no image of its reaper everywhere; what a test starts, it removes.
+        env: { TESTCONTAINERS_RYUK_DISABLED: "true" },
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+      }),
       project({
         name: "slow",
         include: ["tests/slow/**/*.test.ts"],

@@ -1,0 +1,181 @@
+/** docker-compose.yml as an operator uses it: up, asked, configured, scaled, rolled under load, down. */
+import { chmod, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { answerFor, directive } from "@openclaw/simulator";
+import { eventually, freePort, PersistentUser, V1Client, V2Client } from "@openclaw/testing";
+import { DockerComposeEnvironment, Wait } from "testcontainers";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { simulatedGateway } from "../e2e/simulated-gateway.ts";
+import { command, docker, dockerLines, TEST_TAG } from "./docker.ts";
+
+const USERS = 20;
+const SIMULATOR = "http://simulator:8009";
+const project = inject("containerSession");
+
+/** What an operator has in .env, and a compose command takes from there. */
+let envFile = "";
+let directory = "";
+let host = "";
+let stop: () => Promise<unknown> = async () => undefined;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "openclaw-test-compose-"));
+  // The services are somebody else.
+  await chmod(directory, 0o755);
+  const port = await freePort();
+  host = `127.0.0.1:${port}`;
+  await configure(simulatedGateway(SIMULATOR));
+  envFile = join(directory, ".env");
+  await writeFile(
+    envFile,
+    [
+      "REDIS_PASSWORD=only-for-this-test",
+      "COMPOSE_PROFILES=demo",
+      `OPENCLAW_VERSION=${TEST_TAG}`,
+      `GATEWAY_CONFIG_DIR=${directory}`,
+      `PORT=${port}`,
+    ].join("\n"),
+  );
+  const services = ["redis", "edge", "worker", "load-balancer", "prometheus", "simulator"];
+  const started = await new DockerComposeEnvironment(".", "docker-compose.yml")
+    .withProjectName(project)
+    .withEnvironmentFile(envFile)
+    .withWaitStrategy("load-balancer-1", Wait.forHealthCheck())
+    .withWaitStrategy("prometheus-1", Wait.forHealthCheck())
+    .up(services);
+  stop = () => started.down({ timeout: 15_000, removeVolumes: true });
+});
+
+afterAll(async () => {
+  await stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** At one stroke, as editors do. */
+async function configure(gateway: unknown): Promise<void> {
+  const path = join(directory, "gateway.config.json");
+  await writeFile(`${path}.new`, JSON.stringify(gateway));
+  await rename(`${path}.new`, path);
+}
+
+async function compose(...args: string[]): Promise<string> {
+  return command(["docker", "compose", "--project-name", project, "--env-file", envFile, ...args]);
+}
+
+const containersOf = (service: string) =>
+  dockerLines(
+    ...["ps", "--quiet", "--filter", `label=com.docker.compose.project=${project}`],
+    ...["--filter", `label=com.docker.compose.service=${service}`],
+  );
+
+async function stats(): Promise<{ nodes: { edges: unknown[]; workers: unknown[] } }> {
+  const response = await fetch(`http://${host}/stats`);
+  // The product's own shape.
+  return (await response.json()) as { nodes: { edges: unknown[]; workers: unknown[] } };
+}
+
+/** Addresses that Prometheus has found for a job. */
+async function found(job: string): Promise<string[]> {
+  const [prometheus = ""] = await containersOf("prometheus");
+  const url = "http://127.0.0.1:9090/api/v1/targets?state=active";
+  const answer = await docker("exec", prometheus, "wget", "-q", "-O", "-", url);
+  // Prometheus's own shape.
+  const { data } = JSON.parse(answer) as {
+    data: { activeTargets: { labels: { job: string; instance: string } }[] };
+  };
+  return data.activeTargets.flatMap(({ labels }) => (labels.job === job ? labels.instance : []));
+}
+
+test("answers through the load balancer, in both protocols", async () => {
+  expect((await fetch(`http://${host}/health`)).status).toBe(200);
+  const prompt = directive({ words: 30, gapMs: 10 });
+  const v1 = await V1Client.connect(`ws://${host}/ws/stream`);
+  const { text, terminal } = await v1.ask(prompt, "zhipu");
+  expect([text, terminal]).toEqual([answerFor({ prompt, profile: "zhipu" }), { type: "done" }]);
+  v1.close();
+  const v2 = await V2Client.connect(`ws://${host}/ws/stream`);
+  const run = await v2.run(prompt, "hunyuan");
+  expect(await v2.end(run)).toMatchObject({ type: "done" });
+  expect([run.text, v2.faults]).toEqual([answerFor({ prompt, profile: "hunyuan" }), []]);
+  v2.close();
+});
+
+test("services run as nobody special, with a root file system that is read-only", async () => {
+  for (const service of ["edge", "worker", "simulator"]) {
+    const [container = ""] = await containersOf(service);
+    expect(await docker("exec", container, "id", "-u")).toBe("1000");
+    const touch = docker("exec", container, "touch", "/app/touched");
+    await expect(touch).rejects.toThrow("Read-only file system");
+  }
+});
+
+test("only the load balancer publishes a port, on loopback", async () => {
+  const published = await dockerLines(
+    ...["ps", "--filter", `label=com.docker.compose.project=${project}`],
+    ...["--format", '{{.Label "com.docker.compose.service"}} {{.Ports}}'],
+  );
+  expect(published.filter((line) => line.includes("->"))).toEqual([
+    `load-balancer ${host}->8001/tcp`,
+  ]);
+});
+
+test("takes over an edit of the mounted gateway.config.json while it runs", async () => {
+  const { providers, ...rest } = simulatedGateway(SIMULATOR);
+  await configure({ ...rest, providers: { ...providers, fresh: providers.zhipu } });
+  const client = await V2Client.connect(`ws://${host}/ws/stream`);
+  const run = await eventually(
+    "the new provider to be known",
+    () => client.run(directive({ text: "here" }), "fresh").catch(() => undefined),
+    { withinMs: 10_000, everyMs: 100 },
+  );
+  expect(await client.end(run)).toMatchObject({ type: "done" });
+  client.close();
+});
+
+test("scales to 4 workers, of which the cluster and Prometheus know", async () => {
+  await compose("up", "--detach", "--wait", "--no-recreate", "--scale", "worker=4", "worker");
+  await eventually("four workers", async () => (await stats()).nodes.workers.length === 4);
+  await eventually("their targets", async () => (await found("worker")).length === 4, {
+    withinMs: 20_000,
+    everyMs: 500,
+  });
+  expect(await found("edge")).toHaveLength(2);
+  await compose("up", "--detach", "--no-recreate", "--scale", "worker=2", "worker");
+  expect(await containersOf("worker")).toHaveLength(2);
+});
+
+test(`every edge and worker is replaced under ${USERS} users, and no v2 run fails`, async () => {
+  const before = [...(await containersOf("edge")), ...(await containersOf("worker"))];
+  const leaving = new AbortController();
+  let seed = 0;
+  const next = () => {
+    seed += 1;
+    const prompt = directive({ words: 40, gapMs: 50, seed });
+    return { prompt, provider: seed % 2 === 0 ? "zhipu" : "nvidia1" };
+  };
+  const users = Array.from(
+    { length: USERS },
+    (_, index) => new PersistentUser(`ws://${host}/ws/stream/user-${index}`),
+  );
+  const asking = Promise.all(users.map((user) => user.keepAsking(next, leaving.signal)));
+  await eventually("answers", () => users.every(({ finished }) => finished.length > 0), {
+    withinMs: 20_000,
+  });
+  await command(["deploy/docker/roll.sh", "--project-name", project, "--env-file", envFile]);
+  leaving.abort();
+  await asking;
+
+  const after = [...(await containersOf("edge")), ...(await containersOf("worker"))];
+  expect(after).toHaveLength(before.length);
+  expect(after.filter((container) => before.includes(container))).toEqual([]);
+  const runs = users.flatMap(({ finished }) => finished);
+  const reconnects = users.reduce((sum, user) => sum + user.reconnects, 0);
+  console.log(`${runs.length} runs while all was replaced, ${reconnects} reconnects`);
+  expect(reconnects).toBeGreaterThanOrEqual(USERS);
+  expect(runs.filter(({ outcome }) => outcome !== "done")).toEqual([]);
+  // With a seed every provider says the same.
+  const wrong = runs.filter(({ prompt, text }) => text !== answerFor({ prompt, profile: "zhipu" }));
+  expect(wrong).toEqual([]);
+  expect(users.flatMap(({ faults }) => faults)).toEqual([]);
+});
