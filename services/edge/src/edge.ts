@@ -48,8 +48,13 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
   const metrics = new Metrics({ kind: "edge", gateway });
   const meter = new RunMeter(metrics, gateway);
   const slowConsumers = metrics.counter("openclaw_slow_consumers_total");
-  const pulse = new RedisPulse({ redis: commands, log, onAnswer: measureRedis(metrics)("ping") });
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
+  const pulse = new RedisPulse({
+    redis: commands,
+    keys: keys.probes,
+    log,
+    onAnswer: measureRedis(metrics)("ping"),
+  });
   const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
   const records = new RunRecords(commands, keys, retention);
   const providers = () => Object.keys(gateway.current.providers);

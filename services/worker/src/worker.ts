@@ -130,8 +130,10 @@ export function createWorker(
       }),
   });
 
-  const pulse = new RedisPulse({ redis: commands, log, onAnswer: redisMeter("ping") });
-  const queuePulse = new RedisPulse({ redis: queueing, log });
+  const { probes } = keys;
+  const onAnswer = redisMeter("ping");
+  const pulse = new RedisPulse({ redis: commands, keys: probes, log, onAnswer });
+  const queuePulse = new RedisPulse({ redis: queueing, keys: probes, log });
   const vitals = {
     redis: () => pulse.alive && queuePulse.alive,
     subscription: () => subscription.alive,

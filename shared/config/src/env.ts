@@ -1,6 +1,7 @@
 /**
  * Environment variables of one service, parsed once in its `config.ts`.
  */
+import { parseRedisUrl } from "@openclaw/runtime";
 import { z } from "zod";
 import { ConfigError } from "./problem.ts";
 
@@ -42,12 +43,17 @@ export const logLevelEnvShape = {
 /** What edges and workers read alike; it must be the same on every node of a cluster. */
 export const clusterEnvShape = {
   REDIS_URL: z
-    .url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" })
+    .string()
+    .refine((url) => parseRedisUrl(url) !== undefined, {
+      error: "must be a redis:// or rediss:// URL, or redis+cluster://HOST:PORT,HOST:PORT",
+    })
     .default("redis://127.0.0.1:6379")
-    .describe("Where Redis is."),
+    .describe(
+      "Where Redis is. `redis+cluster://:PASSWORD@HOST:PORT,HOST:PORT` names some nodes of a Redis Cluster.",
+    ),
   REDIS_KEY_PREFIX: z.string().default("openclaw:").describe("Put before every key in Redis."),
   REDIS_PARTITIONS: wholeNumber({ min: 1, max: 1024, default: 1 }).describe(
-    "Partitions of the streams. 1 for a single Redis.",
+    "Partitions of the streams. 1 for a single Redis, a few for each master of a Redis Cluster.",
   ),
   RESUME_WINDOW_MS: wholeNumber({ min: 1_000, max: 86_400_000, default: 300_000 }).describe(
     "How long a run that has ended can still be read.",

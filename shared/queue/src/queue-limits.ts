@@ -8,8 +8,7 @@
  * account wants to be left alone altogether is a key too, of which every worker hears within a second;
  * the queue itself goes on, so that its runs can be given to somebody else.
  */
-import { type Logger, type Part, persist } from "@openclaw/runtime";
-import type { Redis } from "ioredis";
+import { type Logger, type Part, persist, type RedisClient } from "@openclaw/runtime";
 import { type QueueLimit, type RunQueues, rateOf } from "./run-queues.ts";
 
 const WRITE_WITHIN_MS = 10_000;
@@ -28,7 +27,7 @@ const RAISE_BY = 0.1;
 
 export interface QueueLimitsOptions {
   /** The connection of the queues: each time it is made, it may lead to a Redis that came back empty. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keyPrefix: string;
   readonly queues: RunQueues;
   /** By provider, as they are configured now. */

@@ -5,9 +5,8 @@
  * expired ones are looked for twice a second. A worker that is slow rather than dead may lose
  * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
  */
-import type { Logger, Part } from "@openclaw/runtime";
+import type { Logger, Part, RedisClient } from "@openclaw/runtime";
 import { DelayedError, type Job, Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import { queueNames } from "./queue-names.ts";
 import { jobIdOf, type RunJob, runJobSchema } from "./run-job.ts";
 
@@ -49,7 +48,7 @@ export class RunPostponedError extends Error {
 
 export interface RunIntakeOptions {
   /** A blocking connection; each intake makes one more of its kind for its blocking reads. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keyPrefix: string;
   readonly provider: string;
   /** Most runs of this provider at once in this process, until `resize`. */

@@ -2,9 +2,8 @@
  * The edge's side of the queues: one per provider, so that a provider at its limit holds up nobody
  * else's runs.
  */
-import type { Part } from "@openclaw/runtime";
+import type { Part, RedisClient } from "@openclaw/runtime";
 import { Queue } from "bullmq";
-import type { Redis } from "ioredis";
 import { queueNames } from "./queue-names.ts";
 import { isHedge, jobIdOf, type RunJob } from "./run-job.ts";
 
@@ -60,7 +59,7 @@ export function rateOf(rpm: number | undefined): QueueRate | undefined {
 
 export interface RunQueuesOptions {
   /** A command connection: adding a run fails within its deadline rather than waiting. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keyPrefix: string;
   /** Whose queues are opened at the start. Which providers there are may change later. */
   readonly providers: () => readonly string[];

@@ -8,4 +8,5 @@ export * from "./persist.ts";
 export * from "./private-redis.ts";
 export * from "./redis.ts";
 export * from "./redis-pulse.ts";
+export * from "./redis-url.ts";
 export * from "./stop-signals.ts";

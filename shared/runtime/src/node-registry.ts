@@ -3,11 +3,11 @@
  *
  * A node writes its report under a key that expires, so a dead node disappears by itself and no
  * clock is compared with another machine's. Sums that must outlive a node (runs finished) are added
- * to one hash instead.
+ * to one hash instead. All keys share a hash tag, since a report is one transaction.
  */
-import type { Redis } from "ioredis";
 import type { Part } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
+import type { RedisClient } from "./redis.ts";
 
 const REPORT_INTERVAL_MS = 1_000;
 /** A node that missed this many reports is taken for dead. */
@@ -22,7 +22,7 @@ export interface NodeReport<Details> {
 }
 
 export interface NodeRegistryOptions {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keyPrefix: string;
   readonly id: string;
   readonly kind: NodeKind;
@@ -50,8 +50,8 @@ export class NodeRegistry implements Part {
 
   constructor(options: NodeRegistryOptions) {
     this.#options = options;
-    this.#nodesKey = `${options.keyPrefix}nodes`;
-    this.#totalsKey = `${options.keyPrefix}totals`;
+    this.#nodesKey = `${options.keyPrefix}{nodes}`;
+    this.#totalsKey = `${options.keyPrefix}{nodes}:totals`;
   }
 
   async start(): Promise<void> {
@@ -126,6 +126,6 @@ export class NodeRegistry implements Part {
   }
 
   #reportKey(id: string): string {
-    return `${this.#options.keyPrefix}node:${id}`;
+    return `${this.#options.keyPrefix}{nodes}:${id}`;
   }
 }

@@ -1,12 +1,11 @@
 import { eventually, TcpProxy } from "@openclaw/testing";
-import type { Redis } from "ioredis";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { createLogger } from "./log.ts";
-import { createCommandConnection } from "./redis.ts";
+import { createCommandConnection, type RedisClient } from "./redis.ts";
 import { RedisPulse } from "./redis-pulse.ts";
 
 let network: TcpProxy;
-let redis: Redis;
+let redis: RedisClient;
 let pulse: RedisPulse;
 let answeredMs: number[];
 
@@ -21,7 +20,7 @@ beforeEach(async () => {
   });
   await redis.connect();
   answeredMs = [];
-  pulse = new RedisPulse({ redis, log, onAnswer: (afterMs) => answeredMs.push(afterMs) });
+  pulse = new RedisPulse({ redis, keys: ["a"], log, onAnswer: (afterMs) => answeredMs.push(afterMs) });
   await pulse.start();
 });
 

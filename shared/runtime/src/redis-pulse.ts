@@ -7,10 +7,14 @@
  * comes in time, every command before it did.
  *
  * Ticks are counted, not time: a process that was itself stopped or busy misses a tick, not Redis.
+ *
+ * A Redis Cluster answers in time when every partition of the streams does: a run may belong to any of them.
  */
-import type { Redis } from "ioredis";
+import { setTimeout as delay } from "node:timers/promises";
+import { Cluster } from "ioredis";
 import type { Part } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
+import { connectionName, type RedisClient } from "./redis.ts";
 
 const TICK_MS = 250;
 /** An answer is late after one tick; after this many late ones in a row, Redis does not answer. */
@@ -22,7 +26,9 @@ const MAKING_TICKS = 12;
 
 export interface RedisPulseOptions {
   /** For commands; one that blocks would be late by nature. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
+  /** One key of each partition: of a Redis Cluster, who has any of them must answer. */
+  readonly keys: readonly string[];
   readonly log: Logger;
   /** Told of each answer, after how many milliseconds it came. */
   readonly onAnswer?: (afterMs: number) => void;
@@ -30,7 +36,8 @@ export interface RedisPulseOptions {
 
 export class RedisPulse implements Part {
   readonly name: string;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
+  readonly #keys: readonly string[];
   readonly #log: Logger;
   readonly #onAnswer: ((afterMs: number) => void) | undefined;
   #ticking: NodeJS.Timeout | undefined;
@@ -40,9 +47,10 @@ export class RedisPulse implements Part {
   /** Ticks since the last answer, or since the connection began to be made. */
   #deaf = 0;
 
-  constructor({ redis, log, onAnswer }: RedisPulseOptions) {
-    this.name = `pulse of ${redis.options.connectionName}`;
+  constructor({ redis, keys, log, onAnswer }: RedisPulseOptions) {
+    this.name = `pulse of ${connectionName(redis)}`;
     this.#redis = redis;
+    this.#keys = keys;
     this.#log = log;
     this.#onAnswer = onAnswer;
   }
@@ -75,14 +83,16 @@ export class RedisPulse implements Part {
     }
     this.#late += 1;
     if (this.#late === LATE_TICKS && status === "ready") {
-      const { connectionName: connection } = this.#redis.options;
+      const connection = connectionName(this.#redis);
       this.#log.warn({ connection }, "redis does not answer in time");
     }
     // Between two tries there is no connection that could be deaf.
     this.#deaf = status === "reconnecting" ? 0 : this.#deaf + 1;
     if (this.#deaf < (status === "ready" ? DEAF_TICKS : MAKING_TICKS)) return;
     this.#deaf = 0;
-    this.#redis.disconnect(true);
+    // Those nodes of a cluster that hear are needed by the runs of other partitions.
+    if (this.#redis instanceof Cluster && status === "ready") dropDeafNodes(this.#redis);
+    else this.#redis.disconnect(true);
   }
 
   async #ask(): Promise<void> {
@@ -91,7 +101,9 @@ export class RedisPulse implements Part {
     const before = this.#late;
     const askedAt = performance.now();
     try {
-      await this.#redis.ping();
+      const redis = this.#redis;
+      if (redis instanceof Cluster) await Promise.all(this.#keys.map((key) => redis.exists(key)));
+      else await redis.ping();
       this.#onAnswer?.(performance.now() - askedAt);
       this.#deaf = 0;
       if (this.#late === before) this.#late = 0;
@@ -102,5 +114,19 @@ export class RedisPulse implements Part {
     } finally {
       this.#asking = false;
     }
+  }
+}
+
+/** Throws away connections that are silent for a tick; the cluster makes new ones where they are needed. */
+function dropDeafNodes(cluster: Cluster): void {
+  for (const node of cluster.nodes("master")) {
+    // An error is an answer: that connection reports itself.
+    const heard = node.ping().then(
+      () => true,
+      () => true,
+    );
+    void Promise.race([heard, delay(TICK_MS, false)]).then((hears) => {
+      if (!hears) node.disconnect();
+    });
   }
 }

@@ -3,9 +3,13 @@
  * with commands. Each has somebody who notices that it is dead though it looks alive: `RedisPulse`
  * for commands, the probe of the subscription, the watchdog of BullMQ's blocking reads.
  */
-import { Redis, type RedisOptions } from "ioredis";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { Part } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
+import { parseRedisUrl, type RedisTarget } from "./redis-url.ts";
+
+/** One Redis or a Redis Cluster: what is done with either is the same but for what this file and its neighbours say. */
+export type RedisClient = Redis | Cluster;
 
 /**
  * No command waits longer. Long on purpose: a command that is given up is not taken back, and a run
@@ -17,8 +21,14 @@ const CONNECT_TIMEOUT_MS = 1_000;
 const FIRST_CONNECT_DEADLINE_MS = 5_000;
 /** How long a connection that is given up may take to say goodbye; a dead one never answers. */
 const GOODBYE_MS = 100;
+/** How soon a cluster is asked again who has what, when a node said nothing or sent us away. */
+const REDIRECT_MS = 100;
+/** How often one command follows such a redirection, within its deadline. */
+const MOST_REDIRECTIONS = 10;
+const SLOTS_REFRESH_MS = 5_000;
 
 export interface RedisConnectionOptions {
+  /** As `parseRedisUrl` reads it. */
   readonly url: string;
   /** Shows in `CLIENT LIST`: service and use, such as `edge:commands`. */
   readonly name: string;
@@ -26,7 +36,7 @@ export interface RedisConnectionOptions {
 }
 
 /** For everything that is not subscribing or blocking: fails at once while there is no connection. */
-export function createCommandConnection(options: RedisConnectionOptions): Redis {
+export function createCommandConnection(options: RedisConnectionOptions): RedisClient {
   return create(options, {
     commandTimeout: COMMAND_DEADLINE_MS,
     enableOfflineQueue: false,
@@ -38,7 +48,7 @@ export function createCommandConnection(options: RedisConnectionOptions): Redis 
  * For a subscriber. Subscriptions are made again by their owner after a reconnect, not by the
  * client library, so that the owner knows when they hold and can fill the gap.
  */
-export function createSubscriberConnection(options: RedisConnectionOptions): Redis {
+export function createSubscriberConnection(options: RedisConnectionOptions): RedisClient {
   return create(options, {
     autoResubscribe: false,
     enableOfflineQueue: false,
@@ -47,21 +57,21 @@ export function createSubscriberConnection(options: RedisConnectionOptions): Red
 }
 
 /** For BullMQ's blocking reads: commands wait for the connection to come back. */
-export function createBlockingConnection(options: RedisConnectionOptions): Redis {
+export function createBlockingConnection(options: RedisConnectionOptions): RedisClient {
   return create(options, { maxRetriesPerRequest: null });
 }
 
-function create({ url, name, log }: RedisConnectionOptions, extra: RedisOptions): Redis {
-  const redis = new Redis(url, {
-    lazyConnect: true,
+function create({ url, name, log }: RedisConnectionOptions, extra: RedisOptions): RedisClient {
+  const target = parseRedisUrl(url);
+  const options = {
     connectionName: name,
     connectTimeout: CONNECT_TIMEOUT_MS,
     disconnectTimeout: GOODBYE_MS,
     keepAlive: 10_000,
-    reconnectOnError: isDemoted,
-    retryStrategy: reconnectDelayMs,
     ...extra,
-  });
+  };
+  const redis =
+    target?.kind === "cluster" ? createCluster(target, options) : createSingle(url, options);
   let reported = "";
   redis.on("error", (error: NodeJS.ErrnoException) => {
     // One line per outage and cause: reconnecting repeats the same error many times.
@@ -75,6 +85,49 @@ function create({ url, name, log }: RedisConnectionOptions, extra: RedisOptions)
     reported = "";
   });
   return redis;
+}
+
+function createSingle(url: string, options: RedisOptions): Redis {
+  return new Redis(url, {
+    lazyConnect: true,
+    reconnectOnError: isDemoted,
+    retryStrategy: reconnectDelayMs,
+    ...options,
+  });
+}
+
+/** A connection to each master, made when it is first needed. */
+function createCluster(
+  { nodes, tls, username, password }: Extract<RedisTarget, { kind: "cluster" }>,
+  { enableOfflineQueue = true, ...options }: RedisOptions,
+): Cluster {
+  return new Cluster([...nodes], {
+    lazyConnect: true,
+    enableOfflineQueue,
+    redisOptions: {
+      ...options,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(tls && { tls: {} }),
+    },
+    // Nodes are called by their names, for which their certificates are.
+    ...(tls && { dnsLookup: (address, callback) => callback(null, address) }),
+    clusterRetryStrategy: reconnectDelayMs,
+    slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+    slotsRefreshInterval: SLOTS_REFRESH_MS,
+    retryDelayOnFailover: REDIRECT_MS,
+    retryDelayOnClusterDown: REDIRECT_MS,
+    maxRedirections: MOST_REDIRECTIONS,
+    // A channel of sharded pub/sub is heard at the master of its slot alone.
+    shardedSubscribers: true,
+  });
+}
+
+/** What a connection is called in logs and in `CLIENT LIST`. */
+export function connectionName(redis: RedisClient): string {
+  const { connectionName: name } =
+    redis instanceof Cluster ? (redis.options.redisOptions ?? {}) : redis.options;
+  return name ?? "unnamed";
 }
 
 /**
@@ -92,7 +145,7 @@ function reconnectDelayMs(attempt: number): number {
 }
 
 /** Connects for the first time. @throws when Redis does not answer within 5 s */
-export async function connectRedis(redis: Redis): Promise<void> {
+export async function connectRedis(redis: RedisClient): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new RedisUnreachableError()), FIRST_CONNECT_DEADLINE_MS);
@@ -108,7 +161,7 @@ export async function connectRedis(redis: Redis): Promise<void> {
 }
 
 /** A connection as a part of its process: connected at the start, closed at the stop. */
-export function connectionPart(name: string, redis: Redis): Part {
+export function connectionPart(name: string, redis: RedisClient): Part {
   return {
     name,
     start: () => connectRedis(redis),

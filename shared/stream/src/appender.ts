@@ -9,7 +9,7 @@
  * A call whose answer is lost is repeated as it was. The script recognises what it already has by
  * position, so nothing is lost and nothing is written twice.
  */
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@openclaw/runtime";
 import type { StreamKeys } from "./keys.ts";
 import { DEFAULT_RETENTION, type Retention } from "./run-records.ts";
 import { type AppendOutcome, type LossReason, type RunBatch, RunWriter } from "./run-writer.ts";
@@ -69,7 +69,7 @@ export class Appender {
   static readonly #append = new Script("append");
 
   readonly name = "appender";
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #keys: StreamKeys;
   readonly #maxLogBytes: number;
   readonly #resumeWindowMs: number;
@@ -83,7 +83,7 @@ export class Appender {
   readonly #stopped = new AbortController();
   #touching: NodeJS.Timeout | undefined;
 
-  constructor(redis: Redis, keys: StreamKeys, options: AppenderOptions = {}) {
+  constructor(redis: RedisClient, keys: StreamKeys, options: AppenderOptions = {}) {
     this.#redis = redis;
     this.#keys = keys;
     this.#maxLogBytes = options.maxLogBytes ?? 4 * 1024 * 1024;

@@ -50,6 +50,11 @@ export class StreamKeys {
     return `${this.channelPrefix(partition)}${node}`;
   }
 
+  /** A key of each partition, which is never written: whoever answers for it has the partition. */
+  get probes(): readonly string[] {
+    return this.#tags.map((_, partition) => `${this.#base(partition)}probe`);
+  }
+
   #base(partition: number): string {
     return `${this.#prefix}{${this.#tags[partition]}}:`;
   }

@@ -5,7 +5,7 @@
  * no connection). Every write may be repeated after such an error without harm.
  */
 import type { RunState } from "@openclaw/protocol";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@openclaw/runtime";
 import {
   decodeEntry,
   type Entry,
@@ -95,11 +95,11 @@ export class RunRecords {
   static readonly #watch = new Script("watch");
   static readonly #unwatch = new Script("unwatch");
 
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #keys: StreamKeys;
   readonly #retention: Retention;
 
-  constructor(redis: Redis, keys: StreamKeys, retention: Retention = DEFAULT_RETENTION) {
+  constructor(redis: RedisClient, keys: StreamKeys, retention: Retention = DEFAULT_RETENTION) {
     this.#redis = redis;
     this.#keys = keys;
     this.#retention = retention;

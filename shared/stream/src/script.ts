@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Redis } from "ioredis";
+import type { RedisClient } from "@openclaw/runtime";
 
 export type ScriptArgument = string | number | Buffer;
 
@@ -22,7 +22,7 @@ export class Script {
   }
 
   async run(
-    redis: Redis,
+    redis: RedisClient,
     keys: readonly string[],
     args: readonly ScriptArgument[],
   ): Promise<unknown> {

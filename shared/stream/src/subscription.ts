@@ -1,14 +1,19 @@
 /**
- * A node's ear: one connection, subscribed to the node's channels, for all its runs.
+ * A node's ear: one connection (of a Redis Cluster: one to each master), subscribed to the node's channels, for all
+ * its runs.
  *
  * A subscription can be dead while its socket looks alive (a failover behind a proxy, a cut without
  * FIN). So the node sends itself a probe through it; when no echo comes, the connection is thrown
  * away. After every new subscription the owner is told, because what was published in between is
  * only in the logs.
+ *
+ * On a Redis Cluster each partition's channel is heard at the master of its slot, and is probed by itself. The client
+ * library follows slots that move, and subscribes again there; what is missed meanwhile shows as a gap or a silence of
+ * the runs concerned. A probe that cannot be sent says that the partition's master is away, which no new subscription
+ * would mend, and those of the other partitions are needed.
  */
-import type { Logger, Part } from "@openclaw/runtime";
+import type { Logger, Part, RedisClient } from "@openclaw/runtime";
 import { connectRedis } from "@openclaw/runtime";
-import type { Redis } from "ioredis";
 import { Packr } from "msgpackr";
 import { decodeBatch, type PublishedEntry } from "./entry.ts";
 import type { StreamKeys } from "./keys.ts";
@@ -24,9 +29,9 @@ const PROBE = new Packr().pack("probe");
 
 export interface SubscriptionOptions {
   /** Used for nothing else. */
-  readonly subscriber: Redis;
+  readonly subscriber: RedisClient;
   /** Sends the probes. */
-  readonly commands: Redis;
+  readonly commands: RedisClient;
   readonly keys: StreamKeys;
   /** This node's id, unique in the cluster. */
   readonly node: string;
@@ -42,8 +47,10 @@ export class Subscription implements Part {
   readonly #options: SubscriptionOptions;
   readonly #channels: readonly string[];
   #subscribed = false;
-  /** Probes since the last echo, also those that could not be sent. */
-  #missed = 0;
+  /** By channel: probes since the last echo; on a single Redis also those that could not be sent. */
+  readonly #missed = new Map<string, number>();
+  /** Ticks since a new connection began to be made. */
+  #making = 0;
   #probing: NodeJS.Timeout | undefined;
 
   constructor(options: SubscriptionOptions) {
@@ -56,13 +63,15 @@ export class Subscription implements Part {
 
   /** Whether what is published now reaches this node, as far as the last probe could tell. */
   get alive(): boolean {
-    return this.#subscribed && this.#missed < MISSED_PROBES;
+    return this.#subscribed && this.#mostMissed < MISSED_PROBES;
   }
 
   /** Resolves when Redis has acknowledged every channel: from then on nothing is missed. */
   async start(): Promise<void> {
     const { subscriber } = this.#options;
-    subscriber.on("smessageBuffer", (_channel: Buffer, message: Buffer) => this.#receive(message));
+    subscriber.on("smessageBuffer", (channel: Buffer, message: Buffer) =>
+      this.#receive(channel, message),
+    );
     await connectRedis(subscriber);
     await this.#subscribe();
     subscriber.on("close", () => {
@@ -71,7 +80,7 @@ export class Subscription implements Part {
     subscriber.on("ready", () => void this.#restore());
     this.#probing = setInterval(
       // What has arrived is read before it is judged.
-      () => setImmediate(() => void this.#probe()),
+      () => setImmediate(() => this.#tick()),
       PROBE_INTERVAL_MS,
     );
   }
@@ -97,7 +106,7 @@ export class Subscription implements Part {
     try {
       await Promise.race([acknowledged, late]);
       this.#subscribed = true;
-      this.#missed = 0;
+      this.#missed.clear();
     } finally {
       clearTimeout(timer);
     }
@@ -115,9 +124,9 @@ export class Subscription implements Part {
     }
   }
 
-  #receive(message: Buffer): void {
+  #receive(channel: Buffer, message: Buffer): void {
     if (message.equals(PROBE)) {
-      this.#missed = 0;
+      this.#missed.delete(channel.toString());
       return;
     }
     const { log, onBatch } = this.#options;
@@ -129,28 +138,38 @@ export class Subscription implements Part {
     }
   }
 
-  async #probe(): Promise<void> {
-    const { commands, keys, node, subscriber } = this.#options;
-    if (this.#missed >= (this.#subscribed ? MISSED_PROBES : MAKING_PROBES)) {
+  get #mostMissed(): number {
+    return Math.max(0, ...this.#missed.values());
+  }
+
+  #tick(): void {
+    if (this.#subscribed ? this.#mostMissed >= MISSED_PROBES : this.#making >= MAKING_PROBES) {
       this.#replace();
       return;
     }
-    if (!this.#subscribed) {
-      // A connection may also hang half made; between two tries there is none that could, and one
-      // that is made has the deadline of subscribing.
-      const isMaking = subscriber.status !== "reconnecting" && subscriber.status !== "ready";
-      this.#missed = isMaking ? this.#missed + 1 : 0;
+    if (this.#subscribed) {
+      for (const channel of this.#channels) void this.#probe(channel);
       return;
     }
-    this.#missed += 1;
+    // A connection may also hang half made; between two tries there is none that could, and one
+    // that is made has the deadline of subscribing.
+    const { status } = this.#options.subscriber;
+    this.#making = status === "reconnecting" || status === "ready" ? 0 : this.#making + 1;
+  }
+
+  async #probe(channel: string): Promise<void> {
+    const { commands } = this.#options;
+    const missed = this.#missed.get(channel) ?? 0;
+    this.#missed.set(channel, missed + 1);
     try {
-      const heard = await commands.spublish(keys.channel(0, node), PROBE);
+      const heard = await commands.spublish(channel, PROBE);
       // After a failover it may be heard through the old master, a replica by now: late, and writers
       // are told that nobody listens.
       if (heard === 0 && this.#subscribed) this.#replace();
     } catch {
-      // The command connection is away and reports itself. What cuts one often cuts both, so this
-      // one is not trusted either: made anew for nothing, it costs a reading of the logs.
+      // The command connection is away and reports itself. What cuts one often cuts both, so that of a single
+      // Redis is not trusted either: made anew for nothing, it costs a reading of the logs.
+      if (commands.isCluster && this.#missed.has(channel)) this.#missed.set(channel, missed);
     }
   }
 
@@ -158,7 +177,8 @@ export class Subscription implements Part {
     const { log, subscriber } = this.#options;
     log.warn({ status: subscriber.status }, "subscription is dead, connecting anew");
     this.#subscribed = false;
-    this.#missed = 0;
+    this.#making = 0;
+    this.#missed.clear();
     subscriber.disconnect(true);
   }
 }

@@ -3,19 +3,19 @@ import {
   createCommandConnection,
   createLogger,
   createSubscriberConnection,
+  type RedisClient,
 } from "@openclaw/runtime";
-import type { Redis } from "ioredis";
 
 /** A real Redis under a prefix of the test's own. */
 export interface RedisFixture {
   readonly url: string;
   readonly prefix: string;
   /** A connected command connection. */
-  readonly commands: Redis;
+  readonly commands: RedisClient;
   /** One more command connection, connected. */
-  connect(): Promise<Redis>;
+  connect(): Promise<RedisClient>;
   /** A subscriber connection, not yet connected. */
-  subscriber(): Redis;
+  subscriber(): RedisClient;
   /**
    * Closes every connection, deletes the test's keys, and throws if one of them would have
    * stayed for ever.
@@ -25,8 +25,8 @@ export interface RedisFixture {
 
 export async function createRedisFixture(url: string): Promise<RedisFixture> {
   const log = createLogger({ service: "test", level: "silent" });
-  const opened: Redis[] = [];
-  const keep = (redis: Redis) => {
+  const opened: RedisClient[] = [];
+  const keep = (redis: RedisClient) => {
     opened.push(redis);
     return redis;
   };
@@ -54,11 +54,17 @@ export async function createRedisFixture(url: string): Promise<RedisFixture> {
 /** What BullMQ keeps of a queue for ever, however many runs went through it. */
 const QUEUE_SETTINGS = /:runs:(?:meta|events|id|marker|stalled-check)$/;
 
-async function clearKeys(redis: Redis, prefix: string): Promise<string[]> {
+async function clearKeys(redis: RedisClient, prefix: string): Promise<string[]> {
   const eternal: string[] = [];
-  for (const key of await redis.keys(`${prefix}*`)) {
+  for (const key of await keysOf(redis, `${prefix}*`)) {
     if (!QUEUE_SETTINGS.test(key) && (await redis.pttl(key)) === -1) eternal.push(key);
     await redis.del(key);
   }
   return eternal;
+}
+
+/** Of all masters, where it is a cluster. */
+async function keysOf(redis: RedisClient, pattern: string): Promise<string[]> {
+  const nodes = "nodes" in redis ? redis.nodes("master") : [redis];
+  return (await Promise.all(nodes.map((node) => node.keys(pattern)))).flat();
 }

@@ -3,9 +3,8 @@ import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { type GatewayConfig, type GatewayConfigSource, parseGatewayConfig } from "@openclaw/config";
 import { QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
-import { createBlockingConnection, createLogger } from "@openclaw/runtime";
+import { createBlockingConnection, createLogger, type RedisClient } from "@openclaw/runtime";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
-import type { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { createProviderClient } from "../provider/provider-client.ts";
 import {
@@ -63,7 +62,7 @@ const at = ({ server }: Held, rest: object = {}) => ({
 });
 
 let fixture: RedisFixture;
-let queueing: Redis;
+let queueing: RedisClient;
 let queues: RunQueues;
 let limits: QueueLimits;
 let gateway: ChangingConfig;
