@@ -124,4 +124,6 @@ export async function runService({ log, parts, drainMs }: RunServiceOptions): Pr
   await lifeCycle.start();
   log.info("ready");
   process.send?.({ type: "ready" });
+  // The same in the word of PM2 (`wait_ready`).
+  process.send?.("ready");
 }
