@@ -1,0 +1,35 @@
+/**
+ * The gateway under PM2, on one machine beside a Redis of yours:
+ *
+ *     REDIS_URL=redis://127.0.0.1:6379 pm2 start deploy/pm2/ecosystem.config.cjs
+ *     pm2 reload claw-streaming-gateway     # after `npm run build`, or to change the environment: --update-env
+ *
+ * Cluster mode is for `reload`, which starts each replacement, waits until it says that it is ready, and tells the old
+ * process to leave only then. The edges of one machine share their port by themselves.
+ */
+const { join } = require("node:path");
+
+const root = join(__dirname, "..", "..");
+const { EDGES = "2", WORKERS = "2" } = process.env;
+
+/** Longer than EDGE_DRAIN_MS and WORKER_DRAIN_MS: after that long PM2 kills. */
+const KILL_AFTER_MS = 30_000;
+
+function app(service, instances) {
+  return {
+    name: `claw-streaming-gateway-${service}`,
+    namespace: "claw-streaming-gateway",
+    script: join(root, "services", service, "dist", "main.js"),
+    // Where gateway.config.json is looked for.
+    cwd: root,
+    exec_mode: "cluster",
+    instances: Number(instances),
+    wait_ready: true,
+    listen_timeout: 15_000,
+    kill_timeout: KILL_AFTER_MS,
+    // One that cannot live is tried again more and more slowly, up to every 15 s.
+    exp_backoff_restart_delay: 200,
+  };
+}
+
+module.exports = { apps: [app("worker", WORKERS), app("edge", EDGES)] };

@@ -1,0 +1,97 @@
+/** The gateway under PM2: a reload under load replaces every process, and no run of protocol v2 fails. */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import { eventually, freePort, PersistentUser } from "@openclaw/testing";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+
+const USERS = 10;
+
+let simulator: Simulator;
+let directory = "";
+let env: NodeJS.ProcessEnv = {};
+let host = "";
+
+beforeAll(async () => {
+  simulator = await startSimulator(profilesAt(INSTANT));
+  directory = await mkdtemp(join(tmpdir(), "openclaw-test-pm2-"));
+  const gateway = join(directory, "gateway.config.json");
+  await writeFile(gateway, JSON.stringify(simulatedGateway(simulator.url)));
+  const port = await freePort();
+  host = `127.0.0.1:${port}`;
+  env = {
+    PATH: process.env.PATH,
+    PM2_HOME: join(directory, "pm2"),
+    REDIS_URL: inject("redisUrl"),
+    REDIS_KEY_PREFIX: "test-pm2:",
+    GATEWAY_CONFIG: gateway,
+    EDGE_PORT: String(port),
+  };
+  await pm2("start", "deploy/pm2/ecosystem.config.cjs");
+});
+
+afterAll(async () => {
+  await pm2("kill");
+  await rm(directory, { recursive: true, force: true });
+  await simulator?.stop();
+});
+
+async function pm2(...args: string[]): Promise<string> {
+  const script = resolve("node_modules/pm2/bin/pm2");
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { env });
+  return stdout;
+}
+
+interface Listed {
+  readonly name: string;
+  readonly pid: number;
+  readonly pm2_env: { readonly status: string };
+}
+
+async function processes(): Promise<Listed[]> {
+  // PM2's own shape.
+  return JSON.parse(await pm2("jlist", "--silent")) as Listed[];
+}
+
+test(`every process is replaced under ${USERS} users, and no v2 run fails`, async () => {
+  const before = await processes();
+  expect(before.map(({ name, pm2_env }) => `${name} ${pm2_env.status}`).sort()).toEqual([
+    "claw-streaming-gateway-edge online",
+    "claw-streaming-gateway-edge online",
+    "claw-streaming-gateway-worker online",
+    "claw-streaming-gateway-worker online",
+  ]);
+  const leaving = new AbortController();
+  let seed = 0;
+  const next = () => {
+    seed += 1;
+    return { prompt: directive({ words: 20, gapMs: 50, seed }), provider: "zhipu" };
+  };
+  const users = Array.from(
+    { length: USERS },
+    (_, index) => new PersistentUser(`ws://${host}/ws/stream/user-${index}`),
+  );
+  const asking = Promise.all(users.map((user) => user.keepAsking(next, leaving.signal)));
+  await eventually("answers", () => users.every(({ finished }) => finished.length > 0), {
+    withinMs: 15_000,
+  });
+  await pm2("reload", "claw-streaming-gateway");
+  leaving.abort();
+  await asking;
+
+  const after = await processes();
+  expect(after.filter(({ pm2_env }) => pm2_env.status !== "online")).toEqual([]);
+  const old = before.map(({ pid }) => pid);
+  expect(after.filter(({ pid }) => old.includes(pid))).toEqual([]);
+  const runs = users.flatMap(({ finished }) => finished);
+  console.log(`${runs.length} runs while all was reloaded`);
+  expect(runs.filter(({ outcome }) => outcome !== "done")).toEqual([]);
+  const wrong = runs.filter(({ prompt, text }) => text !== answerFor({ prompt, profile: "zhipu" }));
+  expect(wrong).toEqual([]);
+  expect(users.flatMap(({ faults }) => faults)).toEqual([]);
+  expect(users.every(({ reconnects }) => reconnects > 0)).toBe(true);
+});
