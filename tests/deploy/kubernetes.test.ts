@@ -121,10 +121,6 @@ test("the environment is one that the services know", () => {
     ...Object.keys(edgeEnvSchema.shape),
     ...Object.keys(workerEnvSchema.shape),
   ]);
-  for (const name of ["EDGE", "WORKER"]) {
-    known.add(`${name}_ADMIN_HOST`);
-    known.add(`${name}_ADMIN_PORT`);
-  }
   const env = configMap("openclaw-gateway-env")?.data ?? {};
   expect(Object.keys(env).filter((name) => !known.has(name))).toEqual([]);
 });
