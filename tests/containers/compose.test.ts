@@ -35,6 +35,7 @@ beforeAll(async () => {
       `OPENCLAW_VERSION=${TEST_TAG}`,
       `GATEWAY_CONFIG_DIR=${directory}`,
       `PORT=${port}`,
+      "HEALTH_INTERVAL=2s",
     ].join("\n"),
   );
   const services = ["redis", "edge", "worker", "load-balancer", "prometheus", "simulator"];
