@@ -20,7 +20,12 @@ beforeEach(async () => {
   });
   await redis.connect();
   answeredMs = [];
-  pulse = new RedisPulse({ redis, keys: ["a"], log, onAnswer: (afterMs) => answeredMs.push(afterMs) });
+  pulse = new RedisPulse({
+    redis,
+    keys: ["a"],
+    log,
+    onAnswer: (afterMs) => answeredMs.push(afterMs),
+  });
   await pulse.start();
 });
 
