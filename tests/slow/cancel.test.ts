@@ -15,7 +15,7 @@ const QUIET_BAR_MS = 200;
 const RESUME_WINDOW_MS = 3_000;
 const PROVIDER = "zhipu";
 /** What stays of a cluster however many runs it had. */
-const ETERNAL = [/:runs:(?:meta|events|id|marker|stalled-check)$/, /:nodes$/, /:node:/, /:totals$/];
+const ETERNAL = [/:runs:(?:meta|events|id|marker|stalled-check)$/, /\{nodes\}/];
 
 let simulator: Simulator;
 let cluster: Cluster;
