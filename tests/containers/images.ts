@@ -1,7 +1,14 @@
-/** Vitest's global set-up: the images are built once, and whatever a test left behind is removed. */
+/**
+ * Vitest's global set-up: the images are built once, and whatever a test started is removed in the end.
+ *
+ * The removing is left to a process of its own, which begins when this one closes its pipe or is gone: a test that
+ * fails, a Ctrl-C and a killed runner leave nothing behind, either.
+ */
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import type { TestProject } from "vitest/node";
-import { command, docker, dockerLines, TEST_LABEL, TEST_TAG } from "./docker.ts";
+import { command, TEST_LABEL, TEST_TAG } from "./docker.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -11,28 +18,36 @@ declare module "vitest" {
 }
 
 const BUILD_WITHIN_MS = 300_000;
+const IMAGES = ["edge", "worker", "simulator"];
+
+/** Arguments: the session, the label, and images. Of these, the layers stay in the builder's cache. */
+const REMOVE = `
+cat >/dev/null
+for filter in "com.docker.compose.project=$1" "$2=$1"; do
+  docker ps --all --quiet --filter "label=$filter" | xargs -r docker rm --force --volumes
+  docker network ls --quiet --filter "label=$filter" | xargs -r docker network rm
+  docker volume ls --quiet --filter "label=$filter" | xargs -r docker volume rm
+done
+shift 2
+docker image rm "$@"
+`;
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const session = `openclaw-test-${randomUUID().slice(0, 8)}`;
   project.provide("containerSession", session);
-  const images = ["edge", "worker", "simulator"];
+  const images = IMAGES.map((name) => `openclaw/${name}:${TEST_TAG}`);
+  const remover = spawn("sh", ["-c", REMOVE, "remover", session, TEST_LABEL, ...images], {
+    // Its own session: a Ctrl-C is for the tests.
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  const removed = once(remover, "exit");
   await command(
-    ["docker", "compose", "--env-file", ".env.example", "--profile", "demo", "build", ...images],
+    ["docker", "compose", "--env-file", ".env.example", "--profile", "demo", "build", ...IMAGES],
     { env: { OPENCLAW_VERSION: TEST_TAG, DOCKER_BUILDKIT: "1" }, withinMs: BUILD_WITHIN_MS },
   );
   return async () => {
-    await removeAll(`label=com.docker.compose.project=${session}`);
-    await removeAll(`label=${TEST_LABEL}=${session}`);
-    // Their layers stay in the builder's cache: the next build takes seconds.
-    await docker("image", "rm", ...images.map((name) => `openclaw/${name}:${TEST_TAG}`));
+    remover.stdin.end();
+    await removed;
   };
-}
-
-async function removeAll(filter: string): Promise<void> {
-  const containers = await dockerLines("ps", "--all", "--quiet", "--filter", filter);
-  if (containers.length > 0) await docker("rm", "--force", "--volumes", ...containers);
-  for (const kind of ["network", "volume"]) {
-    const left = await dockerLines(kind, "ls", "--quiet", "--filter", filter);
-    if (left.length > 0) await docker(kind, "rm", ...left);
-  }
 }
