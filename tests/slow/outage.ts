@@ -17,6 +17,8 @@ export const PROVIDERS = ["zhipu", "hunyuan", "nvidia1", "nvidia2"] as const;
 
 /** One whose edges can be reached. */
 export interface WatchedGateway {
+  /** Length of the answers that are on their way, ten words a second; 120 if not said. Longer than the outage. */
+  readonly answerWords?: number;
   /** Host and port of an edge: of another one each time, where each has its own. */
   readonly host: string;
 }
@@ -79,7 +81,7 @@ export async function openRuns(gateway: WatchedGateway): Promise<OpenRun[]> {
 
 async function openV1(gateway: WatchedGateway, index: number): Promise<OpenRun> {
   const provider = PROVIDERS[index % PROVIDERS.length] ?? "zhipu";
-  const prompt = longAnswer(index);
+  const prompt = longAnswer(gateway, index);
   const client = await V1Client.connect(`ws://${gateway.host}/ws/stream`);
   client.say(prompt, provider);
   return {
@@ -96,7 +98,7 @@ async function openV1(gateway: WatchedGateway, index: number): Promise<OpenRun> 
 
 async function openV2(gateway: WatchedGateway, index: number): Promise<OpenRun> {
   const provider = PROVIDERS[index % PROVIDERS.length] ?? "zhipu";
-  const prompt = longAnswer(index);
+  const prompt = longAnswer(gateway, index);
   const client = await V2Client.connect(`ws://${gateway.host}/ws/stream`);
   const run = await client.run(prompt, provider);
   return {
@@ -111,9 +113,8 @@ async function openV2(gateway: WatchedGateway, index: number): Promise<OpenRun> 
   };
 }
 
-/** Streams for about 12 s, longer than any outage here. */
-function longAnswer(seed: number): string {
-  return directive({ words: 120, gapMs: 100, seed });
+function longAnswer({ answerWords = 120 }: WatchedGateway, seed: number): string {
+  return directive({ words: answerWords, gapMs: 100, seed });
 }
 
 export async function probe(gateway: WatchedGateway): Promise<Probe> {
