@@ -6,6 +6,7 @@
 # Arguments go to every `docker compose`, such as --env-file. New replicas start beside the old ones; once they are
 # well, the old ones are told to leave, one after the other. A worker that leaves finishes the runs it has. An edge
 # sends its clients away: a v2 client resumes at another edge, a v1 client is let go when its answer is complete.
+# New ones that do not come up leave the old ones where they are.
 # (`docker compose up` would stop all replicas of a service at once, and start new ones only then.)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
