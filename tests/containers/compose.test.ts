@@ -42,8 +42,7 @@ beforeAll(async () => {
   const started = await new DockerComposeEnvironment(".", "docker-compose.yml")
     .withProjectName(project)
     .withEnvironmentFile(envFile)
-    .withWaitStrategy("load-balancer-1", Wait.forHealthCheck())
-    .withWaitStrategy("prometheus-1", Wait.forHealthCheck())
+    .withDefaultWaitStrategy(Wait.forHealthCheck())
     .up(services);
   stop = () => started.down({ timeout: 15_000, removeVolumes: true });
 });
@@ -76,16 +75,18 @@ async function stats(): Promise<{ nodes: { edges: unknown[]; workers: unknown[] 
   return (await response.json()) as { nodes: { edges: unknown[]; workers: unknown[] } };
 }
 
-/** Addresses that Prometheus has found for a job. */
-async function found(job: string): Promise<string[]> {
+/** Addresses of a job from which Prometheus gets metrics. */
+async function scraped(job: string): Promise<string[]> {
   const [prometheus = ""] = await containersOf("prometheus");
   const url = "http://127.0.0.1:9090/api/v1/targets?state=active";
   const answer = await docker("exec", prometheus, "wget", "-q", "-O", "-", url);
   // Prometheus's own shape.
   const { data } = JSON.parse(answer) as {
-    data: { activeTargets: { labels: { job: string; instance: string } }[] };
+    data: { activeTargets: { labels: { job: string; instance: string }; health: string }[] };
   };
-  return data.activeTargets.flatMap(({ labels }) => (labels.job === job ? labels.instance : []));
+  return data.activeTargets
+    .filter(({ labels, health }) => labels.job === job && health === "up")
+    .map(({ labels }) => labels.instance);
 }
 
 test("answers through the load balancer, in both protocols", async () => {
@@ -137,11 +138,11 @@ test("takes over an edit of the mounted gateway.config.json while it runs", asyn
 test("scales to 4 workers, of which the cluster and Prometheus know", async () => {
   await compose("up", "--detach", "--wait", "--no-recreate", "--scale", "worker=4", "worker");
   await eventually("four workers", async () => (await stats()).nodes.workers.length === 4);
-  await eventually("their targets", async () => (await found("worker")).length === 4, {
+  await eventually("their metrics", async () => (await scraped("worker")).length === 4, {
     withinMs: 20_000,
     everyMs: 500,
   });
-  expect(await found("edge")).toHaveLength(2);
+  expect(await scraped("edge")).toHaveLength(2);
   await compose("up", "--detach", "--no-recreate", "--scale", "worker=2", "worker");
   expect(await containersOf("worker")).toHaveLength(2);
 });
