@@ -38,7 +38,7 @@ test("of two that look one is told of a node that died, and nobody of one that l
   const [first, second, leaving] = await Promise.all(["a", "b", "left"].map(join));
   await leaving?.stop();
   // As a process that was killed leaves it: on the list, with a report that has expired.
-  await fixture.commands.sadd(`${fixture.prefix}nodes`, "died");
+  await fixture.commands.sadd(`${fixture.prefix}{nodes}`, "died");
   await eventually("the news", async () => {
     const seen = await Promise.all([first, second].map((node) => node?.nodes()));
     expect(seen.map((nodes) => nodes?.map(({ id }) => id).sort())).toEqual([
