@@ -57,8 +57,9 @@ configured, of which one vendor (OTel's \`gen_ai.provider.name\`) may have sever
 that prom-client brings: \`process_cpu_seconds_total\`, \`process_resident_memory_bytes\`, \`nodejs_eventloop_lag_p99_seconds\` and so on.
 
 Durations are seconds, each measured by one process on its monotonic clock. Where a run has several attempts, its first text is
-whichever the user saw first. Runs that a client resumed elsewhere are counted once, by the edge that accepted them, unless that one is gone by their end. The number of series does
-not depend on what users send: any value that is not among a label's own is counted as \`other\`, and the series of a provider go
+whichever the user saw first. Runs that a client resumed elsewhere are counted once, by the edge that accepted them, unless that one is gone by their end. Whether its connection was
+warm is known of a run from its worker's last word: runs that their edge ended (cancelled, or past a deadline) have \`connection="none"\` and are
+held against the target of cold ones. The number of series does not depend on what users send: any value that is not among a label's own is counted as \`other\`, and the series of a provider go
 when it is no longer configured.
 
 ## Edges

@@ -109,6 +109,7 @@ describe("after 40 of 60 pieces the answer goes on, byte for byte", () => {
   });
 
   test("where the texts differ, v1 is told `interrupted`, v2 starts again", async () => {
+    const before = await cluster.scrape();
     const prompt = directive({ words: 60, gapMs: 10, faultOn: ["hunyuan"], cutAfter: 40 });
     const [old, framed] = [await visitors.v1(), await visitors.v2()];
     const run = await framed.run(prompt, "hunyuan");
@@ -117,6 +118,16 @@ describe("after 40 of 60 pieces the answer goes on, byte for byte", () => {
     expect(answerFor({ prompt, profile: "hunyuan" }).startsWith(text)).toBe(true);
     await framed.end(run);
     expect([run.text, run.restarts]).toEqual([sameText(prompt), 1]);
+    const seen = (await cluster.scrape()).minus(before);
+    const cut = { provider: "hunyuan", code: "provider_cut" };
+    expect(seen.sum("openclaw_provider_errors_total", cut)).toBe(2);
+    const failedOver = { provider: "hunyuan", result: "failed_over" };
+    expect(seen.sum("openclaw_attempts_total", failedOver)).toBe(2);
+    expect(seen.sum("openclaw_run_restarts_total", { provider: "zhipu" })).toBe(2);
+    const interrupted = { provider: "zhipu", reason: "interrupted" };
+    expect(seen.sum("openclaw_run_cancels_total", interrupted)).toBe(1);
+    const wait = { phase: "queue_wait", provider: "zhipu" };
+    expect(seen.sum("openclaw_run_phase_seconds_count", wait)).toBe(2);
   });
 });
 

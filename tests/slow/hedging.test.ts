@@ -87,6 +87,10 @@ test(`5 % of runs are ${LATE_MS / 1_000} s late: the p99 of first text falls bel
   expect(requests).toBeLessThanOrEqual(RUNS * 1.06);
   // The losers were left at once.
   expect(simulator.stats().total).toMatchObject({ active: 0, aborted: hedged });
+  const seen = await cluster.scrape("worker");
+  const hedges = (provider: string, hedge: string) =>
+    seen.sum("openclaw_hedges_total", { provider, hedge });
+  expect([hedges("hunyuan", "asked"), hedges("zhipu", "won")]).toEqual([hedged, won]);
 });
 
 test("without hedging the same runs are late, so that the figures above say something", async () => {

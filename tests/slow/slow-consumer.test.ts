@@ -50,7 +50,8 @@ test("is closed with 4008 although it pings, resumes, and has every byte", async
   client.resumeReading();
   await eventually("the code", () => client.closed?.code === 4008, { withinMs: 15_000 });
   const again = await V2Client.connect(cluster.url("dozing"));
-  for (const run of runs) if (run.terminals.length === 0) await again.resume(run);
+  const open = runs.filter(({ terminals }) => terminals.length === 0);
+  for (const run of open) await again.resume(run);
   for (const [index, run] of runs.entries()) {
     expect(await again.end(run, 60_000)).toMatchObject({ type: "done" });
     const answer = ANSWERS[index];
@@ -59,5 +60,8 @@ test("is closed with 4008 although it pings, resumes, and has every byte", async
     expect(run.text === whole.join("")).toBe(true);
   }
   expect([...client.faults, ...again.faults]).toEqual([]);
+  const seen = await cluster.scrape("edge");
+  expect(seen.sum("openclaw_slow_consumers_total")).toBe(1);
+  expect(seen.sum("openclaw_resumes_total")).toBe(open.length);
   again.close();
 });

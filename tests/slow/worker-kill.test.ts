@@ -135,4 +135,9 @@ test(`kill -9 of a worker, ${KILLS} times: v2 users see new text within 5 s (p99
   const figures = figuresOf(waits);
   console.log(`${KILLS} workers killed, kill to new text: ${inWords(figures)}`);
   expect(figures.p99).toBeLessThan(BAR_MS);
+  await eventually("every one of them to be told of as lost", async () => {
+    const seen = await Promise.all(clusters.map((cluster) => cluster.scrape("edge")));
+    const lost = seen.map((one) => one.sum("openclaw_nodes_lost_total", { kind: "worker" }));
+    return lost.reduce((sum, count) => sum + count, 0) >= KILLS;
+  });
 });

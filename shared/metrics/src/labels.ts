@@ -20,7 +20,7 @@ export const LABELS = {
   provider: CONFIGURED,
   model: CONFIGURED,
   region: ["domestic", "overseas"],
-  /** Whether the provider's socket was open before the run asked for it; `none` where it got no answer. */
+  /** Whether the provider's socket was open before the run asked for it; `none` where nobody told (yet). */
   connection: ["warm", "cold", "none"],
   outcome: ["completed", "failed", "cancelled"],
   phase: [

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { AdminServer } from "./admin-server.ts";
 import { createLogger } from "./log.ts";
@@ -72,4 +74,16 @@ test("without a port there is no server", async () => {
   admin = new AdminServer(options);
   await admin.start();
   expect(lines).toEqual([]);
+});
+
+test("a port that somebody else has is said in a sentence", async () => {
+  const log = createLogger({ service: "edge", level: "silent" });
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const address = other.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const metrics = { contentType: "", read: async () => "" };
+  const second = new AdminServer({ host: "127.0.0.1", port, metrics, troubles: () => [], log });
+  await expect(second.start()).rejects.toThrow(`cannot listen on 127.0.0.1:${port}`);
+  other.close();
 });

@@ -52,13 +52,15 @@ export class AdminServer implements Part {
     return this.#state === "up" ? this.#options.troubles() : [this.#state];
   }
 
-  /** A parent process is told where it listens. */
+  /** A parent process is told where it listens. @throws AdminListenError */
   async start(): Promise<void> {
     const { host, port, log } = this.#options;
     if (port === undefined) return;
     const server = createServer((request, response) => void this.#answer(request, response));
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject).listen({ host, port }, resolve);
+      server
+        .once("error", (cause) => reject(new AdminListenError(`${host}:${port}`, { cause })))
+        .listen({ host, port }, resolve);
     });
     this.#server = server;
     // It listens on TCP, so its address is not that of a pipe.
@@ -90,6 +92,18 @@ export class AdminServer implements Part {
       log.error({ err: error }, "metrics not read");
       reply(response, 500, "metrics not read");
     }
+  }
+}
+
+export class AdminListenError extends Error {
+  readonly code = "admin_listen_failed";
+
+  constructor(address: string, options?: ErrorOptions) {
+    super(
+      `The admin server cannot listen on ${address}: the port is in use, or the address is not this machine's.`,
+      options,
+    );
+    this.name = "AdminListenError";
   }
 }
 
