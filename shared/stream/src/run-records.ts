@@ -15,6 +15,7 @@ import {
 } from "./entry.ts";
 import type { StreamKeys } from "./keys.ts";
 import { entryId, type Position, parseEntryId } from "./position.ts";
+import { parseRunStatus, type RunStatus } from "./run-status.ts";
 import { Script } from "./script.ts";
 
 /** Time limits of what is kept, in milliseconds. */
@@ -72,6 +73,12 @@ export type WatchOutcome =
       readonly state: RunState;
       readonly position: Position;
       readonly provider: string;
+      readonly session: string;
+      /**
+       * For a run that goes on though nobody reads it, in how many ms it must be over, negative where it
+       * should have been; undefined for one that ends with its readers.
+       */
+      readonly dueInMs: number | undefined;
     }
   | { readonly outcome: "full" }
   | { readonly outcome: "unknown" };
@@ -94,6 +101,7 @@ export class RunRecords {
   static readonly #end = new Script("end");
   static readonly #watch = new Script("watch");
   static readonly #unwatch = new Script("unwatch");
+  static readonly #status = new Script("status");
 
   readonly #redis: RedisClient;
   readonly #keys: StreamKeys;
@@ -105,17 +113,22 @@ export class RunRecords {
     this.#retention = retention;
   }
 
-  /** Makes a queued run, watched by `edge`, which must already be subscribed. False: the id is taken. */
+  /**
+   * Makes a queued run, watched by `edge`, which must already be subscribed. False: the id is taken.
+   *
+   * @param run with `dueInMs` it goes on though nobody reads it, and must be over by then
+   */
   async create(run: {
     runId: string;
     edge: string;
     provider: string;
     session: string;
+    dueInMs?: number | undefined;
   }): Promise<boolean> {
     const reply = await RunRecords.#create.run(
       this.#redis,
       [this.#keys.record(run.runId)],
-      [this.#retention.liveMs, run.edge, run.provider, run.session],
+      [this.#retention.liveMs, run.edge, run.provider, run.session, run.dueInMs ?? ""],
     );
     return reply === 1;
   }
@@ -228,40 +241,49 @@ export class RunRecords {
   }
 
   /**
-   * Adds a node to the watchers of a run of this session. To miss nothing: be subscribed, watch,
-   * then read the log.
+   * Adds a node to the watchers of a run of this session, or of any where none is given. To miss
+   * nothing: be subscribed, watch, then read the log.
    */
   async watch(
     runId: string,
-    { node, session }: { node: string; session: string },
+    { node, session = "" }: { node: string; session?: string | undefined },
   ): Promise<WatchOutcome> {
     const reply = await RunRecords.#watch.run(
       this.#redis,
       [this.#keys.record(runId)],
       [node, MAX_WATCHERS, session],
     );
-    const [outcome, state, epoch, seq, provider] = reply as [
+    const [outcome, state, epoch, seq, provider, owner, dueIn] = reply as [
       "watching" | "full" | "unknown",
       RunState,
       number,
       number,
       string,
+      string,
+      number | "",
     ];
     if (outcome !== "watching") return { outcome };
-    return { outcome, state, position: { epoch, seq }, provider };
+    const dueInMs = dueIn === "" ? undefined : dueIn;
+    return { outcome, state, position: { epoch, seq }, provider, session: owner, dueInMs };
   }
 
-  /** Ends a run of this session by its client's wish, wherever it is read. */
+  /** How a run fares; undefined for one that is not known. */
+  async status(runId: string): Promise<RunStatus | undefined> {
+    const reply = await RunRecords.#status.run(this.#redis, [this.#keys.record(runId)], []);
+    return parseRunStatus(reply);
+  }
+
+  /** Ends a run by its client's wish, wherever it is read: one of this session, or any where none is given. */
   async cancel(
     runId: string,
-    session: string,
+    session?: string,
   ): Promise<{ readonly outcome: "ended"; readonly provider: string } | "already" | "unknown"> {
     const [owner, provider] = await this.#redis.hmget(
       this.#keys.record(runId),
       "session",
       "provider",
     );
-    if (owner !== session) return "unknown";
+    if (owner == null || (session !== undefined && owner !== session)) return "unknown";
     const outcome = await this.end(runId, { type: "cancelled", reason: "client" });
     return outcome === "ended" ? { outcome, provider: provider ?? "" } : outcome;
   }

@@ -60,8 +60,12 @@ local function append(run, payload_at)
     return
   end
   redis.call('HSET', run.record, 'seq', run.first + run.count - 1, 'bytes', run.bytes, 'heard_at', now)
+  local has_piece = run.closes == '' or run.count > 1
+  if run.seq == 0 and has_piece then
+    redis.call('HSETNX', run.record, 'first_at', now)
+  end
   if run.closes ~= '' then
-    redis.call('HSET', run.record, 'state', run.closes, 'ended_by', 'writer')
+    redis.call('HSET', run.record, 'state', run.closes, 'ended_by', 'writer', 'ended_at', now)
     redis.call('PEXPIRE', run.record, window_ms)
     redis.call('PEXPIRE', run.log, window_ms)
   end

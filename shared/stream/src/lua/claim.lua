@@ -78,6 +78,7 @@ epoch = math.max(epoch + 1, now)
 redis.call('XADD', log, epoch .. '-0', 'p', ARGV[8])
 redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts, 'tries', tries, 'provider', ARGV[10],
   'lease', ARGV[3], 'worker', ARGV[4], 'heard_at', now, 'hedger', '')
+redis.call('HSETNX', record, 'started_at', now)
 redis.call('PEXPIRE', record, ARGV[6])
 redis.call('PEXPIRE', log, ARGV[6])
 -- The other worker, if there is one, learns at once that its answer is not wanted any more.

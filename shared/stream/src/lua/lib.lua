@@ -15,6 +15,9 @@
 --   edges     nodes that watch the run, separated by spaces
 --   bytes     size of the log's payloads
 --   ended_by  writer | order, once the run has ended
+--   due_at    of a run that goes on though nobody reads it: when it must be over, in milliseconds like an epoch
+--   created_at, started_at, first_at, ended_at
+--             when it was created, first claimed, gave its first piece, ended; likewise
 -- Its log is a stream with ids <epoch>-<seq>, one field 'p' per entry.
 
 local function is_terminal(state)
@@ -53,7 +56,7 @@ end
 local function end_run(run)
   local seq = run.seq + 1
   redis.call('XADD', run.log, run.epoch .. '-' .. seq, 'p', run.payload)
-  redis.call('HSET', run.record, 'state', run.state, 'seq', seq, 'ended_by', 'order')
+  redis.call('HSET', run.record, 'state', run.state, 'seq', seq, 'ended_by', 'order', 'ended_at', now_ms())
   redis.call('PEXPIRE', run.record, run.window_ms)
   redis.call('PEXPIRE', run.log, run.window_ms)
   local nodes = nodes_of(run.edges)

@@ -3,21 +3,25 @@
 -- KEYS[1]  record
 -- ARGV[1]  node; it must already be subscribed to its channel
 -- ARGV[2]  most nodes that may watch one run
--- ARGV[3]  session the caller belongs to; another session's run is as good as unknown
+-- ARGV[3]  session the caller belongs to; another session's run is as good as unknown. '' for one that
+--          may read any run whose id it knows
 --
--- Returns {'watching', state, epoch, seq, provider} | {'full'} | {'unknown'}.
+-- Returns {'watching', state, epoch, seq, provider, session, ms until it must be over} | {'full'} | {'unknown'}.
+-- The last is '' for a run that ends with its readers.
 -- Invariant: whatever is appended after this is published to the node, whatever was appended before
 -- is in the log; so a reader that watches first and reads the log second misses nothing.
 
-local state, epoch, seq, provider, edges, session =
-  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'provider', 'edges', 'session'))
-if not state or session ~= ARGV[3] then
+local state, epoch, seq, provider, edges, session, due_at =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'provider', 'edges', 'session', 'due_at'))
+if not state or (ARGV[3] ~= '' and session ~= ARGV[3]) then
   return { 'unknown' }
 end
+local due_in = due_at and tonumber(due_at) - now_ms() or ''
+local watching = { 'watching', state, tonumber(epoch), tonumber(seq), provider, session, due_in }
 local nodes = nodes_of(edges)
 for _, node in ipairs(nodes) do
   if node == ARGV[1] then
-    return { 'watching', state, tonumber(epoch), tonumber(seq), provider }
+    return watching
   end
 end
 if #nodes >= tonumber(ARGV[2]) then
@@ -25,4 +29,4 @@ if #nodes >= tonumber(ARGV[2]) then
 end
 nodes[#nodes + 1] = ARGV[1]
 redis.call('HSET', KEYS[1], 'edges', table.concat(nodes, ' '))
-return { 'watching', state, tonumber(epoch), tonumber(seq), provider }
+return watching
