@@ -4,7 +4,6 @@ export * from "./follower.ts";
 export * from "./keys.ts";
 export * from "./position.ts";
 export * from "./run-records.ts";
-export type { AppendOutcome, FirstText, LossReason, RunWriter } from "./run-writer.ts";
 export type { RunStatus } from "./run-status.ts";
-export type { AppendOutcome, LossReason, RunWriter } from "./run-writer.ts";
+export type { AppendOutcome, FirstText, LossReason, RunWriter } from "./run-writer.ts";
 export * from "./subscription.ts";

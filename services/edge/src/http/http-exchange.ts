@@ -174,7 +174,10 @@ export class HttpExchange {
     else act();
   }
 
-  /** Ends the stream as it should. */
+  /**
+   * Ends the stream as it should. The connection stays: told to close it, uWebSockets.js would write that
+   * header into the body.
+   */
   end(): void {
     const response = this.#over();
     response?.cork(() => {
