@@ -74,7 +74,11 @@ export function runOptionsOf(request: ChatCompletionRequest): RunOptions {
 }
 
 /** What of a request goes to the provider as it is; undefined where there is nothing. */
-export function passedFieldsOf(request: ChatCompletionRequest): PassedFields | undefined {
+export function passedFieldsOf(
+  request: {
+    readonly [Name in keyof PassedFields]?: PassedFields[Name] | null;
+  },
+): PassedFields | undefined {
   const names = Object.keys(passedFieldsSchema.shape) as (keyof PassedFields)[];
   const given = names.flatMap((name) => (request[name] == null ? [] : [[name, request[name]]]));
   return given.length === 0 ? undefined : (Object.fromEntries(given) as PassedFields);

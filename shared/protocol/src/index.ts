@@ -4,6 +4,7 @@ export * from "./conversation.ts";
 export * from "./error-code.ts";
 export * from "./request-problem.ts";
 export * from "./run.ts";
+export * from "./runs.ts";
 export * from "./session-id.ts";
 export * from "./v1.ts";
 export * from "./v2.ts";

@@ -1,0 +1,139 @@
+/**
+ * Runs over HTTP as the edge serves them: started by one request, read by any number of others.
+ *
+ * Events are the frames of protocol v2, one for one, so that a client may change between the two.
+ */
+import { z } from "zod";
+import { conversationMessageSchema, passedFieldsSchema } from "./conversation.ts";
+import { ERROR_CODES, type ErrorCode } from "./error-code.ts";
+import { runOptionsSchema } from "./run.ts";
+import { SESSION_ID } from "./session-id.ts";
+import { type V2Down, v2DownSchema } from "./v2.ts";
+
+const count = z.int().min(0);
+const runId = z.string().min(1).max(128).describe("The run's id: a random UUID.");
+
+/** `POST /v1/runs`. `provider` and `options` may be null, as in protocol v2. */
+export const runRequestSchema = z
+  .strictObject({
+    message: z.string().optional().describe("What the user says; or `messages`, not both."),
+    messages: z
+      .array(conversationMessageSchema)
+      .min(1)
+      .max(2_000)
+      .optional()
+      .describe("A whole conversation."),
+    provider: z
+      .string()
+      .min(1)
+      .max(256)
+      .nullish()
+      .describe("A provider, a group of them, or `auto`; the default where it is left out."),
+    options: runOptionsSchema.nullish(),
+    session: z
+      .string()
+      .regex(SESSION_ID, "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -")
+      .optional()
+      .describe("A session whose WebSocket clients may resume the run as well."),
+    ...passedFieldsSchema.shape,
+  })
+  .meta({ oneOf: [{ required: ["message"] }, { required: ["messages"] }] })
+  .refine(({ message, messages }) => (message === undefined) !== (messages === undefined), {
+    error: "needs either `message` or `messages`, not both",
+  })
+  .refine(({ message }) => message === undefined || message.trim() !== "", {
+    error: "must not be empty",
+    path: ["message"],
+  });
+export type RunRequestBody = z.infer<typeof runRequestSchema>;
+
+const stateSchema = z.enum(["queued", "active", "completed", "failed", "cancelled"]);
+const positionSchema = z.strictObject({ epoch: count, seq: count });
+
+/** `202` of `POST /v1/runs`. */
+export const acceptedRunSchema = z.strictObject({
+  id: runId,
+  state: z.literal("queued"),
+  provider: z.string().describe("On whose queue it is."),
+});
+export type AcceptedRun = z.infer<typeof acceptedRunSchema>;
+
+/** The answer of `POST /v1/runs/{id}/cancel`. */
+export const cancelledRunSchema = z.strictObject({
+  id: runId,
+  state: stateSchema.describe("`cancelled`, unless the run had ended otherwise before."),
+});
+export type CancelledRun = z.infer<typeof cancelledRunSchema>;
+
+const errorCodeSchema = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
+
+/** `GET /v1/runs/{id}`. What is not known (yet) is absent. */
+export const runSchema = z.strictObject({
+  id: runId,
+  state: stateSchema,
+  provider: z.string().describe("Who answers, or on whose queue the run is."),
+  model: z.string().optional().describe("Absent until an attempt begins."),
+  attempts: count,
+  position: positionSchema.describe("Of the last entry that is in `text`: events go on behind it."),
+  text: z.string().describe("What the last attempt has said so far."),
+  reasoning: z.string().optional(),
+  toolCalls: z
+    .array(z.strictObject({ id: z.string(), name: z.string(), arguments: z.string() }))
+    .optional(),
+  finish: z.enum(["stop", "length", "content_filter", "tool_calls"]).optional(),
+  usage: z.strictObject({ inputTokens: count, outputTokens: count }).optional(),
+  error: z
+    .strictObject({
+      code: errorCodeSchema,
+      message: z.string(),
+      retryable: z.boolean(),
+      retryAfterMs: count.optional(),
+    })
+    .optional(),
+  timings: z
+    .strictObject({
+      createdAt: z.iso.datetime(),
+      queuedMs: count.describe("How long it has waited for a worker to take it first."),
+      startedMs: count.optional().describe("Until a worker took it."),
+      firstTextMs: count
+        .optional()
+        .describe("Until the first piece of an answer, or of the model's thinking."),
+      totalMs: count.optional().describe("Until it ended."),
+    })
+    .describe("In ms from its creation, by one clock."),
+});
+export type RunReport = z.infer<typeof runSchema>;
+
+/** A piece of a call to one of the client's tools, which only exists over HTTP. */
+export const toolCallEventSchema = z.strictObject({
+  type: z.literal("tool_call"),
+  run: runId,
+  epoch: count,
+  seq: count,
+  index: count.describe("Which of this answer's calls, from 0."),
+  id: z.string().optional().describe("In the first piece of a call, as is `name`."),
+  name: z.string().optional(),
+  arguments: z.string().describe("All pieces of a call together are JSON."),
+});
+export type ToolCallEvent = z.infer<typeof toolCallEventSchema>;
+
+/** What of protocol v2 tells of a run that somebody reads. */
+const FRAMES = [
+  "queued",
+  "started",
+  "delta",
+  "reasoning",
+  "restart",
+  "done",
+  "error",
+  "cancelled",
+] as const satisfies readonly V2Down["type"][];
+type EventFrame = Extract<V2Down, { type: (typeof FRAMES)[number] }>;
+const frameNames: ReadonlySet<string> = new Set(FRAMES);
+
+/** The `data` of an event of `GET /v1/runs/{id}/events`; its `type` is the event's name. */
+export const runEventSchema = z.union([
+  ...v2DownSchema.options.filter(({ shape }) => frameNames.has(shape.type.value)),
+  toolCallEventSchema,
+]);
+export type RunEvent = EventFrame | ToolCallEvent;
