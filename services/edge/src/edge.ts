@@ -23,8 +23,11 @@ import { type EdgeDetails, readClusterStats } from "./http/cluster-stats.ts";
 import { ClusterView } from "./http/cluster-view.ts";
 import { HttpExchanges } from "./http/http-exchanges.ts";
 import { ModelsDoor } from "./http/models-door.ts";
+import { OpenApiDoor } from "./http/openapi/openapi-door.ts";
+import { RunsDoor } from "./http/runs-door.ts";
 import { ClientKeys } from "./inbound/client-keys.ts";
 import { ProviderChoice } from "./inbound/provider-choice.ts";
+import { RunLookup } from "./inbound/run-lookup.ts";
 import { RunStarter } from "./inbound/run-starter.ts";
 import { LiveRuns } from "./outbound/live-runs.ts";
 import { QueueNotices } from "./outbound/queue-notices.ts";
@@ -121,13 +124,19 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
   const maxFrameBytes =
     JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, config.EDGE_MAX_CONVERSATION_BYTES) +
     FRAME_OVERHEAD_BYTES;
+  const conversations = {
+    maxBodyBytes: maxFrameBytes,
+    maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
+  };
+  const lookup = new RunLookup({
+    records,
+    endOverdue: (runId, provider) => starter.endOverdue(runId, provider),
+  });
   const doors = [
-    new ChatDoor({
-      ...http,
-      maxBodyBytes: maxFrameBytes,
-      maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
-    }),
+    new ChatDoor({ ...http, ...conversations }),
     new ModelsDoor(http),
+    new RunsDoor({ ...http, ...conversations, lookup, graceMs: config.EDGE_RESUME_GRACE_MS }),
+    new OpenApiDoor(http),
   ];
   const registry = new NodeRegistry({
     redis: commands,

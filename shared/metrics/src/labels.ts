@@ -41,7 +41,14 @@ export const LABELS = {
   target: ["domestic", "overseas_warm", "overseas_cold"],
   measure: ["first_text", "whole"],
   met: ["yes", "no"],
-  resumed: ["replayed", "complete", "unknown_run", "unknown_position", "too_many_readers"],
+  resumed: [
+    "replayed",
+    "complete",
+    "unknown_run",
+    "unknown_position",
+    "too_many_readers",
+    "nothing_left",
+  ],
   /** What became of a worker's attempt at a run. */
   result: [
     "finished",

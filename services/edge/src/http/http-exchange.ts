@@ -55,6 +55,7 @@ export class HttpExchange {
   #streamHeaders: Headers | undefined;
   #onDrain: () => void = ignore;
   #onGone: () => void = ignore;
+  #onLeaving: () => void = ignore;
   /** Since when the client has not taken what was written. */
   #fullSince: number | undefined;
   #wroteAt = performance.now();
@@ -100,6 +101,17 @@ export class HttpExchange {
   /** Sets what is called when the client goes away before the response is whole. */
   onGone(callback: () => void): void {
     this.#onGone = callback;
+  }
+
+  /** Sets what is called when this edge begins to leave, or calls it if it has begun. */
+  onLeaving(callback: () => void): void {
+    if (this.#options.isLeaving()) callback();
+    else this.#onLeaving = callback;
+  }
+
+  /** This edge begins to leave. */
+  leave(): void {
+    this.#onLeaving();
   }
 
   /** Sets what is called when a full stream can take more again. */

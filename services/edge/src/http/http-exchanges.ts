@@ -51,6 +51,7 @@ export class HttpExchanges implements Part {
   /** Resolves when the answers in hand are whole, or once `signal` aborts; connections close behind them. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
+    for (const exchange of [...this.#open]) exchange.leave();
     if (this.#open.size === 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;

@@ -15,7 +15,8 @@ export interface RoutesOptions {
 }
 
 /** Some clients choose the Responses API unless told otherwise. */
-const WHERE = "Of the OpenAI API there are POST /v1/chat/completions and GET /v1/models.";
+const WHERE =
+  "Of the OpenAI API there are POST /v1/chat/completions and GET /v1/models; /openapi.json has everything.";
 
 /** Adds the routes to an app; must come after the WebSocket routes. */
 export function serveHttp(
@@ -58,7 +59,8 @@ export function serveHttp(
   });
   app.any("/*", (response) => {
     reply(response, 404, {
-      error: "Not found. There are /ws/stream/{session_id}, /v1/chat/completions, /health, /stats.",
+      error:
+        "Not found. There are /ws/stream/{session_id}, /v1/chat/completions, /v1/runs, /health, /stats, /openapi.json.",
     });
   });
 }

@@ -80,13 +80,14 @@ export class RunReaders {
     else run.cancel("disconnected");
   }
 
-  /** A run that was resumed here is followed no further; without any reader left it ends. */
+  /** A run that was resumed here is followed no further; without any reader left it ends, as a rule. */
   async #leave(run: LiveRun): Promise<void> {
     const { runs, onAbandoned } = this.#options;
     run.leave();
     runs.remove(run);
     if (this.#isWanted(run.runId)) return;
-    if ((await this.#unwatch(run.runId)) === 0) onAbandoned(run);
+    const others = await this.#unwatch(run.runId);
+    if (others === 0 && !run.isBackground) onAbandoned(run);
   }
 
   /** Stops following what another reader of the same connection follows in its place. */

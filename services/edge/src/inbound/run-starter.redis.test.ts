@@ -1,7 +1,7 @@
 /** A run from the edge's side: what the client is told, and what the cluster learns. */
 import { randomUUID } from "node:crypto";
 import { parseGatewayConfig } from "@openclaw/config";
-import type { RunOptions } from "@openclaw/protocol";
+import { ERROR_CODES, type RunOptions } from "@openclaw/protocol";
 import { RunIntake, type RunJob, RunQueues } from "@openclaw/queue";
 import { createBlockingConnection, createLogger } from "@openclaw/runtime";
 import {
@@ -148,7 +148,10 @@ function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number })
   });
 }
 
-function start(options?: RunOptions): {
+function start(
+  options?: RunOptions,
+  background = false,
+): {
   run: StartedRun;
   answer: NotingAnswer;
   ended: () => number;
@@ -160,6 +163,7 @@ function start(options?: RunOptions): {
     messages: [{ role: "user", content: "hi" }],
     provider: undefined,
     options,
+    background,
     answer,
     onEnded: () => {
       ended += 1;
@@ -284,6 +288,56 @@ describe("a run that this edge is told of though nobody here reads it", () => {
     expect(refused).toBe("unknown_position");
     await eventually("the leaving", async () => (await records.watchers(runId)).length === 1);
     await records.end(runId, { type: "cancelled", reason: "client" });
+  });
+});
+
+describe("a run that goes on though nobody reads it", () => {
+  const resume = (runId: string, answer: Answer, after: Position = BEGINNING) =>
+    starter.resume({
+      runId,
+      after,
+      answer,
+      onResumed: () => undefined,
+      onEnded: () => undefined,
+    });
+
+  test("is known as such to its worker and to its readers", async () => {
+    const taken = await takeJobs();
+    const { run } = start(undefined, true);
+    await eventually("the job", () => taken.get(run.runId)?.background);
+    const watched = await records.watch(run.runId, { node: NODE });
+    expect(watched).toMatchObject({ session: "s", dueInMs: expect.any(Number) });
+    run.cancel("client");
+  });
+
+  test("ends when it must, told to a reader that came back too late, who then has all of it", async () => {
+    const runId = randomUUID();
+    await records.create({ runId, edge: "edge-dead", provider: "mine", session: "s", dueInMs: 1 });
+    const answer = new NotingAnswer();
+    await resume(runId, answer);
+    await eventually("the end", () => answer.terminals[0]);
+    expect(answer.terminals).toMatchObject([
+      {
+        type: "failed",
+        failure: { code: "run_timeout", message: ERROR_CODES.run_timeout.message },
+      },
+    ]);
+    const ended = await eventually("its announcement", async () => {
+      const status = await records.status(runId);
+      return status?.state === "failed" ? status : undefined;
+    });
+    expect(await resume(runId, new NotingAnswer(), ended.position)).toBe("nothing_left");
+    await eventually("the leaving", async () => !(await records.watchers(runId)).includes(NODE));
+  });
+
+  test("is ended where it is overdue by whoever finds it so", async () => {
+    const { run, answer } = start(undefined, true);
+    await queued();
+    await starter.endOverdue(run.runId, "mine");
+    expect(await records.status(run.runId)).toMatchObject({ state: "failed" });
+    await eventually("the end", () => answer.terminals[0]);
+    expect(answer.terminals).toMatchObject([{ failure: { code: "run_timeout" } }]);
+    await eventually("an empty queue", async () => (await queues.counts("mine")).waiting === 0);
   });
 });
 

@@ -18,6 +18,7 @@ import {
   comparePositions,
   type Position,
   type RunRecords,
+  type TerminalEntry,
 } from "@openclaw/stream";
 import pLimit from "p-limit";
 import type { Answer } from "../outbound/answer.ts";
@@ -34,6 +35,11 @@ import { RunReaders } from "./run-readers.ts";
 /** A busy moment must not fail a user, an outage must not keep one waiting. */
 const SUBMIT_WITHIN_MS = 4_000;
 const READS_AT_ONCE = 64;
+const OVERDUE = {
+  type: "failed",
+  failure: failure("run_timeout"),
+  timings: undefined,
+} as const satisfies TerminalEntry;
 const CANCELLED = { type: "cancelled", reason: "client" } as const;
 
 export interface RunStarterOptions {
@@ -65,6 +71,8 @@ export interface RunRequest {
   readonly options?: RunOptions | undefined;
   /** What goes to the provider as it is. */
   readonly passed?: PassedFields | undefined;
+  /** Goes on though nobody reads it, also without this edge. */
+  readonly background?: boolean;
   readonly answer: Answer;
   /** Called once, after the client was told. */
   readonly onEnded: (run: StartedRun) => void;
@@ -73,8 +81,8 @@ export interface RunRequest {
 /** A client that came back for a run. */
 export interface ResumeRequest {
   readonly runId: string;
-  /** Must be the run's own. */
-  readonly session: string;
+  /** Must be the run's own; where none is given, to know its id is enough. */
+  readonly session?: string;
   /** The last position the client has. */
   readonly after: Position;
   readonly answer: Answer;
@@ -84,11 +92,18 @@ export interface ResumeRequest {
 }
 
 export type ResumeOutcome = "replayed" | "complete" | ResumeRefusal;
-export type ResumeRefusal = "unknown_run" | "unknown_position" | "too_many_readers";
+export type ResumeRefusal =
+  | "unknown_run"
+  | "unknown_position"
+  | "too_many_readers"
+  /** The run is over, and the client has its end. */
+  | "nothing_left";
 
 export interface StartedRun {
   readonly runId: string;
   readonly session: string;
+  /** On whose queue it began. */
+  readonly provider: string;
   readonly isEnded: boolean;
   cancel(reason: CancelReason): void;
   /** The client can take more again. */
@@ -168,12 +183,13 @@ export class RunStarter implements Part {
   begin(request: RunRequest): StartedRun {
     const { runs } = this.#options;
     const gateway = this.#options.gateway.current;
-    const { options, passed } = request;
+    const { options, passed, background } = request;
     const { choice } = this.#options;
     const asked = request.provider ?? gateway.defaultProvider;
     const chain = chainOf(asked, { options, passed }, { gateway, choice });
     // One that was not refused has somebody to answer it.
     const [provider = "", ...fallback] = chain;
+    const deadlines = this.#deadlines(chain);
     const run = new LiveRun({
       runId: request.runId ?? this.newRunId(),
       session: request.session,
@@ -181,8 +197,9 @@ export class RunStarter implements Part {
       chain,
       answer: request.answer,
       read: this.#read,
-      deadlines: this.#deadlines(chain),
+      deadlines,
       onGap: this.#onGap,
+      isBackground: background === true,
       onEnded: (ended) => {
         runs.remove(run);
         this.#options.stats.record(ended);
@@ -192,15 +209,17 @@ export class RunStarter implements Part {
       },
     });
     runs.add(run);
-    void this.#submit(run, {
+    const job = {
       runId: run.runId,
       session: request.session,
       provider,
       messages: [...request.messages],
       options,
       passed,
+      background,
       fallback,
-    });
+    };
+    void this.#submit(run, job, background ? deadlines.totalMs : undefined);
     return run;
   }
 
@@ -215,29 +234,35 @@ export class RunStarter implements Part {
     const resumed = await this.#readers.whileReturning(runId, () => this.#follow(request));
     if (typeof resumed === "string") this.#options.meter?.resumed(resumed);
     // By then this edge was made to hear of it.
-    if (resumed === "unknown_position") this.unread(runId);
+    if (resumed === "unknown_position" || resumed === "nothing_left") this.unread(runId);
     return resumed;
   }
 
   async #follow(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
     const { records, node, runs } = this.#options;
-    const { runId, session, after, answer, onResumed, onEnded } = request;
-    const watched = await persist(() => records.watch(runId, { node, session }), SUBMIT_WITHIN_MS);
+    const { runId, after, answer, onResumed, onEnded } = request;
+    const asked = { node, session: request.session };
+    const watched = await persist(() => records.watch(runId, asked), SUBMIT_WITHIN_MS);
     if (watched.outcome === "unknown") return "unknown_run";
     if (watched.outcome === "full") return "too_many_readers";
-    if (comparePositions(after, watched.position) > 0) return "unknown_position";
-    const { provider } = watched;
+    const ahead = comparePositions(after, watched.position);
+    if (ahead > 0) return "unknown_position";
+    const { provider, session, state, dueInMs } = watched;
+    const isOver = state !== "queued" && state !== "active";
+    if (isOver && ahead === 0) return "nothing_left";
     const chain = withFallback(provider, this.#options.gateway.current);
     const run = new LiveRun({
       runId,
       session,
       provider,
       chain,
-      resumed: { after, isQueued: watched.state === "queued" },
+      resumed: { after, isQueued: state === "queued" },
       answer,
       read: this.#read,
-      deadlines: this.#deadlines(chain),
+      // However often readers come and go, a run that does not need them ends when it was to end.
+      deadlines: this.#deadlines(chain, isOver ? undefined : dueInMs),
       onGap: this.#onGap,
+      isBackground: dueInMs !== undefined,
       onEnded: (ended) => {
         runs.remove(run);
         // The edge where it began counts it.
@@ -245,7 +270,6 @@ export class RunStarter implements Part {
         onEnded(run);
       },
     });
-    const isOver = watched.state !== "queued" && watched.state !== "active";
     const outcome = isOver ? "complete" : "replayed";
     this.#options.meter?.resumed(outcome);
     onResumed(outcome);
@@ -255,11 +279,12 @@ export class RunStarter implements Part {
   }
 
   /**
-   * Cancels a run of this session that is not read on the client's connection.
+   * Cancels a run that is not read on the client's connection: one of this session, or any where none is
+   * given.
    *
    * @throws what Redis throws
    */
-  async cancel(runId: string, session: string): Promise<"cancelled" | "ended" | "unknown"> {
+  async cancel(runId: string, session?: string): Promise<"cancelled" | "ended" | "unknown"> {
     const { records } = this.#options;
     const cancelled = await persist(() => records.cancel(runId, session), SUBMIT_WITHIN_MS);
     if (cancelled === "unknown") return "unknown";
@@ -268,6 +293,18 @@ export class RunStarter implements Part {
     const chain = withFallback(cancelled.provider, this.#options.gateway.current);
     this.#announcer.announce({ runId, chain, terminal: CANCELLED });
     return "cancelled";
+  }
+
+  /**
+   * Ends a run that should have ended by now: the edge that was to see to that is gone, and so is whoever
+   * was to work on it.
+   *
+   * @throws what Redis throws
+   */
+  async endOverdue(runId: string, provider: string): Promise<void> {
+    const chain = withFallback(provider, this.#options.gateway.current);
+    await persist(() => this.#options.records.end(runId, OVERDUE), SUBMIT_WITHIN_MS);
+    this.#announcer.announce({ runId, chain, terminal: OVERDUE });
   }
 
   /** Gives a client `graceMs` to come back for a run, here or elsewhere, before it is cancelled. */
@@ -291,18 +328,20 @@ export class RunStarter implements Part {
     this.#readers.unread(runId);
   }
 
-  #deadlines(chain: readonly string[]): RunDeadlines {
+  /** @param dueInMs when the run must be over, where that is settled */
+  #deadlines(chain: readonly string[], dueInMs?: number): RunDeadlines {
     const { gateway, queueTimeoutMs } = this.#options;
-    return deadlinesOf(chain, { ...gateway.current, queueTimeoutMs });
+    const deadlines = deadlinesOf(chain, { ...gateway.current, queueTimeoutMs });
+    return dueInMs === undefined ? deadlines : { ...deadlines, totalMs: dueInMs };
   }
 
   /** The record first: a worker that finds no record takes the run for a stray and drops it. */
-  async #submit(run: LiveRun, job: RunJob): Promise<void> {
+  async #submit(run: LiveRun, job: RunJob, dueInMs: number | undefined): Promise<void> {
     const { records, queues, node, log } = this.#options;
     const { runId, provider, session } = job;
     try {
       const isOurs = await persist(async () => {
-        const created = await records.create({ runId, edge: node, provider, session });
+        const created = await records.create({ runId, edge: node, provider, session, dueInMs });
         if (created && !run.isEnded) await queues.add(job);
         return created;
       }, SUBMIT_WITHIN_MS);

@@ -25,7 +25,8 @@ export interface Answer {
   onDelta(position: Position, delta: DeltaEntry): DeltaOutcome;
   /** Likewise, for a piece of a tool call. */
   onToolCall(position: Position, call: ToolCallEntry): DeltaOutcome;
-  onTerminal(terminal: TerminalEntry, phases: RunPhases): void;
+  /** `position`: where the log has it; undefined where this edge ends the run and the log does not know. */
+  onTerminal(terminal: TerminalEntry, phases: RunPhases, position: Position | undefined): void;
   /** Groups what is written inside `write` into one system call. */
   batch(write: () => void): void;
 }

@@ -72,6 +72,8 @@ export interface LiveRunOptions {
   readonly deadlines: RunDeadlines;
   /** A published chunk was missing, or out of order. */
   readonly onGap?: (() => void) | undefined;
+  /** Whether it goes on though nobody reads it. */
+  readonly isBackground?: boolean;
   /** Called once, after the client was told. */
   readonly onEnded: (ended: EndedRun) => void;
 }
@@ -141,6 +143,11 @@ export class LiveRun {
     return this.#options.resumed !== undefined;
   }
 
+  /** Whether it goes on though nobody reads it. */
+  get isBackground(): boolean {
+    return this.#options.isBackground ?? false;
+  }
+
   /** Whether it waits for a worker. */
   get isQueued(): boolean {
     return this.#state === "queued";
@@ -199,7 +206,7 @@ export class LiveRun {
   }
 
   cancel(reason: CancelReason): void {
-    this.#end({ type: "cancelled", reason }, true);
+    this.#end({ type: "cancelled", reason });
   }
 
   /** The run could not be put on its queue. */
@@ -212,7 +219,7 @@ export class LiveRun {
     const message = "There is a run of that id already; resume it, or choose another id.";
     this.#end(
       { type: "failed", failure: failure("invalid_request", message), timings: undefined },
-      false,
+      { isToldToCluster: false },
     );
   }
 
@@ -231,7 +238,7 @@ export class LiveRun {
   sweep(now: number): void {
     const { deadlines } = this.#options;
     if (now - this.#clock.acceptedAt > deadlines.totalMs) {
-      this.#fail("run_timeout", `The answer took longer than ${deadlines.totalMs / 1_000} s.`);
+      this.#fail("run_timeout", this.#tookTooLong);
     } else if (this.#waitsTooLong(now)) {
       const limit = deadlines.queueMs(this.#waitsFor) / 1_000;
       this.#fail("queue_timeout", `No worker became free for ${this.#waitsFor} within ${limit} s.`);
@@ -256,6 +263,12 @@ export class LiveRun {
     return true;
   }
 
+  /** How long it took is not known of one that began elsewhere. */
+  get #tookTooLong(): string | undefined {
+    if (this.isResumed) return undefined;
+    return `The answer took longer than ${this.#options.deadlines.totalMs / 1_000} s.`;
+  }
+
   #waitsTooLong(now: number): boolean {
     const isWaiting = this.#state === "submitting" || this.#state === "queued";
     return isWaiting && now - this.#waitsSince > this.#options.deadlines.queueMs(this.#waitsFor);
@@ -277,7 +290,7 @@ export class LiveRun {
     const answer = this.#answer;
     this.#deliveredAt = performance.now();
     if (isTerminal(entry)) {
-      this.#end(entry, false);
+      this.#end(entry, { position, isToldToCluster: false });
       return false;
     }
     if (entry.type === "moved") {
@@ -311,10 +324,14 @@ export class LiveRun {
   }
 
   #fail(code: Parameters<typeof failure>[0], message?: string): void {
-    this.#end({ type: "failed", failure: failure(code, message), timings: undefined }, true);
+    this.#end({ type: "failed", failure: failure(code, message), timings: undefined });
   }
 
-  #end(terminal: TerminalEntry, byEdge: boolean): void {
+  /** `position`: where the log has it; where it has not, it is this edge's to tell the cluster. */
+  #end(
+    terminal: TerminalEntry,
+    { position, isToldToCluster = true }: { position?: Position; isToldToCluster?: boolean } = {},
+  ): void {
     if (this.isEnded) return;
     this.#state = "ended";
     this.#follower.close();
@@ -322,7 +339,7 @@ export class LiveRun {
     const timings = terminal.type === "cancelled" ? undefined : terminal.timings;
     const phases = this.#clock.read(timings);
     const answer = this.#answer;
-    answer.batch(() => answer.onTerminal(terminal, phases));
+    answer.batch(() => answer.onTerminal(terminal, phases, position));
     onEnded({
       runId,
       session,
@@ -331,7 +348,7 @@ export class LiveRun {
       answeredBy: this.#answering,
       model: this.#model,
       terminal,
-      byEdge,
+      byEdge: isToldToCluster,
       attempts: this.#attempts,
       characters: this.#characters,
       phases,

@@ -68,7 +68,8 @@ export class V2Answer implements Answer {
   }
 
   onToolCall(): DeltaOutcome {
-    // Nobody can ask for one in this protocol.
+    // Nobody can ask for one in this protocol; to whoever is shown it, it is part of the answer.
+    this.#hasShown = true;
     return "held";
   }
 

@@ -181,7 +181,9 @@ export class V2Session implements Session {
         },
         onEnded: (run) => this.#ended(run),
       });
-      if (typeof resumed === "string") this.#notResumable(runId, resumed);
+      // Only clients of other protocols know where a run ended, and nothing is behind that.
+      if (resumed === "nothing_left") this.#notResumable(runId, "unknown_position");
+      else if (typeof resumed === "string") this.#notResumable(runId, resumed);
       else if (!this.#connection.isOpen) starter.keepFor(resumed, graceMs);
       else if (!resumed.isEnded) this.#runs.set(runId, resumed);
     } catch (error) {

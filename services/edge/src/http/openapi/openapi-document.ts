@@ -1,0 +1,28 @@
+/**
+ * The OpenAPI 3.1 document of an edge: `/openapi.json`, and docs/openapi.json, which a test keeps in step.
+ * Its schemas are those that validate, so it cannot say anything else than what is so.
+ */
+import { type Json, schemas } from "./components.ts";
+import { PATHS } from "./paths.ts";
+
+export function openApiDocument(): Json {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "OpenClaw Streaming Gateway",
+      version: "1",
+      description:
+        "What an edge answers over HTTP. The WebSocket protocols at `/ws/stream/{session_id}` are described in PROTOCOL.md.",
+    },
+    servers: [{ url: "/", description: "The edge that serves this document, or any other." }],
+    // Who may come is decided in front of the gateway; a key that is sent is not looked at.
+    security: [],
+    tags: [
+      { name: "chat", description: "The OpenAI API." },
+      { name: "runs", description: "Runs that outlive the request that started them." },
+      { name: "operations", description: "For those who run the gateway." },
+    ],
+    paths: PATHS,
+    components: { schemas: schemas() },
+  };
+}

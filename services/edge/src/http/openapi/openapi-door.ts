@@ -1,0 +1,22 @@
+import type { TemplatedApp } from "uWebSockets.js";
+import { type Door, type RouteOptions, route } from "../door.ts";
+import { openApiDocument } from "./openapi-document.ts";
+
+/** `GET /openapi.json`. */
+export class OpenApiDoor implements Door {
+  readonly #options: RouteOptions;
+  readonly #document = JSON.stringify(openApiDocument());
+
+  constructor(options: RouteOptions) {
+    this.#options = options;
+  }
+
+  serve(app: TemplatedApp): void {
+    // Pages of documentation elsewhere may show it.
+    const headers = { "access-control-allow-origin": "*" };
+    app.get(
+      "/openapi.json",
+      route(this.#options, (exchange) => exchange.reply(200, this.#document, headers)),
+    );
+  }
+}

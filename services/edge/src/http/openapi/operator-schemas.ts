@@ -1,0 +1,29 @@
+/** What those who run the gateway are answered. */
+import { z } from "zod";
+
+export const healthSchema = z.strictObject({
+  status: z.enum(["ok", "unavailable"]),
+  reasons: z.array(z.string()).describe("Why it cannot serve; empty while it can."),
+});
+
+const count = z.int().min(0);
+
+/** Figures are added from time to time, hence what is not named here is allowed. */
+export const statsSchema = z.looseObject({
+  simulated: z.boolean().describe("Whether a simulator answers for any provider."),
+  nodes: z.looseObject({
+    edges: z.array(z.looseObject({ id: z.string() })),
+    workers: z.array(z.looseObject({ id: z.string() })),
+  }),
+  connections: count.describe("Open WebSockets of all edges."),
+  sessions: count,
+  runs: z.looseObject({
+    waiting: count,
+    active: count,
+    finished: count,
+    failed: count,
+    cancelled: count,
+  }),
+  attempts: z.record(z.string(), count).describe("How attempts came out."),
+  providers: z.record(z.string(), z.looseObject({ model: z.string(), waiting: count })),
+});

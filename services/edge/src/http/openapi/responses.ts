@@ -1,0 +1,79 @@
+/** Responses as OpenAPI describes them, shared by the operations. */
+import { type Json, ref, type SchemaName } from "./components.ts";
+
+const text = { schema: { type: "string" } };
+const requestId = {
+  description: "Of a request that began or read a run, the run's id.",
+  ...text,
+};
+const HEADERS = {
+  location: { description: "Where the run can be read.", ...text },
+  "x-request-id": requestId,
+  "x-should-retry": {
+    description: "Whether the same request may succeed if it is sent again.",
+    schema: { type: "string", enum: ["true", "false"] },
+  },
+  "retry-after": {
+    description: "In seconds, where the status is 429 or 503 and trying again makes sense.",
+    schema: { type: "string", pattern: "^[1-9][0-9]?$" },
+  },
+  "retry-after-ms": {
+    description: "The same in milliseconds.",
+    schema: { type: "string", pattern: "^[1-9][0-9]*$" },
+  },
+} as const;
+type HeaderName = keyof typeof HEADERS;
+
+/** Every status of a refusal, and when it comes. */
+const REFUSALS = {
+  400: "The request, or what it asks of the provider, is wrong: `param` names the field.",
+  404: "There is no such model, provider or run.",
+  409: "The run was cancelled.",
+  413: "The request is longer than this server accepts.",
+  429: "The provider limits the gateway, or (without `retry-after`) its account is used up.",
+  500: "The gateway failed.",
+  502: "The provider failed.",
+  503: "The gateway, or the provider, is at its limit or away for the moment.",
+  504: "The provider was too slow.",
+} as const;
+export type RefusalStatus = keyof typeof REFUSALS;
+
+export function json(schema: SchemaName): Json {
+  return { "application/json": { schema: ref(schema) } };
+}
+
+/** The schema is that of each event's `data`. */
+export function eventStream(schema: SchemaName): Json {
+  return { "text/event-stream": { schema: ref(schema) } };
+}
+
+export function response(
+  description: string,
+  content?: Json,
+  headers: readonly HeaderName[] = ["x-request-id"],
+): Json {
+  return {
+    description,
+    ...(headers.length > 0 && { headers: headersOf(headers) }),
+    ...(content && { content }),
+  };
+}
+
+export function refusals(...statuses: readonly RefusalStatus[]): Json {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      response(REFUSALS[status], json("Error"), headersOfRefusal(status)),
+    ]),
+  );
+}
+
+function headersOfRefusal(status: RefusalStatus): HeaderName[] {
+  const waits = status === 429 || status === 503;
+  const wait: HeaderName[] = waits ? ["retry-after", "retry-after-ms"] : [];
+  return ["x-request-id", "x-should-retry", ...wait];
+}
+
+function headersOf(names: readonly HeaderName[]): Json {
+  return Object.fromEntries(names.map((name) => [name, HEADERS[name]]));
+}

@@ -1,0 +1,120 @@
+/** What is told of a run to whoever asks once, against a real Redis. */
+import { randomUUID } from "node:crypto";
+import { runSchema } from "@openclaw/protocol";
+import {
+  Appender,
+  DEFAULT_RETENTION,
+  RunRecords,
+  type RunWriter,
+  StreamKeys,
+  type TerminalEntry,
+} from "@openclaw/stream";
+import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { RunLookup } from "./run-lookup.ts";
+
+const COMPLETED: TerminalEntry = {
+  type: "completed",
+  finish: "tool_calls",
+  usage: { inputTokens: 3, outputTokens: 4 },
+  timings: { finishedMs: 1 },
+};
+
+let fixture: RedisFixture;
+let records: RunRecords;
+let appender: Appender;
+let lookup: RunLookup;
+let overdue: string[];
+
+beforeEach(async () => {
+  fixture = await createRedisFixture(inject("redisUrl"));
+  const keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
+  records = new RunRecords(fixture.commands, keys, { ...DEFAULT_RETENTION, heldMs: 0 });
+  appender = new Appender(await fixture.connect(), keys);
+  await appender.start();
+  overdue = [];
+  lookup = new RunLookup({
+    records,
+    endOverdue: async (runId) => {
+      overdue.push(runId);
+      const terminal = { type: "cancelled", reason: "interrupted" } as const;
+      await records.end(runId, terminal);
+    },
+  });
+});
+
+afterEach(async () => {
+  await appender.stop();
+  await fixture.close();
+});
+
+async function createRun(dueInMs?: number): Promise<string> {
+  const runId = randomUUID();
+  await records.create({ runId, edge: "e", provider: "mine", session: "s", dueInMs });
+  return runId;
+}
+
+async function openWriter(runId: string): Promise<RunWriter> {
+  const claimed = await records.claim({
+    runId,
+    lease: randomUUID(),
+    worker: "w",
+    maxAttempts: 9,
+    started: { type: "started", provider: "mine", model: "m" },
+    exhausted: { type: "cancelled", reason: "client" },
+  });
+  if (claimed.outcome !== "claimed") throw new Error(claimed.outcome);
+  return appender.open({ runId, epoch: claimed.epoch, onLost: () => undefined });
+}
+
+async function reportOf(runId: string) {
+  return runSchema.parse(await lookup.report(runId));
+}
+
+test("only what the last attempt said is told, however many pages of the log that takes", async () => {
+  const runId = await createRun();
+  const lost = await openWriter(runId);
+  lost.write({ type: "text", text: "lost" });
+  await lost.flush();
+  const writer = await openWriter(runId);
+  expect(await reportOf(runId)).toMatchObject({
+    text: "",
+    position: { epoch: writer.epoch, seq: 0 },
+  });
+  // Kinds in turn, so that nothing is merged into fewer entries.
+  for (let index = 0; index < 300; index += 1) {
+    writer.write({ type: "text", text: `${index} ` });
+    writer.write({ type: "reasoning", text: "." });
+  }
+  writer.write({ type: "tool_call", index: 0, id: "c", name: "f", arguments: "{}" });
+  await writer.end(COMPLETED);
+  const report = await reportOf(runId);
+  expect(report.text).toBe(Array.from({ length: 300 }, (_, index) => `${index} `).join(""));
+  expect(report).toMatchObject({
+    state: "completed",
+    attempts: 2,
+    position: { epoch: writer.epoch, seq: 602 },
+    reasoning: ".".repeat(300),
+    toolCalls: [{ id: "c", name: "f", arguments: "{}" }],
+    finish: "tool_calls",
+    usage: { inputTokens: 3, outputTokens: 4 },
+  });
+});
+
+test("a run that nobody is left to end in time is ended by whoever asks for it", async () => {
+  const [runId, inTime] = [await createRun(1), await createRun(60_000)];
+  await eventually("its time", async () => (await lookup.status(runId))?.isOverdue);
+  expect(await reportOf(runId)).toMatchObject({
+    state: "cancelled",
+    error: { code: "interrupted" },
+    position: { epoch: 0, seq: 1 },
+    timings: { queuedMs: expect.any(Number), totalMs: expect.any(Number) },
+  });
+  expect((await reportOf(inTime)).state).toBe("queued");
+  await reportOf(runId);
+  expect(overdue).toEqual([runId]);
+});
+
+test("a run that is not known is not reported", async () => {
+  expect(await lookup.report(randomUUID())).toBeUndefined();
+});
