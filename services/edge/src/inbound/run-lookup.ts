@@ -15,7 +15,8 @@ import { type ReadLog, reportOf } from "../outbound/run-report.ts";
 const ASK_WITHIN_MS = 4_000;
 /** Each holds one answer in memory, and a page of its log in Redis' hands. */
 const LOOKUPS_AT_ONCE = 16;
-const PAGE = 256;
+/** Entries of at most 16 Ki characters each. */
+const PAGE = 64;
 
 export interface RunLookupOptions {
   readonly records: Pick<RunRecords, "status" | "read">;
