@@ -1,0 +1,207 @@
+/**
+ * What this client knows of one run: the text of its current attempt, and how it ended.
+ *
+ * Frames come from one connection after another, and for a moment from two at once, when a gateway
+ * drains. So a piece is taken by its position alone: once, in order, and only of the latest attempt.
+ * Whatever would leave a hole is refused, and with it all that follows until the run is read again
+ * from the last good position; an end behind a hole would make half an answer look like a whole one.
+ */
+import { CancelledError, GatewayError } from "./gateway-error.ts";
+import type { RunEvent, RunResult } from "./run-event.ts";
+import type { Down, DownFrame, Position } from "./wire.ts";
+
+/** What one attempt has said so far. */
+export interface Attempt {
+  readonly epoch: number;
+  readonly delta: string[];
+  readonly reasoning: string[];
+}
+
+export type Kind = "delta" | "reasoning";
+
+/** How a run ended. */
+export type End = { readonly result: RunResult } | { readonly error: GatewayError };
+
+type Piece = Down<Kind>;
+
+/** More than a gateway keeps of a run (4 MiB), so that only a broken one gets there. */
+const LONGEST_ANSWER = 8 * 1024 * 1024;
+
+export class Answer {
+  #attempt: Attempt = { epoch: 0, delta: [], reasoning: [] };
+  #end: End | undefined;
+  #id = "";
+  #at: Position = { epoch: 0, seq: 0 };
+  #by: { provider: string; model: string } | undefined;
+  #queued: Extract<RunEvent, { type: "queued" }> | undefined;
+  #length = 0;
+  /** A piece was missing; nothing is taken until the run is read again. */
+  #isBehind = false;
+  readonly #askedAt = performance.now();
+  #firstTextMs: number | undefined;
+  readonly #listeners = new Set<(event: RunEvent) => void>();
+  #wake: () => void = () => undefined;
+  #changed: Promise<void> | undefined;
+
+  get attempt(): Attempt {
+    return this.#attempt;
+  }
+
+  get end(): End | undefined {
+    return this.#end;
+  }
+
+  /** The last position there is, to go on behind. */
+  get at(): Position {
+    return this.#at;
+  }
+
+  /** Resolves when there is anything new. */
+  changed(): Promise<void> {
+    this.#changed ??= new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    return this.#changed;
+  }
+
+  /** Calls `listener` with every event from now on; answers those that bring it up to now, and the way out. */
+  listen(listener: (event: RunEvent) => void): { past: RunEvent[]; stop: () => void } {
+    this.#listeners.add(listener);
+    return { past: this.#past(), stop: () => this.#listeners.delete(listener) };
+  }
+
+  accepted(run: string): void {
+    this.#id = run;
+    this.#emit({ type: "accepted", run });
+  }
+
+  reconnecting(): void {
+    this.#emit({ type: "reconnecting" });
+  }
+
+  /** What follows comes from the log, behind a position that was given. */
+  resumed(): void {
+    this.#isBehind = false;
+    this.#emit({ type: "resumed" });
+  }
+
+  /** Takes a frame of this run. Answers `false` where one before it is missing. */
+  apply(frame: DownFrame): boolean {
+    if (this.#end || this.#isBehind) return true;
+    switch (frame.type) {
+      case "queued":
+        this.#queued = { type: "queued", position: frame.position, waitMs: frame.waitMs };
+        this.#emit(this.#queued);
+        break;
+      case "restart":
+        this.#begin(frame.epoch);
+        break;
+      case "started":
+        this.#started(frame);
+        break;
+      case "delta":
+      case "reasoning":
+        return this.#piece(frame);
+      case "done":
+        this.#done(frame);
+        break;
+      case "error":
+        this.fail(new GatewayError(frame.code, frame.message, frame));
+        break;
+      case "cancelled":
+        this.fail(new CancelledError("The run was cancelled."));
+        break;
+    }
+    return true;
+  }
+
+  /** Ends the run, unless it has ended. */
+  fail(error: GatewayError): void {
+    if (this.#end) return;
+    this.#end = { error };
+    this.#notify();
+  }
+
+  #begin(epoch: number): void {
+    if (epoch <= this.#attempt.epoch) return;
+    const hasShown = this.#length > 0;
+    this.#attempt = { epoch, delta: [], reasoning: [] };
+    this.#length = 0;
+    if (hasShown) this.#emit({ type: "restarted" });
+  }
+
+  #started({ epoch, provider, model }: Down<"started">): void {
+    // The position moves here and not with `restart`: a connection lost in between must bring this again.
+    if (epoch <= this.#at.epoch) return;
+    this.#begin(epoch);
+    this.#at = { epoch, seq: 0 };
+    this.#by = { provider, model };
+    this.#emit({ type: "started", provider, model });
+  }
+
+  #piece({ type, epoch, seq, text }: Piece): boolean {
+    const { epoch: current, seq: last } = this.#at;
+    if (epoch < this.#attempt.epoch || (epoch === current && seq <= last)) return true;
+    if (epoch !== current || seq !== last + 1) {
+      this.#isBehind = true;
+      return false;
+    }
+    this.#at = { epoch, seq };
+    this.#length += text.length;
+    this.#attempt[type].push(text);
+    if (type === "delta") this.#firstTextMs ??= this.#elapsedMs();
+    this.#emit({ type, text });
+    if (this.#length > LONGEST_ANSWER) {
+      const message = `The answer is longer than ${LONGEST_ANSWER} characters.`;
+      this.fail(new GatewayError("answer_too_large", message, { retryable: false }));
+    }
+    return true;
+  }
+
+  #done({ finish, usage, timings }: Down<"done">): void {
+    const { delta, reasoning } = this.#attempt;
+    const { provider = "", model = "" } = this.#by ?? {};
+    const firstTextMs = this.#firstTextMs;
+    const result: RunResult = {
+      run: this.#id,
+      text: delta.join(""),
+      reasoning: reasoning.join(""),
+      provider,
+      model,
+      finish,
+      usage,
+      timings,
+      seen: { ...(firstTextMs !== undefined && { firstTextMs }), totalMs: this.#elapsedMs() },
+    };
+    this.#end = { result };
+    this.#emit({ type: "done", ...result });
+  }
+
+  #elapsedMs(): number {
+    return Math.round(performance.now() - this.#askedAt);
+  }
+
+  #past(): RunEvent[] {
+    const { delta, reasoning } = this.#attempt;
+    const texts = { reasoning: reasoning.join(""), delta: delta.join("") };
+    const end = this.#end && "result" in this.#end ? this.#end.result : undefined;
+    return [
+      ...(this.#id ? [{ type: "accepted", run: this.#id } as const] : []),
+      ...(this.#queued ? [this.#queued] : []),
+      ...(this.#by ? [{ type: "started", ...this.#by } as const] : []),
+      ...(texts.reasoning ? [{ type: "reasoning", text: texts.reasoning } as const] : []),
+      ...(texts.delta ? [{ type: "delta", text: texts.delta } as const] : []),
+      ...(end ? [{ type: "done", ...end } as const] : []),
+    ];
+  }
+
+  #emit(event: RunEvent): void {
+    for (const listener of this.#listeners) listener(event);
+    this.#notify();
+  }
+
+  #notify(): void {
+    this.#changed = undefined;
+    this.#wake();
+  }
+}

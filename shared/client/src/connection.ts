@@ -1,0 +1,226 @@
+/** The runs of one socket: who asked for what on it, and whose each frame is. */
+import { GatewayError } from "./gateway-error.ts";
+import type { OpenRun } from "./open-run.ts";
+import { Socket, type SocketOptions } from "./socket.ts";
+import type { Down, DownFrame, Limits, UpFrame } from "./wire.ts";
+
+export interface ConnectionOptions extends SocketOptions {
+  readonly address: string;
+  readonly session: string;
+}
+
+export interface ConnectionEvents {
+  onReady(): void;
+  /** The gateway is about to leave: everything open goes elsewhere, while this goes on for a moment. */
+  onDraining(): void;
+  /** A run needs to be asked for again. */
+  onAdrift(run: OpenRun): void;
+  /** The gateway cannot take it at this moment. */
+  onNotNow(run: OpenRun, reason: GatewayError): void;
+  onClosed(code: number): void;
+}
+
+/** A gateway that leaves the same hole three times will do so a fourth time. */
+const MOST_HOLES = 3;
+/** Refusals of a request that say nothing about it: the same may succeed in a moment. */
+const NOT_NOW: ReadonlySet<string> = new Set(["draining", "unavailable", "too_many_runs"]);
+/** Close codes of RFC 6455 by which the other side says that it was sent what it cannot take. */
+const OUR_FAULT: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009]);
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #session: string;
+  readonly #events: ConnectionEvents;
+  /** Asked for and not yet accepted, by their own names. One that ended here is to be cancelled there. */
+  readonly #pending = new Map<string, OpenRun>();
+  readonly #runs = new Map<string, OpenRun>();
+  #limits: Limits = { maxMessageBytes: 0, maxRuns: 0 };
+  isLeaving = false;
+
+  constructor(options: ConnectionOptions, events: ConnectionEvents) {
+    this.#session = options.session;
+    this.#events = events;
+    this.#socket = new Socket(options.address, options, {
+      onReady: ({ limits }) => {
+        this.#limits = limits;
+        events.onReady();
+      },
+      onFrame: (frame) => {
+        this.#onFrame(frame);
+        this.#settle();
+      },
+      onClosed: (code) => this.#onClosed(code),
+    });
+  }
+
+  get isIdle(): boolean {
+    return this.#pending.size + this.#runs.size === 0;
+  }
+
+  get hasRoom(): boolean {
+    return this.#pending.size + this.#runs.size < this.#limits.maxRuns;
+  }
+
+  /** Starts a run, or goes on with one behind what is known of it. */
+  ask(run: OpenRun): void {
+    const { maxMessageBytes } = this.#limits;
+    if (run.id === undefined && run.bytes > maxMessageBytes) {
+      // The gateway would close the socket over it, under all other runs.
+      const message = `The messages are longer than the ${maxMessageBytes} bytes this gateway takes.`;
+      run.fail(new GatewayError("message_too_long", message, { retryable: false }));
+      return;
+    }
+    run.asked = this;
+    if (run.id === undefined) {
+      run.sent += 1;
+      this.#pending.set(run.ref, run);
+    } else this.#runs.set(run.id, run);
+    this.send(run.request(this.#session));
+    this.#settle();
+  }
+
+  send(frame: UpFrame): void {
+    this.#socket.send(frame);
+  }
+
+  /** A run has ended, or goes on elsewhere. */
+  forget(run: OpenRun): void {
+    if (run.id !== undefined) this.#runs.delete(run.id);
+    this.#settle();
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** One that leaves is closed behind its last run. */
+  #settle(): void {
+    this.#socket.watch(!this.isIdle);
+    if (this.isLeaving && this.isIdle) this.close();
+  }
+
+  #onFrame(frame: DownFrame): void {
+    switch (frame.type) {
+      case "accepted":
+        this.#onAccepted(frame);
+        return;
+      case "resumed":
+        this.#onResumed(frame);
+        return;
+      case "draining":
+        this.#leave();
+        return;
+      case "error":
+        if (frame.ref !== undefined && frame.run === undefined) this.#onRefused(frame.ref, frame);
+        break;
+    }
+    const run = "run" in frame && frame.run !== undefined && this.#runs.get(frame.run);
+    if (!run) return;
+    if (!run.answer.apply(frame)) this.#readAgain(run);
+    else if (run.isEnded) run.ended();
+  }
+
+  #onAccepted({ ref, run: id }: Down<"accepted">): void {
+    const run = this.#pending.get(ref);
+    this.#pending.delete(ref);
+    if (!run) return;
+    if (run.isEnded) {
+      this.send({ type: "cancel", run: id });
+      return;
+    }
+    run.id = id;
+    run.via = this;
+    run.refusedAt = undefined;
+    this.#runs.set(id, run);
+    run.answer.accepted(id);
+    if (this.isLeaving) this.#events.onAdrift(run);
+  }
+
+  #onRefused(ref: string, { code, message, ...more }: Down<"error">): void {
+    const run = this.#pending.get(ref);
+    this.#pending.delete(ref);
+    if (!run || run.isEnded) return;
+    // It is known not to have begun.
+    run.sent -= 1;
+    const error = new GatewayError(code, message, more);
+    if (NOT_NOW.has(code)) this.#notNow(run, error);
+    else run.fail(error);
+  }
+
+  #onResumed({ run: id, outcome, reason = "unavailable" }: Down<"resumed">): void {
+    const run = this.#runs.get(id);
+    if (!run) return;
+    if (outcome !== "not_resumable") {
+      const before = run.via;
+      run.via = this;
+      run.refusedAt = undefined;
+      if (before !== this) before?.forget(run);
+      run.answer.resumed();
+      return;
+    }
+    switch (reason) {
+      case "already_resuming":
+        // That one will be answered.
+        return;
+      case "unknown_run":
+      case "unknown_position":
+      case "too_many_readers": {
+        const message = "The gateway cannot go on with this run any more; it may be asked again.";
+        run.fail(new GatewayError("run_lost", message, { retryable: true }));
+        return;
+      }
+      default:
+        this.#runs.delete(id);
+        this.#notNow(run, notNow(reason));
+    }
+  }
+
+  #notNow(run: OpenRun, error: GatewayError): void {
+    if (error.code === "draining") this.#leave();
+    this.#events.onNotNow(run, error);
+  }
+
+  #leave(): void {
+    if (this.isLeaving) return;
+    this.isLeaving = true;
+    this.#events.onDraining();
+    for (const run of this.#runs.values()) this.#events.onAdrift(run);
+  }
+
+  /** A piece is missing. Guessing is out of the question: the run is read again behind the last good one. */
+  #readAgain(run: OpenRun): void {
+    run.holes += 1;
+    if (run.holes < MOST_HOLES) this.ask(run);
+    else run.fail(broken("A piece of the answer was missing, again and again."));
+  }
+
+  #onClosed(code: number): void {
+    this.#events.onClosed(code);
+    const isOver = !comesBack(code);
+    for (const run of [...this.#pending.values(), ...this.#runs.values()]) {
+      if (run.via === this) run.via = undefined;
+      // One that was asked for elsewhere goes on there.
+      if (run.isEnded || run.asked !== this) continue;
+      if (isOver || (run.id === undefined && OUR_FAULT.has(code))) {
+        run.fail(broken(`The gateway closed the connection with code ${code}.`));
+      } else this.#events.onAdrift(run);
+    }
+    this.#pending.clear();
+    this.#runs.clear();
+  }
+}
+
+/** Whether a close code lets the client try again: all do but the gateway's own that say not to. */
+export function comesBack(code: number): boolean {
+  return code < 4500 || code > 4999;
+}
+
+function broken(message: string): GatewayError {
+  return new GatewayError("connection_refused", message, { retryable: false });
+}
+
+function notNow(reason: "draining" | "overloaded" | "too_many_runs" | "unavailable"): GatewayError {
+  return new GatewayError(reason, `The gateway could not go on with the run: ${reason}.`, {
+    retryable: true,
+  });
+}

@@ -1,0 +1,466 @@
+/** The client against a real WebSocket server that does what gateways and networks do. */
+import { eventually, freePort } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import { GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
+import type { RunEvent } from "./run-event.ts";
+import {
+  deltas,
+  done,
+  restart,
+  resumed,
+  ScriptedGateway,
+  started,
+} from "./testing/scripted-gateway.ts";
+
+let gateway: ScriptedGateway;
+const clients: GatewayClient[] = [];
+
+beforeEach(async () => {
+  gateway = await ScriptedGateway.start();
+});
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  await gateway.stop();
+});
+
+function connect(options: Partial<GatewayClientOptions> = {}): GatewayClient {
+  const client = new GatewayClient({ url: gateway.url, WebSocket, ...options });
+  clients.push(client);
+  return client;
+}
+
+async function typesOf(events: AsyncIterable<RunEvent>): Promise<string[]> {
+  const types: string[] = [];
+  for await (const { type } of events) types.push(type);
+  return types;
+}
+
+describe("one socket", () => {
+  test("carries runs of several sessions, each with its own text, thoughts and figures", async () => {
+    const client = connect({ session: "mine" });
+    const first = client.run("one", { provider: "zhipu", options: { temperature: 1 } });
+    const second = client.run([{ role: "user", content: "two" }], { session: "theirs" });
+    const peer = await gateway.peer();
+    await peer.accept("r1");
+    await peer.accept("r2", { nth: 1 });
+    const [a, b] = [deltas("r1", ["A", "a"]), deltas("r2", ["B", "b"], { first: 2 })];
+    peer.send({ type: "reasoning", run: "r2", epoch: 1, seq: 1, text: "hm" });
+    peer.send(...[0, 1].flatMap((at) => [a[at], b[at]].flatMap((frame) => frame ?? [])));
+    peer.send(done("r2"), done("r1"));
+    expect(await first.result).toMatchObject({
+      ...{ run: "r1", text: "Aa", reasoning: "", provider: "zhipu", model: "model-1" },
+      ...{ finish: "stop", usage: { inputTokens: 3, outputTokens: 5 }, timings: { totalMs: 7 } },
+      seen: { firstTextMs: expect.any(Number), totalMs: expect.any(Number) },
+    });
+    expect([await second.text(), (await second.result).reasoning]).toEqual(["Bb", "hm"]);
+    expect(peer.session).toBe("mine");
+    expect(peer.all("run")).toMatchObject([
+      { message: "one", provider: "zhipu", options: { temperature: 1 } },
+      { messages: [{ role: "user", content: "two" }], session: "theirs" },
+    ]);
+    expect(gateway.peers).toHaveLength(1);
+  });
+
+  test("has as many runs open as the gateway allows; the next waits for a place", async () => {
+    gateway.onPeer = (peer) => peer.ready({ maxRuns: 1 });
+    const client = connect();
+    const runs = ["one", "two"].map((prompt) => client.run(prompt));
+    const peer = await gateway.peer();
+    await peer.accept("r1");
+    peer.send(...deltas("r1", ["x"]));
+    for await (const _ of runs[0]?.events() ?? []) break;
+    expect(peer.all("run")).toHaveLength(1);
+    peer.send(done("r1"));
+    expect((await peer.told("run", 1)).message).toBe("two");
+  });
+
+  test("what it will not take is refused here: the gateway would close it under all other runs", async () => {
+    const run = connect().run("ü".repeat(501));
+    await expect(run.text()).rejects.toMatchObject({ code: "message_too_long", retryable: false });
+    expect((await gateway.peer()).frames).toEqual([]);
+  });
+});
+
+describe("a lost connection", () => {
+  test("is resumed by position wherever a gateway answers, again and again, and repeats are left out", async () => {
+    const run = connect({ session: "s" }).run("go");
+    await (await gateway.peer()).accept("r");
+    (await gateway.peer()).send(...deltas("r", ["0"]));
+    for (let round = 1; round < 6; round += 1) {
+      for await (const event of run.events()) if (event.type === "delta") break;
+      (await gateway.peer(round - 1)).close();
+      const peer = await gateway.peer(round);
+      const { after } = await peer.told("resume");
+      expect(after).toEqual({ epoch: 1, seq: round });
+      // What was on its way comes twice.
+      const pieces = deltas("r", [String(round - 1), String(round)], { first: round });
+      peer.send(resumed("r"), ...pieces);
+      await eventually("the piece", () => pieceCount(run, round + 1));
+    }
+    (await gateway.peer(5)).send(done("r"));
+    expect(await run.text()).toBe("012345");
+    expect(new Set(gateway.peers.map(({ session }) => session))).toEqual(new Set(["s"]));
+  });
+
+  test("before `accepted`: the run is sent again, five times at most, and one answer is read", async () => {
+    const run = connect().run("go");
+    for (let round = 0; round < 2; round += 1) {
+      const peer = await gateway.peer(round);
+      await peer.told("run");
+      peer.close();
+    }
+    const peer = await gateway.peer(2);
+    await peer.accept("r");
+    peer.send(...deltas("r", ["whole"]), done("r"));
+    expect(await run.text()).toBe("whole");
+
+    // A request that makes gateways die must not go from one to the next.
+    gateway.onPeer = (next) => {
+      next.ready();
+      void next.told("run").then(() => next.close());
+    };
+    peer.close();
+    await expect(connect().run("deadly").text()).rejects.toMatchObject({
+      code: "connection_failed",
+      retryable: true,
+    });
+    expect(gateway.peers.length).toBe(3 + 5);
+  });
+
+  test("takes runs of other sessions to a connection of theirs, which is left when they end", async () => {
+    const client = connect({ session: "mine" });
+    const own = client.run("own");
+    const other = client.run("other", { session: "theirs" });
+    const first = await gateway.peer();
+    await first.accept("r1");
+    await first.accept("r2", { nth: 1 });
+    await eventually("both to be accepted", () => own.id && other.id);
+    first.close();
+    const named = (name: string) =>
+      eventually(`a connection of ${name}`, () => {
+        return gateway.peers.find((peer) => peer !== first && peer.session === name);
+      });
+    const [mine, theirs] = [await named("mine"), await named("theirs")];
+    expect((await mine.told("resume")).run).toBe("r1");
+    expect((await theirs.told("resume")).run).toBe("r2");
+    mine.send(resumed("r1"), ...deltas("r1", ["a"]), done("r1"));
+    theirs.send(resumed("r2"), ...deltas("r2", ["b"]), done("r2"));
+    expect([await own.text(), await other.text()]).toEqual(["a", "b"]);
+    await eventually("theirs to be left", () => theirs.closed === 1000);
+    expect(mine.closed).toBeUndefined();
+  });
+
+  test("that stays open but says nothing is found out by a ping, and left", async () => {
+    const run = connect({ silenceMs: 50, pongMs: 50 }).run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    peer.answersPings = false;
+    const next = await gateway.peer(1);
+    await next.told("resume");
+    next.send(resumed("r"), ...deltas("r", ["x"]));
+    // A provider that thinks for long is no reason to leave: pings are answered.
+    await eventually("three pings", () => next.pings >= 3);
+    for await (const event of run.events()) if (event.type === "delta") break;
+    next.send(done("r"));
+    expect(await run.text()).toBe("x");
+    expect(gateway.peers).toHaveLength(2);
+  });
+
+  test("by close code: 4500 to 4999 fail at once and for good", async () => {
+    const run = connect().run("go");
+    await (await gateway.peer()).accept("r");
+    (await gateway.peer()).close(4500);
+    await expect(run.text()).rejects.toMatchObject({
+      code: "connection_refused",
+      retryable: false,
+    });
+    expect(gateway.peers).toHaveLength(1);
+  });
+
+  test("by close code 4008 is resumed", async () => {
+    const run = connect().run("go");
+    await (await gateway.peer()).accept("r");
+    (await gateway.peer()).close(4008);
+    const next = await gateway.peer(1);
+    await next.told("resume");
+    next.send(resumed("r"), done("r"));
+    expect(await run.text()).toBe("");
+  });
+});
+
+describe("a resume", () => {
+  async function lost(reason: "unknown_run" | "too_many_readers" | "overloaded" | "draining") {
+    const run = connect().run("go");
+    await (await gateway.peer()).accept("r");
+    await eventually("the run", () => run.id);
+    (await gateway.peer()).close();
+    const peer = await gateway.peer(1);
+    await peer.told("resume");
+    peer.send({ type: "resumed", run: "r", outcome: "not_resumable", reason });
+    return { run, peer };
+  }
+
+  test.each(["unknown_run", "too_many_readers"] as const)(
+    "refused as %s ends the run",
+    async (reason) => {
+      const { run } = await lost(reason);
+      await expect(run.text()).rejects.toMatchObject({ code: "run_lost", retryable: true });
+    },
+  );
+
+  test("refused as overloaded is tried again in about a second, on the same connection", async () => {
+    const { run, peer } = await lost("overloaded");
+    const refusedAt = performance.now();
+    await peer.told("resume", 1);
+    expect(performance.now() - refusedAt).toBeGreaterThan(600);
+    peer.send(resumed("r"), ...deltas("r", ["x"]), done("r"));
+    expect(await run.text()).toBe("x");
+    expect(gateway.peers).toHaveLength(2);
+  });
+
+  test("refused as draining is tried again elsewhere", async () => {
+    const { run, peer } = await lost("draining");
+    const next = await gateway.peer(2);
+    await next.told("resume");
+    next.send(resumed("r"), done("r"));
+    expect(await run.text()).toBe("");
+    await eventually("the drained one to be left", () => peer.closed);
+  });
+
+  test("is asked for where a piece is missing, and nothing behind the hole is taken", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    peer.send(...deltas("r", ["a"]), ...deltas("r", ["c"], { first: 3 }), done("r"));
+    expect((await peer.told("resume")).after).toEqual({ epoch: 1, seq: 1 });
+    peer.send(resumed("r"), ...deltas("r", ["b", "c"], { first: 2 }), done("r"));
+    expect(await run.text()).toBe("abc");
+  });
+
+  test("does not help against a gateway that loses the same piece again and again: an error", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    const hole = deltas("r", ["c"], { first: 3 });
+    peer.send(...hole);
+    for (let nth = 0; nth < 2; nth += 1) {
+      await peer.told("resume", nth);
+      peer.send(resumed("r"), ...hole);
+    }
+    await expect(run.text()).rejects.toMatchObject({ code: "connection_refused" });
+    await peer.told("cancel");
+  });
+});
+
+describe("a gateway that drains", () => {
+  test("is left once everything goes on elsewhere; until then it is still read", async () => {
+    const run = connect().run("go");
+    const old = await gateway.peer();
+    await old.accept("r");
+    old.send(...deltas("r", ["a"]), { type: "draining", reconnectWithinMs: 5_000 });
+    const next = await gateway.peer(1);
+    expect((await next.told("resume")).after).toEqual({ epoch: 1, seq: 1 });
+    old.send(...deltas("r", ["b"], { first: 2 }));
+    await eventually("what the old one still says", () => pieceCount(run, 2));
+    expect(old.closed).toBeUndefined();
+    next.send(resumed("r"), ...deltas("r", ["b", "c"], { first: 2 }), done("r"));
+    expect(await run.text()).toBe("abc");
+    expect(await eventually("the old one to be left", () => old.closed)).toBe(1000);
+    expect(await typesOf(run.events())).not.toContain("reconnecting");
+  });
+
+  test("refuses what it is asked, which is then asked elsewhere", async () => {
+    const client = connect();
+    const run = client.run("go");
+    const old = await gateway.peer();
+    const { ref } = await old.told("run");
+    old.send({ type: "error", ref, code: "draining", message: "Leaving.", retryable: true });
+    const next = await gateway.peer(1);
+    await next.accept("r");
+    next.send(done("r"));
+    expect(await run.text()).toBe("");
+  });
+});
+
+describe("a lost attempt", () => {
+  test("throws RestartedError in a loop that was given other text; the same run can be read anew", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    peer.send(...deltas("r", ["one"]));
+    const given: string[] = [];
+    const read = async () => {
+      for await (const delta of run) {
+        given.push(delta);
+        peer.send(restart("r", 2), started("r", 2), ...deltas("r", ["two"], { epoch: 2 }));
+      }
+    };
+    await expect(read()).rejects.toMatchObject({ name: "RestartedError" });
+    expect(given).toEqual(["one"]);
+    for await (const delta of run) {
+      expect(delta).toBe("two");
+      peer.send(done("r"));
+    }
+    expect(peer.all("cancel")).toEqual([]);
+    expect((await run.result).model).toBe("model-2");
+  });
+});
+
+describe("cancelling", () => {
+  test("by signal ends the run here at once, with the signal's reason, and at the gateway", async () => {
+    const abort = new AbortController();
+    const run = connect().run("go", { signal: abort.signal });
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    await eventually("the run", () => run.id);
+    const reason = new Error("changed my mind");
+    abort.abort(reason);
+    await expect(run.text()).rejects.toMatchObject({
+      ...{ name: "AbortError", code: "cancelled", cause: reason },
+    });
+    expect((await peer.told("cancel")).run).toBe("r");
+  });
+
+  test("before `accepted` reaches the gateway as soon as the run has a name there", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    const { ref } = await peer.told("run");
+    run.cancel();
+    peer.send({ type: "accepted", ref, run: "r" });
+    expect((await peer.told("cancel")).run).toBe("r");
+  });
+
+  test("before it begins sends nothing", async () => {
+    const client = connect();
+    const run = client.run("go", { signal: AbortSignal.abort() });
+    await expect(run.text()).rejects.toMatchObject({ code: "cancelled" });
+    await client.connect();
+    expect((await gateway.peer()).frames).toEqual([]);
+  });
+
+  test("is what leaving a loop over the text does", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    peer.send(...deltas("r", ["a"]));
+    for await (const _ of run) break;
+    expect((await peer.told("cancel")).run).toBe("r");
+  });
+
+  test("is what `close` does to all that is open", async () => {
+    const client = connect();
+    const run = client.run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    await eventually("the run", () => run.id);
+    client.close();
+    await expect(run.text()).rejects.toMatchObject({ code: "closed", retryable: false });
+    await peer.told("cancel");
+    expect(await eventually("the close", () => peer.closed)).toBe(1000);
+    expect(() => client.run("more")).toThrow(expect.objectContaining({ code: "closed" }));
+  });
+});
+
+describe("never silence:", () => {
+  test("a run has a deadline of its own, which ends it at the gateway too", async () => {
+    const run = connect().run("go", { timeoutMs: 100 });
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    await expect(run.text()).rejects.toMatchObject({ code: "timeout", retryable: true });
+    await peer.told("cancel");
+  });
+
+  test("a gateway that never says `ready` is left for another", async () => {
+    gateway.onPeer = (peer) => {
+      if (gateway.peers.length > 1) peer.ready();
+    };
+    const run = connect({ connectTimeoutMs: 50 }).run("go");
+    const peer = await gateway.peer(1);
+    await peer.accept("r");
+    peer.send(done("r"));
+    expect(await run.text()).toBe("");
+  });
+
+  test("no gateway at all: `connect` says so at once, a run after `giveUpMs`, and neither tells more than the host", async () => {
+    const url = `ws://user:secret@127.0.0.1:${await freePort()}/ws/stream?token=secret`;
+    const client = connect({ url, giveUpMs: 200 });
+    const failure = { code: "connection_failed", message: expect.not.stringContaining("secret") };
+    await expect(client.connect()).rejects.toMatchObject(failure);
+    await expect(client.run("go").text()).rejects.toMatchObject(failure);
+  });
+
+  test("a gateway that comes back in time is found", async () => {
+    const port = await freePort();
+    const run = connect({ url: `ws://127.0.0.1:${port}` }).run("go");
+    const late = await ScriptedGateway.start(port);
+    const peer = await late.peer();
+    await peer.accept("r");
+    peer.send(done("r"));
+    expect(await run.text()).toBe("");
+    await late.stop();
+  });
+
+  test("what is no frame is no reason to wait: the connection is left, and the run resumed", async () => {
+    const run = connect().run("go");
+    await (await gateway.peer()).accept("r");
+    (await gateway.peer()).sendRaw("plain text");
+    const next = await gateway.peer(1);
+    await next.told("resume");
+    next.send(resumed("r"), done("r"));
+    expect(await run.text()).toBe("");
+  });
+});
+
+describe("refused by the gateway", () => {
+  test("a run fails with its code, and with how long to wait", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    const { ref } = await peer.told("run");
+    const refusal = {
+      code: "overloaded",
+      message: "Full.",
+      retryable: true,
+      retryAfterMs: 1_500,
+    } as const;
+    peer.send({ type: "error", ref, ...refusal });
+    await expect(run.text()).rejects.toMatchObject(refusal);
+  });
+
+  test("as unavailable, which says nothing of the run, it is asked again", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    const { ref } = await peer.told("run");
+    peer.send({ type: "error", ref, code: "unavailable", message: "Not now.", retryable: true });
+    await peer.accept("r", { nth: 1 });
+    peer.send(done("r"));
+    expect(await run.text()).toBe("");
+  });
+});
+
+describe("what cannot work is said at once:", () => {
+  test("no WebSocket, and what to do", () => {
+    vi.stubGlobal("WebSocket", undefined);
+    expect(() => new GatewayClient({ url: gateway.url })).toThrow(
+      expect.objectContaining({ code: "no_websocket", message: expect.stringContaining("`ws`") }),
+    );
+    vi.unstubAllGlobals();
+  });
+
+  test("a session of other characters, an address of another kind", () => {
+    const client = connect();
+    const bad = expect.objectContaining({ code: "invalid_session" });
+    expect(() => client.run("go", { session: "a b" })).toThrow(bad);
+    expect(() => connect({ session: "a/b" })).toThrow(bad);
+    expect(() => connect({ url: "file:///etc" })).toThrow(TypeError);
+  });
+});
+
+/** Whether so many characters have come. */
+async function pieceCount(run: { events(): AsyncIterable<RunEvent> }, count: number) {
+  for await (const event of run.events()) {
+    if (event.type === "delta") return event.text.length >= count;
+  }
+  return false;
+}

@@ -1,0 +1,157 @@
+/** The way in: runs over one socket, wherever that leads from one moment to the next. */
+import { GatewayError } from "./gateway-error.ts";
+import { Link } from "./link.ts";
+import { OpenRun } from "./open-run.ts";
+import { Run } from "./run.ts";
+import { addressOf, type WebSocketConstructor, webSocketOf } from "./web-socket.ts";
+import { type ChatMessage, type RunOptions, SESSION_ID } from "./wire.ts";
+
+export interface GatewayClientOptions {
+  /**
+   * `ws://HOST:PORT` or `wss://…`; with a path, if a proxy has put the gateway under one, up to and with
+   * `/ws/stream`. A query is kept.
+   */
+  readonly url: string;
+  /** Who may come back for a run: whoever knows this. Random by default. */
+  readonly session?: string;
+  /** Where the runtime has none, as Node 20: that of the package `ws`. */
+  readonly WebSocket?: WebSocketConstructor;
+  /** Until a connection is ready, else another is tried; 5 s. */
+  readonly connectTimeoutMs?: number;
+  /** Without a connection for so long, or told "not now", open runs fail; 30 s. */
+  readonly giveUpMs?: number;
+  /** With runs open and no frame for so long, the connection is asked whether it lives; 3 s. */
+  readonly silenceMs?: number;
+  /** So long it may take to say so; 3 s. Both together stay below the 10 s that a gateway waits. */
+  readonly pongMs?: number;
+}
+
+export interface RunRequest {
+  /** A provider, a group of them, or `auto`; else the gateway's default. */
+  readonly provider?: string;
+  readonly options?: RunOptions;
+  /** Cancels the run, here at once and at the gateway. */
+  readonly signal?: AbortSignal;
+  /** Whose run it is, where it is not this client's own session: they can resume it. */
+  readonly session?: string;
+  /** From now until the end, whatever happens; 5 min. */
+  readonly timeoutMs?: number;
+}
+
+const RUN_TIMEOUT_MS = 300_000;
+
+export class GatewayClient {
+  readonly #settings: Omit<
+    ConstructorParameters<typeof Link>[0],
+    "address" | "session" | "onStray"
+  >;
+  readonly #url: string;
+  readonly #main: Link;
+  /** By session. All but the client's own last only as long as their runs. */
+  readonly #links = new Map<string, Link>();
+  readonly #open = new Set<OpenRun>();
+  #refs = 0;
+  #isClosed = false;
+
+  /** @throws GatewayError `no_websocket`, `invalid_session`; TypeError for a URL that is none */
+  constructor({ url, session = randomId(), ...options }: GatewayClientOptions) {
+    this.#url = url;
+    this.#settings = {
+      WebSocket: webSocketOf(options.WebSocket),
+      connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+      giveUpMs: options.giveUpMs ?? 30_000,
+      silenceMs: options.silenceMs ?? 3_000,
+      pongMs: options.pongMs ?? 3_000,
+    };
+    this.#main = this.#linkOf(session);
+  }
+
+  get session(): string {
+    return this.#main.session;
+  }
+
+  /**
+   * Connects now rather than with the first run, and tries only once: for who wants to say at once that
+   * no gateway is there.
+   *
+   * @throws GatewayError `connection_failed`
+   */
+  async connect(): Promise<void> {
+    this.#refuseIfClosed();
+    await this.#main.connect();
+  }
+
+  /**
+   * Asks a question, or has a whole conversation answered. The run begins at once, read or not.
+   *
+   * @throws GatewayError `closed`, `invalid_session`; everything else is told by the run
+   */
+  run(prompt: string | readonly ChatMessage[], request: RunRequest = {}): Run {
+    this.#refuseIfClosed();
+    const { provider, options, signal, session = this.session } = request;
+    this.#refs += 1;
+    const open = new OpenRun({
+      ref: String(this.#refs),
+      prompt,
+      provider,
+      options,
+      signal,
+      session: checkedSession(session),
+      timeoutMs: request.timeoutMs ?? RUN_TIMEOUT_MS,
+      onEnded: (ended) => this.#ended(ended),
+    });
+    if (!open.isEnded) {
+      this.#open.add(open);
+      this.#main.serve(open);
+    }
+    return new Run(open);
+  }
+
+  /** Cancels what is open, and lets go of every connection. */
+  close(): void {
+    this.#isClosed = true;
+    const error = new GatewayError("closed", "The client was closed.", { retryable: false });
+    for (const run of this.#open) run.fail(error);
+    for (const link of this.#links.values()) link.close();
+  }
+
+  #ended(run: OpenRun): void {
+    this.#open.delete(run);
+    for (const link of this.#links.values()) {
+      link.ended(run);
+      if (link === this.#main || !link.isIdle) continue;
+      link.close();
+      this.#links.delete(link.session);
+    }
+  }
+
+  #linkOf(session: string): Link {
+    const known = this.#links.get(session);
+    if (known) return known;
+    const link = new Link({
+      ...this.#settings,
+      session,
+      address: addressOf(this.#url, checkedSession(session)),
+      onStray: (run) => this.#linkOf(run.session).serve(run),
+    });
+    this.#links.set(session, link);
+    return link;
+  }
+
+  #refuseIfClosed(): void {
+    if (!this.#isClosed) return;
+    throw new GatewayError("closed", "The client was closed.", { retryable: false });
+  }
+}
+
+function checkedSession(session: string): string {
+  if (SESSION_ID.test(session)) return session;
+  const message = "A session id is 1 to 128 characters of A-Z a-z 0-9 . _ : and -.";
+  throw new GatewayError("invalid_session", message, { retryable: false });
+}
+
+/** 128 random bits; `crypto.randomUUID` is not there on pages without TLS. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,219 @@
+/**
+ * A session's connection to whichever gateway answers, made when a run needs it and made again when it
+ * is lost. Runs stay; connections come and go under them.
+ *
+ * A run whose connection is lost before it was accepted is sent again, although the gateway may have
+ * begun with it: the protocol has no name by which it would recognise it. What that may cost is small
+ * and bounded: a run that nobody comes back for is cancelled within 10 s. What the other choice would
+ * cost is an error in front of the user each time an edge dies at the wrong moment. Either way the user
+ * sees one answer, as what belongs to the first run is never read.
+ */
+import { backoffMs } from "./backoff.ts";
+import { Connection, type ConnectionOptions, comesBack } from "./connection.ts";
+import { GatewayError } from "./gateway-error.ts";
+import type { OpenRun } from "./open-run.ts";
+
+export interface LinkOptions extends ConnectionOptions {
+  /** So long a run may be without a connection, or be told "not now". */
+  readonly giveUpMs: number;
+  /** Takes an accepted run of another session, which only a connection of that one may resume. */
+  readonly onStray: (run: OpenRun) => void;
+}
+
+/** A connection that lived so long was a good one: the next is tried for at once. */
+const STABLE_MS = 2_000;
+/** "Not now" means: again in about a second. */
+const NOT_NOW_MS = 1_000;
+/** A request that makes servers die must not go from one to the next. */
+const MOST_SENT = 5;
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: GatewayError) => void;
+}
+
+export class Link {
+  readonly #options: LinkOptions;
+  /** Ready, and not about to leave. */
+  #current: Connection | undefined;
+  #readyAt = 0;
+  #opening: Connection | undefined;
+  readonly #connections = new Set<Connection>();
+  /** To be asked for as soon as there is a connection with room. */
+  readonly #waiting = new Set<OpenRun>();
+  /** To be asked for once more, in a moment. */
+  readonly #later = new Map<OpenRun, ReturnType<typeof setTimeout>>();
+  readonly #waiters = new Set<Waiter>();
+  #failures = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #giveUp: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  get session(): string {
+    return this.#options.session;
+  }
+
+  get isIdle(): boolean {
+    const expected = this.#waiting.size + this.#later.size;
+    return expected === 0 && [...this.#connections].every(({ isIdle }) => isIdle);
+  }
+
+  /** Resolves when there is a connection, rejects when the first try for one fails. */
+  connect(): Promise<void> {
+    if (this.#current) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ resolve, reject });
+      this.#pump();
+    });
+  }
+
+  /** Starts a run, or goes on with it. */
+  serve(run: OpenRun): void {
+    if (run.isEnded) return;
+    this.#waiting.add(run);
+    this.#pump();
+  }
+
+  /** A run has ended: there is room for another. */
+  ended(run: OpenRun): void {
+    this.#waiting.delete(run);
+    clearTimeout(this.#later.get(run));
+    this.#later.delete(run);
+    for (const connection of this.#connections) connection.forget(run);
+    if (this.#waiting.size === 0) this.#calmDown();
+    this.#pump();
+  }
+
+  /** For when no run needs it any more. */
+  close(): void {
+    for (const connection of this.#connections) connection.close();
+    clearTimeout(this.#retry);
+    this.#calmDown();
+    this.#tell(this.#unreachable("was left"));
+  }
+
+  #pump(): void {
+    if (!this.#current) {
+      if (this.#waiting.size > 0) {
+        this.#giveUp ??= setTimeout(() => this.#gaveUp(), this.#options.giveUpMs);
+      }
+      if (this.#waiting.size + this.#waiters.size > 0) this.#open();
+      return;
+    }
+    for (const run of this.#waiting) {
+      if (!this.#current?.hasRoom) return;
+      this.#waiting.delete(run);
+      this.#current.ask(run);
+    }
+  }
+
+  #open(): void {
+    if (this.#opening || this.#retry) return;
+    try {
+      const connection: Connection = new Connection(this.#options, {
+        onReady: () => this.#onReady(connection),
+        onDraining: () => this.#lost(connection),
+        onAdrift: (run) => this.#adrift(run),
+        onNotNow: (run, reason) => this.#notNow(run, reason),
+        onClosed: (code) => this.#onClosed(connection, code),
+      });
+      this.#connections.add(connection);
+      this.#opening = connection;
+    } catch (cause) {
+      // A browser does not let a page with TLS connect without.
+      this.#fail(refused("This page or program may not connect to the gateway's address.", cause));
+    }
+  }
+
+  #onReady(connection: Connection): void {
+    this.#opening = undefined;
+    this.#current = connection;
+    this.#readyAt = performance.now();
+    this.#calmDown();
+    this.#tell();
+    this.#pump();
+  }
+
+  #onClosed(connection: Connection, code: number): void {
+    this.#connections.delete(connection);
+    this.#lost(connection);
+    if (!comesBack(code)) this.#fail(refused(`The gateway closed with code ${code}, for good.`));
+  }
+
+  /** A connection is gone, or about to go: the next one is tried for in a moment, if anybody needs it. */
+  #lost(connection: Connection): void {
+    if (connection !== this.#current && connection !== this.#opening) return;
+    const wasStable = connection === this.#current && performance.now() - this.#readyAt > STABLE_MS;
+    this.#current = undefined;
+    this.#opening = undefined;
+    this.#tell(this.#unreachable("cannot be reached"));
+    this.#failures = wasStable ? 0 : this.#failures + 1;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#pump();
+    }, backoffMs(this.#failures));
+  }
+
+  /** A run without a connection that will go on with it. */
+  #adrift(run: OpenRun): void {
+    if (run.isEnded) return;
+    if (run.id === undefined && run.sent >= MOST_SENT) {
+      run.fail(this.#unreachable(`broke off ${MOST_SENT} times before it took the run`));
+      return;
+    }
+    if (!run.via && run.id !== undefined) run.answer.reconnecting();
+    if (run.id !== undefined && run.session !== this.session) this.#options.onStray(run);
+    else this.serve(run);
+  }
+
+  #notNow(run: OpenRun, reason: GatewayError): void {
+    const now = performance.now();
+    run.refusedAt ??= now;
+    if (reason.code === "draining") this.#adrift(run);
+    else if (now - run.refusedAt > this.#options.giveUpMs) run.fail(reason);
+    else {
+      const again = () => {
+        this.#later.delete(run);
+        this.serve(run);
+      };
+      this.#later.set(run, setTimeout(again, NOT_NOW_MS * (0.75 + Math.random() / 2)));
+    }
+  }
+
+  #calmDown(): void {
+    clearTimeout(this.#giveUp);
+    this.#giveUp = undefined;
+  }
+
+  #gaveUp(): void {
+    this.#giveUp = undefined;
+    const error = this.#unreachable(`did not answer for ${this.#options.giveUpMs} ms`);
+    // What still comes over a connection that is about to leave may yet be whole.
+    for (const run of this.#waiting) if (!run.via) run.fail(error);
+    this.#pump();
+  }
+
+  #fail(error: GatewayError): void {
+    this.#tell(error);
+    for (const run of this.#waiting) run.fail(error);
+  }
+
+  /** To who waits for a connection: there it is, or why it is not. */
+  #tell(error?: GatewayError): void {
+    for (const { resolve, reject } of this.#waiters) error ? reject(error) : resolve();
+    this.#waiters.clear();
+  }
+
+  #unreachable(how: string): GatewayError {
+    // The host alone: the rest of an address may hold a secret.
+    const message = `The gateway at ${new URL(this.#options.address).host} ${how}.`;
+    return new GatewayError("connection_failed", message, { retryable: true });
+  }
+}
+
+function refused(message: string, cause?: unknown): GatewayError {
+  return new GatewayError("connection_refused", message, { retryable: false, cause });
+}

@@ -1,0 +1,108 @@
+/** A run that has not ended, as connections have it. */
+import { Answer } from "./answer.ts";
+import type { Connection } from "./connection.ts";
+import { CancelledError, GatewayError } from "./gateway-error.ts";
+import type { ChatMessage, RunOptions, UpFrame } from "./wire.ts";
+
+export interface OpenRunOptions {
+  /** This client's own name for it. */
+  readonly ref: string;
+  readonly prompt: string | readonly ChatMessage[];
+  readonly provider: string | undefined;
+  readonly options: RunOptions | undefined;
+  readonly session: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Called once. */
+  readonly onEnded: (run: OpenRun) => void;
+}
+
+/** A timer for longer goes off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export class OpenRun {
+  readonly answer = new Answer();
+  readonly #options: OpenRunOptions;
+  readonly #deadline: ReturnType<typeof setTimeout>;
+  /** The gateway's name for it, once it was accepted. */
+  id: string | undefined;
+  /** The connection that brings its frames. */
+  via: Connection | undefined;
+  /** The connection that was last asked for it, or to go on with it. */
+  asked: Connection | undefined;
+  /** How often it was sent without being accepted or refused. */
+  sent = 0;
+  /** How often a piece of it was missing. */
+  holes = 0;
+  /** Since when the gateway has said "not now"; on the monotonic clock. */
+  refusedAt: number | undefined;
+
+  constructor(options: OpenRunOptions) {
+    this.#options = options;
+    const { timeoutMs, signal } = options;
+    this.#deadline = setTimeout(() => this.#timeOut(), Math.min(timeoutMs, LONGEST_TIMER_MS));
+    signal?.addEventListener("abort", this.#onAbort);
+    if (signal?.aborted) this.#onAbort();
+  }
+
+  get ref(): string {
+    return this.#options.ref;
+  }
+
+  get session(): string {
+    return this.#options.session;
+  }
+
+  get isEnded(): boolean {
+    return this.answer.end !== undefined;
+  }
+
+  /** UTF-8 bytes of what is asked. */
+  get bytes(): number {
+    const { prompt } = this.#options;
+    const texts = typeof prompt === "string" ? [prompt] : prompt.map(({ content }) => content);
+    const encoder = new TextEncoder();
+    return texts.reduce((sum, text) => sum + encoder.encode(text).length, 0);
+  }
+
+  /** What to ask of a connection that belongs to `session`. */
+  request(session: string): UpFrame {
+    if (this.id !== undefined) return { type: "resume", run: this.id, after: this.answer.at };
+    const { ref, prompt, provider, options } = this.#options;
+    return {
+      type: "run",
+      ref,
+      ...(typeof prompt === "string" ? { message: prompt } : { messages: [...prompt] }),
+      provider,
+      options,
+      ...(this.session !== session && { session: this.session }),
+    };
+  }
+
+  /** Ends it from here: its readers are told at once, and the gateway, if it can be. */
+  fail(error: GatewayError): void {
+    if (this.isEnded) return;
+    this.answer.fail(error);
+    // Without a connection the gateway finds out by itself: it keeps a run for 10 s without its client.
+    if (this.id !== undefined) (this.via ?? this.asked)?.send({ type: "cancel", run: this.id });
+    this.ended();
+  }
+
+  cancel(cause?: unknown): void {
+    this.fail(new CancelledError("The run was cancelled here.", { cause }));
+  }
+
+  /** For who applied its last frame. */
+  ended(): void {
+    clearTimeout(this.#deadline);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#options.onEnded(this);
+  }
+
+  readonly #onAbort = (): void => this.cancel(this.#options.signal?.reason);
+
+  #timeOut(): void {
+    const message = `The answer took longer than the ${this.#options.timeoutMs} ms it was given.`;
+    this.fail(new GatewayError("timeout", message, { retryable: true }));
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * One WebSocket to a gateway, which is dead as soon as it looks dead.
+ *
+ * A connection that was cut without a word (a sleeping laptop, a changed network, a machine without
+ * power) stays open for minutes to whoever only listens. So while anything is expected of it, it is
+ * asked whether it lives, and its answer has a deadline, as has its beginning.
+ */
+
+import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
+import type { Down, DownFrame, UpFrame } from "./wire.ts";
+import { SUBPROTOCOL } from "./wire.ts";
+
+export interface SocketOptions {
+  readonly WebSocket: WebSocketConstructor;
+  /** From the first packet to the gateway's `ready`. */
+  readonly connectTimeoutMs: number;
+  /** After so long without a frame it is asked whether it lives. */
+  readonly silenceMs: number;
+  /** So long it may take to answer. */
+  readonly pongMs: number;
+}
+
+export interface SocketEvents {
+  onReady(frame: Down<"ready">): void;
+  onFrame(frame: DownFrame): void;
+  /** Once, whoever closed it; `code` is 1006 where no side said anything. */
+  onClosed(code: number): void;
+}
+
+const ABNORMAL = 1006;
+
+export class Socket {
+  readonly #options: SocketOptions;
+  readonly #events: SocketEvents;
+  readonly #socket: WebSocketLike;
+  #state: "connecting" | "ready" | "closed" = "connecting";
+  #isWatched = false;
+  #heardAt = 0;
+  #timer: ReturnType<typeof setTimeout>;
+
+  /** @throws what the constructor of the WebSocket throws */
+  constructor(address: string, options: SocketOptions, events: SocketEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#socket = new options.WebSocket(address, SUBPROTOCOL);
+    this.#timer = setTimeout(() => this.#lost(), options.connectTimeoutMs);
+    this.#socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
+    // What went wrong is told to nobody but the developer's console; the close that follows is what counts.
+    this.#socket.onerror = () => undefined;
+    this.#socket.onclose = ({ code }: { code: number }) => this.#closed(code);
+  }
+
+  get isReady(): boolean {
+    return this.#state === "ready";
+  }
+
+  /** Does nothing on a socket that is not ready: whoever waits on it hears of its end anyway. */
+  send(frame: UpFrame): void {
+    if (this.isReady) this.#socket.send(JSON.stringify(frame));
+  }
+
+  /** Whether frames are expected, and silence therefore means something. */
+  watch(isWatched: boolean): void {
+    if (isWatched === this.#isWatched || !this.isReady) return;
+    this.#isWatched = isWatched;
+    this.#listen();
+  }
+
+  /** Leaves in good order. */
+  close(): void {
+    const wasClosed = this.#state === "closed";
+    this.#closed(1000);
+    if (!wasClosed) this.#socket.close(1000);
+  }
+
+  #receive(data: unknown): void {
+    if (this.#state === "closed") return;
+    this.#heardAt = performance.now();
+    const frame = parse(data);
+    if (!frame) this.#lost();
+    else if (this.#state === "ready") this.#events.onFrame(frame);
+    else if (frame.type === "ready") {
+      this.#state = "ready";
+      clearTimeout(this.#timer);
+      this.#events.onReady(frame);
+    } else this.#lost();
+  }
+
+  #listen(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isWatched || !this.isReady) return;
+    const { silenceMs, pongMs } = this.#options;
+    const quietMs = performance.now() - this.#heardAt;
+    if (quietMs < silenceMs) {
+      this.#timer = setTimeout(() => this.#listen(), silenceMs - quietMs);
+      return;
+    }
+    const askedAt = performance.now();
+    this.send({ type: "ping" });
+    this.#timer = setTimeout(() => {
+      // A machine that slept in between has not listened, and asks once more.
+      const hasSlept = performance.now() - askedAt > 2 * pongMs;
+      if (this.#heardAt >= askedAt || hasSlept) this.#listen();
+      else this.#lost();
+    }, pongMs);
+  }
+
+  /** Nothing more is to be had of it; closing it politely might take as long as it was silent. */
+  #lost(): void {
+    if (this.#state === "closed") return;
+    this.#closed(ABNORMAL);
+    if (this.#socket.terminate) this.#socket.terminate();
+    else this.#socket.close();
+  }
+
+  #closed(code: number): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    clearTimeout(this.#timer);
+    this.#events.onClosed(code);
+  }
+}
+
+/** `undefined` for what cannot be a frame. Types that are not known are for clients to come. */
+function parse(data: unknown): DownFrame | undefined {
+  try {
+    const frame: unknown = typeof data === "string" ? JSON.parse(data) : undefined;
+    const isFrame = typeof frame === "object" && frame !== null && "type" in frame;
+    // The gateway holds itself to its schemas; checking them once more would cost more than all else here.
+    return isFrame ? (frame as DownFrame) : undefined;
+  } catch {
+    // Not JSON, so nobody we know.
+    return undefined;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Protocol v2 as this client speaks it: the types of PROTOCOL.md.
+ *
+ * Written out rather than imported, so that the package depends on nothing; `wire.test.ts` holds them
+ * equal to the schemas that the gateway validates with.
+ */
+
+/** Asked for as the WebSocket subprotocol. */
+export const SUBPROTOCOL = "openclaw.v2";
+
+/** What a session may be called. */
+export const SESSION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** A place in a run: the attempt, and the piece within it, counted from 1. */
+export interface Position {
+  epoch: number;
+  seq: number;
+}
+
+/** One message of a conversation. */
+export interface ChatMessage {
+  role: "system" | "user" | "assistant";
+  content: string;
+}
+
+/** How an answer is to be made. What a provider's own range does not have becomes its nearest value. */
+export interface RunOptions {
+  /** 0 to 2. */
+  temperature?: number | undefined;
+  /** Above 0, to 1. */
+  topP?: number | undefined;
+  /** Of the answer, its reasoning included. */
+  maxTokens?: number | undefined;
+  /** 1 to 4 texts; the answer ends before the first of them. */
+  stop?: string[] | undefined;
+}
+
+/** Why the provider stopped. */
+export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls";
+
+/** Tokens as the provider counted them. */
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+}
+
+/**
+ * Milliseconds as the gateway measured them, from the request on; of a run that was resumed, from
+ * there on. `RunResult.seen` has what the user saw.
+ */
+export interface Timings {
+  totalMs: number;
+  queuedMs?: number | undefined;
+  startedMs?: number | undefined;
+  firstTextMs?: number | undefined;
+  /** Whether the provider's socket was open before it was needed. */
+  connection?: "cold" | "warm" | undefined;
+}
+
+/** Why a run was not resumed: it is gone, or this was not the moment. */
+export type NotResumable =
+  | "unknown_run"
+  | "unknown_position"
+  | "too_many_readers"
+  | "already_resuming"
+  | "draining"
+  | "overloaded"
+  | "too_many_runs"
+  | "unavailable";
+
+/** Everything that the gateway says went wrong; PROTOCOL.md has a sentence for each. */
+export type WireErrorCode =
+  | "invalid_json"
+  | "invalid_request"
+  | "message_too_long"
+  | "unknown_provider"
+  | "binary_frame"
+  | "frame_too_long"
+  | "invalid_session"
+  | "unknown_run"
+  | "too_many_waiting"
+  | "too_many_runs"
+  | "overloaded"
+  | "unavailable"
+  | "draining"
+  | "queue_timeout"
+  | "provider_auth"
+  | "provider_quota"
+  | "provider_rate_limited"
+  | "provider_overloaded"
+  | "provider_rejected"
+  | "model_not_found"
+  | "content_filtered"
+  | "context_length_exceeded"
+  | "provider_error"
+  | "provider_unreachable"
+  | "first_token_timeout"
+  | "provider_stalled"
+  | "provider_cut"
+  | "provider_malformed"
+  | "provider_empty"
+  | "run_timeout"
+  | "cancelled"
+  | "interrupted"
+  | "attempts_exhausted"
+  | "answer_too_large"
+  | "internal";
+
+/** A frame to the gateway. */
+export type UpFrame =
+  | {
+      type: "run";
+      ref: string;
+      message?: string | undefined;
+      messages?: ChatMessage[] | undefined;
+      provider?: string | null | undefined;
+      options?: RunOptions | null | undefined;
+      session?: string | undefined;
+    }
+  | { type: "cancel"; run: string }
+  | { type: "resume"; run: string; after: Position }
+  | { type: "ping" };
+
+/** What a connection is told it may do. */
+export interface Limits {
+  /** Of the text of all messages of one run, in UTF-8 bytes. */
+  maxMessageBytes: number;
+  /** Open at once on one connection. */
+  maxRuns: number;
+}
+
+/** A frame from the gateway. */
+export type DownFrame =
+  | { type: "ready"; connection: string; session: string; limits: Limits }
+  | { type: "accepted"; ref: string; run: string }
+  | { type: "queued"; run: string; position: number; waitMs: number }
+  | { type: "started"; run: string; epoch: number; provider: string; model: string }
+  | { type: "delta"; run: string; epoch: number; seq: number; text: string }
+  | { type: "reasoning"; run: string; epoch: number; seq: number; text: string }
+  | { type: "restart"; run: string; epoch: number; reason: "attempt_lost" }
+  | {
+      type: "resumed";
+      run: string;
+      outcome: "replayed" | "complete" | "not_resumable";
+      reason?: NotResumable | undefined;
+    }
+  | { type: "done"; run: string; finish: FinishReason; usage: Usage | null; timings: Timings }
+  | {
+      type: "error";
+      run?: string | undefined;
+      ref?: string | undefined;
+      code: WireErrorCode;
+      message: string;
+      retryable: boolean;
+      retryAfterMs?: number | undefined;
+    }
+  | { type: "cancelled"; run: string }
+  | { type: "draining"; reconnectWithinMs: number }
+  | { type: "pong" };
+
+/** A frame of one type. */
+export type Down<Type extends DownFrame["type"]> = Extract<DownFrame, { type: Type }>;
