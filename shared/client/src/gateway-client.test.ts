@@ -255,6 +255,20 @@ describe("a resume", () => {
 });
 
 describe("a gateway that drains", () => {
+  test("and closes before another one has answered is asked for nothing twice", async () => {
+    const run = connect().run("go");
+    const old = await gateway.peer();
+    await old.accept("r");
+    old.send(...deltas("r", ["a"]), { type: "draining", reconnectWithinMs: 5_000 });
+    const next = await gateway.peer(1);
+    await next.told("resume");
+    old.close(4001);
+    await eventually("the close", () => old.closed);
+    next.send(resumed("r"), ...deltas("r", ["b"], { first: 2 }), done("r"));
+    expect(await run.text()).toBe("ab");
+    expect(next.all("resume")).toHaveLength(1);
+  });
+
   test("is left once everything goes on elsewhere; until then it is still read", async () => {
     const run = connect().run("go");
     const old = await gateway.peer();

@@ -91,8 +91,15 @@ export class Cluster {
     return Scraped.of(running.map(({ admin }) => admin("/metrics")));
   }
 
-  /** Starts one more process and resolves when it is ready. */
-  async add(service: ServiceName): Promise<ClusterProcess> {
+  /**
+   * Starts one more process and resolves when it is ready.
+   *
+   * @param own environment of this one alone
+   */
+  async add(
+    service: ServiceName,
+    own: Readonly<Record<string, string>> = {},
+  ): Promise<ClusterProcess> {
     const { redisUrl, env } = this.#options;
     const name = `${service}-${this.#processes.size + 1}`;
     const child = fork(resolve(`services/${service}/dist/main.js`), {
@@ -108,6 +115,7 @@ export class Cluster {
         EDGE_ADMIN_PORT: "0",
         WORKER_ADMIN_PORT: "0",
         ...env,
+        ...own,
       },
     });
     const started: ClusterProcess = { name, process: child, logs: [], admin: (path) => path };

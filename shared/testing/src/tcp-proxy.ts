@@ -10,21 +10,21 @@ export interface TcpTarget {
 export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** Where new connections lead; those that exist stay where they are. */
-  target: TcpTarget;
+  /** Where new connections lead, each asked for on its own if it is a function; those that exist stay where they are. */
+  target: TcpTarget | (() => TcpTarget);
   /** How much later answers arrive, in milliseconds. */
   latencyMs = 0;
   /** Connections ever asked for. */
   accepted = 0;
 
-  private constructor(target: TcpTarget) {
+  private constructor(target: TcpTarget | (() => TcpTarget)) {
     this.target = target;
     this.#server = createServer((near) => this.#join(near));
   }
 
   #join(near: Socket): void {
     this.accepted += 1;
-    const far = connect(this.target);
+    const far = connect(typeof this.target === "function" ? this.target() : this.target);
     for (const socket of [near, far]) {
       this.#sockets.add(socket);
       socket.on("error", () => undefined);
@@ -49,7 +49,7 @@ export class TcpProxy {
     });
   }
 
-  static async start(target: TcpTarget): Promise<TcpProxy> {
+  static async start(target: TcpTarget | (() => TcpTarget)): Promise<TcpProxy> {
     const proxy = new TcpProxy(target);
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
