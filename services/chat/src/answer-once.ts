@@ -1,0 +1,41 @@
+/** For scripts: one question on the standard input, its answer on the standard output. */
+import { text } from "node:stream/consumers";
+import { CancelledError, type GatewayClient, GatewayError } from "@openclaw/client";
+import type { ChatConfig } from "./config.ts";
+import type { ChatStreams } from "./run-chat.ts";
+import { Screen } from "./screen.ts";
+import { showAnswer } from "./show-answer.ts";
+
+/**
+ * To a terminal the answer is written as it comes. To a file or another program it is written when it
+ * is whole, as nothing can be taken back there: either all of it, or nothing and exit code 1.
+ *
+ * @throws GatewayError
+ */
+export async function answerOnce(
+  client: GatewayClient,
+  { provider, color }: ChatConfig,
+  { stdin, stdout, stderr, stop }: ChatStreams,
+): Promise<number> {
+  const question = (await Promise.race([text(stdin), interruptionOf(stop)])).trim();
+  if (question === "") {
+    throw new GatewayError("invalid_request", "Nothing was asked.", { retryable: false });
+  }
+  const run = client.run(question, { signal: stop, ...(provider && { provider }) });
+  if (stdout.isTTY) {
+    const screen = new Screen({ answers: stdout, notes: stderr, color });
+    await showAnswer(run, screen);
+    return 0;
+  }
+  const answer = await run.text();
+  await new Promise((resolve) => stdout.write(`${answer.replace(/\n$/, "")}\n`, resolve));
+  return 0;
+}
+
+function interruptionOf(stop: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const interrupt = () => reject(new CancelledError("Interrupted."));
+    if (stop.aborted) interrupt();
+    else stop.addEventListener("abort", interrupt, { once: true });
+  });
+}

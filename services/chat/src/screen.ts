@@ -1,0 +1,69 @@
+/** As much of a process's output as is needed here. */
+export interface Output {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+export interface ScreenOptions {
+  /** Where answers go. */
+  readonly answers: Output;
+  /** Where goes what is about them. */
+  readonly notes: Output;
+  readonly color: boolean;
+}
+
+/**
+ * What a model must not do to a terminal: all control characters but tab and line feed. With them it
+ * could move the cursor, change the title, or write into the clipboard.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/** What the user sees: answers, notes about them, and one line that comes and goes. */
+export class Screen {
+  readonly #options: ScreenOptions;
+  /** Whether the cursor stands behind text. */
+  #isMidLine = false;
+  #hasStatus = false;
+
+  constructor(options: ScreenOptions) {
+    this.#options = options;
+  }
+
+  /** A piece of an answer. */
+  text(piece: string): void {
+    this.status("");
+    const { answers } = this.#options;
+    const shown = answers.isTTY ? piece.replace(CONTROL, "") : piece;
+    if (shown === "") return;
+    answers.write(shown);
+    this.#isMidLine = !shown.endsWith("\n");
+  }
+
+  /** A line of its own about the answers, dim. */
+  note(line: string): void {
+    this.status("");
+    this.endLine();
+    this.#options.notes.write(`${this.#dim(line)}\n`);
+  }
+
+  /** What is going on right now, until something else is shown; only where it can be taken back. */
+  status(line: string): void {
+    const { notes } = this.#options;
+    if (!notes.isTTY || this.#isMidLine || (line === "" && !this.#hasStatus)) return;
+    notes.write(`\r\u001b[K${line && this.#dim(line)}`);
+    this.#hasStatus = line !== "";
+  }
+
+  endLine(): void {
+    if (this.#isMidLine) this.#options.answers.write("\n");
+    this.#isMidLine = false;
+  }
+
+  #dim(line: string): string {
+    const { notes, color } = this.#options;
+    // What a provider says of an error ends up in lines like these.
+    const shown = line.replace(CONTROL, "");
+    return color && notes.isTTY ? `\u001b[2m${shown}\u001b[22m` : shown;
+  }
+}

@@ -1,0 +1,181 @@
+/** `npm run chat` as its users have it: a process with pipes, or in a terminal. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import { eventually, freePort } from "@openclaw/testing";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
+import { BalancedGateway } from "./balanced-gateway.ts";
+import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+
+const CHAT = "services/chat/dist/main.js";
+
+let simulator: Simulator;
+let gateway: BalancedGateway;
+const started: ChildProcess[] = [];
+
+beforeAll(async () => {
+  simulator = await startSimulator(profilesAt(INSTANT));
+  gateway = await BalancedGateway.start({
+    redisUrl: inject("redisUrl"),
+    gateway: simulatedGateway(simulator.url),
+    edges: 2,
+    workers: 1,
+  });
+});
+
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill("SIGKILL");
+});
+
+afterAll(async () => {
+  await gateway?.stop();
+  await simulator?.stop();
+});
+
+/** A chat, and what it has written so far. */
+function chat(
+  [command, ...args]: readonly [string, ...string[]],
+  env: Record<string, string> = {},
+) {
+  const child = spawn(command, args, {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, OPENCLAW_URL: gateway.url, ...env },
+  });
+  started.push(child);
+  const said = { stdout: "", stderr: "" };
+  child.stdout.on("data", (text) => {
+    said.stdout += text;
+  });
+  child.stderr.on("data", (text) => {
+    said.stderr += text;
+  });
+  const exited = once(child, "close").then(([code]) => ({ code, ...said }));
+  return { child, said, exited };
+}
+
+function pipe(question: string, ...more: string[]) {
+  const piped = chat([process.execPath, CHAT, ...more]);
+  piped.child.stdin.end(question);
+  return piped;
+}
+
+const SLOW = directive({ words: 60, gapMs: 30 });
+
+describe("with a question on its standard input", () => {
+  test("the standard output is the answer and nothing else, also through npm", async () => {
+    const { child, exited } = chat(["npm", "run", "--silent", "chat", "--", "--provider", "zhipu"]);
+    child.stdin.end("Why is the sky blue?\n");
+    const answer = answerFor({ prompt: "Why is the sky blue?", profile: "zhipu" });
+    // What the bootstrap may have to say first is on standard error.
+    expect(await exited).toMatchObject({ code: 0, stdout: `${answer}\n` });
+  });
+
+  test("an edge that is killed in mid-answer leaves no trace", async () => {
+    const before = simulator.stats().total.requests;
+    const { exited } = pipe(SLOW);
+    await eventually("the request", () => simulator.stats().total.requests > before);
+    for (const edge of [0, 1]) {
+      await gateway.end(edge, "SIGKILL");
+      await gateway.restart(edge);
+    }
+    const answer = answerFor({ prompt: SLOW, profile: "nvidia2" });
+    expect(await exited).toEqual({ code: 0, stdout: `${answer}\n`, stderr: "" });
+  });
+
+  test("a refusal, nothing asked, nobody there, a bad option: one line on standard error, exit code 1", async () => {
+    const nowhere = `ws://127.0.0.1:${await freePort()}`;
+    const failures = [
+      [
+        pipe("hi", "--provider", "nosuch"),
+        /^No provider has that name\..* \(unknown_provider\)\n$/,
+      ],
+      [pipe(" \n"), /^Nothing was asked/],
+      [pipe("hi", "--url", nowhere), /^No gateway answers at 127.*npm start.*--url ws:.*\n$/],
+      [pipe("hi", "--colour"), /^Unknown option '--colour'/],
+    ] as const;
+    for (const [{ exited }, stderr] of failures) {
+      expect(await exited).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(stderr) });
+    }
+  });
+
+  test("Ctrl-C cancels the answer at its provider and exits with 130", async () => {
+    const { requests, aborted } = simulator.stats().total;
+    const { child, exited } = pipe(SLOW);
+    await eventually("the request", () => simulator.stats().total.requests > requests);
+    child.kill("SIGINT");
+    expect(await exited).toEqual({ code: 130, stdout: "", stderr: "" });
+    await eventually("the upstream to close", () => simulator.stats().total.aborted > aborted, {
+      withinMs: 500,
+    });
+  });
+});
+
+describe("in a terminal", () => {
+  /** One of its own, by `script` of util-linux; what is typed goes in, what is shown comes out. */
+  async function terminal(env: Record<string, string> = {}) {
+    const opened = chat(["script", "-qec", `${process.execPath} ${CHAT}`, "/dev/null"], env);
+    // With the escape sequences of dim text as one can read them.
+    const screen = () =>
+      opened.said.stdout.replaceAll("\u001b[2m", "<dim>").replaceAll("\u001b[22m", "</dim>");
+    const shows = (what: string | RegExp) =>
+      eventually(`${what} on the screen`, () => {
+        return typeof what === "string" ? screen().includes(what) : what.test(screen());
+      });
+    await shows("> ");
+    return { ...opened, shows, type: (keys: string) => opened.child.stdin.write(keys) };
+  }
+
+  test("a conversation: answers as they come, a dim line behind each, all said before goes along", async () => {
+    const { said, shows, type, exited } = await terminal();
+    type(`${directive({ text: "first answer" })}\r`);
+    await shows(/first answer\r\n<dim>nvidia2 \(test-model\) · first text \d\.\d\d s.*<\/dim>/);
+    type("/provider zhipu\r");
+    await shows("Questions go to zhipu.");
+    type(`${directive({ echo: true })}\r`);
+    const said1 = /"role":"user","content":"sim:.*"role":"assistant","content":"first answer"/;
+    await shows(said1);
+    await shows("zhipu (test-model)");
+    type("/new\r");
+    await shows("forgotten");
+    const before = said.stdout.length;
+    type(`${directive({ echo: true })}\r`);
+    await eventually("the echo", () => said.stdout.slice(before).includes("(test-model)"));
+    expect(said.stdout.slice(before)).not.toContain("first answer");
+    type("\u0004");
+    expect(await exited).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("Ctrl-C ends an answer, of which half is shown by then, and a second one leaves", async () => {
+    const { said, shows, type, exited } = await terminal({ NO_COLOR: "1" });
+    const aborted = simulator.stats().total.aborted;
+    const prompt = directive({ words: 200, gapMs: 30 });
+    type(`${prompt}\r`);
+    const [start] = answerFor({ prompt, profile: "nvidia2" }).match(/^.{40}/) ?? [];
+    await shows(start ?? "");
+    type("\u0003");
+    await shows("(cancelled)\r\n");
+    await eventually("the upstream to close", () => simulator.stats().total.aborted > aborted);
+    type("\u0003");
+    expect(await exited).toMatchObject({ code: 0 });
+    expect(said.stdout).not.toContain("\u001b[2m");
+  });
+
+  test("an edge that is killed in mid-answer is a pause; an unknown provider is a line, and on it goes", async () => {
+    const { said, shows, type, exited } = await terminal();
+    const prompt = directive({ words: 60, gapMs: 30, seed: 4 });
+    const answer = answerFor({ prompt, profile: "nvidia2" }).replaceAll("\n", "\r\n");
+    type(`${prompt}\r`);
+    await shows(answer.slice(0, 30));
+    for (const edge of [0, 1]) {
+      await gateway.end(edge, "SIGKILL");
+      await gateway.restart(edge);
+    }
+    await shows(`${answer}\r\n`);
+    expect(said.stdout).not.toContain("error");
+    type("/provider nosuch\r");
+    await shows("Questions go to nosuch.");
+    type("hi\r");
+    await shows(/error: No provider has that name.*\(unknown_provider\)/);
+    type("\u0003");
+    expect(await exited).toMatchObject({ code: 0 });
+  });
+});
