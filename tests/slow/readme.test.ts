@@ -1,9 +1,9 @@
 /** The README's examples, run as they stand there. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { answerFor } from "@openclaw/simulator";
 import { freePort } from "@openclaw/testing";
@@ -47,13 +47,22 @@ test("the Python conversation prints the answer and its end", async () => {
   expect(stdout.trimEnd()).toMatch(/done/);
 });
 
+/** Node 22 has WebSocket built in; Node 20 has it behind this flag. */
+const WITH_WEBSOCKET = process.versions.node.startsWith("20.") ? ["--experimental-websocket"] : [];
+
 test("the JavaScript conversation prints the answer and its end", async () => {
   const path = await example("js", "conversation.mjs");
-  // Node 22 has WebSocket built in; Node 20 has it behind this flag.
-  const flags = process.versions.node.startsWith("20.") ? ["--experimental-websocket"] : [];
-  const { stdout } = await run(process.execPath, [...flags, path], { timeout: 30_000 });
+  const { stdout } = await run(process.execPath, [...WITH_WEBSOCKET, path], { timeout: 30_000 });
   expect(stdout).toContain(EXPECTED);
   expect(stdout.trimEnd()).toMatch(/done/);
+});
+
+test("the SDK's example prints the answer, and ends", async () => {
+  await symlink(resolve("node_modules"), join(directory, "node_modules"));
+  // Without a type in it, so that it is JavaScript as well.
+  const path = await example("ts", "sdk.mjs");
+  const { stdout } = await run(process.execPath, [...WITH_WEBSOCKET, path], { timeout: 30_000 });
+  expect(stdout).toBe(answerFor({ prompt: "Why is the sky blue?", profile: "nvidia2" }));
 });
 
 test("every command and file that the README names is there", () => {
