@@ -137,8 +137,10 @@ describe("in a terminal", () => {
     type("/new\r");
     await shows("forgotten");
     const before = said.stdout.length;
-    type(`${directive({ echo: true })}\r`);
+    // Two lines that are pasted are one question.
+    type('sim:{"echo":\rtrue}\r');
     await eventually("the echo", () => said.stdout.slice(before).includes("(test-model)"));
+    expect(said.stdout.slice(before)).toContain("\\ntrue}");
     expect(said.stdout.slice(before)).not.toContain("first answer");
     type("\u0004");
     expect(await exited).toMatchObject({ code: 0, stderr: "" });

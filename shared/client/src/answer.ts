@@ -37,6 +37,7 @@ export class Answer {
   #length = 0;
   /** A piece was missing; nothing is taken until the run is read again. */
   #isBehind = false;
+  #hasEndedAway = false;
   readonly #askedAt = performance.now();
   #firstTextMs: number | undefined;
   readonly #listeners = new Set<(event: RunEvent) => void>();
@@ -79,9 +80,14 @@ export class Answer {
     this.#emit({ type: "reconnecting" });
   }
 
-  /** What follows comes from the log, behind a position that was given. */
-  resumed(): void {
+  /**
+   * What follows comes from the log, behind a position that was given.
+   *
+   * @param isOver the run has ended meanwhile; how, comes behind the rest of it
+   */
+  resumed(isOver = false): void {
     this.#isBehind = false;
+    this.#hasEndedAway = isOver;
     this.#emit({ type: "resumed" });
   }
 
@@ -109,7 +115,7 @@ export class Answer {
         this.fail(new GatewayError(frame.code, frame.message, frame));
         break;
       case "cancelled":
-        this.fail(new CancelledError("The run was cancelled."));
+        this.fail(this.#hasEndedAway ? givenUp() : new CancelledError("The run was cancelled."));
         break;
     }
     return true;
@@ -204,4 +210,13 @@ export class Answer {
     this.#changed = undefined;
     this.#wake();
   }
+}
+
+/**
+ * The gateway cancels a run whose client stays away. To its user that is a failure, which an error by the
+ * name of an abort would hide: programs pass over those, as wishes of the user's own.
+ */
+function givenUp(): GatewayError {
+  const message = "The run was cancelled while this client was away; it may be asked again.";
+  return new GatewayError("run_lost", message, { retryable: true });
 }

@@ -155,7 +155,7 @@ export class Connection {
       run.via = this;
       run.refusedAt = undefined;
       if (before !== this) before?.forget(run);
-      run.answer.resumed();
+      run.answer.resumed(outcome === "complete");
       return;
     }
     switch (reason) {

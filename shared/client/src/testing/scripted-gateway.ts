@@ -134,6 +134,6 @@ export function restart(run: string, epoch: number): DownFrame {
   return { type: "restart", run, epoch, reason: "attempt_lost" };
 }
 
-export function resumed(run: string): DownFrame {
-  return { type: "resumed", run, outcome: "replayed" };
+export function resumed(run: string, outcome: "replayed" | "complete" = "replayed"): DownFrame {
+  return { type: "resumed", run, outcome };
 }

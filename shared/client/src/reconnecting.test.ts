@@ -1,0 +1,265 @@
+/** What the client does when connections are lost, fall silent, or are about to go. */
+import { eventually } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
+import type { RunEvent } from "./run-event.ts";
+import { deltas, done, resumed, ScriptedGateway } from "./testing/scripted-gateway.ts";
+
+let gateway: ScriptedGateway;
+const clients: GatewayClient[] = [];
+
+beforeEach(async () => {
+  gateway = await ScriptedGateway.start();
+});
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  await gateway.stop();
+});
+
+function connect(options: Partial<GatewayClientOptions> = {}): GatewayClient {
+  const client = new GatewayClient({ url: gateway.url, WebSocket, ...options });
+  clients.push(client);
+  return client;
+}
+
+async function typesOf(events: AsyncIterable<RunEvent>): Promise<string[]> {
+  const types: string[] = [];
+  for await (const { type } of events) types.push(type);
+  return types;
+}
+
+describe("a lost connection", () => {
+  test("is resumed by position wherever a gateway answers, again and again, and repeats are left out", async () => {
+    const run = connect({ session: "s" }).run("go");
+    await (await gateway.peer()).accept("r");
+    (await gateway.peer()).send(...deltas("r", ["0"]));
+    for (let round = 1; round < 6; round += 1) {
+      for await (const event of run.events()) if (event.type === "delta") break;
+      (await gateway.peer(round - 1)).close();
+      const peer = await gateway.peer(round);
+      const { after } = await peer.told("resume");
+      expect(after).toEqual({ epoch: 1, seq: round });
+      // What was on its way comes twice.
+      const pieces = deltas("r", [String(round - 1), String(round)], { first: round });
+      peer.send(resumed("r"), ...pieces);
+      await eventually("the piece", () => pieceCount(run, round + 1));
+    }
+    (await gateway.peer(5)).send(done("r"));
+    expect(await run.text()).toBe("012345");
+    expect(new Set(gateway.peers.map(({ session }) => session))).toEqual(new Set(["s"]));
+  });
+
+  test("before `accepted`: the run is sent again, five times at most, and one answer is read", async () => {
+    const run = connect().run("go");
+    for (let round = 0; round < 2; round += 1) {
+      const peer = await gateway.peer(round);
+      await peer.told("run");
+      peer.close();
+    }
+    const peer = await gateway.peer(2);
+    await peer.accept("r");
+    peer.send(...deltas("r", ["whole"]), done("r"));
+    expect(await run.text()).toBe("whole");
+
+    // A request that makes gateways die must not go from one to the next.
+    gateway.onPeer = (next) => {
+      next.ready();
+      void next.told("run").then(() => next.close());
+    };
+    peer.close();
+    await expect(connect().run("deadly").text()).rejects.toMatchObject({
+      code: "connection_failed",
+      retryable: true,
+    });
+    expect(gateway.peers.length).toBe(3 + 5);
+  });
+
+  test("takes runs of other sessions to a connection of theirs, which is left when they end", async () => {
+    const client = connect({ session: "mine" });
+    const own = client.run("own");
+    const other = client.run("other", { session: "theirs" });
+    const first = await gateway.peer();
+    await first.accept("r1");
+    await first.accept("r2", { nth: 1 });
+    await eventually("both to be accepted", () => own.id && other.id);
+    first.close();
+    const named = (name: string) =>
+      eventually(`a connection of ${name}`, () => {
+        return gateway.peers.find((peer) => peer !== first && peer.session === name);
+      });
+    const [mine, theirs] = [await named("mine"), await named("theirs")];
+    expect((await mine.told("resume")).run).toBe("r1");
+    expect((await theirs.told("resume")).run).toBe("r2");
+    mine.send(resumed("r1"), ...deltas("r1", ["a"]), done("r1"));
+    theirs.send(resumed("r2"), ...deltas("r2", ["b"]), done("r2"));
+    expect([await own.text(), await other.text()]).toEqual(["a", "b"]);
+    await eventually("theirs to be left", () => theirs.closed === 1000);
+    expect(mine.closed).toBeUndefined();
+  });
+
+  test("that stays open but says nothing is found out by a ping, and left", async () => {
+    const run = connect({ silenceMs: 50, pongMs: 50 }).run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    peer.answersPings = false;
+    const next = await gateway.peer(1);
+    await next.told("resume");
+    next.send(resumed("r"), ...deltas("r", ["x"]));
+    // A provider that thinks for long is no reason to leave: pings are answered.
+    await eventually("three pings", () => next.pings >= 3);
+    for await (const event of run.events()) if (event.type === "delta") break;
+    next.send(done("r"));
+    expect(await run.text()).toBe("x");
+    expect(gateway.peers).toHaveLength(2);
+  });
+
+  test("by close code: 4500 to 4999 fail at once and for good", async () => {
+    const run = connect().run("go");
+    await (await gateway.peer()).accept("r");
+    (await gateway.peer()).close(4500);
+    await expect(run.text()).rejects.toMatchObject({
+      code: "connection_refused",
+      retryable: false,
+    });
+    expect(gateway.peers).toHaveLength(1);
+  });
+
+  test("by close code 4008 is resumed", async () => {
+    const run = connect().run("go");
+    await (await gateway.peer()).accept("r");
+    (await gateway.peer()).close(4008);
+    const next = await gateway.peer(1);
+    await next.told("resume");
+    next.send(resumed("r"), done("r"));
+    expect(await run.text()).toBe("");
+  });
+});
+
+describe("a resume", () => {
+  async function lost(reason: "unknown_run" | "too_many_readers" | "overloaded" | "draining") {
+    const run = connect().run("go");
+    await (await gateway.peer()).accept("r");
+    await eventually("the run", () => run.id);
+    (await gateway.peer()).close();
+    const peer = await gateway.peer(1);
+    await peer.told("resume");
+    peer.send({ type: "resumed", run: "r", outcome: "not_resumable", reason });
+    return { run, peer };
+  }
+
+  test.each(["unknown_run", "too_many_readers"] as const)(
+    "refused as %s ends the run",
+    async (reason) => {
+      const { run } = await lost(reason);
+      await expect(run.text()).rejects.toMatchObject({ code: "run_lost", retryable: true });
+    },
+  );
+
+  test("that finds the run cancelled meanwhile is no wish of the user: the run is lost", async () => {
+    const run = connect().run("go");
+    await (await gateway.peer()).accept("r");
+    await eventually("the run", () => run.id);
+    (await gateway.peer()).close();
+    const next = await gateway.peer(1);
+    await next.told("resume");
+    next.send(resumed("r", "complete"), { type: "cancelled", run: "r" });
+    await expect(run.text()).rejects.toMatchObject({ code: "run_lost", name: "GatewayError" });
+  });
+
+  test("refused as overloaded is tried again in about a second, on the same connection", async () => {
+    const { run, peer } = await lost("overloaded");
+    const refusedAt = performance.now();
+    await peer.told("resume", 1);
+    expect(performance.now() - refusedAt).toBeGreaterThan(600);
+    peer.send(resumed("r"), ...deltas("r", ["x"]), done("r"));
+    expect(await run.text()).toBe("x");
+    expect(gateway.peers).toHaveLength(2);
+  });
+
+  test("refused as draining is tried again elsewhere", async () => {
+    const { run, peer } = await lost("draining");
+    const next = await gateway.peer(2);
+    await next.told("resume");
+    next.send(resumed("r"), done("r"));
+    expect(await run.text()).toBe("");
+    await eventually("the drained one to be left", () => peer.closed);
+  });
+
+  test("is asked for where a piece is missing, and nothing behind the hole is taken", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    peer.send(...deltas("r", ["a"]), ...deltas("r", ["c"], { first: 3 }), done("r"));
+    expect((await peer.told("resume")).after).toEqual({ epoch: 1, seq: 1 });
+    peer.send(resumed("r"), ...deltas("r", ["b", "c"], { first: 2 }), done("r"));
+    expect(await run.text()).toBe("abc");
+  });
+
+  test("does not help against a gateway that loses the same piece again and again: an error", async () => {
+    const run = connect().run("go");
+    const peer = await gateway.peer();
+    await peer.accept("r");
+    const hole = deltas("r", ["c"], { first: 3 });
+    peer.send(...hole);
+    for (let nth = 0; nth < 2; nth += 1) {
+      await peer.told("resume", nth);
+      peer.send(resumed("r"), ...hole);
+    }
+    await expect(run.text()).rejects.toMatchObject({ code: "connection_refused" });
+    await peer.told("cancel");
+  });
+});
+
+describe("a gateway that drains", () => {
+  test("and closes before another one has answered is asked for nothing twice", async () => {
+    const run = connect().run("go");
+    const old = await gateway.peer();
+    await old.accept("r");
+    old.send(...deltas("r", ["a"]), { type: "draining", reconnectWithinMs: 5_000 });
+    const next = await gateway.peer(1);
+    await next.told("resume");
+    old.close(4001);
+    await eventually("the close", () => old.closed);
+    next.send(resumed("r"), ...deltas("r", ["b"], { first: 2 }), done("r"));
+    expect(await run.text()).toBe("ab");
+    expect(next.all("resume")).toHaveLength(1);
+  });
+
+  test("is left once everything goes on elsewhere; until then it is still read", async () => {
+    const run = connect().run("go");
+    const old = await gateway.peer();
+    await old.accept("r");
+    old.send(...deltas("r", ["a"]), { type: "draining", reconnectWithinMs: 5_000 });
+    const next = await gateway.peer(1);
+    expect((await next.told("resume")).after).toEqual({ epoch: 1, seq: 1 });
+    old.send(...deltas("r", ["b"], { first: 2 }));
+    await eventually("what the old one still says", () => pieceCount(run, 2));
+    expect(old.closed).toBeUndefined();
+    next.send(resumed("r"), ...deltas("r", ["b", "c"], { first: 2 }), done("r"));
+    expect(await run.text()).toBe("abc");
+    expect(await eventually("the old one to be left", () => old.closed)).toBe(1000);
+    expect(await typesOf(run.events())).not.toContain("reconnecting");
+  });
+
+  test("refuses what it is asked, which is then asked elsewhere", async () => {
+    const client = connect();
+    const run = client.run("go");
+    const old = await gateway.peer();
+    const { ref } = await old.told("run");
+    old.send({ type: "error", ref, code: "draining", message: "Leaving.", retryable: true });
+    const next = await gateway.peer(1);
+    await next.accept("r");
+    next.send(done("r"));
+    expect(await run.text()).toBe("");
+  });
+});
+
+/** Whether so many characters have come. */
+async function pieceCount(run: { events(): AsyncIterable<RunEvent> }, count: number) {
+  for await (const event of run.events()) {
+    if (event.type === "delta") return event.text.length >= count;
+  }
+  return false;
+}
