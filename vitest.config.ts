@@ -3,11 +3,13 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 
 // Workspace packages are read from source ("source" condition), so a unit test never sees a stale build.
 const conditions = ["source", "node", "import", "default"];
+// Vitest gives Node these conditions too, and Vercel's packages end in one with a "source" that only Vite reads.
+const inlined = [/^@openclaw\//, /\/node_modules\/(ai|@ai-sdk|eventsource-parser)\//];
 
 function project(test: TestProjectInlineConfiguration["test"]): TestProjectInlineConfiguration {
   return {
     resolve: { conditions },
-    ssr: { noExternal: [/^@openclaw\//], resolve: { conditions, externalConditions: conditions } },
+    ssr: { noExternal: inlined, resolve: { conditions, externalConditions: conditions } },
     test: { ...test, exclude: ["**/node_modules/**", "**/dist/**", ...(test?.exclude ?? [])] },
   };
 }
@@ -37,7 +39,7 @@ export default defineConfig({
       project({
         name: "unit",
         include: ["{services,shared,tests}/**/*.test.ts"],
-        exclude: ["**/*.redis.test.ts", "tests/{e2e,chaos,slow,containers}/**"],
+        exclude: ["**/*.redis.test.ts", "tests/{e2e,chaos,clients,slow,containers}/**"],
       }),
       project({
         name: "redis",
@@ -51,6 +53,15 @@ export default defineConfig({
         ...processes,
         testTimeout: 60_000,
         hookTimeout: 60_000,
+      }),
+      project({
+        name: "clients",
+        include: ["tests/clients/**/*.test.ts"],
+        ...processes,
+        // Most of its tests wait for a fault to run its course.
+        maxConcurrency: 24,
+        testTimeout: 30_000,
+        hookTimeout: 30_000,
       }),
       project({ name: "chaos", include: ["tests/chaos/**/*.test.ts"], ...processes }),
       project({

@@ -1,0 +1,48 @@
+/** One cell at work: a client of its own, a look at its wire, and questions for accounts of its own. */
+import { type Directive, directive } from "@openclaw/simulator";
+import { createAiClient } from "./ai-client.ts";
+import type { ChatClient, CreateClient, Question } from "./chat-client.ts";
+import { createLangChainClient } from "./langchain-client.ts";
+import type { ClientName } from "./matrix.ts";
+import { createOpenAIClient } from "./openai-client.ts";
+import { Wire } from "./wire.ts";
+import { type Account, modelFor, type World } from "./world.ts";
+
+const CREATE: Readonly<Record<ClientName, CreateClient>> = {
+  openai: createOpenAIClient,
+  ai: createAiClient,
+  langchain: createLangChainClient,
+};
+
+export class Bench {
+  readonly wire = new Wire();
+  readonly world: World;
+  readonly #name: ClientName;
+
+  constructor(name: ClientName, world: World) {
+    this.#name = name;
+    this.world = world;
+  }
+
+  /** @param maxRetries the library's own default where it is left out */
+  client({ maxRetries }: { readonly maxRetries?: number } = {}): ChatClient {
+    const { baseUrl } = this.world;
+    return CREATE[this.#name]({ baseUrl, fetch: this.wire.fetch, maxRetries });
+  }
+
+  /** @param prompt a text, or what the simulator is to do */
+  question(
+    prompt: string | Directive,
+    { account = "well", ...more }: Partial<Question> & { readonly account?: Account } = {},
+  ): Question {
+    const content = typeof prompt === "string" ? prompt : directive(prompt);
+    return {
+      model: modelFor(account, this.#name),
+      messages: [{ role: "user", content }],
+      ...more,
+    };
+  }
+}
+
+/** The check of one cell. Rejects where the client does not give its user what is promised. */
+export type Check = (bench: Bench) => Promise<void>;

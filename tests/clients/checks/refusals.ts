@@ -1,0 +1,132 @@
+/** Requests that are refused as a whole: what the client's user is told, and whether it was tried again. */
+import { answerFor, type Directive, directive } from "@openclaw/simulator";
+import { expect } from "vitest";
+import type { Bench, Check } from "../bench.ts";
+import type { ChatClient, Question, Refusal } from "../chat-client.ts";
+import type { Account } from "../world.ts";
+
+/** What the client's user is told of a request that fails. */
+export async function refusal(
+  client: ChatClient,
+  question: Question,
+  way: "stream" | "whole",
+): Promise<Refusal> {
+  const failed = await client[way](question).then(
+    (answer) => {
+      throw new Error(`answered with finish reason ${answer.finish} instead of an error`);
+    },
+    (error: unknown) => error,
+  );
+  return client.refusalOf(failed);
+}
+
+type Expected = Pick<Refusal, "status" | "code">;
+
+/** Told at once, streamed or not: to ask again would not help, so no library does. */
+async function expectFinal(bench: Bench, question: Question, expected: Expected): Promise<Refusal> {
+  const client = bench.client();
+  expect(await refusal(client, question, "stream")).toMatchObject(expected);
+  const whole = await refusal(client, question, "whole");
+  expect(whole).toMatchObject(expected);
+  expect(bench.wire.statuses).toEqual([expected.status, expected.status]);
+  return whole;
+}
+
+function final(
+  ask: (bench: Bench) => Question,
+  expected: Expected & { readonly message: RegExp },
+): Check {
+  return async (bench) => {
+    const { message, ...fields } = expected;
+    const told = await expectFinal(bench, ask(bench), fields);
+    expect(told.message).toMatch(message);
+  };
+}
+
+/** Tried again once, as the library was told it may, then told. */
+function retried(account: Account, fault: Directive, expected: Expected): Check {
+  return async (bench) => {
+    const question = bench.question({ text: "never", ...fault }, { account });
+    const told = await refusal(bench.client({ maxRetries: 1 }), question, "stream");
+    expect(told).toMatchObject(expected);
+    expect(bench.wire.statuses).toEqual([expected.status, expected.status]);
+    expectPatience(bench);
+  };
+}
+
+/** Where the answer said when to come back, the client came no sooner. */
+function expectPatience({ wire }: Bench): void {
+  const retryAfterMs = wire.exchanges[0]?.retryAfterMs;
+  // A timer may be a moment early.
+  if (retryAfterMs !== undefined) expect(wire.pauseMs).toBeGreaterThan(retryAfterMs - 20);
+}
+
+const UNPAID = [{ text: "x", status: 402 }, { account: "unpaid" }] as const;
+const NO_QUOTA = { status: 429, code: "insufficient_quota" };
+
+const quota: Check = async (bench) => {
+  const client = bench.client({ maxRetries: 0 });
+  const told = await refusal(client, bench.question(...UNPAID), "stream");
+  expect(told).toMatchObject(NO_QUOTA);
+};
+
+const rateLimit: Check = async (bench) => {
+  const prompt = directive({ words: 20, seed: bench.world.nextSeed() });
+  const answer = await bench.client().stream(bench.question(prompt, { account: "limited" }));
+  expect(answer.text).toBe(answerFor({ prompt }));
+  expect(bench.wire.statuses).toEqual([429, 200]);
+  expect(bench.wire.exchanges[0]?.retryAfterMs).toBeGreaterThan(0);
+  expectPatience(bench);
+};
+
+const overloaded: Check = async (bench) => {
+  await retried(
+    "overloaded",
+    { status: 503, retryAfterS: 1 },
+    { status: 503, code: "provider_overloaded" },
+  )(bench);
+  expect(bench.wire.exchanges[0]?.retryAfterMs).toBeGreaterThan(0);
+};
+
+export const REFUSALS = {
+  "400 invalid request": final((bench) => bench.question("too warm", { temperature: 3 }), {
+    status: 400,
+    code: "invalid_request",
+    message: /`temperature` .*at most 2/,
+  }),
+  "404 unknown model": final((bench) => bench.question("who?", { model: "gpt-9" }), {
+    status: 404,
+    code: "model_not_found",
+    message: /`gpt-9` does not exist/,
+  }),
+  "413 too long": final((bench) => bench.question("x".repeat(600_000)), {
+    status: 413,
+    code: "message_too_long",
+    message: /bytes long/,
+  }),
+  context_length_exceeded: final(
+    (bench) => bench.question({ text: "x", status: 400, errorCode: "context_length_exceeded" }),
+    { status: 400, code: "context_length_exceeded", message: /too long/ },
+  ),
+  "content filter, before the answer": final(
+    (bench) => bench.question({ text: "x", status: 451 }),
+    { status: 400, code: "content_filter", message: /filter/ },
+  ),
+  "429 quota": quota,
+  "429 quota, not retried": final((bench) => bench.question(...UNPAID), {
+    ...NO_QUOTA,
+    message: /quota/,
+  }),
+  "429 rate limit, retried when it says": rateLimit,
+  "502 retried, then told": retried(
+    "strict",
+    { cutAfter: 0 },
+    { status: 502, code: "provider_cut" },
+  ),
+  "503 retried when it says, then told": overloaded,
+  "504 retried, then told": retried(
+    "strict",
+    { hang: true },
+    { status: 504, code: "first_token_timeout" },
+  ),
+} satisfies Record<string, Check>;

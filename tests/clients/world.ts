@@ -1,0 +1,140 @@
+/** One cluster for all cells of the matrix, which run side by side. */
+import {
+  createSimulator,
+  INSTANT,
+  type Profile,
+  profilesAt,
+  type Simulator,
+} from "@openclaw/simulator";
+import { Cluster } from "@openclaw/testing";
+import { CLIENTS, type ClientName } from "./matrix.ts";
+
+/** Accounts that any cell may ask. */
+const SHARED = {
+  well: {},
+  other: {},
+  strict: { timeouts: { firstTokenMs: 600, stallMs: 800 } },
+  covered: { fallback: ["well"] },
+  unlike: { fallback: ["other"] },
+};
+
+/** What leaves a trace (a rest, a limit) is done to an account that each client has for itself. */
+const OWNED = ["unpaid", "limited", "overloaded"] as const;
+type Owned = (typeof OWNED)[number];
+
+export type Account = keyof typeof SHARED | Owned;
+
+/** Longer than any cell waits that is about a proper status, see `comments while nothing is said`. */
+export const KEEP_ALIVE_AFTER_MS = 5_000;
+
+export class World {
+  readonly #cluster: Cluster;
+  readonly #simulator: Simulator;
+  readonly #watchers: Map<string, () => void>;
+  #seeds = 0;
+
+  private constructor(cluster: Cluster, simulator: Simulator, watchers: Map<string, () => void>) {
+    this.#cluster = cluster;
+    this.#simulator = simulator;
+    this.#watchers = watchers;
+  }
+
+  /** Two edges and two workers in front of a simulator. The services must have been built. */
+  static async start(redisUrl: string): Promise<World> {
+    const watchers = new Map<string, () => void>();
+    const simulator = createSimulator({
+      port: 0,
+      profiles: profiles(),
+      onOver: (prompt) => watchers.get(prompt)?.(),
+      // An account's limit: it refuses both the gateway's first try and its second, then no more.
+      faults: {
+        burst: { status: 429, requests: 2, every: 1_000, retryAfterS: 1 },
+        faultOn: CLIENTS.map(limitedProfile),
+      },
+    });
+    await simulator.start();
+    const cluster = await Cluster.start({
+      redisUrl,
+      gateway: { providers: providers(simulator.url), defaultProvider: "well" },
+      env: {
+        EDGE_KEEP_ALIVE_AFTER_MS: String(KEEP_ALIVE_AFTER_MS),
+        // So many faults on purpose are nothing that a shared account should be given up for.
+        WORKER_CIRCUIT_FAILURES: "1000",
+      },
+    }).catch(async (error: unknown) => {
+      await simulator.stop();
+      throw error;
+    });
+    return new World(cluster, simulator, watchers);
+  }
+
+  get baseUrl(): string {
+    return `http://${this.#cluster.host}/v1`;
+  }
+
+  /** A seed that no other cell has: its answer is the same at every profile, and its prompt its own. */
+  nextSeed(): number {
+    this.#seeds += 1;
+    return this.#seeds;
+  }
+
+  /** When the provider's side of the request with this prompt is over, on the process's clock in ms. */
+  overAt(prompt: string): Promise<number> {
+    return new Promise((resolve) => {
+      this.#watchers.set(prompt, () => resolve(performance.now()));
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#cluster.stop();
+    await this.#simulator.stop();
+  }
+}
+
+/** The provider's name of an account. */
+export function modelFor(account: Account, client: ClientName): string {
+  return isOwned(account) ? `${account}-${client}` : account;
+}
+
+function isOwned(account: Account): account is Owned {
+  return OWNED.some((owned) => owned === account);
+}
+
+function limitedProfile(client: ClientName): string {
+  return `limited-${client}`;
+}
+
+/** The shipped ones, and one for each client whose requests are counted. */
+function profiles() {
+  const { openai, ...others } = profilesAt(INSTANT);
+  const limited = CLIENTS.map((client): [string, Profile] => [limitedProfile(client), openai]);
+  return { ...others, ...Object.fromEntries(limited), openai };
+}
+
+function providers(url: string) {
+  const at = (profile: string, kind = "openai") => ({
+    kind,
+    baseUrl: `${url}/${profile}/v1`,
+    apiKey: "simulated",
+    model: "test-model",
+    simulated: true,
+    maxConcurrency: 100,
+  });
+  const owned = CLIENTS.flatMap((client) =>
+    OWNED.map((account) => {
+      const profile = account === "limited" ? limitedProfile(client) : "openai";
+      return [modelFor(account, client), at(profile)];
+    }),
+  );
+  const shared = Object.entries(SHARED).map(([account, settings]) => [
+    account,
+    { ...at("openai"), ...settings },
+  ]);
+  return {
+    ...Object.fromEntries(owned),
+    ...Object.fromEntries(shared),
+    // Not of the profile that the others have, so that a fault can be theirs alone.
+    well: at("hunyuan", "tencent"),
+    other: at("zhipu", "zhipu"),
+  };
+}
