@@ -1,0 +1,39 @@
+"""Asks over the WebSocket and prints the answer as it comes. Needs: pip install websockets"""
+import asyncio
+import json
+import os
+import sys
+
+import websockets
+
+URL = os.environ.get("OPENCLAW_URL", "http://127.0.0.1:8001").replace("http", "ws", 1)
+QUESTION = sys.argv[1] if len(sys.argv) > 1 else "Why is the sky blue?"
+
+
+def signal_in(frame):
+    """The signal that a frame is, or None where it is a piece of the answer."""
+    try:
+        signal = json.loads(frame)
+    except json.JSONDecodeError:
+        return None
+    return signal if isinstance(signal, dict) else None
+
+
+async def main():
+    async with websockets.connect(f"{URL}/ws/stream") as socket:
+        await socket.send(json.dumps({"message": QUESTION}))
+        async for frame in socket:
+            signal = signal_in(frame)
+            if signal is None:
+                print(frame, end="", flush=True)
+            elif signal["type"] == "error":
+                sys.exit(f"\n{signal['code']}: {signal['message']}")
+            elif signal["type"] == "done":
+                return print()
+    sys.exit("\nThe connection was closed in the middle of the answer.")
+
+
+try:
+    asyncio.run(main())
+except (OSError, websockets.exceptions.WebSocketException) as error:
+    sys.exit(f"\nThe connection failed: {error}")
