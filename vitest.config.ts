@@ -59,7 +59,7 @@ export default defineConfig({
         include: ["tests/clients/**/*.test.ts"],
         ...processes,
         // Most of its tests wait for a fault to run its course.
-        maxConcurrency: 24,
+        maxConcurrency: 16,
         testTimeout: 30_000,
         hookTimeout: 30_000,
       }),

@@ -1,7 +1,7 @@
 /** One cell at work: a client of its own, a look at its wire, and questions for accounts of its own. */
 import { type Directive, directive } from "@openclaw/simulator";
 import { createAiClient } from "./ai-client.ts";
-import type { ChatClient, CreateClient, Question } from "./chat-client.ts";
+import type { ChatClient, ClientOptions, CreateClient, Question } from "./chat-client.ts";
 import { createLangChainClient } from "./langchain-client.ts";
 import type { ClientName } from "./matrix.ts";
 import { createOpenAIClient } from "./openai-client.ts";
@@ -24,9 +24,11 @@ export class Bench {
     this.world = world;
   }
 
-  /** @param maxRetries the library's own default where it is left out */
-  client({ maxRetries }: { readonly maxRetries?: number } = {}): ChatClient {
-    const { baseUrl } = this.world;
+  /** Straight to an edge, with the library's own retries, unless told otherwise. */
+  client({
+    maxRetries,
+    baseUrl = this.world.baseUrl,
+  }: Partial<Pick<ClientOptions, "maxRetries" | "baseUrl">> = {}): ChatClient {
     return CREATE[this.#name]({ baseUrl, fetch: this.wire.fetch, maxRetries });
   }
 

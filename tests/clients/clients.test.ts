@@ -1,13 +1,19 @@
 /** The clients that people have, each with everything it is promised: `npm run clients:check` is the table. */
 import { afterAll, beforeAll, inject, test } from "vitest";
 import { Bench, type Check } from "./bench.ts";
+import { ABORTS } from "./checks/aborts.ts";
 import { ANSWERS } from "./checks/answers.ts";
 import { FAILURES } from "./checks/failures.ts";
 import { REFUSALS } from "./checks/refusals.ts";
-import { CLIENTS, cellName, FEATURES, isLeftOut } from "./matrix.ts";
+import { CLIENTS, cellName, FEATURES, type Feature, isLeftOut } from "./matrix.ts";
 import { World } from "./world.ts";
 
-const CHECKS: Readonly<Record<string, Check>> = { ...ANSWERS, ...REFUSALS, ...FAILURES };
+/** Side by side. */
+const TOGETHER: Checks = { ...ANSWERS, ...REFUSALS, ...FAILURES };
+/** One by one, afterwards: what goes by the clock. */
+const ALONE: Checks = ABORTS;
+
+type Checks = Readonly<Partial<Record<Feature, Check>>>;
 
 let world: World;
 
@@ -19,11 +25,16 @@ afterAll(async () => {
   await world?.stop();
 });
 
-for (const feature of FEATURES) {
-  const check = CHECKS[feature];
-  for (const client of CLIENTS) {
-    if (isLeftOut(client, feature)) continue;
-    if (check === undefined) throw new Error(`nothing checks ${feature}`);
-    test.concurrent(cellName(client, feature), () => check(new Bench(client, world)));
-  }
+const cells = FEATURES.flatMap((feature) => CLIENTS.map((client) => ({ client, feature }))).filter(
+  ({ client, feature }) => !isLeftOut(client, feature),
+);
+
+for (const { client, feature } of cells) {
+  const check = TOGETHER[feature];
+  if (check) test.concurrent(cellName(client, feature), () => check(new Bench(client, world)));
+}
+
+for (const { client, feature } of cells) {
+  const check = ALONE[feature];
+  if (check) test(cellName(client, feature), () => check(new Bench(client, world)));
 }

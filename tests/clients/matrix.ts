@@ -8,14 +8,15 @@ export const FEATURES = [
   "whole answer",
   "reasoning, streamed",
   "reasoning, whole",
-  "tool call and its result, streamed",
-  "tool call and its result, whole",
+  "tool calls and their results, streamed",
+  "tool calls and their results, whole",
   "usage, streamed",
   "usage, whole",
   "conversation with content parts",
   "response_format json",
   "list of models",
-  "abort closes the upstream request within 500 ms",
+  "abort in the answer closes the upstream request within 500 ms",
+  "abort before the answer closes it as soon",
   "comments while nothing is said",
   "400 invalid request",
   "401 wrong key",
@@ -36,6 +37,7 @@ export const FEATURES = [
   "provider fails in the answer: another one, whole",
   "provider stalls in the answer: told",
   "provider stalls in the answer: 504, whole",
+  "connection lost in the answer: told",
 ] as const;
 export type Feature = (typeof FEATURES)[number];
 

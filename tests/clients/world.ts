@@ -6,14 +6,15 @@ import {
   profilesAt,
   type Simulator,
 } from "@openclaw/simulator";
-import { Cluster } from "@openclaw/testing";
+import { Cluster, TcpProxy } from "@openclaw/testing";
 import { CLIENTS, type ClientName } from "./matrix.ts";
 
 /** Accounts that any cell may ask. */
 const SHARED = {
   well: {},
   other: {},
-  strict: { timeouts: { firstTokenMs: 600, stallMs: 800 } },
+  // Long enough for a machine that is busy with all cells at once.
+  strict: { timeouts: { firstTokenMs: 2_000, stallMs: 2_000 } },
   covered: { fallback: ["well"] },
   unlike: { fallback: ["other"] },
 };
@@ -27,13 +28,19 @@ export type Account = keyof typeof SHARED | Owned;
 /** Longer than any cell waits that is about a proper status, see `comments while nothing is said`. */
 export const KEEP_ALIVE_AFTER_MS = 5_000;
 
+/** By the prompt: who wants to know of its request. */
+interface Watchers {
+  readonly begun: Map<string, () => void>;
+  readonly over: Map<string, () => void>;
+}
+
 export class World {
   readonly #cluster: Cluster;
   readonly #simulator: Simulator;
-  readonly #watchers: Map<string, () => void>;
+  readonly #watchers: Watchers;
   #seeds = 0;
 
-  private constructor(cluster: Cluster, simulator: Simulator, watchers: Map<string, () => void>) {
+  private constructor(cluster: Cluster, simulator: Simulator, watchers: Watchers) {
     this.#cluster = cluster;
     this.#simulator = simulator;
     this.#watchers = watchers;
@@ -41,11 +48,12 @@ export class World {
 
   /** Two edges and two workers in front of a simulator. The services must have been built. */
   static async start(redisUrl: string): Promise<World> {
-    const watchers = new Map<string, () => void>();
+    const watchers: Watchers = { begun: new Map(), over: new Map() };
     const simulator = createSimulator({
       port: 0,
       profiles: profiles(),
-      onOver: (prompt) => watchers.get(prompt)?.(),
+      onChat: (_profile, body) => watchers.begun.get(promptIn(body))?.(),
+      onOver: (prompt) => watchers.over.get(prompt)?.(),
       // An account's limit: it refuses both the gateway's first try and its second, then no more.
       faults: {
         burst: { status: 429, requests: 2, every: 1_000, retryAfterS: 1 },
@@ -72,16 +80,30 @@ export class World {
     return `http://${this.#cluster.host}/v1`;
   }
 
+  /** A network of one's own on the way to an edge. Whoever asks for it stops it. */
+  async network(): Promise<{ readonly baseUrl: string; readonly proxy: TcpProxy }> {
+    const [host = "", port] = this.#cluster.host.split(":");
+    const proxy = await TcpProxy.start({ host, port: Number(port) });
+    return { baseUrl: `http://${host}:${proxy.port}/v1`, proxy };
+  }
+
   /** A seed that no other cell has: its answer is the same at every profile, and its prompt its own. */
   nextSeed(): number {
     this.#seeds += 1;
     return this.#seeds;
   }
 
+  /** Resolves once the provider has been asked this. */
+  begun(prompt: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#watchers.begun.set(prompt, resolve);
+    });
+  }
+
   /** When the provider's side of the request with this prompt is over, on the process's clock in ms. */
   overAt(prompt: string): Promise<number> {
     return new Promise((resolve) => {
-      this.#watchers.set(prompt, () => resolve(performance.now()));
+      this.#watchers.over.set(prompt, () => resolve(performance.now()));
     });
   }
 
@@ -89,6 +111,11 @@ export class World {
     await this.#cluster.stop();
     await this.#simulator.stop();
   }
+}
+
+function promptIn(body: string): string {
+  const { messages } = JSON.parse(body) as { messages: readonly { content: unknown }[] };
+  return String(messages.at(-1)?.content);
 }
 
 /** The provider's name of an account. */

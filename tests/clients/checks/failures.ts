@@ -71,6 +71,20 @@ const stalledWhole: Check = async (bench) => {
   expect(told).toMatchObject({ status: 504, code: "provider_stalled" });
 };
 
+const lost: Check = async (bench) => {
+  const { baseUrl, proxy } = await bench.world.network();
+  const prompt = directive({ words: 5_000, seed: bench.world.nextSeed(), gapMs: 20 });
+  let shown = "";
+  const onText = (text: string) => {
+    if (shown === "") void proxy.stop();
+    shown += text;
+  };
+  const answer = bench.client({ baseUrl }).stream(bench.question(prompt), { onText });
+  await expect(answer).rejects.toThrow();
+  expect(answerFor({ prompt }).startsWith(shown)).toBe(true);
+  expect(bench.wire.statuses).toEqual([200]);
+};
+
 export const FAILURES = {
   "content filter, in the answer": filtered,
   "provider fails before the answer: unseen": unseen,
@@ -81,4 +95,5 @@ export const FAILURES = {
   "provider stalls in the answer: told": (bench) =>
     expectTold(bench, { account: "strict", stallAfter: 10, code: "provider_stalled" }),
   "provider stalls in the answer: 504, whole": stalledWhole,
+  "connection lost in the answer: told": lost,
 } satisfies Record<string, Check>;

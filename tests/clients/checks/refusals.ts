@@ -118,11 +118,7 @@ export const REFUSALS = {
     message: /quota/,
   }),
   "429 rate limit, retried when it says": rateLimit,
-  "502 retried, then told": retried(
-    "strict",
-    { cutAfter: 0 },
-    { status: 502, code: "provider_cut" },
-  ),
+  "502 retried, then told": retried("well", { cutAfter: 0 }, { status: 502, code: "provider_cut" }),
   "503 retried when it says, then told": overloaded,
   "504 retried, then told": retried(
     "strict",
