@@ -1,10 +1,12 @@
 /** One cell at work: a client of its own, a look at its wire, and questions for accounts of its own. */
 import { type Directive, directive } from "@openclaw/simulator";
+import { expect } from "vitest";
 import { createAiClient } from "./ai-client.ts";
 import type { ChatClient, ClientOptions, CreateClient, Question } from "./chat-client.ts";
 import { createLangChainClient } from "./langchain-client.ts";
 import type { ClientName } from "./matrix.ts";
 import { createOpenAIClient } from "./openai-client.ts";
+import { createSdkClient } from "./sdk-client.ts";
 import { Wire } from "./wire.ts";
 import { type Account, modelFor, type World } from "./world.ts";
 
@@ -12,16 +14,23 @@ const CREATE: Readonly<Record<ClientName, CreateClient>> = {
   openai: createOpenAIClient,
   ai: createAiClient,
   langchain: createLangChainClient,
+  sdk: createSdkClient,
 };
 
 export class Bench {
   readonly wire = new Wire();
   readonly world: World;
   readonly #name: ClientName;
+  readonly #clients: ChatClient[] = [];
 
   constructor(name: ClientName, world: World) {
     this.#name = name;
     this.world = world;
+  }
+
+  /** Otherwise its errors have no status, and it does not send a request again. */
+  get speaksHttp(): boolean {
+    return this.#name !== "sdk";
   }
 
   /** Straight to an edge, with the library's own retries, unless told otherwise. */
@@ -29,7 +38,19 @@ export class Bench {
     maxRetries,
     baseUrl = this.world.baseUrl,
   }: Partial<Pick<ClientOptions, "maxRetries" | "baseUrl">> = {}): ChatClient {
-    return CREATE[this.#name]({ baseUrl, fetch: this.wire.fetch, maxRetries });
+    const client = CREATE[this.#name]({ baseUrl, fetch: this.wire.fetch, maxRetries });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Holds what this client's requests were answered with, one by one, if it speaks HTTP at all. */
+  expectStatuses(...statuses: readonly number[]): void {
+    if (this.speaksHttp) expect(this.wire.statuses).toEqual(statuses);
+  }
+
+  /** Lets go of the clients. */
+  clear(): void {
+    for (const client of this.#clients) client.close?.();
   }
 
   /** @param prompt a text, or what the simulator is to do */

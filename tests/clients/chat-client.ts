@@ -48,6 +48,8 @@ export interface ChatClient {
   /** Names of models; absent where the library has nothing of the kind. */
   models?(): Promise<readonly string[]>;
   refusalOf(error: unknown): Refusal;
+  /** Lets go of what it holds; absent where that is nothing. */
+  close?(): void;
 }
 
 export interface ClientOptions {

@@ -5,7 +5,7 @@ import { ABORTS } from "./checks/aborts.ts";
 import { ANSWERS } from "./checks/answers.ts";
 import { FAILURES } from "./checks/failures.ts";
 import { REFUSALS } from "./checks/refusals.ts";
-import { CLIENTS, cellName, FEATURES, type Feature, isLeftOut } from "./matrix.ts";
+import { CLIENTS, type ClientName, cellName, FEATURES, type Feature, leftOut } from "./matrix.ts";
 import { World } from "./world.ts";
 
 /** Side by side. */
@@ -25,16 +25,25 @@ afterAll(async () => {
   await world?.stop();
 });
 
+async function atBench(client: ClientName, check: Check): Promise<void> {
+  const bench = new Bench(client, world);
+  try {
+    await check(bench);
+  } finally {
+    bench.clear();
+  }
+}
+
 const cells = FEATURES.flatMap((feature) => CLIENTS.map((client) => ({ client, feature }))).filter(
-  ({ client, feature }) => !isLeftOut(client, feature),
+  ({ client, feature }) => leftOut(client, feature) === undefined,
 );
 
 for (const { client, feature } of cells) {
   const check = TOGETHER[feature];
-  if (check) test.concurrent(cellName(client, feature), () => check(new Bench(client, world)));
+  if (check) test.concurrent(cellName(client, feature), () => atBench(client, check));
 }
 
 for (const { client, feature } of cells) {
   const check = ALONE[feature];
-  if (check) test(cellName(client, feature), () => check(new Bench(client, world)));
+  if (check) test(cellName(client, feature), () => atBench(client, check));
 }

@@ -20,9 +20,9 @@ async function expectLeft(
   });
   const reader = { onText, signal: leaving.signal };
   const answer = bench.client().stream(bench.question(prompt), reader);
-  await expect(answer).rejects.toThrow(/abort/i);
+  await expect(answer).rejects.toThrow(/abort|cancel/i);
   expect((await over) - leftAt).toBeLessThan(500);
-  expect(bench.wire.exchanges).toHaveLength(1);
+  if (bench.speaksHttp) expect(bench.wire.exchanges).toHaveLength(1);
 }
 
 const abortInAnswer: Check = async (bench) => {

@@ -20,15 +20,23 @@ export async function refusal(
   return client.refusalOf(failed);
 }
 
-type Expected = Pick<Refusal, "status" | "code">;
+interface Expected {
+  readonly status: number;
+  readonly code: string;
+}
+
+function toldTo({ speaksHttp }: Bench, { status, code }: Expected): Partial<Refusal> {
+  return { status: speaksHttp ? status : undefined, code };
+}
 
 /** Told at once, streamed or not: to ask again would not help, so no library does. */
 async function expectFinal(bench: Bench, question: Question, expected: Expected): Promise<Refusal> {
   const client = bench.client();
-  expect(await refusal(client, question, "stream")).toMatchObject(expected);
+  const told = toldTo(bench, expected);
+  expect(await refusal(client, question, "stream")).toMatchObject(told);
   const whole = await refusal(client, question, "whole");
-  expect(whole).toMatchObject(expected);
-  expect(bench.wire.statuses).toEqual([expected.status, expected.status]);
+  expect(whole).toMatchObject(told);
+  bench.expectStatuses(expected.status, expected.status);
   return whole;
 }
 
@@ -43,13 +51,13 @@ function final(
   };
 }
 
-/** Tried again once, as the library was told it may, then told. */
+/** Tried again once by a library that does so, as it was told it may, then told. */
 function retried(account: Account, fault: Directive, expected: Expected): Check {
   return async (bench) => {
     const question = bench.question({ text: "never", ...fault }, { account });
     const told = await refusal(bench.client({ maxRetries: 1 }), question, "stream");
-    expect(told).toMatchObject(expected);
-    expect(bench.wire.statuses).toEqual([expected.status, expected.status]);
+    expect(told).toMatchObject(toldTo(bench, expected));
+    bench.expectStatuses(expected.status, expected.status);
     expectPatience(bench);
   };
 }
@@ -67,14 +75,14 @@ const NO_QUOTA = { status: 429, code: "insufficient_quota" };
 const quota: Check = async (bench) => {
   const client = bench.client({ maxRetries: 0 });
   const told = await refusal(client, bench.question(...UNPAID), "stream");
-  expect(told).toMatchObject(NO_QUOTA);
+  expect(told).toMatchObject(toldTo(bench, NO_QUOTA));
 };
 
 const rateLimit: Check = async (bench) => {
   const prompt = directive({ words: 20, seed: bench.world.nextSeed() });
   const answer = await bench.client().stream(bench.question(prompt, { account: "limited" }));
   expect(answer.text).toBe(answerFor({ prompt }));
-  expect(bench.wire.statuses).toEqual([429, 200]);
+  bench.expectStatuses(429, 200);
   expect(bench.wire.exchanges[0]?.retryAfterMs).toBeGreaterThan(0);
   expectPatience(bench);
 };
@@ -85,24 +93,24 @@ const overloaded: Check = async (bench) => {
     { status: 503, retryAfterS: 1 },
     { status: 503, code: "provider_overloaded" },
   )(bench);
-  expect(bench.wire.exchanges[0]?.retryAfterMs).toBeGreaterThan(0);
+  if (bench.speaksHttp) expect(bench.wire.exchanges[0]?.retryAfterMs).toBeGreaterThan(0);
 };
 
 export const REFUSALS = {
   "400 invalid request": final((bench) => bench.question("too warm", { temperature: 3 }), {
     status: 400,
     code: "invalid_request",
-    message: /`temperature` .*at most 2/,
+    message: /temperature` must be at most 2/,
   }),
   "404 unknown model": final((bench) => bench.question("who?", { model: "gpt-9" }), {
     status: 404,
     code: "model_not_found",
-    message: /`gpt-9` does not exist/,
+    message: /`gpt-9` does not exist|No provider has that name/,
   }),
   "413 too long": final((bench) => bench.question("x".repeat(600_000)), {
     status: 413,
     code: "message_too_long",
-    message: /bytes long/,
+    message: /524288/,
   }),
   context_length_exceeded: final(
     (bench) => bench.question({ text: "x", status: 400, errorCode: "context_length_exceeded" }),
@@ -118,11 +126,7 @@ export const REFUSALS = {
     message: /quota/,
   }),
   "429 rate limit, retried when it says": rateLimit,
-  "502 retried, then told": retried("well", { cutAfter: 0 }, { status: 502, code: "provider_cut" }),
-  "503 retried when it says, then told": overloaded,
-  "504 retried, then told": retried(
-    "strict",
-    { hang: true },
-    { status: 504, code: "first_token_timeout" },
-  ),
+  "502, told": retried("well", { cutAfter: 0 }, { status: 502, code: "provider_cut" }),
+  "503, told": overloaded,
+  "504, told": retried("strict", { hang: true }, { status: 504, code: "first_token_timeout" }),
 } satisfies Record<string, Check>;

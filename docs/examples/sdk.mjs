@@ -1,0 +1,32 @@
+// Asks with the gateway's own SDK and prints the answer as it comes. Needs: npm run build
+// Survives the loss of its connection: the answer goes on over another one.
+import { GatewayClient, RestartedError } from "@openclaw/client";
+import { WebSocket } from "ws"; // Only Node 20 needs it; browsers and later versions have their own.
+
+const client = new GatewayClient({
+  url: process.env.OPENCLAW_URL ?? "http://127.0.0.1:8001",
+  WebSocket,
+  giveUpMs: 10_000,
+});
+
+async function print(run) {
+  try {
+    for await (const text of run) process.stdout.write(text);
+  } catch (error) {
+    if (!(error instanceof RestartedError)) throw error;
+    // Another attempt says something else, and what was printed cannot be taken back.
+    process.stdout.write("\n[The answer begins again.]\n");
+    await print(run);
+  }
+}
+
+try {
+  await client.connect();
+  await print(client.run(process.argv[2] ?? "Why is the sky blue?"));
+  process.stdout.write("\n");
+} catch (error) {
+  console.error(`\n${error.code}: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  client.close();
+}
