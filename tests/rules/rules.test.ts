@@ -3,28 +3,14 @@ import { execFile, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
 import { faultsOf, selectorsOf } from "./promql.ts";
+import { readRules, recordedBy } from "./rule-files.ts";
 
-const RULES = "deploy/prometheus/rules";
 const TESTS = "deploy/prometheus/tests";
 
-interface Rule {
-  readonly record?: string;
-  readonly alert?: string;
-  readonly expr: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-}
-
-const rules: Rule[] = readdirSync(RULES).flatMap((file) => {
-  const { groups }: { groups: { rules: Rule[] }[] } = parse(
-    readFileSync(`${RULES}/${file}`, "utf8"),
-  );
-  return groups.flatMap((group) => group.rules);
-});
+const rules = readRules();
 const alerts = rules.filter(({ alert }) => alert !== undefined);
-const recorded = new Set(rules.flatMap(({ record = [] }) => record));
+const recorded = recordedBy(rules);
 
 describe("rules", () => {
   test.each(rules.map(({ alert, record, expr }) => [alert ?? record, expr]))(

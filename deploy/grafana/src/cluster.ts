@@ -1,0 +1,261 @@
+/** Whether the machines are well: nodes, connections, queues, the load of workers, Redis. */
+import * as units from "@grafana/grafana-foundation-sdk/units";
+import { dashboardOf } from "./dashboard.ts";
+import { lines, numbers, type Panel, RUNS_PER_SECOND, type Step, states } from "./panel.ts";
+import { clusterWide, ofProcess, perSecond, quantile, rate, series, total } from "./promql.ts";
+
+const ZERO_IS_RED: readonly Step[] = [
+  [null, "red"],
+  [1, "green"],
+];
+const NONE_IS_RIGHT: readonly Step[] = [
+  [null, "green"],
+  [0.000_1, "red"],
+];
+
+/** A few numbers; of a gauge, where nothing else is said. */
+function number(title: string, description: string, expr: string, steps?: readonly Step[]): Panel {
+  return numbers({
+    title,
+    description,
+    unit: units.Short,
+    span: 4,
+    queries: [{ expr, legend: "" }],
+    ...(steps && { steps }),
+  });
+}
+
+const nodes: readonly Panel[] = [
+  numbers({
+    title: "Nodes",
+    description: "Alive, as the edges see them in Redis.",
+    unit: units.Short,
+    span: 8,
+    steps: ZERO_IS_RED,
+    queries: [{ expr: clusterWide("openclaw_nodes", ["kind"]), legend: "{{kind}}" }],
+  }),
+  number("Connections", "Open WebSockets.", total("openclaw_connections")),
+  number(
+    "Waiting",
+    "Runs without a worker.",
+    `sum(${clusterWide("openclaw_queue_waiting_runs", ["provider"])})`,
+  ),
+  number(
+    "At work",
+    "Runs that a worker has.",
+    `sum(${clusterWide("openclaw_queue_active_runs", ["provider"])})`,
+  ),
+  number(
+    "Lost",
+    "Nodes that fell silent without having left, in the last hour.",
+    `sum(increase(${series("openclaw_nodes_lost_total")}[1h]))`,
+    NONE_IS_RIGHT,
+  ),
+  states({
+    title: "Ready",
+    description: "What /readyz of each says. Red: it takes nothing new.",
+    unit: units.Short,
+    span: 12,
+    steps: ZERO_IS_RED,
+    queries: [{ expr: series("openclaw_ready"), legend: "{{instance}}" }],
+  }),
+  states({
+    title: "Reached by Redis",
+    description: "Commands are answered in time, and what is published arrives.",
+    unit: units.Short,
+    span: 12,
+    steps: ZERO_IS_RED,
+    queries: [
+      {
+        expr: `min by (instance) (${series("openclaw_redis_up")} * ${series("openclaw_subscription_up")})`,
+        legend: "{{instance}}",
+      },
+    ],
+  }),
+];
+
+const edges: readonly Panel[] = [
+  lines({
+    title: "Connections",
+    description: "By edge and protocol.",
+    unit: units.Short,
+    span: 8,
+    leadsTo: "node",
+    queries: [
+      {
+        expr: total("openclaw_connections", { by: ["instance", "protocol"] }),
+        legend: "{{instance}} {{protocol}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Sessions and runs",
+    description: "Sessions with a connection, and runs under way, over the edges that are chosen.",
+    unit: units.Short,
+    span: 8,
+    queries: [
+      { expr: total("openclaw_sessions"), legend: "sessions" },
+      { expr: total("openclaw_open_runs"), legend: "runs" },
+    ],
+  }),
+  lines({
+    title: "Not read by clients",
+    description:
+      "Bytes that were written to sockets and are not taken yet. Who is over its limit is closed.",
+    unit: units.BytesIEC,
+    span: 8,
+    leadsTo: "node",
+    queries: [
+      { expr: total("openclaw_buffered_bytes", { by: ["instance"] }), legend: "{{instance}}" },
+    ],
+  }),
+  lines({
+    title: "Slow consumers closed",
+    description: "They may come back and resume.",
+    unit: units.RequestsPerSecond,
+    span: 8,
+    leadsTo: "node",
+    queries: [
+      {
+        expr: perSecond("openclaw_slow_consumers_total", { by: ["instance"] }),
+        legend: "{{instance}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Gaps filled from the log",
+    description:
+      "Published chunks that were missing or out of order: a subscription that was lost, or an edge that is late.",
+    unit: units.RequestsPerSecond,
+    span: 8,
+    leadsTo: "node",
+    queries: [
+      {
+        expr: perSecond("openclaw_gaps_filled_total", { by: ["instance"] }),
+        legend: "{{instance}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Fenced chunks",
+    description: "Written by a worker that had lost its run, and refused.",
+    unit: units.RequestsPerSecond,
+    span: 8,
+    leadsTo: "node",
+    queries: [
+      {
+        expr: perSecond("openclaw_fenced_chunks_total", { by: ["instance"] }),
+        legend: "{{instance}}",
+      },
+    ],
+  }),
+];
+
+const workers: readonly Panel[] = [
+  lines({
+    title: "Waiting for a worker",
+    description: "By provider. It grows: too few workers, or the account's limit is reached.",
+    unit: units.Short,
+    span: 6,
+    leadsTo: "provider",
+    queries: [
+      { expr: clusterWide("openclaw_queue_waiting_runs", ["provider"]), legend: "{{provider}}" },
+    ],
+  }),
+  lines({
+    title: "At work",
+    description: "By provider.",
+    unit: units.Short,
+    span: 6,
+    leadsTo: "provider",
+    queries: [
+      { expr: clusterWide("openclaw_queue_active_runs", ["provider"]), legend: "{{provider}}" },
+    ],
+  }),
+  lines({
+    title: "Load of the workers",
+    description: "Attempts at work in each, of WORKER_CONCURRENCY.",
+    unit: units.Short,
+    span: 6,
+    leadsTo: "node",
+    queries: [
+      { expr: total("openclaw_active_attempts", { by: ["instance"] }), legend: "{{instance}}" },
+    ],
+  }),
+  lines({
+    title: "What became of attempts",
+    description: "finished is as it should be; the others are explained in docs/operations.md.",
+    unit: RUNS_PER_SECOND,
+    span: 6,
+    queries: [
+      { expr: perSecond("openclaw_attempts_total", { by: ["result"] }), legend: "{{result}}" },
+    ],
+  }),
+];
+
+const redis: readonly Panel[] = [0.5, 0.99].map((q) =>
+  lines({
+    title: `Redis round trip, p${100 * q}`,
+    description:
+      "A ping four times a second, and each append of a worker, with its own event loop's lag in it.",
+    unit: units.Seconds,
+    span: 12,
+    leadsTo: "node",
+    queries: [
+      {
+        expr: quantile(q, "openclaw_redis_round_trip_seconds", { by: ["command", "instance"] }),
+        legend: "{{command}} {{instance}}",
+      },
+    ],
+  }),
+);
+
+const processes: readonly Panel[] = [
+  lines({
+    title: "CPU",
+    description: "1 is one core, which is what JavaScript of one process can use.",
+    unit: units.PercentUnit,
+    span: 8,
+    leadsTo: "node",
+    steps: [
+      [null, "green"],
+      [0.8, "red"],
+    ],
+    queries: [
+      { expr: rate(ofProcess("process_cpu_seconds_total"), ["instance"]), legend: "{{instance}}" },
+    ],
+  }),
+  lines({
+    title: "Memory",
+    description: "Resident. It follows the load and comes back.",
+    unit: units.BytesIEC,
+    span: 8,
+    leadsTo: "node",
+    queries: [{ expr: ofProcess("process_resident_memory_bytes"), legend: "{{instance}}" }],
+  }),
+  lines({
+    title: "Lag of the event loop, p99",
+    description: "What it adds to everything else. Above 100 ms a process has too much to do.",
+    unit: units.Seconds,
+    span: 8,
+    leadsTo: "node",
+    steps: [
+      [null, "green"],
+      [0.1, "red"],
+    ],
+    queries: [{ expr: ofProcess("nodejs_eventloop_lag_p99_seconds"), legend: "{{instance}}" }],
+  }),
+];
+
+export const cluster = dashboardOf({
+  uid: "openclaw-cluster",
+  title: "Cluster",
+  description: "Are the machines well?",
+  sections: [
+    { title: "Nodes", panels: nodes },
+    { title: "Edges", panels: edges },
+    { title: "Workers", panels: workers },
+    { title: "Redis", panels: redis },
+    { title: "Processes", panels: processes },
+  ],
+});

@@ -1,0 +1,119 @@
+/**
+ * PromQL over the catalogue of metrics, so that a name or a label that nobody has is a type error.
+ *
+ * Every selector is narrowed by the variables of the dashboard: by provider where the metric has that label,
+ * and by node. What every edge tells of the whole cluster is not narrowed by node: see `clusterWide`.
+ */
+import {
+  CATALOGUE,
+  type LabelName,
+  type LabelOf,
+  type LabelsOf,
+  type MetricName,
+  type NameOf,
+} from "@openclaw/metrics";
+
+/** As long as Grafana finds it takes for a rate to be one: at least four scrapes. */
+const WINDOW = "[$__rate_interval]";
+const OF_PROVIDER = 'provider=~"$provider"';
+const OF_NODE = 'instance=~"$node"';
+
+/** Labels that the metric must have, and the value of each, or several that it may have. */
+export type Match<Name extends MetricName> = {
+  readonly [Label in LabelOf<Name>]?: LabelsOf<Name>[Label] | readonly LabelsOf<Name>[Label][];
+};
+
+/** What a sum keeps apart: labels of the metric, or the node that told. */
+export type By<Name extends MetricName> = readonly (LabelOf<Name> | "instance")[];
+
+interface Chosen<Name extends MetricName> {
+  readonly by?: By<Name>;
+  readonly match?: Match<Name>;
+}
+
+/** The series of a metric, as they are. */
+export function series<Name extends MetricName>(name: Name, match: Match<Name> = {}): string {
+  return `${name}${braces(name, match)}`;
+}
+
+/** The same without regard to the node: for what every edge says alike. */
+export function clusterWide<Name extends NameOf<"gauge">>(
+  name: Name,
+  by: readonly LabelOf<Name>[],
+): string {
+  const labels: readonly LabelName[] = CATALOGUE[name].labels;
+  const narrowed = labels.includes("provider") ? `{${OF_PROVIDER}}` : "";
+  return `max by (${by.join(", ")}) (${name}${narrowed})`;
+}
+
+/** What a gauge says, added up. */
+export function total<Name extends NameOf<"gauge">>(
+  name: Name,
+  { by = [], match = {} }: Chosen<Name> = {},
+): string {
+  return sum(by, series(name, match));
+}
+
+/** How much a counter, or the observations of a histogram, rise a second. */
+export function perSecond<Name extends NameOf<"counter" | "histogram">>(
+  name: Name,
+  { by = [], match = {} }: Chosen<Name> = {},
+): string {
+  const suffix = CATALOGUE[name].type === "histogram" ? "_count" : "";
+  return rate(`${name}${suffix}${braces(name, match)}`, by);
+}
+
+/** What is observed a second: seconds, tokens, entries. */
+export function amountPerSecond<Name extends NameOf<"histogram">>(
+  name: Name,
+  { by = [], match = {} }: Chosen<Name> = {},
+): string {
+  return rate(`${name}_sum${braces(name, match)}`, by);
+}
+
+/** Observations a second, by bucket: for heat maps. */
+export function buckets<Name extends NameOf<"histogram">>(
+  name: Name,
+  { match = {} }: Chosen<Name> = {},
+): string {
+  return rate(`${name}_bucket${braces(name, match)}`, ["le"]);
+}
+
+/** @param q between 0 and 1 */
+export function quantile<Name extends NameOf<"histogram">>(
+  q: number,
+  name: Name,
+  { by = [], match = {} }: Chosen<Name> = {},
+): string {
+  const perBucket = rate(`${name}_bucket${braces(name, match)}`, ["le", ...by]);
+  return `histogram_quantile(${q}, ${perBucket})`;
+}
+
+/** What one observation is on average. */
+export function mean<Name extends NameOf<"histogram">>(name: Name, chosen: Chosen<Name> = {}) {
+  return `${amountPerSecond(name, chosen)} / ${perSecond(name, chosen)}`;
+}
+
+/** What Node says of itself; Prometheus and a load balancer have metrics of the same names. */
+export function ofProcess(name: string): string {
+  return `${name}{job=~"openclaw-(edge|worker)", ${OF_NODE}}`;
+}
+
+export function rate(selector: string, by: readonly string[]): string {
+  return sum(by, `rate(${selector}${WINDOW})`);
+}
+
+function sum(by: readonly string[], what: string): string {
+  return by.length > 0 ? `sum by (${by.join(", ")}) (${what})` : `sum(${what})`;
+}
+
+function braces<Name extends MetricName>(name: Name, match: Match<Name>): string {
+  const labels: readonly LabelName[] = CATALOGUE[name].labels;
+  // `Object.entries` cannot see through the labels of a metric that is not known yet.
+  const wanted = match as Readonly<Record<string, string | readonly string[]>>;
+  const matchers = Object.entries(wanted).map(([label, value]) =>
+    typeof value === "string" ? `${label}="${value}"` : `${label}=~"${value.join("|")}"`,
+  );
+  if (labels.includes("provider")) matchers.push(OF_PROVIDER);
+  return `{${[...matchers, OF_NODE].join(", ")}}`;
+}

@@ -1,0 +1,224 @@
+/** What is the matter with a provider: its limits, its failures, and what the gateway does about them. */
+import * as units from "@grafana/grafana-foundation-sdk/units";
+import { dashboardOf } from "./dashboard.ts";
+import { bars, lines, type Panel, type Step, stacked } from "./panel.ts";
+import { amountPerSecond, clusterWide, perSecond, quantile, total } from "./promql.ts";
+
+const ASKED = "gen_ai_client_operation_duration_seconds";
+const FIRST_CHUNK = "gen_ai_client_operation_time_to_first_chunk_seconds";
+const LIMITS = ["provider_rate_limited", "provider_overloaded"] as const;
+
+const NONE_IS_RIGHT: readonly Step[] = [
+  [null, "green"],
+  [0.000_1, "orange"],
+];
+
+const state: readonly Panel[] = [
+  bars({
+    title: "State of the accounts",
+    description:
+      "In how many workers each is in which state. open: it fails, and only whether it is well again is asked; resting: it asked to be left alone; refused: key, quota or model.",
+    unit: units.Short,
+    span: 8,
+    queries: [
+      {
+        expr: total("openclaw_provider_state", { by: ["provider", "state"] }),
+        legend: "{{provider}} {{state}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Not available",
+    description: "Workers that do not ask it, by why.",
+    unit: units.Short,
+    span: 8,
+    steps: NONE_IS_RIGHT,
+    queries: [
+      {
+        expr: total("openclaw_provider_state", {
+          by: ["provider", "state"],
+          match: { state: ["open", "resting", "refused"] },
+        }),
+        legend: "{{provider}} {{state}}",
+      },
+    ],
+  }),
+  bars({
+    title: "Models",
+    description: "What each worker asks for; two of one provider are a change that is under way.",
+    unit: units.Short,
+    span: 8,
+    queries: [
+      {
+        expr: total("openclaw_provider_info", { by: ["provider", "region", "model"] }),
+        legend: "{{provider}} {{model}} ({{region}})",
+      },
+    ],
+  }),
+];
+
+const limits: readonly Panel[] = [
+  lines({
+    title: "Refused for a limit",
+    description:
+      "429 and 503 of the provider: it takes less than configured. The pace is lowered and raised again by itself.",
+    unit: units.RequestsPerSecond,
+    span: 8,
+    ifEmpty: "none refused",
+    queries: [
+      {
+        expr: perSecond("openclaw_provider_errors_total", {
+          by: ["provider", "code"],
+          match: { code: LIMITS },
+        }),
+        legend: "{{provider}} {{code}}",
+      },
+    ],
+  }),
+  lines({
+    title: "At work",
+    description: "Over the whole cluster; where it is flat while runs wait, the limit is reached.",
+    unit: units.Short,
+    span: 8,
+    queries: [
+      { expr: clusterWide("openclaw_queue_active_runs", ["provider"]), legend: "{{provider}}" },
+    ],
+  }),
+  lines({
+    title: "Waiting",
+    description: "Over the whole cluster.",
+    unit: units.Short,
+    span: 8,
+    queries: [
+      { expr: clusterWide("openclaw_queue_waiting_runs", ["provider"]), legend: "{{provider}}" },
+    ],
+  }),
+];
+
+const requests: readonly Panel[] = [
+  lines({
+    title: "Requests",
+    description:
+      "By how they ended; cancelled where nobody wanted the rest, such as the loser of a hedge.",
+    unit: units.RequestsPerSecond,
+    span: 8,
+    queries: [
+      {
+        expr: perSecond(ASKED, { by: ["provider", "outcome"] }),
+        legend: "{{provider}} {{outcome}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Failures by code",
+    description: "Most of them no user sees: the next of the chain answers.",
+    unit: units.RequestsPerSecond,
+    span: 8,
+    ifEmpty: "none failed",
+    queries: [
+      {
+        expr: perSecond("openclaw_provider_errors_total", { by: ["provider", "code"] }),
+        legend: "{{provider}} {{code}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Share that failed",
+    description: "Of the requests that ended.",
+    unit: units.PercentUnit,
+    span: 8,
+    max: 1,
+    ifEmpty: "none failed",
+    queries: [
+      {
+        expr: `${perSecond(ASKED, { by: ["provider"], match: { outcome: "failed" } })} / ${perSecond(ASKED, { by: ["provider"] })}`,
+        legend: "{{provider}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Hedges",
+    description:
+      "asked: it was late and the next was asked besides, who won, lost or failed; over_budget: late, but enough were asked already.",
+    unit: units.RequestsPerSecond,
+    span: 8,
+    ifEmpty: "nobody was late",
+    queries: [
+      {
+        expr: perSecond("openclaw_hedges_total", { by: ["provider", "hedge"] }),
+        legend: "{{provider}} {{hedge}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Asking until the first chunk, p50",
+    description: "Reasoning included.",
+    unit: units.Seconds,
+    span: 8,
+    queries: [
+      {
+        expr: quantile(0.5, FIRST_CHUNK, { by: ["provider", "connection"] }),
+        legend: "{{provider}} {{connection}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Asking until the first chunk, p99",
+    description: "Far above p50: a hedge helps.",
+    unit: units.Seconds,
+    span: 8,
+    queries: [
+      {
+        expr: quantile(0.99, FIRST_CHUNK, { by: ["provider", "connection"] }),
+        legend: "{{provider}} {{connection}}",
+      },
+    ],
+  }),
+];
+
+const throughput: readonly Panel[] = [
+  stacked({
+    title: "Sockets",
+    description:
+      "spare: open ahead; idle: between two runs. Where spare is at 0, runs meet cold connections.",
+    unit: units.Short,
+    span: 8,
+    queries: [{ expr: total("openclaw_pool_connections", { by: ["use"] }), legend: "{{use}}" }],
+  }),
+  lines({
+    title: "Tokens",
+    description: "As the providers counted them, when an answer ends.",
+    unit: "suffix: tokens/s",
+    span: 8,
+    queries: [
+      {
+        expr: amountPerSecond("gen_ai_client_token_usage", { by: ["provider", "token_type"] }),
+        legend: "{{provider}} {{token_type}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Characters",
+    description: "As they come.",
+    unit: "suffix: characters/s",
+    span: 8,
+    queries: [
+      {
+        expr: perSecond("openclaw_answer_characters_total", { by: ["provider", "content"] }),
+        legend: "{{provider}} {{content}}",
+      },
+    ],
+  }),
+];
+
+export const providers = dashboardOf({
+  uid: "openclaw-providers",
+  title: "Providers",
+  description: "What is the matter with a provider?",
+  sections: [
+    { title: "State", panels: state },
+    { title: "Limits", panels: limits },
+    { title: "Requests", panels: requests },
+    { title: "Throughput", panels: throughput },
+  ],
+});

@@ -1,0 +1,196 @@
+/** Where the time of a run goes, from its acceptance to its first text and on. */
+
+import * as units from "@grafana/grafana-foundation-sdk/units";
+import type { LabelValue } from "@openclaw/metrics";
+import { dashboardOf } from "./dashboard.ts";
+import { bars, lines, type Panel, type Query, spread, stacked } from "./panel.ts";
+import { amountPerSecond, buckets, mean, perSecond, quantile } from "./promql.ts";
+
+const FIRST_TEXT = "gen_ai_server_time_to_first_token_seconds";
+const PHASE = "openclaw_run_phase_seconds";
+const ASKED = "gen_ai_client_operation_time_to_first_chunk_seconds";
+const GAP = "gen_ai_client_operation_time_per_output_chunk_seconds";
+
+/** In their order within a run: one query each keeps it, which one query for all would not. */
+const PHASES = [
+  "accept",
+  "queue_wait",
+  "pick_up",
+  "connect",
+  "response_headers",
+  "first_token",
+  "thinking",
+  "publish",
+  "edge_to_socket",
+] as const satisfies readonly LabelValue<"phase">[];
+
+type Phase = (typeof PHASES)[number];
+
+const OF_EDGE: readonly Phase[] = ["accept", "queue_wait", "edge_to_socket"];
+const OF_PROVIDER: readonly Phase[] = ["connect", "response_headers", "first_token", "thinking"];
+
+/**
+ * Seconds of a phase for each run that got text: over all phases they add up to the time to first text, which
+ * means of those runs alone that had the phase would not.
+ *
+ * What an edge measured is held against what edges delivered, and a worker's against its answered attempts, so
+ * that it holds for one node as well.
+ */
+function secondsARun(phase: Phase): string {
+  const once = OF_EDGE.includes(phase) ? "edge_to_socket" : "pick_up";
+  return `${amountPerSecond(PHASE, { match: { phase } })} / ${perSecond(PHASE, { match: { phase: once } })}`;
+}
+
+function eachPhase(): Query[] {
+  return PHASES.map((phase) => ({ expr: secondsARun(phase), legend: phase }));
+}
+
+function phaseOfProviders(phase: Phase, title: string, description: string): Panel {
+  return lines({
+    title,
+    description,
+    unit: units.Seconds,
+    span: 6,
+    leadsTo: "provider",
+    queries: [
+      {
+        expr: quantile(0.95, PHASE, { by: ["provider"], match: { phase } }),
+        legend: "{{provider}}",
+      },
+    ],
+  });
+}
+
+const untilFirstText: readonly Panel[] = [
+  stacked({
+    title: "Until the first text",
+    description:
+      "Mean seconds of each phase, on top of each other in their order: the height is the mean time to first text. connect to thinking are the provider's, the others ours.",
+    unit: units.Seconds,
+    span: 16,
+    queries: eachPhase(),
+  }),
+  bars({
+    title: "Now",
+    description: "The longest bar is what to look at.",
+    unit: units.Seconds,
+    span: 8,
+    queries: eachPhase(),
+  }),
+  lines({
+    title: "Each phase, p95",
+    description: "A phase that is short on average and long here hits a few users hard.",
+    unit: units.Seconds,
+    span: 8,
+    queries: [{ expr: quantile(0.95, PHASE, { by: ["phase"] }), legend: "{{phase}}" }],
+  }),
+  lines({
+    title: "The provider's part",
+    description:
+      "Of the time until the first text. What is left is ours: the queue, Redis, the edge.",
+    unit: units.PercentUnit,
+    span: 8,
+    max: 1,
+    queries: [
+      {
+        expr: `${amountPerSecond(PHASE, { match: { phase: OF_PROVIDER } })} / ${amountPerSecond(PHASE)}`,
+        legend: "provider",
+      },
+    ],
+  }),
+  spread({
+    title: "First text, how it is spread",
+    description: "Two bands are two kinds of runs: cold and warm, or two providers.",
+    unit: units.Seconds,
+    span: 8,
+    queries: [{ expr: buckets(FIRST_TEXT), legend: "{{le}}" }],
+  }),
+];
+
+const byProvider: readonly Panel[] = [
+  phaseOfProviders(
+    "queue_wait",
+    "Queue wait, p95",
+    "Too few workers, or the account's limit is reached.",
+  ),
+  phaseOfProviders("connect", "Connect, p95", "Near 0 on a warm connection."),
+  phaseOfProviders(
+    "response_headers",
+    "Response headers, p95",
+    "The provider's own queue, mostly.",
+  ),
+  phaseOfProviders("first_token", "First token, p95", "The model reads the prompt."),
+];
+
+const ours: readonly Panel[] = [
+  lines({
+    title: "Accept and pick up, p99",
+    description: "To record a run and queue it; to claim it. Both are round trips to Redis.",
+    unit: units.Seconds,
+    span: 8,
+    queries: (["accept", "pick_up"] as const).map((phase) => ({
+      expr: quantile(0.99, PHASE, { match: { phase } }),
+      legend: phase,
+    })),
+  }),
+  lines({
+    title: "Publish, and edge to socket, p99",
+    description:
+      "From text in the worker to the log in Redis; from the edge's subscription to the socket.",
+    unit: units.Seconds,
+    span: 8,
+    queries: (["publish", "edge_to_socket"] as const).map((phase) => ({
+      expr: quantile(0.99, PHASE, { match: { phase } }),
+      legend: phase,
+    })),
+  }),
+  lines({
+    title: "Entries of one append call",
+    description: "It grows with the load: a busy worker batches by itself.",
+    unit: units.Short,
+    span: 8,
+    queries: [
+      { expr: mean("openclaw_append_batch_entries"), legend: "mean" },
+      { expr: quantile(0.99, "openclaw_append_batch_entries"), legend: "p99" },
+    ],
+  }),
+];
+
+const afterwards: readonly Panel[] = [
+  lines({
+    title: "Gap between chunks, p50",
+    description: "The pace at which the provider speaks.",
+    unit: units.Seconds,
+    span: 8,
+    leadsTo: "provider",
+    queries: [{ expr: quantile(0.5, GAP, { by: ["provider"] }), legend: "{{provider}}" }],
+  }),
+  lines({
+    title: "Gap between chunks, p99",
+    description: "Where it falters.",
+    unit: units.Seconds,
+    span: 8,
+    leadsTo: "provider",
+    queries: [{ expr: quantile(0.99, GAP, { by: ["provider"] }), legend: "{{provider}}" }],
+  }),
+  lines({
+    title: "Asking a provider until its first chunk, p95",
+    description: "As workers see it, reasoning included.",
+    unit: units.Seconds,
+    span: 8,
+    leadsTo: "provider",
+    queries: [{ expr: quantile(0.95, ASKED, { by: ["provider"] }), legend: "{{provider}}" }],
+  }),
+];
+
+export const runAnatomy = dashboardOf({
+  uid: "openclaw-anatomy",
+  title: "Run anatomy",
+  description: "Where does the time go?",
+  sections: [
+    { title: "Until the first text", panels: untilFirstText },
+    { title: "Which provider", panels: byProvider },
+    { title: "Ours", panels: ours },
+    { title: "From then on", panels: afterwards },
+  ],
+});
