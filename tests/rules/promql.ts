@@ -38,6 +38,12 @@ export function selectorsOf(expression: string): Selector[] {
   return selectors;
 }
 
+/** A selector as one would write it. */
+export function textOf({ metric, matchers }: Selector): string {
+  const within = matchers.map(({ label, operator, value }) => `${label}${operator}"${value}"`);
+  return `${metric}{${within.join(",")}}`;
+}
+
 /** What Prometheus itself adds to every series. */
 const OF_PROMETHEUS = ["job", "instance"];
 const SUFFIX = /_(bucket|sum|count)$/;

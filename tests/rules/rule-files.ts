@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
 
-export const RULES = "deploy/prometheus/rules";
+const RULES = "deploy/prometheus/rules";
 
 export interface Rule {
   readonly record?: string;
@@ -12,12 +12,15 @@ export interface Rule {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+/** What the files say, as it is. */
+export function ruleFiles(): string[] {
+  return readdirSync(RULES).map((file) => readFileSync(`${RULES}/${file}`, "utf8"));
+}
+
 /** Every rule of every file, in their order. */
 export function readRules(): Rule[] {
-  return readdirSync(RULES).flatMap((file) => {
-    const { groups }: { groups: { rules: Rule[] }[] } = parse(
-      readFileSync(`${RULES}/${file}`, "utf8"),
-    );
+  return ruleFiles().flatMap((file) => {
+    const { groups }: { groups: { rules: Rule[] }[] } = parse(file);
     return groups.flatMap((group) => group.rules);
   });
 }

@@ -1,0 +1,171 @@
+/**
+ * Everything that can happen to a run, over and over and few at once, so that each panel has something to show:
+ * answers of either protocol on warm and cold connections, thinking, hedges, providers that are full, slow or
+ * gone, users who cancel, leave, come back, or ask for what there is not.
+ */
+import { directive } from "@openclaw/simulator";
+import { Refused, V1Client, V2Client } from "@openclaw/testing";
+import { simulatedGateway } from "../e2e/simulated-gateway.ts";
+
+/** Whom only users with a watch ask. */
+export const TIMED = "nvidia2";
+
+/** Nobody listens there. */
+const NOWHERE = { kind: "openai", baseUrl: "http://127.0.0.1:9/v1", model: "test-model" };
+
+/** Every kind of provider that an operator may meet. */
+export function gatewayOf(simulatorUrl: string) {
+  const pool = { warm: 8, connections: 64 };
+  const { zhipu, hunyuan, nvidia1, nvidia2 } = simulatedGateway(simulatorUrl, { pool }).providers;
+  return {
+    providers: {
+      zhipu,
+      hunyuan: { ...hunyuan, fallback: ["zhipu"], hedgeAfterMs: 250 },
+      limited: { ...hunyuan, fallback: ["zhipu"] },
+      // Without a spare socket, every run meets a cold one.
+      nvidia1: { ...nvidia1, pool: { warm: 0, connections: 64, idleMs: 1 } },
+      nvidia2,
+      gone: { ...NOWHERE, fallback: ["zhipu"] },
+      lonely: NOWHERE,
+    },
+    defaultProvider: "zhipu",
+    hedgeBudget: 0.5,
+  };
+}
+
+/** Seconds as a user's own watch tells them. */
+export interface Timed {
+  readonly firstText: number;
+  readonly whole: number;
+}
+
+/** Asks again and again, each user as soon as it has been answered, until stopped. */
+export class Load {
+  readonly #users: Promise<unknown>;
+  #isOver = false;
+
+  constructor(users: readonly (() => Promise<unknown>)[]) {
+    this.#users = Promise.all(users.map((once) => this.#again(once)));
+    // Told by `stop`, and not before.
+    this.#users.catch(() => undefined);
+  }
+
+  /** Resolves when nobody asks any more. @throws what went wrong for a user */
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#users;
+  }
+
+  async #again(once: () => Promise<unknown>): Promise<void> {
+    while (!this.#isOver) await once();
+  }
+}
+
+type Asking = Parameters<typeof directive>[0];
+
+/** What users do, each of them once, on a connection of its own. */
+export class Users {
+  readonly #url: () => string;
+  #asked = 0;
+
+  constructor(url: () => string) {
+    this.#url = url;
+  }
+
+  /** One of each kind, but for those without a watch. */
+  everyKind(): (() => Promise<unknown>)[] {
+    return [
+      () => this.plain("zhipu"),
+      () => this.plain("nvidia1"),
+      () => this.framed("hunyuan", { lateMs: 800, faultOn: ["hunyuan"] }),
+      () => this.framed("hunyuan", { reasoning: ["let me ", "see"] }),
+      () => this.framed("limited", { status: 429, faultOn: ["hunyuan"] }),
+      () => this.framed("gone"),
+      () => this.framed("lonely"),
+      () => this.cancels(),
+      () => this.leaves(),
+      () => this.comesBack(),
+      () => this.asksForWhatThereIsNot(),
+    ];
+  }
+
+  async plain(provider: string): Promise<void> {
+    const user = await V1Client.connect(this.#url());
+    await user.ask(this.#prompt(), provider);
+    user.close();
+  }
+
+  async framed(provider: string, more: Asking = {}): Promise<void> {
+    const user = await V2Client.connect(this.#url());
+    await user.end(await user.run(this.#prompt(more), provider));
+    user.close();
+  }
+
+  /** Looks at the watch as well. */
+  async timed(): Promise<Timed> {
+    const user = await V2Client.connect(this.#url());
+    const firstTokenMs = 100 + 60 * (this.#asked % 8);
+    const measured = await askTimed(user, this.#prompt({ firstTokenMs }), TIMED);
+    user.close();
+    return measured;
+  }
+
+  async cancels(): Promise<void> {
+    const user = await V2Client.connect(this.#url());
+    const run = await user.run(this.#prompt({ words: 500 }));
+    user.send({ type: "cancel", run: run.id });
+    await user.end(run);
+    user.close();
+  }
+
+  /** What v1 cannot come back for ends with its connection. */
+  async leaves(): Promise<void> {
+    const user = await V1Client.connect(this.#url());
+    const spoken = new Promise<void>((resolve) => {
+      user.onFrame = () => resolve();
+    });
+    user.say(this.#prompt({ words: 500 }));
+    await spoken;
+    user.terminate();
+  }
+
+  async comesBack(): Promise<void> {
+    const lost = await V2Client.connect(this.#url());
+    const run = await lost.run(this.#prompt({ words: 20 }));
+    await lost.next("delta");
+    lost.terminate();
+    const user = await V2Client.connect(`${this.#url()}/${lost.session}`);
+    await user.resume(run);
+    await user.end(run);
+    user.close();
+  }
+
+  async asksForWhatThereIsNot(): Promise<void> {
+    const user = await V2Client.connect(this.#url());
+    await user.run(this.#prompt(), "nobody").catch((error: unknown) => {
+      if (!(error instanceof Refused)) throw error;
+    });
+    // Refusals come at once: alone they would be a flood.
+    await user.end(await user.run(this.#prompt()));
+    user.close();
+  }
+
+  #prompt(more: Asking = {}): string {
+    this.#asked += 1;
+    return directive({ words: 8, seed: this.#asked, firstTokenMs: 80, gapMs: 20, ...more });
+  }
+}
+
+async function askTimed(user: V2Client, prompt: string, provider: string): Promise<Timed> {
+  const at = new Map<string, number>();
+  user.onFrame = (frame) => {
+    if (!("run" in frame)) return;
+    const key = `${frame.type} ${frame.run}`;
+    if (!at.has(key)) at.set(key, performance.now());
+  };
+  const askedAt = performance.now();
+  const run = await user.run(prompt, provider);
+  await user.end(run);
+  const since = (type: string) => ((at.get(`${type} ${run.id}`) ?? Number.NaN) - askedAt) / 1_000;
+  return { firstText: since("delta"), whole: since("done") };
+}

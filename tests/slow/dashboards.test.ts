@@ -1,0 +1,226 @@
+/**
+ * What an operator would see of a real cluster under load, by way of a real Prometheus: every query of every
+ * panel and rule is answered, agrees with what users measured, and names the provider that turned slow.
+ *
+ * `npm run dashboards:check`. It needs `prometheus` on the PATH (Debian's package of that name).
+ */
+import { INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import { Cluster, type ClusterProcess, eventually } from "@openclaw/testing";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { DASHBOARDS, FIRED } from "../../deploy/grafana/src/index.ts";
+import { agrees, type DashboardName, shownBy, unansweredBy } from "../dashboards/answers.ts";
+import { hurried } from "../dashboards/hurried.ts";
+import { gatewayOf, Load, TIMED, type Timed, Users } from "../dashboards/load.ts";
+import { Prometheus } from "../dashboards/prometheus.ts";
+import { type Chosen, filledIn, NAMES, panelsOf, queriesOf } from "../dashboards/queries.ts";
+import { startSimulator } from "../e2e/simulated-gateway.ts";
+import { faultsOf, selectorsOf, textOf } from "../rules/promql.ts";
+import { readRules, recordedBy, ruleFiles } from "../rules/rule-files.ts";
+
+const FIRST_TEXT = "gen_ai_server_time_to_first_token_seconds";
+const OF_TIMED = `{provider="${TIMED}"}`;
+const rules = readRules();
+
+let simulator: Simulator;
+let cluster: Cluster;
+let prometheus: Prometheus;
+/** The same cluster seen by rules that are in a hurry. */
+let soon: Prometheus;
+let users: Users;
+
+beforeAll(async () => {
+  simulator = await startSimulator(profilesAt(INSTANT));
+  cluster = await Cluster.start({
+    redisUrl: inject("redisUrl"),
+    gateway: gatewayOf(simulator.url),
+    env: { LOG_LEVEL: "warn" },
+  });
+  users = new Users(() => cluster.url());
+  const hostOf = ({ admin }: ClusterProcess) => new URL(admin("/")).host;
+  const jobs = {
+    "openclaw-edge": cluster.running("edge").map(hostOf),
+    "openclaw-worker": cluster.running("worker").map(hostOf),
+  };
+  // Those of long windows are evaluated once a minute, for which nobody is to wait.
+  const evaluated = ruleFiles().map((text) => text.replaceAll("interval: 1m", "interval: 1s"));
+  [prometheus, soon] = await Promise.all([
+    Prometheus.start({ jobs, rules: evaluated }),
+    Prometheus.start({ jobs, rules: ruleFiles().map(hurried) }),
+  ]);
+});
+
+afterAll(async () => {
+  await Promise.all([prometheus?.stop(), soon?.stop()]);
+  await cluster?.stop();
+  await simulator?.stop();
+});
+
+const shown = (name: DashboardName, title: string, chosen: Chosen) =>
+  shownBy(prometheus, { name, title, chosen });
+
+/** What is unknown to the catalogue. */
+function unknownOf(expressions: readonly string[]): string[] {
+  const recorded = recordedBy(rules);
+  return expressions.flatMap(selectorsOf).flatMap((one) => faultsOf(one, recorded));
+}
+
+const dashboards = NAMES.map((name) => {
+  const panels = panelsOf(DASHBOARDS[name]);
+  const queries = panels
+    .flatMap(queriesOf)
+    .map(({ panel, expr }) => ({ panel, expr: filledIn(expr, { window: "15s" }) }));
+  return { name, panels, queries };
+});
+/** An alert that does not fire says nothing, so what it looks at has to. */
+const ruled = rules.flatMap(({ alert, expr }) =>
+  alert === undefined ? [expr] : selectorsOf(expr).map(textOf),
+);
+
+describe("under load", () => {
+  let empty: ReadonlySet<string>;
+  let wholeLoad: Chosen;
+  const measured: Timed[] = [];
+
+  beforeAll(async () => {
+    // The first run of an edge makes its series, and a rate knows only of what came after that.
+    let early = 0;
+    await eventually(
+      "runs at both edges",
+      async () => {
+        await users.timed();
+        early += 1;
+        const seen = await prometheus.query(`count by (instance) (${FIRST_TEXT}_count${OF_TIMED})`);
+        return seen.length === 2;
+      },
+      { withinMs: 20_000 },
+    );
+    await toldOf(early);
+    const beganAt = performance.now();
+    const withWatch = async () => void measured.push(await users.timed());
+    const load = new Load([...users.everyKind(), ...Array.from({ length: 5 }, () => withWatch)]);
+    const queries = dashboards.flatMap((dashboard) => dashboard.queries.map(({ expr }) => expr));
+    empty = await unansweredBy(prometheus, [...queries, ...ruled]);
+    await load.stop();
+    await toldOf(early + measured.length);
+    const seconds = Math.ceil((performance.now() - beganAt) / 1_000);
+    wholeLoad = { window: `${seconds}s`, provider: TIMED };
+  });
+
+  /** Until Prometheus knows of every run of those with a watch, and of no more. */
+  async function toldOf(runs: number): Promise<void> {
+    await eventually(`a scrape that has ${runs} runs`, async () => {
+      const [told] = await prometheus.query(`sum(${FIRST_TEXT}_count${OF_TIMED})`);
+      return told?.value === runs;
+    });
+  }
+
+  test.each(dashboards)(
+    "$name: every query is answered, and asks for nothing unknown",
+    ({ name, panels, queries }) => {
+      const silent = queries.filter(({ expr }) => empty.has(expr));
+      const unknown = unknownOf(queries.map(({ expr }) => expr));
+      console.log(
+        `${name}: ${panels.length} panels, ${queries.length} queries, ${silent.length} empty, ${unknown.length} unknown`,
+      );
+      expect({ silent, unknown }).toEqual({ silent: [], unknown: [] });
+    },
+  );
+
+  test("rules: every expression is answered, and asks for nothing unknown", () => {
+    const silent = ruled.filter((expr) => empty.has(expr));
+    const unknown = unknownOf(ruled);
+    console.log(
+      `rules: ${rules.length} rules, ${ruled.length} queries, ${silent.length} empty, ${unknown.length} unknown`,
+    );
+    expect({ silent, unknown }).toEqual({ silent: [], unknown: [] });
+  });
+
+  test("what would be empty is seen", async () => {
+    expect(await prometheus.hasData('openclaw_nodes{kind="worker"}')).toBe(true);
+    expect(await prometheus.hasData('openclaw_nodes{kind="neither"}')).toBe(false);
+    expect(await prometheus.hasData("openclaw_ready * NaN")).toBe(false);
+    await expect(prometheus.hasData("sum(")).rejects.toThrow("parse error");
+  });
+
+  test("cold and warm connections are told apart", async () => {
+    const runs = await prometheus.query(
+      `count by (connection) (${FIRST_TEXT}_bucket{region="overseas"})`,
+    );
+    const told = runs.map(({ labels }) => labels.connection);
+    expect(told).toEqual(expect.arrayContaining(["cold", "warm"]));
+  });
+
+  test("percentiles of first text agree with users' own watches, within 5 % or one bucket", async () => {
+    const bounds = await boundsOfFirstText();
+    const own = measured.map(({ firstText }) => firstText).toSorted((a, b) => a - b);
+    for (const [name, q] of [
+      ["p50", 0.5],
+      ["p95", 0.95],
+      ["p99", 0.99],
+    ] as const) {
+      const [told] = await shown("users-view", `First text, ${name}`, wholeLoad);
+      const byWatch = own[Math.ceil(q * own.length) - 1] ?? Number.NaN;
+      console.log(
+        `first text ${name}: ${inMs(told?.value)} shown, ${inMs(byWatch)} by ${own.length} watches`,
+      );
+      expect([name, agrees(bounds, told?.value ?? Number.NaN, byWatch)]).toEqual([name, true]);
+    }
+  });
+
+  test("the stack of phases is as high as users waited on average, within 10 %", async () => {
+    const phases = await shown("run-anatomy", "Until the first text", wholeLoad);
+    const height = phases.reduce((sum, { value }) => sum + value, 0);
+    const waited = measured.reduce((sum, { firstText }) => sum + firstText, 0) / measured.length;
+    console.log(`stack of ${phases.length} phases: ${inMs(height)}, ${inMs(waited)} by watches`);
+    expect(Math.abs(height - waited)).toBeLessThan(0.1 * waited);
+  });
+});
+
+test("a provider turns slow: its region's share falls, its alert fires (by the rules with hours made minutes), and the longest phase is the provider's", async () => {
+  const domestic = '{target="domestic", measure="first_text"}';
+  const share = async () =>
+    (await soon.query(`openclaw:target_met:ratio5m${domestic}`))[0]?.value ?? Number.NaN;
+  const firing = async () =>
+    (await soon.query(FIRED)).map(
+      ({ labels }) => `${labels.alertname} ${labels.target} ${labels.measure}`,
+    );
+  const alert = "OpenClawTargetMissedFast domestic first_text";
+  const before = await share();
+  expect(await firing()).not.toContain(alert);
+  const late = () => users.framed("zhipu", { firstTokenMs: 1_300 });
+  const inTime = () => users.framed("hunyuan");
+  const load = new Load([...Array.from({ length: 10 }, () => late), inTime, inTime]);
+  const fired = await eventually(
+    "the alert",
+    async () => {
+      const all = await firing();
+      return all.includes(alert) && all;
+    },
+    { withinMs: 40_000, everyMs: 250 },
+  );
+  const after = await share();
+  const now = { window: "5s", provider: "zhipu" };
+  const phases = await shown("run-anatomy", "Now", now);
+  await load.stop();
+  const [longest] = phases.toSorted((a, b) => b.value - a.value);
+  console.log(
+    `domestic first text within target: ${inPercent(before)}, then ${inPercent(after)}; ` +
+      `longest phase ${longest?.legend}, ${inMs(longest?.value)}`,
+  );
+  expect(before).toBeGreaterThan(0.9);
+  expect(after).toBeLessThan(0.75);
+  expect(fired).not.toContain("OpenClawTargetMissedFast overseas_warm first_text");
+  expect(["response_headers", "first_token"]).toContain(longest?.legend);
+  expect(longest?.value).toBeGreaterThan(1.2);
+});
+
+const inMs = (seconds: number | undefined) => `${Math.round(1_000 * (seconds ?? Number.NaN))} ms`;
+const inPercent = (share: number) => `${Math.round(100 * share)} %`;
+
+/** Upper bounds of the buckets of first text, in order. */
+async function boundsOfFirstText(): Promise<number[]> {
+  const buckets = await prometheus.query(`group by (le) (${FIRST_TEXT}_bucket${OF_TIMED})`);
+  // `+Inf` is a number to `Number` only with its whole name.
+  const bounds = buckets.map(({ labels: { le = "" } }) => Number(le.replace("Inf", "Infinity")));
+  return bounds.sort((a, b) => a - b);
+}
