@@ -3,7 +3,6 @@
 import * as bargauge from "@grafana/grafana-foundation-sdk/bargauge";
 import type { Builder } from "@grafana/grafana-foundation-sdk/cog";
 import * as common from "@grafana/grafana-foundation-sdk/common";
-import { BarGaugeDisplayMode, VizOrientation } from "@grafana/grafana-foundation-sdk/common";
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as heatmap from "@grafana/grafana-foundation-sdk/heatmap";
 import * as prometheus from "@grafana/grafana-foundation-sdk/prometheus";
@@ -83,23 +82,32 @@ export function numbers(options: PanelOptions): stat.PanelBuilder {
     .graphMode(common.BigValueGraphMode.Area)
     .colorMode(common.BigValueColorMode.Value)
     .textMode(common.BigValueTextMode.Auto)
-    .reduceOptions(last());
+    .reduceOptions(last())
+    .colorScheme(byThreshold());
 }
 
 /** One bar for each series, as of this moment. */
 export function bars(options: PanelOptions): bargauge.PanelBuilder {
   return dress(new bargauge.PanelBuilder(), options)
-    .displayMode(BarGaugeDisplayMode.Basic)
-    .orientation(VizOrientation.Horizontal)
+    .displayMode(common.BarGaugeDisplayMode.Basic)
+    .orientation(common.VizOrientation.Horizontal)
     .reduceOptions(last())
+    .colorScheme(byThreshold())
     .min(0);
 }
 
-/** Which state each series was in, over time. `steps` colour the values. */
+/** Whether each series was 1 or 0, over time. `steps` colour the two. */
 export function states(options: PanelOptions): statetimeline.PanelBuilder {
   return dress(new statetimeline.PanelBuilder(), options)
     .mergeValues(true)
-    .showValue(common.VisibilityMode.Never);
+    .showValue(common.VisibilityMode.Never)
+    .colorScheme(byThreshold())
+    .mappings([
+      {
+        type: dashboard.MappingType.ValueToText,
+        options: { 0: { text: "no" }, 1: { text: "yes" } },
+      },
+    ]);
 }
 
 /** How observations are spread, over time. Its one query gives a series for each `le`. */
@@ -167,6 +175,11 @@ function thresholds(steps: readonly Step[]): dashboard.ThresholdsConfigBuilder {
   return new dashboard.ThresholdsConfigBuilder()
     .mode(dashboard.ThresholdsMode.Absolute)
     .steps(steps.map(([value, color]) => ({ value, color })));
+}
+
+/** Not every kind of panel does so by itself. */
+function byThreshold(): dashboard.FieldColorBuilder {
+  return new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds);
 }
 
 function last(): common.ReduceDataOptionsBuilder {
