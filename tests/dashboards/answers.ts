@@ -43,8 +43,9 @@ export async function shownBy(
   return (await Promise.all(answers)).flat();
 }
 
-/** Within 5 %, or in the same bucket or its neighbour. `bounds` are upper ones, in order. */
+/** Within 5 %, or in the same bucket or its neighbour. `bounds` are upper ones, in order. What is no number agrees with nothing. */
 export function agrees(bounds: readonly number[], told: number, measured: number): boolean {
+  if (Number.isNaN(told) || Number.isNaN(measured)) return false;
   if (Math.abs(told - measured) <= 0.05 * measured) return true;
   const bucket = (seconds: number) => bounds.findIndex((bound) => seconds <= bound);
   return Math.abs(bucket(told) - bucket(measured)) <= 1;
