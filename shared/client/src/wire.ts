@@ -77,6 +77,7 @@ export type WireErrorCode =
   | "binary_frame"
   | "frame_too_long"
   | "invalid_session"
+  | "invalid_api_key"
   | "unknown_run"
   | "too_many_waiting"
   | "too_many_runs"
@@ -111,14 +112,15 @@ export type UpFrame =
   | {
       type: "run";
       ref: string;
+      run?: string | undefined;
       message?: string | undefined;
       messages?: ChatMessage[] | undefined;
       provider?: string | null | undefined;
       options?: RunOptions | null | undefined;
       session?: string | undefined;
     }
-  | { type: "cancel"; run: string }
-  | { type: "resume"; run: string; after: Position }
+  | { type: "cancel"; run: string; session?: string | undefined }
+  | { type: "resume"; run: string; after: Position; session?: string | undefined }
   | { type: "ping" };
 
 /** What a connection is told it may do. */
