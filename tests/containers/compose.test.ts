@@ -138,11 +138,11 @@ test("takes over an edit of the mounted gateway.config.json while it runs", asyn
 test("scales to 4 workers, of which the cluster and Prometheus know", async () => {
   await compose("up", "--detach", "--wait", "--no-recreate", "--scale", "worker=4", "worker");
   await eventually("four workers", async () => (await stats()).nodes.workers.length === 4);
-  await eventually("their metrics", async () => (await scraped("worker")).length === 4, {
+  await eventually("their metrics", async () => (await scraped("openclaw-worker")).length === 4, {
     withinMs: 20_000,
     everyMs: 500,
   });
-  expect(await scraped("edge")).toHaveLength(2);
+  expect(await scraped("openclaw-edge")).toHaveLength(2);
   await compose("up", "--detach", "--no-recreate", "--scale", "worker=2", "worker");
   expect(await containersOf("worker")).toHaveLength(2);
 });

@@ -4,7 +4,7 @@
  * gone, users who cancel, leave, come back, or ask for what there is not.
  */
 import { directive } from "@openclaw/simulator";
-import { Refused, V1Client, V2Client } from "@openclaw/testing";
+import { ChatReader, Refused, V1Client, V2Client } from "@openclaw/testing";
 import { simulatedGateway } from "../e2e/simulated-gateway.ts";
 
 /** Whom only users with a watch ask. */
@@ -77,6 +77,7 @@ export class Users {
     return [
       () => this.plain("zhipu"),
       () => this.plain("nvidia1"),
+      () => this.overHttp("zhipu"),
       () => this.framed("hunyuan", { lateMs: 800, faultOn: ["hunyuan"] }),
       () => this.framed("hunyuan", { reasoning: ["let me ", "see"] }),
       () => this.framed("limited", { status: 429, faultOn: ["hunyuan"] }),
@@ -93,6 +94,12 @@ export class Users {
     const user = await V1Client.connect(this.#url());
     await user.ask(this.#prompt(), provider);
     user.close();
+  }
+
+  async overHttp(provider: string): Promise<void> {
+    const { host } = new URL(this.#url());
+    const user = await ChatReader.ask(host, { model: provider, prompt: this.#prompt() });
+    await user.whole();
   }
 
   async framed(provider: string, more: Asking = {}): Promise<void> {

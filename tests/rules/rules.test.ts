@@ -3,8 +3,9 @@ import { execFile, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { faultsOf, selectorsOf } from "./promql.ts";
-import { readRules, recordedBy } from "./rule-files.ts";
+import { readRules, recordedBy, ruleFiles } from "./rule-files.ts";
 
 const TESTS = "deploy/prometheus/tests";
 
@@ -34,6 +35,24 @@ describe("rules", () => {
   test("every share over 5 m, 1 h and 1 d is recorded", () => {
     for (const window of ["5m", "1h", "1d"]) {
       expect(recorded).toContain(`openclaw:target_met:ratio${window}`);
+    }
+  });
+
+  test("the jobs they ask for are those that the shipped Prometheus scrapes", () => {
+    const shipped: { scrape_configs: { job_name: string }[] } = parse(
+      readFileSync("deploy/prometheus/prometheus.yml", "utf8"),
+    );
+    const jobs = shipped.scrape_configs.map(({ job_name }) => job_name);
+    const asked = ruleFiles().flatMap((text) =>
+      [...text.matchAll(/job=(~?)"([^"]+)"/g)].map(([, fits, value = ""]) =>
+        fits ? new RegExp(`^(?:${value})$`) : value,
+      ),
+    );
+    expect(asked.length).toBeGreaterThan(0);
+    for (const one of asked) {
+      expect(jobs.some((job) => (typeof one === "string" ? one === job : one.test(job)))).toBe(
+        true,
+      );
     }
   });
 
