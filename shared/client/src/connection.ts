@@ -144,13 +144,23 @@ export class Connection {
     run.sent -= 1;
     const error = new GatewayError(code, message, more);
     if (NOT_NOW.has(code)) this.#notNow(run, error);
+    else if (code === "invalid_request" && run.sent > 0) this.#adopt(run, error);
     else run.fail(error);
+  }
+
+  /** It was sent before, to a connection that was lost; its id being taken, it was begun there. */
+  #adopt(run: OpenRun, refusal: GatewayError): void {
+    run.id = run.chosenId;
+    run.refusal = refusal;
+    this.ask(run);
   }
 
   #onResumed({ run: id, outcome, reason = "unavailable" }: Down<"resumed">): void {
     const run = this.#runs.get(id);
     if (!run) return;
     if (outcome !== "not_resumable") {
+      if (run.refusal) run.answer.accepted(id);
+      run.refusal = undefined;
       const before = run.via;
       run.via = this;
       run.refusedAt = undefined;
@@ -166,7 +176,7 @@ export class Connection {
       case "unknown_position":
       case "too_many_readers": {
         const message = "The gateway cannot go on with this run any more; it may be asked again.";
-        run.fail(new GatewayError("run_lost", message, { retryable: true }));
+        run.fail(run.refusal ?? new GatewayError("run_lost", message, { retryable: true }));
         return;
       }
       default:

@@ -2,6 +2,7 @@
 import { GatewayError } from "./gateway-error.ts";
 import { Link } from "./link.ts";
 import { OpenRun } from "./open-run.ts";
+import { randomId } from "./random-id.ts";
 import { Run } from "./run.ts";
 import { addressOf, type WebSocketConstructor, webSocketOf } from "./web-socket.ts";
 import { type ChatMessage, type RunOptions, SESSION_ID } from "./wire.ts";
@@ -148,10 +149,4 @@ function checkedSession(session: string): string {
   if (SESSION_ID.test(session)) return session;
   const message = "A session id is 1 to 128 characters of A-Z a-z 0-9 . _ : and -.";
   throw new GatewayError("invalid_session", message, { retryable: false });
-}
-
-/** 128 random bits; `crypto.randomUUID` is not there on pages without TLS. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

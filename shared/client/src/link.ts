@@ -2,11 +2,9 @@
  * A session's connection to whichever gateway answers, made when a run needs it and made again when it
  * is lost. Runs stay; connections come and go under them.
  *
- * A run whose connection is lost before it was accepted is sent again, although the gateway may have
- * begun with it: the protocol has no name by which it would recognise it. What that may cost is small
- * and bounded: a run that nobody comes back for is cancelled within 10 s. What the other choice would
- * cost is an error in front of the user each time an edge dies at the wrong moment. Either way the user
- * sees one answer, as what belongs to the first run is never read.
+ * A run whose connection is lost before it was accepted is sent again under the same id. If the gateway
+ * has begun with it, it says that the id is taken, and the run is resumed from its beginning: it is
+ * begun once, and paid for once.
  */
 import { backoffMs } from "./backoff.ts";
 import { Connection, type ConnectionOptions, comesBack } from "./connection.ts";

@@ -2,6 +2,7 @@
 import { Answer } from "./answer.ts";
 import type { Connection } from "./connection.ts";
 import { CancelledError, GatewayError } from "./gateway-error.ts";
+import { randomId } from "./random-id.ts";
 import type { ChatMessage, RunOptions, UpFrame } from "./wire.ts";
 
 export interface OpenRunOptions {
@@ -24,8 +25,12 @@ export class OpenRun {
   readonly answer = new Answer();
   readonly #options: OpenRunOptions;
   readonly #deadline: ReturnType<typeof setTimeout>;
-  /** The gateway's name for it, once it was accepted. */
+  /** What it is to be called at the gateway, which so begins it only once, however often it is sent. */
+  readonly chosenId = randomId();
+  /** What it is called there, once it was accepted. */
   id: string | undefined;
+  /** Why it was not begun again, where that may mean that it was begun before. */
+  refusal: GatewayError | undefined;
   /** The connection that brings its frames. */
   via: Connection | undefined;
   /** The connection that was last asked for it, or to go on with it. */
@@ -67,15 +72,19 @@ export class OpenRun {
 
   /** What to ask of a connection that belongs to `session`. */
   request(session: string): UpFrame {
-    if (this.id !== undefined) return { type: "resume", run: this.id, after: this.answer.at };
+    const owner = this.session === session ? {} : { session: this.session };
+    if (this.id !== undefined) {
+      return { type: "resume", run: this.id, after: this.answer.at, ...owner };
+    }
     const { ref, prompt, provider, options } = this.#options;
     return {
       type: "run",
       ref,
+      run: this.chosenId,
       ...(typeof prompt === "string" ? { message: prompt } : { messages: [...prompt] }),
       provider,
       options,
-      ...(this.session !== session && { session: this.session }),
+      ...owner,
     };
   }
 

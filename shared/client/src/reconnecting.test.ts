@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
 import type { RunEvent } from "./run-event.ts";
-import { deltas, done, resumed, ScriptedGateway } from "./testing/scripted-gateway.ts";
+import { deltas, done, resumed, ScriptedGateway, started } from "./testing/scripted-gateway.ts";
 
 let gateway: ScriptedGateway;
 const clients: GatewayClient[] = [];
@@ -74,6 +74,46 @@ describe("a lost connection", () => {
       retryable: true,
     });
     expect(gateway.peers.length).toBe(3 + 5);
+  });
+
+  test("before `accepted`, by a gateway that had begun: the run is resumed under its id, not begun again", async () => {
+    const run = connect({ session: "s" }).run("go", { session: "theirs" });
+    const first = await gateway.peer();
+    const { run: id = "" } = await first.told("run");
+    first.close();
+    const peer = await gateway.peer(1);
+    const again = await peer.told("run");
+    expect(again.run).toBe(id);
+    peer.send({
+      type: "error",
+      ref: again.ref,
+      code: "invalid_request",
+      message: "There is a run of that id already.",
+      retryable: false,
+    });
+    const after = { epoch: 0, seq: 0 };
+    expect(await peer.told("resume")).toEqual({
+      type: "resume",
+      run: id,
+      after,
+      session: "theirs",
+    });
+    peer.send(resumed(id), started(id), ...deltas(id, ["whole"]), done(id));
+    expect(await run.text()).toBe("whole");
+  });
+
+  test("before `accepted`, of a request that is wrong after all: that is what its user is told", async () => {
+    const run = connect().run("go");
+    const first = await gateway.peer();
+    await first.told("run");
+    first.close();
+    const peer = await gateway.peer(1);
+    const { ref } = await peer.told("run");
+    const refusal = { code: "invalid_request", message: "Wrong.", retryable: false } as const;
+    peer.send({ type: "error", ref, ...refusal });
+    const { run: id } = await peer.told("resume");
+    peer.send({ type: "resumed", run: id, outcome: "not_resumable", reason: "unknown_run" });
+    await expect(run.text()).rejects.toMatchObject(refusal);
   });
 
   test("takes runs of other sessions to a connection of theirs, which is left when they end", async () => {
