@@ -22,6 +22,7 @@ describe("banner", () => {
     expect(banner(facts)).toBe(`OpenClaw Streaming Gateway is running.
 
   WebSocket   ws://127.0.0.1:8001/ws/stream/{session_id}
+  OpenAI API  http://127.0.0.1:8001/v1
   Health      http://127.0.0.1:8001/health
   Listening   host 127.0.0.1, port 8001
   Processes   2 edges, 1 worker

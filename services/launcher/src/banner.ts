@@ -27,6 +27,7 @@ export function banner({
   const at = `${reachable(host)}:${port}`;
   const rows = [
     row("WebSocket", `ws://${at}/ws/stream/{session_id}`),
+    row("OpenAI API", `http://${at}/v1`),
     row("Health", `http://${at}/health`),
     row("Listening", `host ${host}, port ${port}`),
     row("Processes", `${count(edges, "edge")}, ${count(workers, "worker")}`),

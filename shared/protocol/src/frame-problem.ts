@@ -36,9 +36,12 @@ export function inWords(issue: Issue): string {
         .replace(/^Invalid input: expected (\w+), received/, "must be a $1, not")
         .replace(/^must be a (?=[aeiou])/, "must be an ");
     case "too_small":
-      return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${unitOf(issue.origin)}`;
+      return bounded(
+        issue.origin,
+        `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`,
+      );
     case "too_big":
-      return `must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}${unitOf(issue.origin)}`;
+      return bounded(issue.origin, `${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`);
     case "invalid_value":
       return `must be one of ${issue.values.map((value) => `\`${String(value)}\``).join(", ")}`;
     default:
@@ -46,9 +49,9 @@ export function inWords(issue: Issue): string {
   }
 }
 
-function unitOf(origin: string): string {
-  if (origin === "string") return " characters long";
-  return origin === "array" ? " of them" : "";
+function bounded(origin: string, bound: string): string {
+  if (origin === "array") return `must have ${bound} in it`;
+  return origin === "string" ? `must be ${bound} characters long` : `must be ${bound}`;
 }
 
 /** The only closed object of a frame is a run's options. */

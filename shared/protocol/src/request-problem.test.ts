@@ -12,7 +12,7 @@ function problemOf(request: unknown) {
 describe("a request is refused with the place and what to do", () => {
   test.each([
     [[], null, "must be an object, not array."],
-    [{ ...REQUEST, messages: [] }, "messages", "`messages` must be at least 1 of them."],
+    [{ ...REQUEST, messages: [] }, "messages", "`messages` must have at least 1 in it."],
     [
       { ...REQUEST, messages: [{ role: "user", content: [{ type: "text" }] }] },
       "messages.0.content.0.text",
