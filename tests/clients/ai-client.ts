@@ -27,9 +27,9 @@ import {
 type AssistantMessage = Extract<ConversationMessage, { role: "assistant" }>;
 type ToolMessage = Extract<ConversationMessage, { role: "tool" }>;
 
-export function createAiClient({ baseUrl, fetch, maxRetries }: ClientOptions): ChatClient {
+export function createAiClient({ baseUrl, apiKey, fetch, maxRetries }: ClientOptions): ChatClient {
   const provider = (includeUsage: boolean) =>
-    createOpenAICompatible({ name: "openclaw", baseURL: baseUrl, fetch, includeUsage });
+    createOpenAICompatible({ name: "openclaw", baseURL: baseUrl, apiKey, fetch, includeUsage });
   const asked = (question: Question) => ({
     model: provider(question.wantsUsage === true)(question.model),
     messages: messagesOf(question.messages),

@@ -8,7 +8,7 @@ import type { ClientName } from "./matrix.ts";
 import { createOpenAIClient } from "./openai-client.ts";
 import { createSdkClient } from "./sdk-client.ts";
 import { Wire } from "./wire.ts";
-import { type Account, modelFor, type World } from "./world.ts";
+import { type Account, API_KEY, modelFor, type World } from "./world.ts";
 
 const CREATE: Readonly<Record<ClientName, CreateClient>> = {
   openai: createOpenAIClient,
@@ -37,8 +37,9 @@ export class Bench {
   client({
     maxRetries,
     baseUrl = this.world.baseUrl,
-  }: Partial<Pick<ClientOptions, "maxRetries" | "baseUrl">> = {}): ChatClient {
-    const client = CREATE[this.#name]({ baseUrl, fetch: this.wire.fetch, maxRetries });
+    apiKey = API_KEY,
+  }: Partial<Pick<ClientOptions, "maxRetries" | "baseUrl" | "apiKey">> = {}): ChatClient {
+    const client = CREATE[this.#name]({ baseUrl, apiKey, fetch: this.wire.fetch, maxRetries });
     this.#clients.push(client);
     return client;
   }

@@ -55,6 +55,7 @@ export interface ChatClient {
 export interface ClientOptions {
   /** Ends with `/v1`. */
   readonly baseUrl: string;
+  readonly apiKey: string;
   readonly fetch: typeof globalThis.fetch;
   /** How often a failed request is sent again; the library's own default where it is absent. */
   readonly maxRetries: number | undefined;

@@ -11,11 +11,16 @@ import {
   textOf,
 } from "./chat-client.ts";
 
-export function createLangChainClient({ baseUrl, fetch, maxRetries }: ClientOptions): ChatClient {
+export function createLangChainClient({
+  baseUrl,
+  apiKey,
+  fetch,
+  maxRetries,
+}: ClientOptions): ChatClient {
   function modelFor({ model, temperature, tools, wantsJson, wantsUsage }: Question) {
     const chat = new ChatOpenAI({
       model,
-      apiKey: "anything",
+      apiKey,
       configuration: { baseURL: baseUrl, fetch },
       streamUsage: wantsUsage === true,
       ...(temperature !== undefined && { temperature }),

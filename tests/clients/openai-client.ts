@@ -10,10 +10,15 @@ import {
   textOf,
 } from "./chat-client.ts";
 
-export function createOpenAIClient({ baseUrl, fetch, maxRetries }: ClientOptions): ChatClient {
+export function createOpenAIClient({
+  baseUrl,
+  apiKey,
+  fetch,
+  maxRetries,
+}: ClientOptions): ChatClient {
   const client = new OpenAI({
     baseURL: baseUrl,
-    apiKey: "anything",
+    apiKey,
     fetch,
     ...(maxRetries !== undefined && { maxRetries }),
   });

@@ -18,8 +18,12 @@ const IN_OPENAI_WORDS: Readonly<Partial<Record<GatewayErrorCode, string>>> = {
   restarted: "interrupted",
 };
 
-export function createSdkClient({ baseUrl }: Pick<ClientOptions, "baseUrl">): ChatClient {
-  const client = new GatewayClient({ url: new URL(baseUrl).origin, WebSocket });
+export function createSdkClient({
+  baseUrl,
+  apiKey,
+}: Pick<ClientOptions, "baseUrl" | "apiKey">): ChatClient {
+  const url = `${new URL(baseUrl).origin}?api_key=${apiKey}`;
+  const client = new GatewayClient({ url, WebSocket });
   const ask = ({ model, messages, temperature }: Question, signal?: AbortSignal) =>
     client.run(messages.map(plain), {
       provider: model,

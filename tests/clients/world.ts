@@ -9,6 +9,9 @@ import {
 import { Cluster, TcpProxy } from "@openclaw/testing";
 import { CLIENTS, type ClientName } from "./matrix.ts";
 
+/** Without it the gateway serves nobody here. */
+export const API_KEY = "the-key-of-the-matrix";
+
 /** Accounts that any cell may ask. */
 const SHARED = {
   well: {},
@@ -65,6 +68,7 @@ export class World {
       redisUrl,
       gateway: { providers: providers(simulator.url), defaultProvider: "well" },
       env: {
+        EDGE_API_KEYS: API_KEY,
         EDGE_KEEP_ALIVE_AFTER_MS: String(KEEP_ALIVE_AFTER_MS),
         // So many faults on purpose are nothing that a shared account should be given up for.
         WORKER_CIRCUIT_FAILURES: "1000",

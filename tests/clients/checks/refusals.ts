@@ -96,12 +96,21 @@ const overloaded: Check = async (bench) => {
   if (bench.speaksHttp) expect(bench.wire.exchanges[0]?.retryAfterMs).toBeGreaterThan(0);
 };
 
+const wrongKey: Check = async (bench) => {
+  const client = bench.client({ apiKey: "another-key-than-that" });
+  const told = { status: 401, code: "invalid_api_key" };
+  expect(await refusal(client, bench.question("who?"), "stream")).toMatchObject(told);
+  expect(await refusal(client, bench.question("who?"), "whole")).toMatchObject(told);
+  bench.expectStatuses(401, 401);
+};
+
 export const REFUSALS = {
   "400 invalid request": final((bench) => bench.question("too warm", { temperature: 3 }), {
     status: 400,
     code: "invalid_request",
     message: /temperature` must be at most 2/,
   }),
+  "401 wrong key": wrongKey,
   "404 unknown model": final((bench) => bench.question("who?", { model: "gpt-9" }), {
     status: 404,
     code: "model_not_found",
