@@ -82,6 +82,24 @@ test("a reader that stops is held back, and has every byte when it goes on", asy
   expect(reader.text === whole).toBe(true);
 });
 
+test("a reader that stops for longer than a web server waits is not cut, and neither is its run", async () => {
+  await start({ EDGE_SLOW_CONSUMER_MS: "60000" });
+  const answer = { id: "dozes", pieces: 200, gapMs: 2, filler: MUCH };
+  const reader = await ChatReader.ask(cluster.host, {
+    model: "long",
+    prompt: JSON.stringify(answer),
+  });
+  await eventually("some text", () => reader.text !== "");
+  reader.pause();
+  const pausedAt = performance.now();
+  await eventually("12 s to pass", () => performance.now() - pausedAt > 12_000, {
+    withinMs: 15_000,
+  });
+  expect(cluster.logs("edge", "run finished")).toEqual([]);
+  reader.resume();
+  await reader.whole();
+});
+
 test("a reader that never reads is cut in time, and its run with it", async () => {
   await start({ EDGE_SLOW_CONSUMER_MS: "1000" });
   const answer = { id: "never", pieces: 200, gapMs: 5, filler: MUCH };
@@ -97,6 +115,8 @@ test("a reader that never reads is cut in time, and its run with it", async () =
     { withinMs: 10_000 },
   );
   expect(finished).toMatchObject({ outcome: "cancelled", reason: "disconnected" });
+  const scraped = await cluster.scrape("edge");
+  expect(scraped.sum("openclaw_slow_consumers_total")).toBe(1);
 });
 
 test("an edge that leaves lets answers finish, and closes the connections behind them", async () => {

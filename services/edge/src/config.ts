@@ -42,7 +42,7 @@ export const edgeEnvSchema = z.object({
     "How long a run of protocol v2 goes on for a client that is gone and may come back.",
   ),
   EDGE_MAX_CONNECTIONS: wholeNumber({ min: 1, max: 10_000_000, default: 50_000 }).describe(
-    "Most connections open at once on this edge; more are refused with HTTP 503.",
+    "Most connections open at once on this edge, and most HTTP requests; more are refused with HTTP 503.",
   ),
   EDGE_MAX_RUNS: wholeNumber({ min: 1, max: 1_000_000, default: 10_000 }).describe(
     "Most runs open at once on this edge; more are refused as overloaded.",

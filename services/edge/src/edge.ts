@@ -115,6 +115,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     maxConnections: config.EDGE_MAX_CONNECTIONS,
   });
   const exchanges = new HttpExchanges({
+    maxOpen: config.EDGE_MAX_CONNECTIONS,
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
     onSlowConsumer: () => slowConsumers.inc({}),
     keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,

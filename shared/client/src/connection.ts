@@ -1,6 +1,7 @@
 /** The runs of one socket: who asked for what on it, and whose each frame is. */
 import { GatewayError } from "./gateway-error.ts";
 import type { OpenRun } from "./open-run.ts";
+import { randomId } from "./random-id.ts";
 import { Socket, type SocketOptions } from "./socket.ts";
 import type { Down, DownFrame, Limits, UpFrame } from "./wire.ts";
 
@@ -143,8 +144,11 @@ export class Connection {
     // It is known not to have begun.
     run.sent -= 1;
     const error = new GatewayError(code, message, more);
-    if (NOT_NOW.has(code)) this.#notNow(run, error);
-    else if (code === "invalid_request" && run.sent > 0) this.#adopt(run, error);
+    if (NOT_NOW.has(code)) {
+      // A gateway that refused a run after all remembers its id.
+      if (run.sent === 0) run.chosenId = randomId();
+      this.#notNow(run, error);
+    } else if (code === "invalid_request" && run.sent > 0) this.#adopt(run, error);
     else run.fail(error);
   }
 

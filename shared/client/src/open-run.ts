@@ -26,7 +26,7 @@ export class OpenRun {
   readonly #options: OpenRunOptions;
   readonly #deadline: ReturnType<typeof setTimeout>;
   /** What it is to be called at the gateway, which so begins it only once, however often it is sent. */
-  readonly chosenId = randomId();
+  chosenId = randomId();
   /** What it is called there, once it was accepted. */
   id: string | undefined;
   /** Why it was not begun again, where that may mean that it was begun before. */

@@ -124,11 +124,19 @@ export class RunRecords {
     provider: string;
     session: string;
     dueInMs?: number | undefined;
+    submission?: string | undefined;
   }): Promise<boolean> {
     const reply = await RunRecords.#create.run(
       this.#redis,
       [this.#keys.record(run.runId)],
-      [this.#retention.liveMs, run.edge, run.provider, run.session, run.dueInMs ?? ""],
+      [
+        this.#retention.liveMs,
+        run.edge,
+        run.provider,
+        run.session,
+        run.dueInMs ?? "",
+        run.submission ?? run.edge,
+      ],
     );
     return reply === 1;
   }

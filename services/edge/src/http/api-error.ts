@@ -67,8 +67,8 @@ const REFUSALS: Readonly<Record<ErrorCode, Refusal>> = {
   internal: OURS,
 };
 
-/** Libraries ignore a wait that is longer. */
-const LONGEST_WAIT_S = 60;
+/** Libraries ignore a wait of 60 s and more. */
+const LONGEST_WAIT_S = 59;
 const USUAL_WAIT_MS = 1_000;
 /** Whoever cancelled it does not want it again. */
 const NOT_AGAIN: readonly ErrorCode[] = ["cancelled"];

@@ -25,6 +25,10 @@ export function route(
 ): (response: HttpResponse, request: HttpRequest) => void {
   return (response, request) => {
     const exchange = exchanges.open(response, request);
+    if (exchanges.isFull) {
+      refuse(exchange, failure("overloaded"));
+      return;
+    }
     const fail = (error: unknown) => {
       log.error({ err: error }, "request failed unexpectedly");
       if (exchange.isStreaming) exchange.end();

@@ -4,8 +4,9 @@
  *
  * uWebSockets.js crashes the process when a response is touched after it was aborted or ended, and every
  * answer arrives long after the request. It keeps what the kernel does not take in a buffer without a
- * bound, so whoever writes here stops at `false`. And once it is told that somebody waits for room, it
- * sends what it has kept only together with the next write: hence the comment in `#onWritable`.
+ * bound, so whoever writes here stops at `false`. Once it is told that somebody waits for room, it sends
+ * what it has kept only together with the next write: hence the comment in `#onWritable`. And it cuts a
+ * connection that has taken nothing for 10 s after the last write, hence the one in `sweep`.
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { type HttpStatus, statusLine } from "./http-status.ts";
@@ -204,6 +205,7 @@ export class HttpExchange {
     const { slowConsumerMs, keepAliveAfterMs } = this.#options;
     if (this.#fullSince !== undefined) {
       if (now - this.#fullSince > slowConsumerMs) this.#giveUp();
+      else this.#push();
     } else if (this.#streamHeaders && now - this.#wroteAt > keepAliveAfterMs) this.write(COMMENT);
   }
 
@@ -227,15 +229,20 @@ export class HttpExchange {
 
   /** The kernel took something. True: nothing more is to be said of it. */
   #onWritable(response: HttpResponse): boolean {
-    if (this.#response !== response || this.#fullSince === undefined) return true;
+    if (this.#response === response) this.#push();
+    return true;
+  }
+
+  /** Has uWebSockets.js try to send what it has kept; where nothing is left of it there is room again. */
+  #push(): void {
+    const response = this.#response;
     let isEmpty = false;
-    response.cork(() => {
+    response?.cork(() => {
       isEmpty = response.write(COMMENT);
     });
-    if (!isEmpty) return true;
+    if (!isEmpty || this.#fullSince === undefined) return;
     this.#fullSince = undefined;
     this.#onDrain();
-    return true;
   }
 
   /** The last use of the response. */

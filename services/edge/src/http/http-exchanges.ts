@@ -5,6 +5,8 @@ import { HttpExchange } from "./http-exchange.ts";
 const SWEEP_INTERVAL_MS = 1_000;
 
 export interface HttpExchangesOptions {
+  /** Most of them at once; more are refused. */
+  readonly maxOpen: number;
   readonly slowConsumerMs: number;
   readonly onSlowConsumer: () => void;
   readonly keepAliveAfterMs: number;
@@ -25,6 +27,10 @@ export class HttpExchanges implements Part {
 
   get count(): number {
     return this.#open.size;
+  }
+
+  get isFull(): boolean {
+    return this.#open.size > this.#options.maxOpen;
   }
 
   /** Must be called within the route's handler. */

@@ -24,7 +24,7 @@ export interface RunsDoorOptions extends RouteOptions {
     RunStarter,
     "newRunId" | "refusal" | "begin" | "resume" | "keepFor" | "cancel"
   >;
-  readonly lookup: Pick<RunLookup, "report" | "status">;
+  readonly lookup: Pick<RunLookup, "report" | "status" | "isFull">;
   /** Longest body that is read, in bytes. */
   readonly maxBodyBytes: number;
   /** Longest conversation in one request, in UTF-8 bytes of its JSON. */
@@ -117,6 +117,10 @@ export class RunsDoor implements Door {
 
   async #report(exchange: HttpExchange): Promise<void> {
     const runId = exchange.parameter(0);
+    if (this.#options.lookup.isFull) {
+      refuse(exchange, failure("overloaded"));
+      return;
+    }
     const report = await this.#options.lookup.report(runId);
     if (report) exchange.reply(200, report, { "x-request-id": runId });
     else refuseUnknown(exchange);

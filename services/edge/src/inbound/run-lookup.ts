@@ -15,6 +15,7 @@ import { type ReadLog, reportOf } from "../outbound/run-report.ts";
 const ASK_WITHIN_MS = 4_000;
 /** Each holds one answer in memory, and a page of its log in Redis' hands. */
 const LOOKUPS_AT_ONCE = 16;
+const MOST_WAITING = 256;
 /** Entries of at most 16 Ki characters each. */
 const PAGE = 64;
 
@@ -30,6 +31,11 @@ export class RunLookup {
 
   constructor(options: RunLookupOptions) {
     this.#options = options;
+  }
+
+  /** Whether so many wait for their turn that another one would wait too long. */
+  get isFull(): boolean {
+    return this.#limit.pendingCount >= MOST_WAITING;
   }
 
   /** Answers undefined for a run that is not known (any more). @throws what Redis throws */

@@ -339,9 +339,17 @@ export class RunStarter implements Part {
   async #submit(run: LiveRun, job: RunJob, dueInMs: number | undefined): Promise<void> {
     const { records, queues, node, log } = this.#options;
     const { runId, provider, session } = job;
+    const submission = randomUUID();
     try {
       const isOurs = await persist(async () => {
-        const created = await records.create({ runId, edge: node, provider, session, dueInMs });
+        const created = await records.create({
+          runId,
+          edge: node,
+          provider,
+          session,
+          dueInMs,
+          submission,
+        });
         if (created && !run.isEnded) await queues.add(job);
         return created;
       }, SUBMIT_WITHIN_MS);

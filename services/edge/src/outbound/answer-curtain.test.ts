@@ -54,3 +54,13 @@ test("an attempt without reasoning may follow one that had some, if its text is 
   curtain.reasoning("h");
   expect(curtain.isDrawn).toBe(true);
 });
+
+test("the thoughts of one attempt do not stand before the answer of another", () => {
+  const curtain = new AnswerCurtain();
+  curtain.reasoning("hm");
+  curtain.draw();
+  expect(curtain.text("yes")).toBeUndefined();
+  expect(curtain.call(call(0, "{}", { id: "c1", name: "f" }))).toBeUndefined();
+  expect(curtain.reasoning("hm")).toBe("");
+  expect(curtain.text("yes")).toBe("yes");
+});

@@ -12,10 +12,15 @@ export class AnswerCurtain {
   readonly #reasoning = new Curtain();
   readonly #calls = new Curtain();
   #hasReasoned = false;
+  /** Whether the client has more than reasoning. */
+  #hasShown = false;
   /** Whose arguments came last in the current attempt. */
   #called: number | undefined;
 
-  /** Whether the current attempt has said less than the client has. One that only answers owes no reasoning. */
+  /**
+   * Whether the current attempt has said less than the client has. One that goes on with a text, as
+   * providers do that continue it, owes no reasoning.
+   */
   get isDrawn(): boolean {
     return (
       this.#text.isDrawn || this.#calls.isDrawn || (this.#hasReasoned && this.#reasoning.isDrawn)
@@ -31,6 +36,7 @@ export class AnswerCurtain {
 
   /** Takes text of the current attempt; answers what of it is new, `undefined` where it differs. */
   text(text: string): string | undefined {
+    if (!this.#mayAnswer()) return undefined;
     return this.#text.pass(text);
   }
 
@@ -42,6 +48,7 @@ export class AnswerCurtain {
 
   /** Likewise, for a piece of a tool call; `known` where nothing of it is new. */
   call({ index, id, name, arguments: given }: ToolCallEntry): ToolCallEntry | "known" | undefined {
+    if (!this.#mayAnswer()) return undefined;
     const isMore = id === undefined && name === undefined && index === this.#called;
     this.#called = index;
     // However its arguments are cut into pieces, a call is the same: one head, then all of them.
@@ -50,5 +57,12 @@ export class AnswerCurtain {
     if (fresh === undefined) return undefined;
     if (head) return { type: "tool_call", index, id, name, arguments: fresh };
     return fresh === "" ? "known" : { type: "tool_call", index, arguments: fresh };
+  }
+
+  /** What one attempt thought is not to stand before what another one answers. */
+  #mayAnswer(): boolean {
+    if (!this.#hasShown && this.#reasoning.isDrawn) return false;
+    this.#hasShown = true;
+    return true;
   }
 }

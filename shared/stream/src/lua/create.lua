@@ -6,17 +6,18 @@
 -- ARGV[3]  provider
 -- ARGV[4]  session
 -- ARGV[5]  for a run that goes on though nobody reads it, after how many ms it must be over; '' for any other
+-- ARGV[6]  unique to this submission, which may be repeated
 --
--- Returns 1, also when called again by the same edge after an answer was lost; 0 when the id is taken.
+-- Returns 1, also when called again for the same submission after an answer was lost; 0 when the id is taken.
 -- Invariant: a record never changes hands; a second create cannot reset a run that already moved.
 
-local edges = redis.call('HGET', KEYS[1], 'edges')
-if edges then
-  return edges == ARGV[2] and 1 or 0
+local submission = redis.call('HGET', KEYS[1], 'submission')
+if submission then
+  return submission == ARGV[6] and 1 or 0
 end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'state', 'queued', 'epoch', 0, 'seq', 0, 'attempts', 0, 'bytes', 0,
-  'edges', ARGV[2], 'provider', ARGV[3], 'session', ARGV[4], 'created_at', now)
+  'edges', ARGV[2], 'provider', ARGV[3], 'session', ARGV[4], 'submission', ARGV[6], 'created_at', now)
 if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[1], 'due_at', now + tonumber(ARGV[5]))
 end
