@@ -43,6 +43,15 @@ export class RunReaders {
     }
   }
 
+  /** Takes edges off a run that are known to be dead; answers whether there were any. */
+  async forgetDead(runId: string): Promise<boolean> {
+    const { records, isAlive } = this.#options;
+    const watchers = await persist(() => records.watchers(runId), ASK_WITHIN_MS);
+    const dead = watchers.filter((watcher) => !isAlive(watcher));
+    for (const node of dead) await persist(() => records.unwatch(runId, node), ASK_WITHIN_MS);
+    return dead.length > 0;
+  }
+
   /** Decides in `graceMs` whether the run goes on without the client that left it. */
   keepFor(run: LiveRun, graceMs: number): void {
     const timer = setTimeout(() => {

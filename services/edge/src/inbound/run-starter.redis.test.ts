@@ -143,7 +143,7 @@ function createStarter(overrides: { queueTimeoutMs?: number; maxRuns?: number })
     maxRuns: 10,
     queueTimeoutMs: 30_000,
     isListening: () => subscription.alive && fixture.commands.status === "ready",
-    isAlive: (node) => node !== "edge-dead",
+    isAlive: (node) => !node.startsWith("edge-dead"),
     ...overrides,
   });
 }
@@ -289,6 +289,30 @@ describe("a run that this edge is told of though nobody here reads it", () => {
     await eventually("the leaving", async () => (await records.watchers(runId)).length === 1);
     await records.end(runId, { type: "cancelled", reason: "client" });
   });
+});
+
+test("a run that outlived as many edges as may watch it is followed by the next", async () => {
+  const { runId } = await elsewhere();
+  const resume = () =>
+    starter.resume({
+      runId,
+      session: "s",
+      after: BEGINNING,
+      answer: new NotingAnswer(),
+      onResumed: () => undefined,
+      onEnded: () => undefined,
+    });
+  // The one where it began is one of 16.
+  for (let life = 0; life < 14; life += 1) {
+    await records.watch(runId, { node: `edge-alive-${life}`, session: "s" });
+  }
+  await records.watch(runId, { node: "edge-dead-1", session: "s" });
+  expect(await resume()).not.toBe("too_many_readers");
+  expect(await records.watchers(runId)).not.toContain("edge-dead-1");
+  await records.unwatch(runId, NODE);
+  await records.watch(runId, { node: "edge-alive-15", session: "s" });
+  expect(await resume()).toBe("too_many_readers");
+  await records.end(runId, { type: "cancelled", reason: "client" });
 });
 
 describe("a run that goes on though nobody reads it", () => {

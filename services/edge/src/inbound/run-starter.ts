@@ -242,7 +242,12 @@ export class RunStarter implements Part {
     const { records, node, runs } = this.#options;
     const { runId, after, answer, onResumed, onEnded } = request;
     const asked = { node, session: request.session };
-    const watched = await persist(() => records.watch(runId, asked), SUBMIT_WITHIN_MS);
+    const watch = () => persist(() => records.watch(runId, asked), SUBMIT_WITHIN_MS);
+    let watched = await watch();
+    // Edges that were killed stay on the list, and a long run may have outlived many.
+    if (watched.outcome === "full" && (await this.#readers.forgetDead(runId))) {
+      watched = await watch();
+    }
     if (watched.outcome === "unknown") return "unknown_run";
     if (watched.outcome === "full") return "too_many_readers";
     const ahead = comparePositions(after, watched.position);
