@@ -52,6 +52,10 @@ export function serveHttp(
       finish(response, { error: "This address speaks WebSocket. Connect with ws://." });
     });
   }
+  // A body would be taken for the next response of the connection.
+  app.head("/*", (response) => {
+    response.writeStatus(statusLine(404)).endWithoutBody(0);
+  });
   app.any("/v1/*", (response, request) => {
     const asked = `${request.getMethod().toUpperCase()} ${request.getUrl().slice(0, 128)}`;
     const message = `There is no ${asked} here. ${WHERE}`;

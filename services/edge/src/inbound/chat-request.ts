@@ -25,7 +25,7 @@ export function parseChatRequest(
     );
     return { ok: false, failure: reason, param: null };
   }
-  const parsed = chatCompletionRequestSchema.safeParse(json);
+  const parsed = chatCompletionRequestSchema.safeParse(withoutNulls(json));
   if (!parsed.success) {
     const { message, param } = requestProblem(parsed.error.issues);
     return { ok: false, failure: failure("invalid_request", message), param };
@@ -36,6 +36,20 @@ export function parseChatRequest(
     return { ok: false, failure: failure("message_too_long", message), param: "messages" };
   }
   return { ok: true, request: parsed.data };
+}
+
+/** Libraries send a message back with null for all that it did not have, which providers refuse. */
+function withoutNulls(json: unknown): unknown {
+  if (typeof json !== "object" || json === null || !("messages" in json)) return json;
+  if (!Array.isArray(json.messages)) return json;
+  const messages = json.messages.map((message: unknown) => {
+    if (typeof message !== "object" || message === null) return message;
+    const fields = Object.entries(message);
+    return Object.fromEntries(
+      fields.filter(([name, value]) => value !== null || name === "content"),
+    );
+  });
+  return { ...json, messages };
 }
 
 /** Everything that a job has to carry, in UTF-8 bytes. */

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { parseChatRequest } from "./chat-request.ts";
+
+const LIMITS = { maxMessageBytes: 1_000 };
+const parse = (body: unknown) => parseChatRequest(Buffer.from(JSON.stringify(body)), LIMITS);
+
+test("what a library sends back of an answer is taken, whatever it has null for", () => {
+  const call = { id: "c", type: "function", function: { name: "f", arguments: "{}" } };
+  const parsed = parse({
+    model: "m",
+    messages: [
+      { role: "user", content: "x", name: null },
+      { role: "assistant", content: null, refusal: null, audio: null, tool_calls: [call] },
+      { role: "tool", tool_call_id: "c", content: "1" },
+      { role: "assistant", content: "y", tool_calls: null, reasoning_content: null },
+    ],
+  });
+  expect(parsed).toMatchObject({
+    ok: true,
+    request: {
+      messages: [
+        { role: "user", content: "x" },
+        { role: "assistant", content: null, tool_calls: [call] },
+        { role: "tool", tool_call_id: "c", content: "1" },
+        { role: "assistant", content: "y" },
+      ],
+    },
+  });
+  expect(JSON.stringify(parsed)).not.toContain('"name":null');
+});
+
+test.each([
+  ["no JSON", Buffer.from("{"), "invalid_json"],
+  ["messages that are none", Buffer.from('{"model":"m","messages":[null]}'), "invalid_request"],
+  ["nothing", Buffer.from("null"), "invalid_request"],
+])("%s is refused", (_what, body, code) => {
+  expect(parseChatRequest(body, LIMITS)).toMatchObject({ ok: false, failure: { code } });
+});
+
+test("a conversation over the limit is refused with both lengths", () => {
+  const messages = [{ role: "user", content: "x".repeat(2_000) }];
+  expect(parse({ model: "m", messages })).toMatchObject({
+    ok: false,
+    failure: { code: "message_too_long", message: expect.stringMatching(/20\d\d bytes.* 1000/) },
+    param: "messages",
+  });
+});
