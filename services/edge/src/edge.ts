@@ -15,7 +15,7 @@ import {
   type Part,
   RedisPulse,
 } from "@openclaw/runtime";
-import { DEFAULT_RETENTION, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
+import { DEFAULT_RETENTION, DueRuns, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
 import type { EdgeConfig } from "./config.ts";
 import { countLostNodes, tellEdge } from "./edge-gauges.ts";
 import { ChatDoor } from "./http/chat-door.ts";
@@ -26,6 +26,7 @@ import { ModelsDoor } from "./http/models-door.ts";
 import { OpenApiDoor } from "./http/openapi/openapi-door.ts";
 import { RunsDoor } from "./http/runs-door.ts";
 import { ClientKeys } from "./inbound/client-keys.ts";
+import { OverdueRuns } from "./inbound/overdue-runs.ts";
 import { ProviderChoice } from "./inbound/provider-choice.ts";
 import { RunLookup } from "./inbound/run-lookup.ts";
 import { RunStarter } from "./inbound/run-starter.ts";
@@ -129,9 +130,13 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     maxBodyBytes: maxFrameBytes,
     maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
   };
-  const lookup = new RunLookup({
-    records,
-    endOverdue: (runId, provider) => starter.endOverdue(runId, provider),
+  const endOverdue = (runId: string, provider: string) => starter.endOverdue(runId, provider);
+  const lookup = new RunLookup({ records, endOverdue });
+  const overdue = new OverdueRuns({
+    due: new DueRuns(commands, keys),
+    status: (runId) => lookup.status(runId),
+    end: endOverdue,
+    log,
   });
   const doors = [
     new ChatDoor({ ...http, ...conversations }),
@@ -211,6 +216,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     // Stopped before the sessions are closed: who still waits is told why.
     runs,
     new QueueNotices({ runs, queues, stats, gateway, log }),
+    overdue,
     listener,
     admin.readiness,
   ];

@@ -1,4 +1,5 @@
 export * from "./appender.ts";
+export * from "./due-runs.ts";
 export * from "./entry.ts";
 export * from "./follower.ts";
 export * from "./keys.ts";

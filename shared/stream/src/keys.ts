@@ -41,6 +41,16 @@ export class StreamKeys {
     return `${this.#base(this.partitionOf(runId))}log:${runId}`;
   }
 
+  /** Background runs of this run's partition, by when they must be over: a sorted set. */
+  due(runId: string): string {
+    return this.#dueOf(this.partitionOf(runId));
+  }
+
+  /** The same of every partition. */
+  get dues(): readonly string[] {
+    return this.#tags.map((_, partition) => this.#dueOf(partition));
+  }
+
   /** What a node's id is appended to, to name its channel in a partition. */
   channelPrefix(partition: number): string {
     return `${this.#base(partition)}node:`;
@@ -53,6 +63,10 @@ export class StreamKeys {
   /** A key of each partition, which is never written: whoever answers for it has the partition. */
   get probes(): readonly string[] {
     return this.#tags.map((_, partition) => `${this.#base(partition)}probe`);
+  }
+
+  #dueOf(partition: number): string {
+    return `${this.#base(partition)}due`;
   }
 
   #base(partition: number): string {

@@ -42,6 +42,9 @@ const MAX_WATCHERS = 16;
 /** What one account did not manage twice is left to another, however many attempts a run may have. */
 export const MAX_TRIES = 2;
 
+/** `waiting`, `taken`: the id is another submission's; the first may not have reached its queue. */
+export type CreateOutcome = "created" | "waiting" | "taken";
+
 export type ClaimOutcome =
   /** `attempt` counts all, and `tries` those in a row with this provider; both from 1. */
   | {
@@ -114,9 +117,10 @@ export class RunRecords {
   }
 
   /**
-   * Makes a queued run, watched by `edge`, which must already be subscribed. False: the id is taken.
+   * Makes a queued run, watched by `edge`, which must already be subscribed.
    *
-   * @param run with `dueInMs` it goes on though nobody reads it, and must be over by then
+   * @param run with `dueInMs` it goes on though nobody reads it, and must be over by then; `submission` is
+   *   repeated when this is, and is anew for another request
    */
   async create(run: {
     runId: string;
@@ -125,10 +129,10 @@ export class RunRecords {
     session: string;
     dueInMs?: number | undefined;
     submission?: string | undefined;
-  }): Promise<boolean> {
+  }): Promise<CreateOutcome> {
     const reply = await RunRecords.#create.run(
       this.#redis,
-      [this.#keys.record(run.runId)],
+      [this.#keys.record(run.runId), this.#keys.due(run.runId)],
       [
         this.#retention.liveMs,
         run.edge,
@@ -136,9 +140,10 @@ export class RunRecords {
         run.session,
         run.dueInMs ?? "",
         run.submission ?? run.edge,
+        run.runId,
       ],
     );
-    return reply === 1;
+    return reply as CreateOutcome;
   }
 
   /**

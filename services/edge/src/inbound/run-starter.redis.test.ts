@@ -9,6 +9,7 @@ import {
   BEGINNING,
   DEFAULT_RETENTION,
   type DeltaEntry,
+  DueRuns,
   type Position,
   RunRecords,
   type RunWriter,
@@ -23,6 +24,7 @@ import { Curtain } from "../outbound/curtain.ts";
 import type { LiveRun } from "../outbound/live-run.ts";
 import { LiveRuns } from "../outbound/live-runs.ts";
 import { RunStats } from "../outbound/run-stats.ts";
+import { OverdueRuns } from "./overdue-runs.ts";
 import { RunStarter, type StartedRun } from "./run-starter.ts";
 
 const log = createLogger({ service: "test", level: "silent" });
@@ -352,6 +354,30 @@ describe("a run that goes on though nobody reads it", () => {
     });
     expect(await resume(runId, new NotingAnswer(), ended.position)).toBe("nothing_left");
     await eventually("the leaving", async () => !(await records.watchers(runId)).includes(NODE));
+  });
+
+  test("whose edge died is ended by the others once it must be over, asked for or not", async () => {
+    const due = new DueRuns(fixture.commands, keys);
+    const create = (runId: string, dueInMs: number) =>
+      records.create({ runId, edge: "edge-dead", provider: "mine", session: "s", dueInMs });
+    const [late, ended, later] = [randomUUID(), randomUUID(), randomUUID()];
+    await create(late, 1);
+    await create(ended, 1);
+    await create(later, 60_000);
+    await records.end(ended, { type: "cancelled", reason: "client" });
+    await eventually("both to be due", async () => (await due.overdue()).length === 2);
+    const watch = new OverdueRuns({
+      due,
+      status: (runId) => records.status(runId),
+      end: (runId, provider) => starter.endOverdue(runId, provider),
+      log,
+    });
+    await watch.look();
+    expect((await records.status(late))?.state).toBe("failed");
+    expect((await records.status(ended))?.state).toBe("cancelled");
+    expect((await records.status(later))?.state).toBe("queued");
+    expect(await due.overdue()).toEqual([]);
+    await records.end(later, { type: "cancelled", reason: "client" });
   });
 
   test("is ended where it is overdue by whoever finds it so", async () => {

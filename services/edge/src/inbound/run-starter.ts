@@ -346,7 +346,7 @@ export class RunStarter implements Part {
     const { runId, provider, session } = job;
     const submission = randomUUID();
     try {
-      const isOurs = await persist(async () => {
+      const outcome = await persist(async () => {
         const created = await records.create({
           runId,
           edge: node,
@@ -355,10 +355,12 @@ export class RunStarter implements Part {
           dueInMs,
           submission,
         });
-        if (created && !run.isEnded) await queues.add(job);
+        if (created === "created") run.created();
+        // One that waits has a place on a queue already, unless its edge died in between.
+        if (created !== "taken" && !run.isEnded) await queues.add(job);
         return created;
       }, SUBMIT_WITHIN_MS);
-      if (!isOurs) {
+      if (outcome !== "created") {
         run.taken();
         return;
       }

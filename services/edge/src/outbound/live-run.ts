@@ -98,12 +98,18 @@ export class LiveRun {
   /** When the message came that is being delivered; undefined where what is delivered comes from the log. */
   #receivedAt: number | undefined;
   #isKnownStuck = false;
+  /**
+   * A client may have chosen an id that another run has. Until that is known not to be so, what comes
+   * under it is not to be delivered, and its end not to be told to the cluster.
+   */
+  #isOurs: boolean;
 
   constructor(options: LiveRunOptions) {
     this.#options = options;
     const { runId, read, resumed } = options;
     this.#answer = options.answer;
     this.#waitsFor = options.provider;
+    this.#isOurs = resumed !== undefined;
     if (resumed) this.#state = resumed.isQueued ? "queued" : "streaming";
     this.#follower = new Follower({
       runId,
@@ -164,6 +170,11 @@ export class LiveRun {
     if (this.#state === "submitting") this.#state = "queued";
   }
 
+  /** Its record was made: what is known under its id is its own. */
+  created(): void {
+    this.#isOurs = true;
+  }
+
   /**
    * Takes what was published of this run, in one write to the client.
    *
@@ -173,7 +184,7 @@ export class LiveRun {
     entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>,
     receivedAt: number,
   ): void {
-    if (this.isEnded) return;
+    if (this.isEnded || !this.#isOurs) return;
     this.#lastHeardAt = receivedAt;
     this.#receivedAt = receivedAt;
     this.#answer.batch(() => {
@@ -348,7 +359,7 @@ export class LiveRun {
       answeredBy: this.#answering,
       model: this.#model,
       terminal,
-      byEdge: isToldToCluster,
+      byEdge: isToldToCluster && this.#isOurs,
       attempts: this.#attempts,
       characters: this.#characters,
       phases,

@@ -301,6 +301,39 @@ test("a run's id may be the client's choice, and is given once, here or on anoth
   await eventually("its job to go", async () => (await queues.waiting("mine")).length === 0);
 });
 
+test("a run whose edge died before it was on its queue is put there by who asks for it again", async () => {
+  const runId = randomUUID();
+  await records.create({ runId, edge: "edge-dead", provider: "mine", session: "s" });
+  say({ type: "run", ref: "1", run: runId, message: "hi" });
+  await heard("error");
+  expect(connection.frames.at(-1)).toMatchObject({ ref: "1", code: "invalid_request" });
+  expect(await queues.waiting("mine")).toEqual([runId]);
+  say({ type: "resume", run: runId, after: BEGINNING });
+  await heard("resumed");
+  say({ type: "cancel", run: runId });
+  await eventually("its job to go", async () => (await queues.waiting("mine")).length === 0);
+});
+
+test("an id is another session's too, or another connection's, and gives them nothing of its run", async () => {
+  const { runId, writer } = await begin();
+  writer.write({ type: "text", text: "secret" });
+  const theirs = new NotingConnection();
+  const other = new V2Session(theirs as unknown as Connection, {
+    starter,
+    limits: { maxMessageBytes: 1_000, maxRuns: 8 },
+    graceMs: 10_000,
+    reconnectWithinMs: 1_000,
+    log,
+    onIdle: () => undefined,
+  });
+  other.onText(JSON.stringify({ type: "run", ref: "1", run: runId, message: "hi" }));
+  await eventually("the refusal", () => theirs.types().includes("error"));
+  expect(theirs.types()).toEqual(["ready", "error"]);
+  expect(await writer.end(COMPLETED)).toBe("appended");
+  await heard("done");
+  expect(await queues.waiting("mine")).toEqual([]);
+});
+
 test("a run of another session is resumed and cancelled by who names that session", async () => {
   const runId = "of-another";
   await records.create({ runId, edge: "edge-2", provider: "mine", session: "another" });

@@ -1,25 +1,37 @@
 -- Creates the record of a run that is about to be queued.
 --
 -- KEYS[1]  record
+-- KEYS[2]  background runs of its partition, by when they must be over
 -- ARGV[1]  time to live in ms, for a run that nobody ever ends
 -- ARGV[2]  node of the edge that watches it
 -- ARGV[3]  provider
 -- ARGV[4]  session
 -- ARGV[5]  for a run that goes on though nobody reads it, after how many ms it must be over; '' for any other
 -- ARGV[6]  unique to this submission, which may be repeated
+-- ARGV[7]  run id
 --
--- Returns 1, also when called again for the same submission after an answer was lost; 0 when the id is taken.
+-- Returns 'created', also when called again for the same submission after an answer was lost.
+--   'waiting'  the id is taken, by this session, and nobody has claimed that run: whoever created it may
+--              have died before it was on its queue
+--   'taken'    the id is taken
 -- Invariant: a record never changes hands; a second create cannot reset a run that already moved.
 
-local submission = redis.call('HGET', KEYS[1], 'submission')
+local submission, session, state, attempts =
+  unpack(redis.call('HMGET', KEYS[1], 'submission', 'session', 'state', 'attempts'))
 if submission then
-  return submission == ARGV[6] and 1 or 0
+  if submission == ARGV[6] then
+    return 'created'
+  end
+  return session == ARGV[4] and state == 'queued' and attempts == '0' and 'waiting' or 'taken'
 end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'state', 'queued', 'epoch', 0, 'seq', 0, 'attempts', 0, 'bytes', 0,
   'edges', ARGV[2], 'provider', ARGV[3], 'session', ARGV[4], 'submission', ARGV[6], 'created_at', now)
-if ARGV[5] ~= '' then
-  redis.call('HSET', KEYS[1], 'due_at', now + tonumber(ARGV[5]))
-end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return 1
+if ARGV[5] ~= '' then
+  local due_at = now + tonumber(ARGV[5])
+  redis.call('HSET', KEYS[1], 'due_at', due_at)
+  redis.call('ZADD', KEYS[2], due_at, ARGV[7])
+  redis.call('PEXPIRE', KEYS[2], ARGV[1])
+end
+return 'created'
