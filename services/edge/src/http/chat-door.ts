@@ -21,9 +21,11 @@ import { messageOf, usageOf } from "../outbound/chat-shape.ts";
 import { ChatStreamAnswer } from "../outbound/chat-stream-answer.ts";
 import { GatheredAnswer } from "../outbound/gathered-answer.ts";
 import type { GatheredText } from "../outbound/gathered-text.ts";
+import { failureOf } from "../outbound/terminal-failure.ts";
 import { apiError, refuse } from "./api-error.ts";
 import { type Door, type RouteOptions, route } from "./door.ts";
 import type { HttpExchange } from "./http-exchange.ts";
+import { readRequest } from "./read-request.ts";
 
 export interface ChatDoorOptions extends RouteOptions {
   readonly starter: Pick<RunStarter, "newRunId" | "refusal" | "begin">;
@@ -57,20 +59,10 @@ export class ChatDoor implements Door {
   }
 
   async #answer(exchange: HttpExchange): Promise<void> {
-    const { starter, gateway, maxBodyBytes } = this.#options;
-    const body = await exchange.body(maxBodyBytes);
-    if (body === "gone") return;
-    if (body === "too_long") {
-      const message = `The body is longer than ${maxBodyBytes} bytes, which is what this server accepts.`;
-      refuse(exchange, failure("message_too_long", message));
-      return;
-    }
-    const parsed = parseChatRequest(body, this.#options);
-    if (!parsed.ok) {
-      refuse(exchange, parsed.failure, parsed);
-      return;
-    }
-    const { request } = parsed;
+    const { starter, gateway, maxBodyBytes: maxBytes } = this.#options;
+    const parse = (body: Buffer) => parseChatRequest(body, this.#options);
+    const request = await readRequest(exchange, { maxBytes, parse });
+    if (!request) return;
     const provider = providerFor(request.model, gateway.current);
     if (provider === undefined) {
       refuse(exchange, this.#unknownModel(request.model), { param: "model" });
@@ -136,11 +128,6 @@ export class ChatDoor implements Door {
 
 function wishesOf(request: ChatCompletionRequest) {
   return { options: runOptionsOf(request), passed: passedFieldsOf(request) };
-}
-
-function failureOf(terminal: Exclude<TerminalEntry, { type: "completed" }>): Failure {
-  if (terminal.type === "failed") return terminal.failure;
-  return failure(terminal.reason === "interrupted" ? "interrupted" : "cancelled");
 }
 
 function completionOf(

@@ -11,6 +11,7 @@ import { BackgroundAnswer } from "../outbound/background-answer.ts";
 import { refuse } from "./api-error.ts";
 import { type Door, type RouteOptions, route } from "./door.ts";
 import type { HttpExchange } from "./http-exchange.ts";
+import { readRequest } from "./read-request.ts";
 import { RunEvents } from "./run-events.ts";
 
 export const RUNS_PATH = "/v1/runs";
@@ -63,25 +64,16 @@ export class RunsDoor implements Door {
   }
 
   async #start(exchange: HttpExchange): Promise<void> {
-    const { starter, maxBodyBytes } = this.#options;
-    const body = await exchange.body(maxBodyBytes);
-    if (body === "gone") return;
-    if (body === "too_long") {
-      const message = `The body is longer than ${maxBodyBytes} bytes, which is what this server accepts.`;
-      refuse(exchange, failure("message_too_long", message));
-      return;
-    }
-    const parsed = parseRunRequest(body, this.#options);
-    if (!parsed.ok) {
-      refuse(exchange, parsed.failure, parsed);
-      return;
-    }
-    const { provider, options } = parsed.request;
+    const { starter, maxBodyBytes: maxBytes } = this.#options;
+    const parse = (body: Buffer) => parseRunRequest(body, this.#options);
+    const asked = await readRequest(exchange, { maxBytes, parse });
+    if (!asked) return;
+    const { provider, options } = asked;
     const refusal = starter.refusal(provider ?? undefined, {
       options: options ?? undefined,
-      passed: passedFieldsOf(parsed.request),
+      passed: passedFieldsOf(asked),
     });
-    if (!refusal) this.#begin(exchange, parsed.request);
+    if (!refusal) this.#begin(exchange, asked);
     else {
       const param = refusal.code === "unknown_provider" ? "provider" : null;
       refuse(exchange, refusal, { param });

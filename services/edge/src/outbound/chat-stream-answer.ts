@@ -15,6 +15,7 @@ import type {
 import type { Answer, DeltaOutcome } from "./answer.ts";
 import { AnswerCurtain } from "./answer-curtain.ts";
 import { toolCallOf, usageOf } from "./chat-shape.ts";
+import { failureOf } from "./terminal-failure.ts";
 
 /** Where events go. */
 export interface EventSink {
@@ -96,19 +97,10 @@ export class ChatStreamAnswer implements Answer {
   }
 
   onTerminal(terminal: TerminalEntry): void {
-    switch (terminal.type) {
-      case "completed":
-        // The attempt that finished said less than the client was shown.
-        if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
-        else this.#finish(terminal.finish, terminal.usage);
-        break;
-      case "failed":
-        this.#fail(terminal.failure);
-        break;
-      case "cancelled":
-        this.#fail(failure(terminal.reason === "interrupted" ? "interrupted" : "cancelled"));
-        break;
-    }
+    if (terminal.type !== "completed") this.#fail(failureOf(terminal));
+    // The attempt that finished said less than the client was shown.
+    else if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
+    else this.#finish(terminal.finish, terminal.usage);
   }
 
   batch(write: () => void): void {

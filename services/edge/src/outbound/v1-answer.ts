@@ -5,6 +5,7 @@ import type { Connection } from "../socket/connection.ts";
 import type { Answer, DeltaOutcome } from "./answer.ts";
 import { BareTextFramer } from "./bare-text-framer.ts";
 import { Curtain } from "./curtain.ts";
+import { failureOf } from "./terminal-failure.ts";
 
 export class V1Answer implements Answer {
   readonly isResumable = false;
@@ -44,21 +45,12 @@ export class V1Answer implements Answer {
   }
 
   onTerminal(terminal: TerminalEntry): void {
-    switch (terminal.type) {
-      case "completed":
-        // The attempt that finished said less than the client was shown.
-        if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
-        else {
-          this.#write(this.#framer.end());
-          this.#connection.send(V1_DONE);
-        }
-        break;
-      case "failed":
-        this.#fail(terminal.failure);
-        break;
-      case "cancelled":
-        this.#fail(failure(terminal.reason === "interrupted" ? "interrupted" : "cancelled"));
-        break;
+    if (terminal.type !== "completed") this.#fail(failureOf(terminal));
+    // The attempt that finished said less than the client was shown.
+    else if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
+    else {
+      this.#write(this.#framer.end());
+      this.#connection.send(V1_DONE);
     }
   }
 

@@ -1,0 +1,67 @@
+/** From the body of a request to what it says, or to why it is refused. */
+import {
+  type ConversationMessage,
+  type Failure,
+  failure,
+  requestProblem,
+} from "@openclaw/protocol";
+import type { z } from "zod";
+
+export type ParsedBody<Request> =
+  | { readonly ok: true; readonly request: Request }
+  | {
+      readonly ok: false;
+      readonly failure: Failure;
+      /** The field that is wrong; null for the body itself. */
+      readonly param: string | null;
+    };
+
+export interface BodyShape<Schema extends z.ZodType> {
+  readonly schema: Schema;
+  /** What to send instead of something that is not JSON, as a sentence. */
+  readonly hint: string;
+  /** Called with what was sent before it is checked. */
+  readonly prepare?: (json: unknown) => unknown;
+}
+
+/** Reads a body. Never throws: what is wrong is a failure to be told. */
+export function parseBody<Schema extends z.ZodType>(
+  body: Buffer,
+  { schema, hint, prepare = (json) => json }: BodyShape<Schema>,
+): ParsedBody<z.infer<Schema>> {
+  const json = parseJson(body);
+  if (json === undefined) {
+    return {
+      ok: false,
+      failure: failure("invalid_json", `The body is not JSON. ${hint}`),
+      param: null,
+    };
+  }
+  const parsed = schema.safeParse(prepare(json));
+  if (parsed.success) return { ok: true, request: parsed.data };
+  const { message, param } = requestProblem(parsed.error.issues);
+  return { ok: false, failure: failure("invalid_request", message), param };
+}
+
+/**
+ * Why a conversation is too long; undefined where it is not.
+ *
+ * @param maxBytes of its JSON in UTF-8: all that a job has to carry
+ */
+export function lengthProblem(
+  messages: readonly ConversationMessage[],
+  maxBytes: number,
+): Failure | undefined {
+  const bytes = Buffer.byteLength(JSON.stringify(messages));
+  if (bytes <= maxBytes) return undefined;
+  const message = `The messages are ${bytes} bytes long; this server accepts ${maxBytes}.`;
+  return failure("message_too_long", message);
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+}
