@@ -1,6 +1,7 @@
 /** What an edge owes to any client over HTTP: keys, bounded buffers, and a last answer. */
 import { once } from "node:events";
-import { Agent } from "node:http";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { chatCompletionSchema } from "@openclaw/protocol";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { ChatReader, Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
@@ -139,4 +140,30 @@ test("an edge that leaves lets answers finish, and closes the connections behind
   expect(reader.text).toBe(answerFor({ prompt, profile: "zhipu" }));
   await exited;
   agent.destroy();
+});
+
+test("an edge that leaves waits until its last answer was taken", async () => {
+  await start({});
+  const answer = { id: "whole", pieces: 200, gapMs: 1, filler: MUCH };
+  const whole = Array.from({ length: answer.pieces }, (_, piece) => pieceOf(answer, piece)).join(
+    "",
+  );
+  const asked = request(`http://${cluster.host}/v1/chat/completions`, { method: "POST" });
+  const messages = [{ role: "user", content: JSON.stringify(answer) }];
+  asked.end(JSON.stringify({ model: "long", messages }));
+  // The event's own argument.
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  response.pause();
+  await eventually("the end of the run", () => cluster.logs("edge", "run finished").length === 1);
+  const [edge] = cluster.processes("edge");
+  const exited = edge && once(edge.process, "exit");
+  edge?.process.kill("SIGTERM");
+  await eventually("the edge to leave", () => cluster.logs("edge", "draining").length > 0);
+  const startedAt = performance.now();
+  await eventually("a moment to pass", () => performance.now() - startedAt > 1_000);
+  const body: Buffer[] = [];
+  for await (const chunk of response) body.push(chunk as Buffer);
+  const { choices } = chatCompletionSchema.parse(JSON.parse(Buffer.concat(body).toString()));
+  expect(choices[0].message.content === whole).toBe(true);
+  await exited;
 });

@@ -39,6 +39,9 @@ const STREAM_HEADERS: Headers = {
   "x-accel-buffering": "no",
 };
 
+/** In UTF-16 units: what the kernel takes at once of any response. */
+const SMALL_BODY = 16_384;
+
 /** Lines that begin with a colon are comments of the event stream format. */
 const COMMENT = ":\n\n";
 
@@ -59,6 +62,10 @@ export class HttpExchange {
   #onLeaving: () => void = ignore;
   /** Since when the client has not taken what was written. */
   #fullSince: number | undefined;
+  /** A body that the client has not taken all of; nothing else will be written. */
+  #body: Buffer | undefined;
+  /** The stream is over as soon as the client has taken what was written. */
+  #isEnding = false;
   #wroteAt = performance.now();
 
   /** Must be made within the route's handler: the request is only valid there. */
@@ -141,12 +148,32 @@ export class HttpExchange {
     });
   }
 
-  /** Sends the whole response: `body` as JSON, or as it is where it is a string. */
+  /**
+   * Sends the whole response: `body` as JSON, or as it is where it is a string. The exchange is over when
+   * the client has taken it.
+   */
   reply(status: HttpStatus, body: unknown, headers: Headers = {}): void {
-    const response = this.#over();
-    response?.cork(() => {
-      writeHead(response, status, { ...COMMON_HEADERS, ...headers });
-      response.end(typeof body === "string" ? body : JSON.stringify(body), this.#closes);
+    if (this.#body) return;
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const all = { ...COMMON_HEADERS, ...headers };
+    if (text.length > SMALL_BODY) this.#replyAtLength(status, Buffer.from(text), all);
+    else {
+      const response = this.#over();
+      response?.cork(() => {
+        writeHead(response, status, all);
+        response.end(text, this.#closes);
+      });
+    }
+  }
+
+  #replyAtLength(status: HttpStatus, body: Buffer, headers: Headers): void {
+    const response = this.#response;
+    if (!response) return;
+    this.#body = body;
+    response.onWritable(() => this.#onWritable(response));
+    response.cork(() => {
+      writeHead(response, status, { ...headers, ...this.#closing });
+      this.#sendBody(response);
     });
   }
 
@@ -192,10 +219,13 @@ export class HttpExchange {
    * header into the body.
    */
   end(): void {
+    if (this.#fullSince !== undefined) {
+      this.#isEnding = true;
+      return;
+    }
     const response = this.#over();
     response?.cork(() => {
       this.#begin(response);
-      // To say now that the connection is to be closed would put a header into the body.
       response.end();
     });
   }
@@ -223,8 +253,11 @@ export class HttpExchange {
     if (this.#isStream) return;
     this.#isStream = true;
     response.onWritable(() => this.#onWritable(response));
-    const closing: Headers = this.#closes ? { connection: "close" } : {};
-    writeHead(response, 200, { ...(this.#streamHeaders ?? STREAM_HEADERS), ...closing });
+    writeHead(response, 200, { ...(this.#streamHeaders ?? STREAM_HEADERS), ...this.#closing });
+  }
+
+  get #closing(): Headers {
+    return this.#closes ? { connection: "close" } : {};
   }
 
   /** The kernel took something. True: nothing more is to be said of it. */
@@ -238,11 +271,22 @@ export class HttpExchange {
     const response = this.#response;
     let isEmpty = false;
     response?.cork(() => {
-      isEmpty = response.write(COMMENT);
+      if (this.#body) this.#sendBody(response);
+      else isEmpty = response.write(COMMENT);
     });
     if (!isEmpty || this.#fullSince === undefined) return;
     this.#fullSince = undefined;
-    this.#onDrain();
+    if (this.#isEnding) this.end();
+    else this.#onDrain();
+  }
+
+  /** Sends what the kernel takes of the body, from where it stands. */
+  #sendBody(response: HttpResponse): void {
+    const body = this.#body;
+    if (!body) return;
+    const [, isWhole] = response.tryEnd(body.subarray(response.getWriteOffset()), body.length);
+    if (isWhole) this.#over();
+    else this.#fullSince ??= performance.now();
   }
 
   /** The last use of the response. */
