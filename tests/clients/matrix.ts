@@ -55,7 +55,6 @@ const LEFT_OUT: Readonly<Partial<Record<Feature, Partial<Record<ClientName, stri
   "response_format json": { sdk: TEXT_ALONE },
   "list of models": { ai: NOT_LISTED, langchain: NOT_LISTED, sdk: NOT_LISTED },
   "comments while nothing is said": { sdk: OF_HTTP },
-  "401 wrong key": { sdk: "a WebSocket does not tell why it was not opened" },
   "429 quota, not retried": {
     ai: "the library asks again after any 429, whatever that says",
     sdk: ASKS_ONCE,

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { chatCompletionSchema } from "@openclaw/protocol";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { ChatReader, Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
+import { ChatReader, Cluster, eventually, V1Client } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
+import { WebSocket } from "ws";
 import { FireHose, pieceOf } from "../slow/fire-hose.ts";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
@@ -55,12 +56,50 @@ test("where keys are configured, nobody is served without one, through any door"
   expect((await fetch(`http://${cluster.host}/v1/models`)).status).toBe(401);
 
   await expect(V1Client.connect(cluster.url())).rejects.toThrow(/401: .*"invalid_api_key"/);
-  await expect(V2Client.connect(cluster.url())).rejects.toThrow(/401/);
+  const socket = new WebSocket(cluster.url(), "openclaw.v2");
+  const [frame] = await once(socket, "message");
+  expect(JSON.parse(String(frame))).toMatchObject({ type: "error", code: "invalid_api_key" });
+  const [code] = await once(socket, "close");
+  expect(code).toBe(4501);
   const client = await V1Client.connect(`${cluster.url("mine")}?api_key=${apiKey}`);
   expect((await client.ask(prompt, "zhipu")).terminal).toEqual({ type: "done" });
   client.close();
   // A load balancer has no key.
   expect((await fetch(`http://${cluster.host}/health`)).status).not.toBe(401);
+});
+
+test("more requests than an edge takes at once are refused, and later ones are not", async () => {
+  await start({ EDGE_MAX_CONNECTIONS: "1" });
+  const agent = new Agent();
+  const prompt = directive({ words: 20, gapMs: 50 });
+  const first = await ChatReader.ask(cluster.host, { model: "zhipu", prompt, agent });
+  await expect(ChatReader.ask(cluster.host, { model: "zhipu", prompt, agent })).rejects.toThrow(
+    /HTTP 503: .*"code":"overloaded"/,
+  );
+  await first.whole();
+  const next = await ChatReader.ask(cluster.host, { model: "zhipu", prompt: "next", agent });
+  await next.whole();
+});
+
+test("what a reader was sent before its model fell silent comes at once when it reads on", async () => {
+  await start({});
+  const answer = { id: "rests", pieces: 120, gapMs: 2, restMs: 14_000, filler: MUCH };
+  const whole = Array.from({ length: answer.pieces }, (_, piece) => pieceOf(answer, piece)).join(
+    "",
+  );
+  const reader = await ChatReader.ask(cluster.host, {
+    model: "long",
+    prompt: JSON.stringify(answer),
+  });
+  await eventually("some text", () => reader.text !== "");
+  reader.pause();
+  const pausedAt = performance.now();
+  await eventually("all of it to be in the log", () => performance.now() - pausedAt > 2_000);
+  reader.resume();
+  await eventually("the text", () => reader.text.length === whole.length, { withinMs: 4_000 });
+  expect(reader.text === whole).toBe(true);
+  expect(reader.isOver).toBe(false);
+  reader.leave();
 });
 
 test("a reader that stops is held back, and has every byte when it goes on", async () => {

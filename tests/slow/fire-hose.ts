@@ -12,6 +12,8 @@ export interface LongAnswer {
   readonly id: string;
   readonly pieces: number;
   readonly gapMs: number;
+  /** How long nothing comes between the last piece and the end. */
+  readonly restMs?: number;
   /** What the pieces are made of, again and again; a sentence unless told. */
   readonly filler?: string;
 }
@@ -59,6 +61,7 @@ function speak(response: ServerResponse, answer: LongAnswer): void {
   response.writeHead(200, { "content-type": "text/event-stream" });
   const startedAt = performance.now();
   let next = 0;
+  let ending: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {
     const due = Math.floor((performance.now() - startedAt) / answer.gapMs);
     for (; next < Math.min(due, answer.pieces); next += 1) {
@@ -66,9 +69,14 @@ function speak(response: ServerResponse, answer: LongAnswer): void {
     }
     if (next < answer.pieces) return;
     clearInterval(timer);
-    response.end(`${event({ delta: {}, finish_reason: "stop" })}data: [DONE]\n\n`);
+    ending = setTimeout(() => {
+      response.end(`${event({ delta: {}, finish_reason: "stop" })}data: [DONE]\n\n`);
+    }, answer.restMs ?? 0);
   }, answer.gapMs);
-  response.on("close", () => clearInterval(timer));
+  response.on("close", () => {
+    clearInterval(timer);
+    clearTimeout(ending);
+  });
 }
 
 function event(choice: object): string {

@@ -232,6 +232,9 @@ describe("refused by the gateway", () => {
     const peer = await gateway.peer();
     const { ref } = await peer.told("run");
     peer.send({ type: "error", ref, code: "unavailable", message: "Not now.", retryable: true });
+    // A gateway that refused a run after all remembers its id.
+    const [refused, again] = [await peer.told("run"), await peer.told("run", 1)];
+    expect(again.run).not.toBe(refused.run);
     await peer.accept("r", { nth: 1 });
     peer.send(done("r"));
     expect(await run.text()).toBe("");
@@ -239,6 +242,16 @@ describe("refused by the gateway", () => {
 });
 
 describe("what cannot work is said at once:", () => {
+  test("a wrong key, to a run and to `connect`", async () => {
+    const told = { code: "invalid_api_key", retryable: false } as const;
+    gateway.onPeer = (peer) => {
+      peer.send({ type: "error", message: "No.", ...told });
+      peer.close(4501);
+    };
+    await expect(connect().run("go").text()).rejects.toMatchObject(told);
+    await expect(connect().connect()).rejects.toMatchObject(told);
+  });
+
   test("no WebSocket, and what to do", () => {
     vi.stubGlobal("WebSocket", undefined);
     expect(() => new GatewayClient({ url: gateway.url })).toThrow(

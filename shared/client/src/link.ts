@@ -24,6 +24,8 @@ const STABLE_MS = 2_000;
 const NOT_NOW_MS = 1_000;
 /** A request that makes servers die must not go from one to the next. */
 const MOST_SENT = 5;
+/** Close code of a gateway that serves nobody without a key. */
+const WRONG_KEY = 4501;
 
 interface Waiter {
   readonly resolve: () => void;
@@ -137,8 +139,12 @@ export class Link {
 
   #onClosed(connection: Connection, code: number): void {
     this.#connections.delete(connection);
+    // First, so that it is this that is told.
+    if (code === WRONG_KEY) this.#fail(wrongKey());
+    else if (!comesBack(code)) {
+      this.#fail(refused(`The gateway closed with code ${code}, for good.`));
+    }
     this.#lost(connection);
-    if (!comesBack(code)) this.#fail(refused(`The gateway closed with code ${code}, for good.`));
   }
 
   /** A connection is gone, or about to go: the next one is tried for in a moment, if anybody needs it. */
@@ -210,6 +216,11 @@ export class Link {
     const message = `The gateway at ${new URL(this.#options.address).host} ${how}.`;
     return new GatewayError("connection_failed", message, { retryable: true });
   }
+}
+
+function wrongKey(): GatewayError {
+  const message = "The API key is missing or wrong. Put it into the url: `?api_key=KEY`.";
+  return new GatewayError("invalid_api_key", message, { retryable: false });
 }
 
 function refused(message: string, cause?: unknown): GatewayError {

@@ -83,7 +83,9 @@ export class Socket {
       this.#state = "ready";
       clearTimeout(this.#timer);
       this.#events.onReady(frame);
-    } else this.#lost();
+    }
+    // Behind a refusal comes a close, whose code says more than a lost connection would.
+    else if (frame.type !== "error") this.#lost();
   }
 
   #listen(): void {

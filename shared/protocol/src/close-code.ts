@@ -15,4 +15,6 @@ export const CLOSE_CODES = {
   draining: 4001,
   /** The client read too slowly; what it missed is in the logs of its runs. */
   slowConsumer: 4008,
+  /** v2: the API key is missing or wrong. v1 is refused with HTTP 401 instead. */
+  invalidApiKey: 4501,
 } as const;

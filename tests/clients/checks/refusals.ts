@@ -98,7 +98,7 @@ const overloaded: Check = async (bench) => {
 
 const wrongKey: Check = async (bench) => {
   const client = bench.client({ apiKey: "another-key-than-that" });
-  const told = { status: 401, code: "invalid_api_key" };
+  const told = toldTo(bench, { status: 401, code: "invalid_api_key" });
   expect(await refusal(client, bench.question("who?"), "stream")).toMatchObject(told);
   expect(await refusal(client, bench.question("who?"), "whole")).toMatchObject(told);
   bench.expectStatuses(401, 401);

@@ -118,3 +118,19 @@ test("a run that nobody is left to end in time is ended by whoever asks for it",
 test("a run that is not known is not reported", async () => {
   expect(await lookup.report(randomUUID())).toBeUndefined();
 });
+
+test("where Redis does not answer, only so many wait for their turn", async () => {
+  const never = new Promise<never>(() => undefined);
+  const waiting = new RunLookup({
+    records: { status: () => never, read: () => never },
+    endOverdue: () => never,
+  });
+  const ask = (count: number) => {
+    for (let asked = 0; asked < count; asked += 1) void waiting.report(randomUUID());
+  };
+  ask(16);
+  // Those at work are none of them.
+  await eventually("16 at work", () => !waiting.isFull);
+  ask(256);
+  expect(waiting.isFull).toBe(true);
+});

@@ -20,6 +20,7 @@ import {
   isSessionId,
   V2_SUBPROTOCOL,
   v1ErrorFrame,
+  v2Error,
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import type { ClientKeys } from "../inbound/client-keys.ts";
@@ -30,6 +31,8 @@ export interface ConnectionData {
   readonly id: string;
   readonly session: string;
   readonly protocol: "v1" | "v2";
+  /** Why it is closed as soon as it is open. */
+  readonly refusal?: Failure;
   /** Set when the socket opens. */
   connection?: Connection;
 }
@@ -79,15 +82,19 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
         apiKey: request.getQuery("api_key"),
       };
       if (refusal) refuseUpgrade(response, "503 Service Unavailable", refusal);
-      else if (!options.clientKeys.accept(credentials)) {
-        refuseUpgrade(response, "401 Unauthorized", failure("invalid_api_key"));
-      } else upgrade(response, request, context);
+      else if (options.clientKeys.accept(credentials)) upgrade(response, request, context);
+      else refuseKey(response, request, context);
     },
     open: (socket: WebSocket<ConnectionData>) =>
       guard("open", () => {
         const data = socket.getUserData();
         const connection = new Connection(socket, data, options);
         data.connection = connection;
+        if (data.refusal) {
+          connection.send(JSON.stringify(v2Error(data.refusal)));
+          connection.end(CLOSE_CODES.invalidApiKey, "the API key is missing or wrong");
+          return;
+        }
         events.set(connection, options.onConnection(connection));
       }),
     message: (socket: WebSocket<ConnectionData>, message: ArrayBuffer, isBinary: boolean) =>
@@ -115,7 +122,31 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
   app.ws<ConnectionData>("/ws/stream/:session", behavior);
 }
 
-function upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+/**
+ * A client of v2 is told by a close code that says not to come back: what a failed upgrade was answered
+ * with is not shown to WebSocket clients, who would take it for a gateway that is away, and try again.
+ */
+function refuseKey(
+  response: HttpResponse,
+  request: HttpRequest,
+  context: us_socket_context_t,
+): void {
+  const refusal = failure("invalid_api_key");
+  if (protocolOf(request) === "v2") upgrade(response, request, context, refusal);
+  else refuseUpgrade(response, "401 Unauthorized", refusal);
+}
+
+function protocolOf(request: HttpRequest): "v1" | "v2" {
+  const offered = request.getHeader("sec-websocket-protocol").split(/\s*,\s*/);
+  return offered.includes(V2_SUBPROTOCOL) ? "v2" : "v1";
+}
+
+function upgrade(
+  response: HttpResponse,
+  request: HttpRequest,
+  context: us_socket_context_t,
+  refusal?: Failure,
+): void {
   const key = request.getHeader("sec-websocket-key");
   const extensions = request.getHeader("sec-websocket-extensions");
   const asked = decode(request.getParameter(0) ?? "");
@@ -124,9 +155,8 @@ function upgrade(response: HttpResponse, request: HttpRequest, context: us_socke
     refuseUpgrade(response, "400 Bad Request", failure("invalid_session"));
     return;
   }
-  const offered = request.getHeader("sec-websocket-protocol").split(/\s*,\s*/);
-  const protocol = offered.includes(V2_SUBPROTOCOL) ? "v2" : "v1";
-  const data: ConnectionData = { id: randomUUID(), session, protocol };
+  const protocol = protocolOf(request);
+  const data: ConnectionData = { id: randomUUID(), session, protocol, ...(refusal && { refusal }) };
   // Another subprotocol is not confirmed: a client that needs it must not go on.
   const confirmed = protocol === "v2" ? V2_SUBPROTOCOL : "";
   response.cork(() => response.upgrade(data, key, confirmed, extensions, context));
