@@ -206,3 +206,19 @@ test("an edge that leaves waits until its last answer was taken", async () => {
   expect(choices[0].message.content === whole).toBe(true);
   await exited;
 });
+
+test("a browser that reads events again is put off by an edge that is full, not turned away for good", async () => {
+  await start({ EDGE_MAX_RUNS: "1" });
+  const prompt = directive({ words: 100, gapMs: 50 });
+  const reader = await ChatReader.ask(cluster.host, { model: "zhipu", prompt });
+  await eventually("some text", () => reader.text !== "");
+  const url = `http://${cluster.host}/v1/runs/any-run/events`;
+  expect((await fetch(url)).status).toBe(503);
+  const again = await fetch(url, { headers: { "last-event-id": "15-3" } });
+  expect([again.status, again.headers.get("content-type")]).toEqual([
+    200,
+    "text/event-stream; charset=utf-8",
+  ]);
+  expect(await again.text()).toBe("retry: 500\n\n");
+  reader.leave();
+});

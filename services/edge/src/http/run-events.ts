@@ -2,7 +2,7 @@
  * `GET /v1/runs/{id}/events`: one reader of a run, which may come and go. Any number of them may read one
  * run at once, each from a position of its own.
  */
-import { failure } from "@openclaw/protocol";
+import { type ErrorCode, type Failure, failure } from "@openclaw/protocol";
 import { BEGINNING, type Position, parseEntryId } from "@openclaw/stream";
 import type { ResumeRefusal, RunStarter, StartedRun } from "../inbound/run-starter.ts";
 import { EventsAnswer } from "../outbound/events-answer.ts";
@@ -14,6 +14,8 @@ const RETRY = "retry: 500\n\n";
 /** Both numbers stay below 2^53. */
 const POSITION = /^\d{1,15}-\d{1,15}$/;
 const LAST_EVENT_ID = "last-event-id";
+/** Troubles of this edge that say nothing of the run. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(["draining", "overloaded", "unavailable"]);
 
 export interface RunEventsOptions {
   readonly starter: Pick<RunStarter, "refusal" | "resume" | "keepFor">;
@@ -46,14 +48,15 @@ export class RunEvents {
       return;
     }
     const refusal = starter.refusal(undefined);
-    if (refusal?.code === "draining") {
-      // Told as a failure, a browser would not come back, which is all that it should do: elsewhere.
-      exchange.stream({});
-      exchange.write(RETRY);
-      exchange.end();
-    } else if (refusal?.code === "overloaded" || refusal?.code === "unavailable") {
-      refuse(exchange, refusal);
-    } else await this.#read(exchange, after, param);
+    if (refusal && PASSING.has(refusal.code)) putOff(exchange, refusal);
+    else {
+      try {
+        await this.#read(exchange, after, param);
+      } catch (error) {
+        if (exchange.isStreaming || !isBack(exchange)) throw error;
+        putOff(exchange, failure("unavailable"));
+      }
+    }
   }
 
   async #read(exchange: HttpExchange, after: Position, param: string): Promise<void> {
@@ -101,7 +104,7 @@ export class RunEvents {
         break;
       }
       case "too_many_readers":
-        refuse(exchange, failure("overloaded", "Too many servers read this run. Try again."));
+        putOff(exchange, failure("overloaded", "Too many servers read this run. Try again."));
         break;
       case "nothing_left":
         // A browser that gets this stops coming back.
@@ -109,6 +112,25 @@ export class RunEvents {
         break;
     }
   }
+}
+
+/**
+ * Has a reader come back in a moment. A browser that has read before never does after a failure, whatever
+ * its status, but after the end of a stream.
+ */
+function putOff(exchange: HttpExchange, reason: Failure): void {
+  if (reason.code !== "draining" && !isBack(exchange)) {
+    refuse(exchange, reason);
+    return;
+  }
+  exchange.stream({});
+  exchange.write(RETRY);
+  exchange.end();
+}
+
+/** Whether it has read before. */
+function isBack(exchange: HttpExchange): boolean {
+  return Boolean(exchange.header(LAST_EVENT_ID));
 }
 
 /** The header is what a browser adds when it comes back to an address that may have the other as well. */
