@@ -11,7 +11,6 @@ const MARKS = {
 type Mark = (typeof MARKS)[keyof typeof MARKS] | "n/a" | "MISSING";
 
 // Vitest finds a reporter by its file, and there only as the default.
-// biome-ignore lint/style/noDefaultExport: see above
 export default class TableReporter implements Reporter {
   readonly #marks = new Map<string, Mark>();
 

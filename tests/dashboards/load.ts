@@ -4,7 +4,14 @@
  * gone, users who cancel, leave, come back, or ask for what there is not.
  */
 import { directive } from "@openclaw/simulator";
-import { ChatReader, Refused, V1Client, V2Client } from "@openclaw/testing";
+import {
+  askTimed,
+  ChatReader,
+  Refused,
+  type TimedAnswer,
+  V1Client,
+  V2Client,
+} from "@openclaw/testing";
 import { simulatedGateway } from "../e2e/simulated-gateway.ts";
 
 /** Whom only users with a watch ask. */
@@ -34,10 +41,6 @@ export function gatewayOf(simulatorUrl: string) {
 }
 
 /** Seconds as a user's own watch tells them. */
-export interface Timed {
-  readonly firstText: number;
-  readonly whole: number;
-}
 
 /** Asks again and again, each user as soon as it has been answered, until stopped. */
 export class Load {
@@ -109,7 +112,7 @@ export class Users {
   }
 
   /** Looks at the watch as well. */
-  async timed(): Promise<Timed> {
+  async timed(): Promise<TimedAnswer> {
     const user = await V2Client.connect(this.#url());
     const firstTokenMs = 100 + 60 * (this.#asked % 8);
     const measured = await askTimed(user, this.#prompt({ firstTokenMs }), TIMED);
@@ -161,18 +164,4 @@ export class Users {
     this.#asked += 1;
     return directive({ words: 8, seed: this.#asked, firstTokenMs: 80, gapMs: 20, ...more });
   }
-}
-
-async function askTimed(user: V2Client, prompt: string, provider: string): Promise<Timed> {
-  const at = new Map<string, number>();
-  user.onFrame = (frame) => {
-    if (!("run" in frame)) return;
-    const key = `${frame.type} ${frame.run}`;
-    if (!at.has(key)) at.set(key, performance.now());
-  };
-  const askedAt = performance.now();
-  const run = await user.run(prompt, provider);
-  await user.end(run);
-  const since = (type: string) => ((at.get(`${type} ${run.id}`) ?? Number.NaN) - askedAt) / 1_000;
-  return { firstText: since("delta"), whole: since("done") };
 }

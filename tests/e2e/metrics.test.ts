@@ -2,11 +2,13 @@
 import { CATALOGUE, type MetricDefinition } from "@openclaw/metrics";
 import { directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import {
+  askTimed,
   Cluster,
   eventually,
   Refused,
   type Scraped,
   type Share,
+  type TimedAnswer,
   V2Client,
 } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
@@ -44,28 +46,6 @@ async function arrive(session?: string): Promise<V2Client> {
   return user;
 }
 
-interface Measured {
-  /** Seconds from asking to the first text, and to the end, as the user measured them. */
-  readonly firstText: number;
-  readonly whole: number;
-  readonly text: string;
-}
-
-/** Asks once, with a clock of the user's own. */
-async function ask(user: V2Client, prompt: string, provider: string): Promise<Measured> {
-  const at = new Map<string, number>();
-  user.onFrame = (frame) => {
-    if (!("run" in frame)) return;
-    const key = `${frame.type} ${frame.run}`;
-    if (!at.has(key)) at.set(key, performance.now());
-  };
-  const askedAt = performance.now();
-  const run = await user.run(prompt, provider);
-  await user.end(run);
-  const since = (type: string) => ((at.get(`${type} ${run.id}`) ?? Number.NaN) - askedAt) / 1_000;
-  return { firstText: since("delta"), whole: since("done"), text: run.text };
-}
-
 /** Several users at once, each of whom asks several times. */
 async function load(
   promptOf: (user: number, round: number) => string,
@@ -74,12 +54,12 @@ async function load(
     rounds,
     provider,
   }: { count: number; rounds: number; provider: (user: number) => string },
-): Promise<Measured[]> {
+): Promise<TimedAnswer[]> {
   const asking = Array.from({ length: count }, async (_, index) => {
     const user = await arrive();
-    const measured: Measured[] = [];
+    const measured: TimedAnswer[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      measured.push(await ask(user, promptOf(index, round), provider(index)));
+      measured.push(await askTimed(user, promptOf(index, round), provider(index)));
     }
     return measured;
   });
@@ -121,7 +101,7 @@ const phaseOf = (seen: Scraped, phase: string, provider: string) =>
   seen.sum(`${PHASE}_sum`, { phase, provider }) / seen.sum(`${PHASE}_count`, { phase, provider });
 
 describe("under a small load", () => {
-  let measured: Measured[];
+  let measured: TimedAnswer[];
   let seen: Scraped;
 
   beforeAll(async () => {

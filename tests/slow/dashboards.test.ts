@@ -5,12 +5,12 @@
  * `npm run dashboards:check`. It needs `prometheus` on the PATH (Debian's package of that name).
  */
 import { INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, type ClusterProcess, eventually } from "@openclaw/testing";
+import { Cluster, type ClusterProcess, eventually, type TimedAnswer } from "@openclaw/testing";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { DASHBOARDS, FIRED } from "../../deploy/grafana/src/index.ts";
 import { agrees, type DashboardName, shownBy, unansweredBy } from "../dashboards/answers.ts";
 import { hurried } from "../dashboards/hurried.ts";
-import { gatewayOf, Load, TIMED, type Timed, Users } from "../dashboards/load.ts";
+import { gatewayOf, Load, TIMED, Users } from "../dashboards/load.ts";
 import { Prometheus } from "../dashboards/prometheus.ts";
 import { type Chosen, filledIn, NAMES, panelsOf, queriesOf } from "../dashboards/queries.ts";
 import { startSimulator } from "../e2e/simulated-gateway.ts";
@@ -79,7 +79,7 @@ const ruled = rules.flatMap(({ alert, expr }) =>
 describe("under load", () => {
   let empty: ReadonlySet<string>;
   let wholeLoad: Chosen;
-  const measured: Timed[] = [];
+  const measured: TimedAnswer[] = [];
 
   beforeAll(async () => {
     // The first run of an edge makes its series, and a rate knows only of what came after that.

@@ -1,7 +1,7 @@
 /** Where the time of a run goes, from its acceptance to its first text and on. */
 
 import * as units from "@grafana/grafana-foundation-sdk/units";
-import type { LabelValue } from "@openclaw/metrics";
+import { LABELS } from "@openclaw/metrics";
 import { dashboardOf } from "./dashboard.ts";
 import { bars, lines, type Panel, type Query, spread, stacked } from "./panel.ts";
 import { amountPerSecond, buckets, mean, perSecond, quantile } from "./promql.ts";
@@ -12,17 +12,7 @@ const ASKED = "gen_ai_client_operation_time_to_first_chunk_seconds";
 const GAP = "gen_ai_client_operation_time_per_output_chunk_seconds";
 
 /** In their order within a run: one query each keeps it, which one query for all would not. */
-const PHASES = [
-  "accept",
-  "queue_wait",
-  "pick_up",
-  "connect",
-  "response_headers",
-  "first_token",
-  "thinking",
-  "publish",
-  "edge_to_socket",
-] as const satisfies readonly LabelValue<"phase">[];
+const PHASES = LABELS.phase;
 
 type Phase = (typeof PHASES)[number];
 

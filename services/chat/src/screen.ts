@@ -16,8 +16,7 @@ export interface ScreenOptions {
  * What a model must not do to a terminal: all control characters but tab and line feed. With them it
  * could move the cursor, change the title, or write into the clipboard.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const CONTROL = /(?![\t\n])\p{Cc}/gu;
 
 /** What the user sees: answers, notes about them, and one line that comes and goes. */
 export class Screen {

@@ -3,7 +3,6 @@ import { eventually, freePort } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
-import type { RunEvent } from "./run-event.ts";
 import {
   deltas,
   done,
@@ -29,12 +28,6 @@ function connect(options: Partial<GatewayClientOptions> = {}): GatewayClient {
   const client = new GatewayClient({ url: gateway.url, WebSocket, ...options });
   clients.push(client);
   return client;
-}
-
-async function _typesOf(events: AsyncIterable<RunEvent>): Promise<string[]> {
-  const types: string[] = [];
-  for await (const { type } of events) types.push(type);
-  return types;
 }
 
 describe("one socket", () => {

@@ -1,3 +1,4 @@
+export * from "./ask-timed.ts";
 export * from "./chat-reader.ts";
 export * from "./cluster.ts";
 export * from "./eventually.ts";
