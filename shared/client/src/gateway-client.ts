@@ -42,33 +42,26 @@ export interface RunRequest {
 const RUN_TIMEOUT_MS = 300_000;
 
 export class GatewayClient {
-  readonly #settings: Omit<
-    ConstructorParameters<typeof Link>[0],
-    "address" | "session" | "onStray"
-  >;
-  readonly #url: string;
-  readonly #main: Link;
-  /** By session. All but the client's own last only as long as their runs. */
-  readonly #links = new Map<string, Link>();
+  readonly #link: Link;
   readonly #open = new Set<OpenRun>();
   #refs = 0;
   #isClosed = false;
 
   /** @throws GatewayError `no_websocket`, `invalid_session`; TypeError for a URL that is none */
   constructor({ url, session = randomId(), ...options }: GatewayClientOptions) {
-    this.#url = url;
-    this.#settings = {
+    this.#link = new Link({
+      session,
+      address: addressOf(url, checkedSession(session)),
       WebSocket: webSocketOf(options.WebSocket),
       connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
       giveUpMs: options.giveUpMs ?? 30_000,
       silenceMs: options.silenceMs ?? 3_000,
       pongMs: options.pongMs ?? 3_000,
-    };
-    this.#main = this.#linkOf(session);
+    });
   }
 
   get session(): string {
-    return this.#main.session;
+    return this.#link.session;
   }
 
   /**
@@ -79,7 +72,7 @@ export class GatewayClient {
    */
   async connect(): Promise<void> {
     this.#refuseIfClosed();
-    await this.#main.connect();
+    await this.#link.connect();
   }
 
   /**
@@ -103,7 +96,7 @@ export class GatewayClient {
     });
     if (!open.isEnded) {
       this.#open.add(open);
-      this.#main.serve(open);
+      this.#link.serve(open);
     }
     return new Run(open);
   }
@@ -113,30 +106,12 @@ export class GatewayClient {
     this.#isClosed = true;
     const error = new GatewayError("closed", "The client was closed.", { retryable: false });
     for (const run of this.#open) run.fail(error);
-    for (const link of this.#links.values()) link.close();
+    this.#link.close();
   }
 
   #ended(run: OpenRun): void {
     this.#open.delete(run);
-    for (const link of this.#links.values()) {
-      link.ended(run);
-      if (link === this.#main || !link.isIdle) continue;
-      link.close();
-      this.#links.delete(link.session);
-    }
-  }
-
-  #linkOf(session: string): Link {
-    const known = this.#links.get(session);
-    if (known) return known;
-    const link = new Link({
-      ...this.#settings,
-      session,
-      address: addressOf(this.#url, checkedSession(session)),
-      onStray: (run) => this.#linkOf(run.session).serve(run),
-    });
-    this.#links.set(session, link);
-    return link;
+    this.#link.ended(run);
   }
 
   #refuseIfClosed(): void {

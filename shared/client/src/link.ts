@@ -1,5 +1,5 @@
 /**
- * A session's connection to whichever gateway answers, made when a run needs it and made again when it
+ * A client's connection to whichever gateway answers, made when a run needs it and made again when it
  * is lost. Runs stay; connections come and go under them.
  *
  * A run whose connection is lost before it was accepted is sent again under the same id. If the gateway
@@ -14,8 +14,6 @@ import type { OpenRun } from "./open-run.ts";
 export interface LinkOptions extends ConnectionOptions {
   /** So long a run may be without a connection, or be told "not now". */
   readonly giveUpMs: number;
-  /** Takes an accepted run of another session, which only a connection of that one may resume. */
-  readonly onStray: (run: OpenRun) => void;
 }
 
 /** A connection that lived so long was a good one: the next is tried for at once. */
@@ -54,11 +52,6 @@ export class Link {
 
   get session(): string {
     return this.#options.session;
-  }
-
-  get isIdle(): boolean {
-    const expected = this.#waiting.size + this.#later.size;
-    return expected === 0 && [...this.#connections].every(({ isIdle }) => isIdle);
   }
 
   /** Resolves when there is a connection, rejects when the first try for one fails. */
@@ -169,8 +162,7 @@ export class Link {
       return;
     }
     if (!run.via && run.id !== undefined) run.answer.reconnecting();
-    if (run.id !== undefined && run.session !== this.session) this.#options.onStray(run);
-    else this.serve(run);
+    this.serve(run);
   }
 
   #notNow(run: OpenRun, reason: GatewayError): void {

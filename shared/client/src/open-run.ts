@@ -93,7 +93,12 @@ export class OpenRun {
     if (this.isEnded) return;
     this.answer.fail(error);
     // Without a connection the gateway finds out by itself: it keeps a run for 10 s without its client.
-    if (this.id !== undefined) (this.via ?? this.asked)?.send({ type: "cancel", run: this.id });
+    if (this.id !== undefined)
+      (this.via ?? this.asked)?.send({
+        type: "cancel",
+        run: this.id,
+        session: this.session,
+      });
     this.ended();
   }
 

@@ -116,7 +116,7 @@ describe("a lost connection", () => {
     await expect(run.text()).rejects.toMatchObject(refusal);
   });
 
-  test("takes runs of other sessions to a connection of theirs, which is left when they end", async () => {
+  test("resumes and cancels runs of other sessions by the name of their session", async () => {
     const client = connect({ session: "mine" });
     const own = client.run("own");
     const other = client.run("other", { session: "theirs" });
@@ -125,18 +125,19 @@ describe("a lost connection", () => {
     await first.accept("r2", { nth: 1 });
     await eventually("both to be accepted", () => own.id && other.id);
     first.close();
-    const named = (name: string) =>
-      eventually(`a connection of ${name}`, () => {
-        return gateway.peers.find((peer) => peer !== first && peer.session === name);
-      });
-    const [mine, theirs] = [await named("mine"), await named("theirs")];
-    expect((await mine.told("resume")).run).toBe("r1");
-    expect((await theirs.told("resume")).run).toBe("r2");
-    mine.send(resumed("r1"), ...deltas("r1", ["a"]), done("r1"));
-    theirs.send(resumed("r2"), ...deltas("r2", ["b"]), done("r2"));
-    expect([await own.text(), await other.text()]).toEqual(["a", "b"]);
-    await eventually("theirs to be left", () => theirs.closed === 1000);
-    expect(mine.closed).toBeUndefined();
+    const next = await gateway.peer(1);
+    const after = { epoch: 1, seq: 0 };
+    await next.told("resume", 1);
+    expect(next.all("resume")).toEqual([
+      { type: "resume", run: "r1", after },
+      { type: "resume", run: "r2", after, session: "theirs" },
+    ]);
+    next.send(resumed("r1"), ...deltas("r1", ["a"]), done("r1"));
+    expect(await own.text()).toBe("a");
+    next.send(resumed("r2"), ...deltas("r2", ["b"]));
+    other.cancel();
+    expect(await next.told("cancel")).toMatchObject({ run: "r2", session: "theirs" });
+    expect(gateway.peers.length).toBe(2);
   });
 
   test("that stays open but says nothing is found out by a ping, and left", async () => {
