@@ -48,7 +48,7 @@ export function route(
 
 function credentialsOf(exchange: HttpExchange): Credentials {
   return {
-    authorization: exchange.header("authorization") ?? "",
-    apiKey: exchange.query("api_key"),
+    authorization: exchange.request.header("authorization") ?? "",
+    apiKey: exchange.request.query("api_key"),
   };
 }

@@ -10,6 +10,7 @@
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { type HttpStatus, statusLine } from "./http-status.ts";
+import { RequestCopy } from "./request-copy.ts";
 
 export interface HttpExchangeOptions {
   /** How long a client may leave a full connection unread before it is cut. */
@@ -46,12 +47,8 @@ const SMALL_BODY = 16_384;
 const COMMENT = ":\n\n";
 
 export class HttpExchange {
-  /** Without its query, decoded; empty where it is no valid percent-encoding. */
-  readonly path: string;
+  readonly request: RequestCopy;
   readonly #options: HttpExchangeOptions;
-  readonly #headers: Headers;
-  readonly #parameters: readonly string[];
-  readonly #query: URLSearchParams;
   #response: HttpResponse | undefined;
   #isStream = false;
   #mustClose = false;
@@ -72,14 +69,7 @@ export class HttpExchange {
   constructor(response: HttpResponse, request: HttpRequest, options: HttpExchangeOptions) {
     this.#response = response;
     this.#options = options;
-    const headers: Record<string, string> = {};
-    request.forEach((name, value) => {
-      headers[name] = value;
-    });
-    this.#headers = headers;
-    this.#parameters = [decode(request.getParameter(0)), decode(request.getParameter(1))];
-    this.path = decode(request.getUrl());
-    this.#query = new URLSearchParams(request.getQuery());
+    this.request = new RequestCopy(request);
     response.onAborted(() => this.#gone());
   }
 
@@ -90,20 +80,6 @@ export class HttpExchange {
   /** Whether the status and headers of a stream are out: what goes wrong now cannot be a status any more. */
   get isStreaming(): boolean {
     return this.#isStream;
-  }
-
-  /** A header of the request by its lower-case name; undefined where it was not sent. */
-  header(name: string): string | undefined {
-    return this.#headers[name];
-  }
-
-  /** A parameter of the route by its place; empty where it is missing or no valid percent-encoding. */
-  parameter(index: 0 | 1): string {
-    return this.#parameters[index] ?? "";
-  }
-
-  query(name: string): string | undefined {
-    return this.#query.get(name) ?? undefined;
   }
 
   /** Sets what is called when the client goes away before the response is whole. */
@@ -305,14 +281,6 @@ export class HttpExchange {
 function writeHead(response: HttpResponse, status: HttpStatus, headers: Headers): void {
   response.writeStatus(statusLine(status));
   for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-}
-
-function decode(parameter: string | undefined): string {
-  try {
-    return decodeURIComponent(parameter ?? "");
-  } catch {
-    return "";
-  }
 }
 
 function ignore(): void {

@@ -38,7 +38,7 @@ export class ModelsDoor implements Door {
 
   #one(exchange: HttpExchange): void {
     const { current } = this.#options.gateway;
-    const model = exchange.path.slice(PATH.length + 1);
+    const model = exchange.request.path.slice(PATH.length + 1);
     const provider = providerFor(model, current);
     if (provider === undefined) {
       refuse(exchange, failure("unknown_provider", "That model does not exist here."), {

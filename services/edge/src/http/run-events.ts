@@ -61,7 +61,7 @@ export class RunEvents {
 
   async #read(exchange: HttpExchange, after: Position, param: string): Promise<void> {
     const { starter } = this.#options;
-    const runId = exchange.parameter(0);
+    const runId = exchange.request.parameter(0);
     const run = await starter.resume({
       runId,
       after,
@@ -89,7 +89,7 @@ export class RunEvents {
   }
 
   #stream(exchange: HttpExchange): void {
-    exchange.stream({ "x-request-id": exchange.parameter(0) });
+    exchange.stream({ "x-request-id": exchange.request.parameter(0) });
     exchange.write(RETRY);
   }
 
@@ -108,7 +108,7 @@ export class RunEvents {
         break;
       case "nothing_left":
         // A browser that gets this stops coming back.
-        exchange.replyEmpty(204, { "x-request-id": exchange.parameter(0) });
+        exchange.replyEmpty(204, { "x-request-id": exchange.request.parameter(0) });
         break;
     }
   }
@@ -130,14 +130,14 @@ function putOff(exchange: HttpExchange, reason: Failure): void {
 
 /** Whether it has read before. */
 function isBack(exchange: HttpExchange): boolean {
-  return Boolean(exchange.header(LAST_EVENT_ID));
+  return Boolean(exchange.request.header(LAST_EVENT_ID));
 }
 
 /** The header is what a browser adds when it comes back to an address that may have the other as well. */
 function askedOf(exchange: HttpExchange): Asked {
-  const header = exchange.header(LAST_EVENT_ID) || undefined;
+  const header = exchange.request.header(LAST_EVENT_ID) || undefined;
   const param = header === undefined ? "after" : "Last-Event-ID";
-  const text = header ?? exchange.query("after") ?? "";
+  const text = header ?? exchange.request.query("after") ?? "";
   if (text === "") return { after: BEGINNING, param };
   return { after: POSITION.test(text) ? parseEntryId(text) : undefined, param };
 }

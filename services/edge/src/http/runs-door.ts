@@ -108,7 +108,7 @@ export class RunsDoor implements Door {
   }
 
   async #report(exchange: HttpExchange): Promise<void> {
-    const runId = exchange.parameter(0);
+    const runId = exchange.request.parameter(0);
     if (this.#options.lookup.isFull) {
       refuse(exchange, failure("overloaded"));
       return;
@@ -120,7 +120,7 @@ export class RunsDoor implements Door {
 
   async #cancel(exchange: HttpExchange): Promise<void> {
     const { starter, lookup } = this.#options;
-    const runId = exchange.parameter(0);
+    const runId = exchange.request.parameter(0);
     const outcome = await starter.cancel(runId);
     const state =
       outcome === "cancelled"
@@ -139,14 +139,14 @@ export class RunsDoor implements Door {
   /** What Redis does not answer is no fault of ours, and may be asked again. */
   async #answered(exchange: HttpExchange, answer: () => Promise<void>): Promise<void> {
     // From here on it may be part of a header.
-    if (!RUN_ID.test(exchange.parameter(0))) {
+    if (!RUN_ID.test(exchange.request.parameter(0))) {
       refuseUnknown(exchange);
       return;
     }
     try {
       await answer();
     } catch (error) {
-      this.#options.log.warn({ runId: exchange.parameter(0), err: error }, "run not read");
+      this.#options.log.warn({ runId: exchange.request.parameter(0), err: error }, "run not read");
       if (!exchange.isStreaming) refuse(exchange, failure("unavailable"));
       else exchange.end();
     }

@@ -11,7 +11,7 @@ import {
   type PassedFields,
   type RunOptions,
 } from "@openclaw/protocol";
-import type { RunJob, RunQueues } from "@openclaw/queue";
+import type { RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
 import {
   type CancelReason,
@@ -31,16 +31,14 @@ import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
 import { deadlinesOf } from "./run-deadlines.ts";
 import { RunReaders } from "./run-readers.ts";
+import { CANCELLED, SUBMIT_WITHIN_MS, submitRun } from "./submit-run.ts";
 
-/** A busy moment must not fail a user, an outage must not keep one waiting. */
-const SUBMIT_WITHIN_MS = 4_000;
 const READS_AT_ONCE = 64;
 const OVERDUE = {
   type: "failed",
   failure: failure("run_timeout"),
   timings: undefined,
 } as const satisfies TerminalEntry;
-const CANCELLED = { type: "cancelled", reason: "client" } as const;
 
 export interface RunStarterOptions {
   readonly node: string;
@@ -219,7 +217,8 @@ export class RunStarter implements Part {
       background,
       fallback,
     };
-    void this.#submit(run, job, background ? deadlines.totalMs : undefined);
+    const dueInMs = background ? deadlines.totalMs : undefined;
+    void submitRun(run, { job, dueInMs }, { ...this.#options, announcer: this.#announcer });
     return run;
   }
 
@@ -338,41 +337,6 @@ export class RunStarter implements Part {
     const { gateway, queueTimeoutMs } = this.#options;
     const deadlines = deadlinesOf(chain, { ...gateway.current, queueTimeoutMs });
     return dueInMs === undefined ? deadlines : { ...deadlines, totalMs: dueInMs };
-  }
-
-  /** The record first: a worker that finds no record takes the run for a stray and drops it. */
-  async #submit(run: LiveRun, job: RunJob, dueInMs: number | undefined): Promise<void> {
-    const { records, queues, node, log } = this.#options;
-    const { runId, provider, session } = job;
-    const submission = randomUUID();
-    try {
-      const outcome = await persist(async () => {
-        const created = await records.create({
-          runId,
-          edge: node,
-          provider,
-          session,
-          dueInMs,
-          submission,
-        });
-        if (created === "created") run.created();
-        // One that waits has a place on a queue already, unless its edge died in between.
-        if (created !== "taken" && !run.isEnded) await queues.add(job);
-        return created;
-      }, SUBMIT_WITHIN_MS);
-      if (outcome !== "created") {
-        run.taken();
-        return;
-      }
-      run.queued();
-    } catch (error) {
-      log.warn({ runId, provider, err: error }, "run not submitted");
-      run.submissionFailed();
-    }
-    // Ended in the meantime: that was announced before the run was there to be ended.
-    if (run.isEnded) {
-      this.#announcer.announce({ runId, chain: run.chain, terminal: CANCELLED });
-    }
   }
 
   #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {

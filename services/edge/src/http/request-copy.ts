@@ -1,0 +1,43 @@
+import type { HttpRequest } from "uWebSockets.js";
+
+/** What a request says of itself. uWebSockets.js only lends it: it is gone when the route's handler returns. */
+export class RequestCopy {
+  /** Without its query, decoded; empty where it is no valid percent-encoding. */
+  readonly path: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #parameters: readonly string[];
+  readonly #query: URLSearchParams;
+
+  constructor(request: HttpRequest) {
+    const headers: Record<string, string> = {};
+    request.forEach((name, value) => {
+      headers[name] = value;
+    });
+    this.#headers = headers;
+    this.#parameters = [decode(request.getParameter(0)), decode(request.getParameter(1))];
+    this.path = decode(request.getUrl());
+    this.#query = new URLSearchParams(request.getQuery());
+  }
+
+  /** A header by its lower-case name; undefined where it was not sent. */
+  header(name: string): string | undefined {
+    return this.#headers[name];
+  }
+
+  /** A parameter of the route by its place; empty where it is missing or no valid percent-encoding. */
+  parameter(index: 0 | 1): string {
+    return this.#parameters[index] ?? "";
+  }
+
+  query(name: string): string | undefined {
+    return this.#query.get(name) ?? undefined;
+  }
+}
+
+function decode(text: string | undefined): string {
+  try {
+    return decodeURIComponent(text ?? "");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,53 @@
+/** Makes a run known to Redis and puts it on its queue. */
+import { randomUUID } from "node:crypto";
+import type { RunJob, RunQueues } from "@openclaw/queue";
+import { type Logger, persist } from "@openclaw/runtime";
+import type { RunRecords } from "@openclaw/stream";
+import type { LiveRun } from "../outbound/live-run.ts";
+import type { RunAnnouncer } from "./run-announcer.ts";
+
+/** A busy moment must not fail a user, an outage must not keep one waiting. */
+export const SUBMIT_WITHIN_MS = 4_000;
+export const CANCELLED = { type: "cancelled", reason: "client" } as const;
+
+export interface SubmitContext {
+  readonly node: string;
+  readonly records: Pick<RunRecords, "create">;
+  readonly queues: Pick<RunQueues, "add">;
+  readonly announcer: RunAnnouncer;
+  readonly log: Logger;
+}
+
+/**
+ * Submits a run, which hears how that came out; never throws. The record comes first: a worker that
+ * finds no record takes the run for a stray and drops it.
+ */
+export async function submitRun(
+  run: LiveRun,
+  { job, dueInMs }: { readonly job: RunJob; readonly dueInMs: number | undefined },
+  { node, records, queues, announcer, log }: SubmitContext,
+): Promise<void> {
+  const { runId, provider, session } = job;
+  // Repeated with every try, and no other run's.
+  const submission = randomUUID();
+  const record = { runId, edge: node, provider, session, dueInMs, submission };
+  try {
+    const outcome = await persist(async () => {
+      const created = await records.create(record);
+      if (created === "created") run.created();
+      // One that waits has a place on a queue already, unless its edge died in between.
+      if (created !== "taken" && !run.isEnded) await queues.add(job);
+      return created;
+    }, SUBMIT_WITHIN_MS);
+    if (outcome !== "created") {
+      run.taken();
+      return;
+    }
+    run.queued();
+  } catch (error) {
+    log.warn({ runId, provider, err: error }, "run not submitted");
+    run.submissionFailed();
+  }
+  // Ended in the meantime: that was announced before the run was there to be ended.
+  if (run.isEnded) announcer.announce({ runId, chain: run.chain, terminal: CANCELLED });
+}
