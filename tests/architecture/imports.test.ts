@@ -108,10 +108,13 @@ describe("each dependency has one home", () => {
     ["prom-client", ["shared/metrics/"]],
     ["pino", ["shared/runtime/"]],
     ["msgpackr", ["shared/stream/"]],
+    ["@opentelemetry/", ["shared/tracing/"]],
   ])("%s", (dependency, homes) => {
     const strays = offenders(
       shipped,
-      ({ path }, name) => name === dependency && !homes.some((home) => path.startsWith(home)),
+      ({ path }, name) =>
+        (dependency.endsWith("/") ? name.startsWith(dependency) : name === dependency) &&
+        !homes.some((home) => path.startsWith(home)),
     );
     expect(strays).toEqual([]);
   });

@@ -1,7 +1,7 @@
 /** Puts an edge together: the only file that says `new` for everything. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { GatewayConfigWatch, type LiveGatewayConfig } from "@openclaw/config";
+import { GatewayConfigWatch, type LiveGatewayConfig, wantsTraces } from "@openclaw/config";
 import { Metrics, measureRedis, tellVitals } from "@openclaw/metrics";
 import { failure } from "@openclaw/protocol";
 import { RunQueues } from "@openclaw/queue";
@@ -16,6 +16,7 @@ import {
   RedisPulse,
 } from "@openclaw/runtime";
 import { DEFAULT_RETENTION, DueRuns, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
+import { Tracing } from "@openclaw/tracing";
 import type { EdgeConfig } from "./config.ts";
 import { countLostNodes, tellEdge } from "./edge-gauges.ts";
 import { ChatDoor } from "./http/chat-door.ts";
@@ -34,6 +35,7 @@ import { LiveRuns } from "./outbound/live-runs.ts";
 import { QueueNotices } from "./outbound/queue-notices.ts";
 import { RunMeter } from "./outbound/run-meter.ts";
 import { RunStats } from "./outbound/run-stats.ts";
+import { RunTraces } from "./outbound/run-traces.ts";
 import { Sessions } from "./session/sessions.ts";
 import { Listener } from "./socket/listener.ts";
 
@@ -49,6 +51,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
   const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
 
+  const tracing = new Tracing({ isOn: wantsTraces(config), service: "edge", node, log });
   const metrics = new Metrics({ kind: "edge", gateway });
   const meter = new RunMeter(metrics, gateway);
   const slowConsumers = metrics.counter("openclaw_slow_consumers_total");
@@ -90,6 +93,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     runs,
     stats,
     meter,
+    traces: new RunTraces(tracing),
     log,
     maxRuns: config.EDGE_MAX_RUNS,
     queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
@@ -202,6 +206,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
 
   return [
     admin,
+    tracing,
     new GatewayConfigWatch({ gateway, log }),
     connectionPart("command connection", commands),
     pulse,

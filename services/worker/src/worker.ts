@@ -1,7 +1,7 @@
 /** Puts a worker together: the only file that says `new` for everything. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { GatewayConfigWatch, type LiveGatewayConfig } from "@openclaw/config";
+import { GatewayConfigWatch, type LiveGatewayConfig, wantsTraces } from "@openclaw/config";
 import { Metrics, measureRedis, tellVitals, troublesOf } from "@openclaw/metrics";
 import { QueueLimits, RunIntake, RunQueues } from "@openclaw/queue";
 import {
@@ -22,6 +22,7 @@ import {
   StreamKeys,
   Subscription,
 } from "@openclaw/stream";
+import { Tracing } from "@openclaw/tracing";
 import type { WorkerConfig } from "./config.ts";
 import { ServedProviders } from "./intake/served-providers.ts";
 import { createProviderClient } from "./provider/provider-client.ts";
@@ -32,6 +33,7 @@ import { AttemptCounts } from "./run/attempt-counts.ts";
 import { AttemptMeter } from "./run/attempt-meter.ts";
 import { executeRun } from "./run/execute-run.ts";
 import { HedgeBudget } from "./run/hedge.ts";
+import { traceAttempt } from "./run/trace-attempt.ts";
 import { measureAppends, tellWorker } from "./worker-gauges.ts";
 
 /** The parts of one worker process, in the order they start. */
@@ -50,6 +52,7 @@ export function createWorker(
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
   const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
   const records = new RunRecords(commands, keys, retention);
+  const tracing = new Tracing({ isOn: wantsTraces(config), service: "worker", node, log });
   const metrics = new Metrics({ kind: "worker", gateway });
   const redisMeter = measureRedis(metrics);
   const onCall = measureAppends(metrics, redisMeter("append"));
@@ -115,19 +118,20 @@ export function createWorker(
       Math.min(config.WORKER_CONCURRENCY, maxConcurrency, pool.connections),
     count: (provider) => queues.counts(provider),
     execute: (job, provider) =>
-      executeRun(job, {
-        provider,
-        records,
-        queues,
-        appender,
-        attempts,
-        counts: attemptMeter.of(provider.name),
-        limits,
-        hedges,
-        node,
-        maxAttempts: config.WORKER_MAX_ATTEMPTS,
-        log,
-      }),
+      traceAttempt(tracing, job, { provider, counts: attemptMeter.of(provider.name) }, (tools) =>
+        executeRun(job, {
+          ...tools,
+          records,
+          queues,
+          appender,
+          attempts,
+          limits,
+          hedges,
+          node,
+          maxAttempts: config.WORKER_MAX_ATTEMPTS,
+          log,
+        }),
+      ),
   });
 
   const { probes } = keys;
@@ -150,6 +154,7 @@ export function createWorker(
 
   return [
     admin,
+    tracing,
     new GatewayConfigWatch({ gateway, log }),
     connectionPart("command connection", commands),
     connectionPart("queue connection", queueing),

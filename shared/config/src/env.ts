@@ -4,6 +4,7 @@
 import { parseRedisUrl } from "@openclaw/runtime";
 import { z } from "zod";
 import { ConfigError } from "./problem.ts";
+import { tracingEnvShape } from "./tracing-env.ts";
 
 /** A whole number from the environment. */
 export function wholeNumber(limits: { min: number; max: number; default: number }) {
@@ -59,6 +60,7 @@ export const clusterEnvShape = {
     "How long a run that has ended can still be read.",
   ),
   ...logLevelEnvShape,
+  ...tracingEnvShape,
 };
 
 export interface ParsedEnv<T> {

@@ -10,3 +10,4 @@ export * from "./settings.ts";
 export * from "./shipped-providers.ts";
 export * from "./starter-config.ts";
 export * from "./target-of.ts";
+export * from "./tracing-env.ts";

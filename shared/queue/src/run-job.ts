@@ -24,6 +24,8 @@ export const runJobSchema = z.object({
   failed: z.object({ code: z.string(), message: z.string() }).optional(),
   /** The epoch of an attempt that is late: whoever takes this job asks as well, and who speaks first answers. */
   hedges: z.int().optional(),
+  /** W3C trace context of the run: every attempt at it is a part of that trace, wherever it is made. */
+  traceparent: z.string().optional(),
 });
 export type RunJob = z.infer<typeof runJobSchema>;
 

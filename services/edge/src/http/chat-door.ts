@@ -85,6 +85,7 @@ export class ChatDoor implements Door {
       messages: request.messages,
       provider,
       ...wishesOf(request),
+      traceparent: exchange.request.header("traceparent"),
       answer: request.stream
         ? this.#streamed(exchange, head, request)
         : this.#whole(exchange, head),

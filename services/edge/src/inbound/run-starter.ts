@@ -26,6 +26,7 @@ import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.
 import type { LiveRuns } from "../outbound/live-runs.ts";
 import type { RunMeter } from "../outbound/run-meter.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
+import type { RunTraces } from "../outbound/run-traces.ts";
 import { chainOf, chainRefusal, withFallback } from "./provider-chain.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
@@ -48,6 +49,7 @@ export interface RunStarterOptions {
   readonly runs: LiveRuns;
   readonly stats: RunStats;
   readonly meter?: Omit<RunMeter, "stuck">;
+  readonly traces?: RunTraces;
   readonly log: Logger;
   /** Who answers, where a group is asked. */
   readonly choice: Pick<ProviderChoice, "order">;
@@ -71,6 +73,8 @@ export interface RunRequest {
   readonly passed?: PassedFields | undefined;
   /** Goes on though nobody reads it, also without this edge. */
   readonly background?: boolean;
+  /** W3C trace context of the client, where it sent one. */
+  readonly traceparent?: string | undefined;
   readonly answer: Answer;
   /** Called once, after the client was told. */
   readonly onEnded: (run: StartedRun) => void;
@@ -147,6 +151,7 @@ export class RunStarter implements Part {
 
   /** Waits until the cluster knows of the runs that were ended here. */
   async stop(): Promise<void> {
+    this.#options.traces?.leave();
     await this.#announcer.settled();
   }
 
@@ -188,8 +193,10 @@ export class RunStarter implements Part {
     // One that was not refused has somebody to answer it.
     const [provider = "", ...fallback] = chain;
     const deadlines = this.#deadlines(chain);
+    const runId = request.runId ?? this.newRunId();
+    const trace = this.#options.traces?.begin({ runId, provider, parent: request.traceparent });
     const run = new LiveRun({
-      runId: request.runId ?? this.newRunId(),
+      runId,
       session: request.session,
       provider,
       chain,
@@ -202,13 +209,14 @@ export class RunStarter implements Part {
         runs.remove(run);
         this.#options.stats.record(ended);
         this.#options.meter?.ended(ended);
+        trace?.ended(ended);
         this.#report(ended, "run finished");
         request.onEnded(run);
       },
     });
     runs.add(run);
     const job = {
-      runId: run.runId,
+      runId,
       session: request.session,
       provider,
       messages: [...request.messages],
@@ -216,6 +224,7 @@ export class RunStarter implements Part {
       passed,
       background,
       fallback,
+      traceparent: trace?.traceparent,
     };
     const dueInMs = background ? deadlines.totalMs : undefined;
     void submitRun(run, { job, dueInMs }, { ...this.#options, announcer: this.#announcer });

@@ -24,6 +24,8 @@ export interface EdgePhases {
 export interface Wait {
   /** Whose worker it waited for. */
   readonly provider: string;
+  /** When it began, on the monotonic clock. */
+  readonly since: number;
   readonly ms: number;
 }
 
@@ -43,12 +45,12 @@ export class RunClock {
   queued(provider: string): void {
     if (this.#queuedMs !== undefined) return;
     this.#queuedMs = this.#now();
-    this.#waiting = { provider, since: this.#queuedMs };
+    this.#waiting = { provider, since: performance.now() };
   }
 
   /** It is on a queue again, of a provider that is to answer instead. */
   moved(provider: string): void {
-    this.#waiting = { provider, since: this.#now() };
+    this.#waiting = { provider, since: performance.now() };
   }
 
   /** A worker has taken it; of several attempts the first counts. */
@@ -96,7 +98,7 @@ export class RunClock {
   #endWait(): void {
     if (!this.#waiting) return;
     const { provider, since } = this.#waiting;
-    this.#waits.push({ provider, ms: this.#now() - since });
+    this.#waits.push({ provider, since, ms: performance.now() - since });
     this.#waiting = undefined;
   }
 

@@ -133,8 +133,8 @@ describe("targets", () => {
 
 test("the wait of a run is told of whom it waited for, less what its worker took to pick it up", async () => {
   const waits = [
-    { provider: "nvidia2", ms: 500 },
-    { provider: "zhipu", ms: 102 },
+    { provider: "nvidia2", since: 4, ms: 500 },
+    { provider: "zhipu", since: 700, ms: 102 },
   ];
   end({ totalMs: 900, edgePhases: { acceptMs: 4, waits, toSocketMs: 0.5 } });
   const seen = await scrape();

@@ -125,6 +125,7 @@ export class V1Session implements Session {
       session: this.#connection.session,
       messages: [{ role: "user", content: message }],
       provider,
+      traceparent: this.#connection.traceparent,
       answer: new V1Answer(this.#connection),
       onEnded: () => {
         this.#current = undefined;

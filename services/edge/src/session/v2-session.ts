@@ -119,6 +119,7 @@ export class V2Session implements Session {
       messages: messages ?? [{ role: "user", content: message ?? "" }],
       provider,
       options,
+      traceparent: this.#connection.traceparent,
       answer: this.#answer(runId, { ref, epoch: 0 }),
       onEnded: (run) => this.#ended(run),
     });

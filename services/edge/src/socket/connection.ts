@@ -34,6 +34,8 @@ export class Connection {
   readonly id: string;
   readonly session: string;
   readonly protocol: "v1" | "v2";
+  /** W3C trace context that the client connected with: of everything it asks for. */
+  readonly traceparent: string | undefined;
   readonly #limits: SlowConsumerLimits;
   #socket: WebSocket<ConnectionData> | undefined;
   #onDrain: () => void = ignore;
@@ -42,12 +44,13 @@ export class Connection {
 
   constructor(
     socket: WebSocket<ConnectionData>,
-    { id, session, protocol }: ConnectionData,
+    { id, session, protocol, traceparent }: ConnectionData,
     limits: SlowConsumerLimits,
   ) {
     this.id = id;
     this.protocol = protocol;
     this.session = session;
+    this.traceparent = traceparent;
     this.#socket = socket;
     this.#limits = limits;
   }

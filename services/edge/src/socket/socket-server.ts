@@ -33,6 +33,7 @@ export interface ConnectionData {
   readonly protocol: "v1" | "v2";
   /** Why it is closed as soon as it is open. */
   readonly refusal?: Failure;
+  readonly traceparent: string | undefined;
   /** Set when the socket opens. */
   connection?: Connection;
 }
@@ -59,6 +60,8 @@ export interface SocketServerOptions extends SlowConsumerLimits {
 const LONGEST_FRAME_BYTES = 4 * 1024 * 1024;
 /** Seconds without a sign of life after which a peer is taken for dead; pings go out before. */
 const IDLE_TIMEOUT_S = 40;
+/** Of every version of it that there is. */
+const TRACEPARENT_LENGTH = 55;
 
 /** Adds the WebSocket routes to an app. */
 export function serveSockets(app: TemplatedApp, options: SocketServerOptions): void {
@@ -156,7 +159,15 @@ function upgrade(
     return;
   }
   const protocol = protocolOf(request);
-  const data: ConnectionData = { id: randomUUID(), session, protocol, ...(refusal && { refusal }) };
+  // Kept as long as the connection, so not whatever length it has.
+  const traceparent = request.getHeader("traceparent").slice(0, TRACEPARENT_LENGTH) || undefined;
+  const data: ConnectionData = {
+    id: randomUUID(),
+    session,
+    protocol,
+    traceparent,
+    ...(refusal && { refusal }),
+  };
   // Another subprotocol is not confirmed: a client that needs it must not go on.
   const confirmed = protocol === "v2" ? V2_SUBPROTOCOL : "";
   response.cork(() => response.upgrade(data, key, confirmed, extensions, context));

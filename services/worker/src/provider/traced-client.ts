@@ -1,0 +1,128 @@
+/**
+ * The trace of what a provider is asked: a client span for each request, by the semantic conventions of
+ * OpenTelemetry for generative AI. It has counts and names, and never a word of the conversation.
+ */
+import type { ProviderConfig } from "@openclaw/config";
+import type { ErrorCode } from "@openclaw/protocol";
+import type { Span, SpanOptions } from "@openclaw/tracing";
+import type { ProviderClient } from "./provider-client.ts";
+import { ProviderError } from "./provider-error.ts";
+import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
+
+/** A provider says what it likes where the name of its model belongs. */
+const MOST_OF_A_NAME = 128;
+
+export interface RequestTrace {
+  /** The span that its requests are a part of. */
+  readonly parent: Span;
+  /** A request is over; the code of what it failed with, where it failed. */
+  readonly onOver: (error: ErrorCode | undefined) => void;
+}
+
+/** The same client, whose requests leave spans. */
+export function tracedClient(client: ProviderClient, trace: RequestTrace): ProviderClient {
+  const { name, config, canContinue, health } = client;
+  return {
+    name,
+    config,
+    canContinue,
+    health,
+    start: () => client.start(),
+    stop: () => client.stop(),
+    stream: (request, options) => {
+      const asked = { client, request, trace, signal: options.signal };
+      return traced(client.stream(request, options), asked);
+    },
+  };
+}
+
+interface Asked {
+  readonly client: ProviderClient;
+  readonly request: ChatRequest;
+  readonly trace: RequestTrace;
+  readonly signal: AbortSignal;
+}
+
+async function* traced(
+  events: AsyncIterable<ProviderEvent>,
+  { client: { name, config }, request, trace, signal }: Asked,
+): AsyncGenerator<ProviderEvent, void, undefined> {
+  const span = new RequestSpan(trace, {
+    name: `chat ${config.model}`,
+    kind: "client",
+    attributes: { "openclaw.provider": name, ...attributesOf(config, request) },
+  });
+  // The events of a hedge that lost are read no further, so its end is not seen here.
+  const onAbort = () => span.end(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    for await (const event of events) {
+      span.see(event);
+      yield event;
+    }
+  } catch (error) {
+    span.end(error);
+    throw error;
+  } finally {
+    span.end();
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Ends once, whoever is the first to know. */
+class RequestSpan {
+  readonly #span: Span;
+  readonly #onOver: RequestTrace["onOver"];
+  readonly #beganAt = performance.now();
+  #hasSpoken = false;
+  #isOver = false;
+
+  constructor({ parent, onOver }: RequestTrace, options: SpanOptions) {
+    this.#span = parent.child(options);
+    this.#onOver = onOver;
+  }
+
+  see(event: ProviderEvent): void {
+    if (event.type === "headers") this.#span.set({ "openclaw.connection": event.connection });
+    else if (event.type === "finished") this.#span.set(attributesOfEnd(event));
+    else if (!this.#hasSpoken) {
+      this.#hasSpoken = true;
+      const seconds = (performance.now() - this.#beganAt) / 1_000;
+      this.#span.set({ "gen_ai.response.time_to_first_chunk": seconds });
+    }
+  }
+
+  /** @param reason whatever is no `ProviderError` is why nobody wants the rest: no failure of the provider */
+  end(reason?: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const error = reason instanceof ProviderError ? reason : undefined;
+    this.#span.set({ "http.response.status_code": error?.status });
+    this.#span.end({ error: error?.code });
+    this.#onOver(error?.code);
+  }
+}
+
+function attributesOf({ kind, model, baseUrl }: ProviderConfig, { options }: ChatRequest) {
+  const { hostname, port } = new URL(baseUrl);
+  return {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": kind,
+    "gen_ai.request.model": model,
+    "gen_ai.request.stream": true,
+    "gen_ai.request.max_tokens": options?.maxTokens,
+    "gen_ai.request.temperature": options?.temperature,
+    "gen_ai.request.top_p": options?.topP,
+    "server.address": hostname,
+    "server.port": port === "" ? undefined : Number(port),
+  };
+}
+
+function attributesOfEnd({ finish, usage, model }: Extract<ProviderEvent, { type: "finished" }>) {
+  return {
+    "gen_ai.response.finish_reasons": [finish],
+    "gen_ai.response.model": model?.slice(0, MOST_OF_A_NAME),
+    "gen_ai.usage.input_tokens": usage?.inputTokens,
+    "gen_ai.usage.output_tokens": usage?.outputTokens,
+  };
+}

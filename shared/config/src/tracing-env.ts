@@ -1,0 +1,56 @@
+/**
+ * Whether there are traces: variables that OpenTelemetry defines, under its names. It reads them itself; they
+ * stand here to be checked at the start, since it would pass over a mistake without a word, and to be documented.
+ */
+import { z } from "zod";
+
+const endpoint = z.url({
+  protocol: /^https?$/,
+  error: "must be an http:// or https:// URL",
+});
+
+const SAMPLERS = [
+  "always_on",
+  "always_off",
+  "traceidratio",
+  "parentbased_always_on",
+  "parentbased_always_off",
+  "parentbased_traceidratio",
+] as const;
+
+export const tracingEnvShape = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: endpoint
+    .optional()
+    .describe(
+      "Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://collector:4318`: spans of runs go to `/v1/traces` there. Not set: no traces.",
+    ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint
+    .optional()
+    .describe("The same as a whole URL, path included; comes before the other."),
+  OTEL_TRACES_SAMPLER: z
+    .enum(SAMPLERS)
+    .default("parentbased_always_on")
+    .describe("Which traces are kept; `parentbased` goes by what a client's `traceparent` says."),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number({ error: "must be a number from 0 to 1" })
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe("The share of traces that a sampler with `traceidratio` in its name keeps."),
+  OTEL_SDK_DISABLED: z
+    .string()
+    .optional()
+    .describe("`true` turns traces off, whatever else is set."),
+};
+
+const tracingEnvSchema = z.object(tracingEnvShape);
+type TracingEnv = Pick<
+  z.infer<typeof tracingEnvSchema>,
+  "OTEL_EXPORTER_OTLP_ENDPOINT" | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" | "OTEL_SDK_DISABLED"
+>;
+
+/** Whether spans are wanted, and somebody is there to take them. */
+export function wantsTraces(env: TracingEnv): boolean {
+  const url = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  return url !== undefined && env.OTEL_SDK_DISABLED?.toLowerCase() !== "true";
+}
