@@ -47,8 +47,8 @@ export class V1Client {
   }
 
   /** Connects. @throws with the server's answer when the upgrade is refused */
-  static async connect(url: string): Promise<V1Client> {
-    const socket = new WebSocket(url, { handshakeTimeout: HANDSHAKE_MS });
+  static async connect(url: string, headers: Record<string, string> = {}): Promise<V1Client> {
+    const socket = new WebSocket(url, { handshakeTimeout: HANDSHAKE_MS, headers });
     const client = new V1Client(socket);
     await new Promise<void>((resolve, reject) => {
       socket.on("open", () => resolve());

@@ -65,8 +65,8 @@ export class V2Client {
   }
 
   /** Connects and waits for `ready`. */
-  static async connect(url: string): Promise<V2Client> {
-    const socket = new WebSocket(url, V2_SUBPROTOCOL, { handshakeTimeout: HANDSHAKE_MS });
+  static async connect(url: string, headers: Record<string, string> = {}): Promise<V2Client> {
+    const socket = new WebSocket(url, V2_SUBPROTOCOL, { handshakeTimeout: HANDSHAKE_MS, headers });
     const client = new V2Client(socket);
     await new Promise((resolve, reject) => {
       socket.once("open", resolve);

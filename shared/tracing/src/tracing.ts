@@ -1,5 +1,5 @@
 /** The traces of one process, as a part of it: off unless there is somewhere to send them. */
-import type { Logger, Part } from "@openclaw/runtime";
+import type { Part } from "@openclaw/runtime";
 import { NO_SPAN, type Span, type SpanOptions, type Tracer } from "./tracer.ts";
 
 export interface TracingOptions {
@@ -8,7 +8,7 @@ export interface TracingOptions {
   readonly service: "edge" | "worker";
   /** Which of them, as logs call it. */
   readonly node: string;
-  readonly log: Pick<Logger, "info" | "warn">;
+  readonly log: Readonly<Record<"info" | "warn", (facts: object, message: string) => void>>;
 }
 
 /** A tracer that sends what it recorded somewhere. */
