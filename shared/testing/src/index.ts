@@ -5,6 +5,7 @@ export * from "./eventually.ts";
 export * from "./faulty-redis.ts";
 export * from "./figures.ts";
 export * from "./free-port.ts";
+export * from "./kept-spans.ts";
 export * from "./persistent-user.ts";
 export * from "./redis-cluster.ts";
 export * from "./redis-fixture.ts";

@@ -1,54 +1,25 @@
-import type { Attributes, Span, SpanOptions } from "@openclaw/tracing";
+import { KeptSpans } from "@openclaw/testing";
 import { expect, test } from "vitest";
 import { client, collect, errorOf, messages, provider } from "../testing/asking.ts";
 import { answerAll, beginStream, frame } from "../testing/fake-provider.ts";
 import { tracedClient } from "./traced-client.ts";
 
-interface Kept {
-  readonly name: string;
-  attributes: Attributes;
-  ends: (string | undefined)[];
-}
-
-/** A span that keeps the spans that are part of it. */
-function keeping(kept: Kept[]): Span {
-  const span = ({ name, attributes = {} }: SpanOptions): Span => {
-    const own: Kept = { name, attributes, ends: [] };
-    kept.push(own);
-    return {
-      ...root,
-      set: (more) => {
-        own.attributes = { ...own.attributes, ...more };
-      },
-      end: ({ error } = {}) => void own.ends.push(error),
-    };
-  };
-  const root: Span = {
-    isRecording: true,
-    traceparent: undefined,
-    set: () => undefined,
-    event: () => undefined,
-    child: span,
-    end: () => undefined,
-  };
-  return root;
-}
-
 async function traced(url: string) {
-  const kept: Kept[] = [];
+  const tracer = new KeptSpans();
   const over: (string | undefined)[] = [];
-  const parent = keeping(kept);
+  const parent = tracer.begin({ name: "process fake", kind: "consumer" });
   const asked = tracedClient(await client(url), { parent, onOver: (error) => over.push(error) });
-  return { asked, kept, over };
+  return { asked, kept: tracer.spans, over };
 }
 
 test("an answer is one span, with what the conventions name", async () => {
   const { url } = await provider(answerAll);
   const { asked, kept, over } = await traced(url);
   expect((await collect(asked)).at(-1)).toMatchObject({ type: "finished" });
-  expect([kept.length, over]).toEqual([1, [undefined]]);
-  expect(kept[0]).toMatchObject({
+  expect([kept.length, over]).toEqual([2, [undefined]]);
+  expect(kept[1]).toMatchObject({
     name: "chat m",
+    parent: "process fake",
     ends: [undefined],
     attributes: {
       "gen_ai.provider.name": "openai",
@@ -65,8 +36,8 @@ test("a refusal is a failure of the span, with its status", async () => {
   const { url } = await provider((_request, response) => response.writeHead(503).end());
   const { asked, kept, over } = await traced(url);
   expect((await errorOf(collect(asked))).code).toBe("provider_overloaded");
-  expect([kept[0]?.ends, over]).toEqual([["provider_overloaded"], ["provider_overloaded"]]);
-  expect(kept[0]?.attributes["http.response.status_code"]).toBe(503);
+  expect([kept[1]?.ends, over]).toEqual([["provider_overloaded"], ["provider_overloaded"]]);
+  expect(kept[1]?.attributes["http.response.status_code"]).toBe(503);
 });
 
 test("an answer that is read no further and then stopped, as of a hedge that lost, ends once", async () => {
@@ -78,9 +49,9 @@ test("an answer that is read no further and then stopped, as of a hedge that los
   const events = asked.stream({ messages }, { signal: stopping.signal })[Symbol.asyncIterator]();
   await events.next();
   await events.next();
-  expect(kept[0]?.ends).toEqual([]);
+  expect(kept[1]?.ends).toEqual([]);
   stopping.abort(new Error("lost"));
-  expect(kept[0]?.ends).toEqual([undefined]);
+  expect(kept[1]?.ends).toEqual([undefined]);
   await events.return?.();
-  expect(kept[0]?.ends).toEqual([undefined]);
+  expect(kept[1]?.ends).toEqual([undefined]);
 });
