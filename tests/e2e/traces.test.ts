@@ -54,15 +54,18 @@ async function traceOf(traceId: string, spans: number): Promise<CollectedSpan[]>
   return collector.trace(traceId);
 }
 
-async function complete(content: string, headers: Record<string, string>, model = "zhipu") {
-  const response = await fetch(`http://${cluster.host}/v1/chat/completions`, {
+async function post(path: string, headers: Record<string, string>, body: object) {
+  const response = await fetch(`http://${cluster.host}${path}`, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
-    body: JSON.stringify({ model, messages: [{ role: "user", content }] }),
+    body: JSON.stringify(body),
   });
-  expect(response.status).toBe(200);
+  expect(response.ok).toBe(true);
   await response.text();
 }
+
+const complete = (content: string, headers: Record<string, string>, model = "zhipu") =>
+  post("/v1/chat/completions", headers, { model, messages: [{ role: "user", content }] });
 
 /** Which span is a part of which, by name. */
 function tree(spans: readonly CollectedSpan[]) {
@@ -130,6 +133,16 @@ test("http: a traceparent is continued; what it does not want sampled leaves not
   const spans = await traceOf(traceId, 4);
   expect(tree(spans)).toContainEqual(["run", PARENT_SPAN]);
   expect(collector.trace(unsampled)).toEqual([]);
+});
+
+test("a background run continues the trace of who started it", async () => {
+  const traceId = newTraceId();
+  await post(
+    "/v1/runs",
+    { traceparent: traceparent(traceId) },
+    { provider: "zhipu", message: directive({ words: 5 }) },
+  );
+  expect(tree(await traceOf(traceId, 4))).toContainEqual(["run", PARENT_SPAN]);
 });
 
 test("a failover: two attempts in one trace, and which of them failed with what", async () => {

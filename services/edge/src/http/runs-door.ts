@@ -90,6 +90,7 @@ export class RunsDoor implements Door {
       provider: asked.provider ?? undefined,
       options: asked.options ?? undefined,
       passed: passedFieldsOf(asked),
+      traceparent: exchange.request.header("traceparent"),
       background: true,
       answer: new BackgroundAnswer(
         () => {
