@@ -36,13 +36,14 @@ export function series<Name extends MetricName>(name: Name, match: Match<Name> =
   return `${name}${braces(name, match)}`;
 }
 
-/** The same without regard to the node: for what every edge says alike. */
+/** The same without regard to the node: for what every edge, or every worker, says alike. */
 export function clusterWide<Name extends NameOf<"gauge">>(
   name: Name,
   by: readonly LabelOf<Name>[],
+  match: Match<Name> = {},
 ): string {
-  const labels: readonly LabelName[] = CATALOGUE[name].labels;
-  const narrowed = labels.includes("provider") ? `{${OF_PROVIDER}}` : "";
+  const matchers = matchersOf(name, match);
+  const narrowed = matchers.length > 0 ? `{${matchers.join(", ")}}` : "";
   return `max by (${by.join(", ")}) (${name}${narrowed})`;
 }
 
@@ -108,6 +109,10 @@ function sum(by: readonly string[], what: string): string {
 }
 
 function braces<Name extends MetricName>(name: Name, match: Match<Name>): string {
+  return `{${[...matchersOf(name, match), OF_NODE].join(", ")}}`;
+}
+
+function matchersOf<Name extends MetricName>(name: Name, match: Match<Name>): string[] {
   const labels: readonly LabelName[] = CATALOGUE[name].labels;
   // `Object.entries` cannot see through the labels of a metric that is not known yet.
   const wanted = match as Readonly<Record<string, string | readonly string[]>>;
@@ -115,5 +120,5 @@ function braces<Name extends MetricName>(name: Name, match: Match<Name>): string
     typeof value === "string" ? `${label}="${value}"` : `${label}=~"${value.join("|")}"`,
   );
   if (labels.includes("provider")) matchers.push(OF_PROVIDER);
-  return `{${[...matchers, OF_NODE].join(", ")}}`;
+  return matchers;
 }

@@ -8,6 +8,10 @@ const ASKED = "gen_ai_client_operation_duration_seconds";
 const FIRST_CHUNK = "gen_ai_client_operation_time_to_first_chunk_seconds";
 const LIMITS = ["provider_rate_limited", "provider_overloaded"] as const;
 
+/** Runs that the cluster may have at work at once. */
+const limitOf = (limit: "configured" | "in_force") =>
+  clusterWide("openclaw_queue_limit_runs", ["provider"], { limit });
+
 const NONE_IS_RIGHT: readonly Step[] = [
   [null, "green"],
   [0.000_1, "orange"],
@@ -63,7 +67,7 @@ const limits: readonly Panel[] = [
     description:
       "429 and 503 of the provider: it takes less than configured. The pace is lowered and raised again by itself.",
     unit: units.RequestsPerSecond,
-    span: 8,
+    span: 6,
     ifEmpty: "none refused",
     queries: [
       {
@@ -76,19 +80,34 @@ const limits: readonly Panel[] = [
     ],
   }),
   lines({
-    title: "At work",
-    description: "Over the whole cluster; where it is flat while runs wait, the limit is reached.",
-    unit: units.Short,
-    span: 8,
+    title: "At work, of the limit",
+    description:
+      "Over the whole cluster. At 100 % runs wait, though workers may be idle: only a higher limit helps.",
+    unit: units.PercentUnit,
+    span: 6,
+    max: 1,
     queries: [
-      { expr: clusterWide("openclaw_queue_active_runs", ["provider"]), legend: "{{provider}}" },
+      {
+        expr: `${clusterWide("openclaw_queue_active_runs", ["provider"])} / ${limitOf("in_force")}`,
+        legend: "{{provider}}",
+      },
+    ],
+  }),
+  lines({
+    title: "Limit in force, of the configured one",
+    description: "Below 100 % the account complained, and is asked for less at once for a while.",
+    unit: units.PercentUnit,
+    span: 6,
+    max: 1,
+    queries: [
+      { expr: `${limitOf("in_force")} / ${limitOf("configured")}`, legend: "{{provider}}" },
     ],
   }),
   lines({
     title: "Waiting",
     description: "Over the whole cluster.",
     unit: units.Short,
-    span: 8,
+    span: 6,
     queries: [
       { expr: clusterWide("openclaw_queue_waiting_runs", ["provider"]), legend: "{{provider}}" },
     ],

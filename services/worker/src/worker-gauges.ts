@@ -1,15 +1,17 @@
 /** What a worker tells of its state with each scrape. */
 import type { GatewayConfigSource } from "@openclaw/config";
 import type { Metrics } from "@openclaw/metrics";
+import type { QueueLimits } from "@openclaw/queue";
 import type { AnsweredCall } from "@openclaw/stream";
 import type { ActiveAttempts } from "./run/active-attempts.ts";
 
 export interface WorkerState {
   readonly gateway: Pick<GatewayConfigSource, "current">;
   readonly attempts: Pick<ActiveAttempts, "count">;
+  readonly limits: Pick<QueueLimits, "inForce">;
 }
 
-export function tellWorker(metrics: Metrics, { gateway, attempts }: WorkerState): void {
+export function tellWorker(metrics: Metrics, { gateway, attempts, limits }: WorkerState): void {
   metrics.gauge("openclaw_active_attempts").from(() => [[{}, attempts.count]]);
   metrics
     .gauge("openclaw_provider_info")
@@ -19,6 +21,15 @@ export function tellWorker(metrics: Metrics, { gateway, attempts }: WorkerState)
         1,
       ]),
     );
+  metrics.gauge("openclaw_queue_limit_runs").from(() =>
+    Object.entries(gateway.current.providers).flatMap(([provider, { maxConcurrency }]) => {
+      const inForce = limits.inForce(provider) ?? maxConcurrency;
+      return [
+        [{ provider, limit: "configured" }, maxConcurrency] as const,
+        [{ provider, limit: "in_force" }, inForce] as const,
+      ];
+    }),
+  );
 }
 
 /** @returns what is to be told of each append call */

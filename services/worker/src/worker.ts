@@ -150,7 +150,7 @@ export function createWorker(
     log,
   });
   tellVitals(metrics, { ...vitals, troubles: () => admin.troubles() });
-  tellWorker(metrics, { gateway, attempts });
+  tellWorker(metrics, { gateway, attempts, limits });
 
   return [
     admin,

@@ -190,6 +190,11 @@ export const CATALOGUE = {
     ["provider", "hedge"],
     "Providers that were late (asked, over_budget), and how it came out for the one asked besides (won, lost, failed).",
   ),
+  openclaw_queue_limit_runs: gauge(
+    WORKER,
+    ["provider", "limit"],
+    "Runs that may be at work at once, in the whole cluster: the same on every worker.",
+  ),
   openclaw_active_attempts: gauge(WORKER, [], "Attempts at work in this process."),
   openclaw_append_batch_entries: histogram(WORKER, [], {
     buckets: "batch",

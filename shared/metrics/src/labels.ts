@@ -68,6 +68,8 @@ export const LABELS = {
   token_type: ["input", "output"],
   content: ["text", "reasoning", "tool_call"],
   state: ["available", "open", "resting", "refused"],
+  /** What an account may be asked for at once: as configured, and what is left of it after it complained. */
+  limit: ["configured", "in_force"],
   /** Of a socket to a provider. */
   use: ["spare", "idle", "busy", "connecting"],
   kind: ["edge", "worker"],

@@ -41,11 +41,17 @@ export class QueueLimits implements Part {
   readonly name = "queue limits";
   readonly #options: QueueLimitsOptions;
   readonly #again = () => void this.#updateAgain();
+  readonly #inForce = new Map<string, number>();
   #updating = false;
   #looking: NodeJS.Timeout | undefined;
 
   constructor(options: QueueLimitsOptions) {
     this.#options = options;
+  }
+
+  /** Most runs of a provider at once, over the whole cluster, as of a second ago; undefined where it was not read yet. */
+  inForce(provider: string): number | undefined {
+    return this.#inForce.get(provider);
   }
 
   async start(): Promise<void> {
@@ -128,6 +134,7 @@ export class QueueLimits implements Part {
     if (now.rate?.max !== rate?.max || now.rate?.durationMs !== rate?.durationMs) {
       await queues.limitRate(provider, rate);
     }
+    this.#inForce.set(provider, Math.min(now.maxConcurrency ?? maxConcurrency, maxConcurrency));
     if (now.maxConcurrency === undefined || now.maxConcurrency > maxConcurrency) {
       await queues.limitConcurrency(provider, maxConcurrency);
     } else if (now.maxConcurrency < maxConcurrency) await this.#raise(provider, maxConcurrency);

@@ -135,6 +135,7 @@ describe("an account that complains", () => {
     const lowered = await limitNow();
     expect(lowered).toBeLessThanOrEqual(5);
     expect(lowered).toBeGreaterThanOrEqual(4);
+    await eventually("word of it", () => (limits.inForce("a") ?? 10) < 10, { withinMs: 2_000 });
     release();
     await eventually("the first raise", async () => ((await limitNow()) ?? 0) > (lowered ?? 0), {
       withinMs: 8_000,
