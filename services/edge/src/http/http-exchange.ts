@@ -40,6 +40,9 @@ const STREAM_HEADERS: Headers = {
   "x-accel-buffering": "no",
 };
 
+/** Of a body that is too long anyway. */
+const HEARD_OUT_BYTES = 16 * 1024 * 1024;
+
 /** In UTF-16 units: what the kernel takes at once of any response. */
 const SMALL_BODY = 16_384;
 
@@ -103,7 +106,10 @@ export class HttpExchange {
     this.#onDrain = callback;
   }
 
-  /** Reads the request's body, unless it is longer than `maxBytes`, or the client leaves. */
+  /**
+   * Reads the request's body, unless it is longer than `maxBytes`, or the client leaves. What is too long is
+   * heard out, within bounds: most clients send everything before they read why it was refused.
+   */
   async body(maxBytes: number): Promise<Buffer | "too_long" | "gone"> {
     const response = this.#response;
     if (!response) return "gone";
@@ -115,11 +121,11 @@ export class HttpExchange {
         bytes += chunk.byteLength;
         // The memory is only lent.
         if (bytes <= maxBytes) chunks.push(Buffer.from(new Uint8Array(chunk)));
-        if (bytes > maxBytes) {
-          // The rest of it would be read as the next request's.
-          this.#mustClose = true;
-          resolve("too_long");
-        } else if (isLast) resolve(Buffer.concat(chunks));
+        else chunks.length = 0;
+        // The rest of an endless one would be read as the next request's.
+        this.#mustClose = bytes > maxBytes + HEARD_OUT_BYTES;
+        if (isLast || this.#mustClose)
+          resolve(bytes > maxBytes ? "too_long" : Buffer.concat(chunks));
       });
     });
   }
