@@ -331,6 +331,12 @@ describe("a request", () => {
     const ahead = await refusalOf(path, { run, query });
     expect(ahead).toMatchObject({ status: 400, param: "after" });
     expect(ahead.message).toContain("no event with the id");
+    // A browser's would never come back; what Redis lost may be there again.
+    const { epoch, seq } = position;
+    const back = await fetch(`http://${cluster.host}/v1/runs/${run}/events`, {
+      headers: { "last-event-id": `${epoch}-${seq + 1}` },
+    });
+    expect([back.status, await back.text()]).toEqual([200, "retry: 500\n\n"]);
   });
 
   test.each(["GET /health", "GET /stats", "GET /v1/models"])(

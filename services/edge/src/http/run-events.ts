@@ -100,7 +100,8 @@ export class RunEvents {
         break;
       case "unknown_position": {
         const message = `This run has no event with the id in \`${param}\`. Leave it out to begin at the beginning.`;
-        refuse(exchange, failure("invalid_request", message), { param });
+        // A Redis that took over may have lost what this reader has seen; the next attempt is ahead of it.
+        putOff(exchange, failure("invalid_request", message), param);
         break;
       }
       case "too_many_readers":
@@ -118,9 +119,9 @@ export class RunEvents {
  * Has a reader come back in a moment. A browser that has read before never does after a failure, whatever
  * its status, but after the end of a stream.
  */
-function putOff(exchange: HttpExchange, reason: Failure): void {
+function putOff(exchange: HttpExchange, reason: Failure, param?: string): void {
   if (reason.code !== "draining" && !isBack(exchange)) {
-    refuse(exchange, reason);
+    refuse(exchange, reason, { param });
     return;
   }
   exchange.stream({});
