@@ -4,7 +4,15 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
 import type { RunEvent } from "./run-event.ts";
-import { deltas, done, resumed, ScriptedGateway, started } from "./testing/scripted-gateway.ts";
+import {
+  deltas,
+  done,
+  restart,
+  resumed,
+  ScriptedGateway,
+  started,
+} from "./testing/scripted-gateway.ts";
+import type { Down } from "./wire.ts";
 
 let gateway: ScriptedGateway;
 const clients: GatewayClient[] = [];
@@ -179,8 +187,11 @@ describe("a lost connection", () => {
 });
 
 describe("a resume", () => {
-  async function lost(reason: "unknown_run" | "too_many_readers" | "overloaded" | "draining") {
-    const run = connect().run("go");
+  async function lost(
+    reason: NonNullable<Down<"resumed">["reason"]>,
+    options: Partial<GatewayClientOptions> = {},
+  ) {
+    const run = connect(options).run("go");
     await (await gateway.peer()).accept("r");
     await eventually("the run", () => run.id);
     (await gateway.peer()).close();
@@ -217,6 +228,21 @@ describe("a resume", () => {
     peer.send(resumed("r"), ...deltas("r", ["x"]), done("r"));
     expect(await run.text()).toBe("x");
     expect(gateway.peers).toHaveLength(2);
+  });
+
+  test("refused for a position that is ahead of what Redis kept waits for the next attempt", async () => {
+    const { run, peer } = await lost("unknown_position");
+    await peer.told("resume", 1);
+    peer.send(resumed("r"), restart("r", 2), started("r", 2));
+    peer.send(...deltas("r", ["x"], { epoch: 2 }), done("r"));
+    expect(await run.text()).toBe("x");
+  });
+
+  test("but not for longer than it may", async () => {
+    const { run, peer } = await lost("unknown_position", { giveUpMs: 500 });
+    await peer.told("resume", 1);
+    peer.send({ type: "resumed", run: "r", outcome: "not_resumable", reason: "unknown_position" });
+    await expect(run.text()).rejects.toMatchObject({ code: "run_lost", retryable: true });
   });
 
   test("refused as draining is tried again elsewhere", async () => {
