@@ -59,7 +59,8 @@ that prom-client brings: \`process_cpu_seconds_total\`, \`process_resident_memor
 Durations are seconds, each measured by one process on its monotonic clock. Where a run has several attempts, its first text is
 whichever the user saw first. Runs that a client resumed elsewhere are counted once, by the edge that accepted them, unless that one is gone by their end. Whether its connection was
 warm is known of a run from its worker's last word: runs that their edge ended (cancelled, or past a deadline) have \`connection="none"\` and are
-held against the target of cold ones. The number of series does not depend on what users send: any value that is not among a label's own is counted as \`other\`, and the series of a provider go
+held against the target of warm ones. A first text is of those who are shown text as it comes: a request that waits for the whole answer, and a run in the
+background, have none to be in time. A question that a v1 client asks during an answer is accepted when its turn comes. The number of series does not depend on what users send: any value that is not among a label's own is counted as \`other\`, and the series of a provider go
 when it is no longer configured.
 
 ## Edges
@@ -74,7 +75,8 @@ ${on("worker")}
 
 ${on("edge", "worker")}
 
-The phases, in their order; those of the edge are measured once a run, those of the worker once an attempt that the provider answered.
+The phases, in their order; those of the edge are measured once a run, those of the worker once an attempt, at its end, as far as it came. An attempt
+whose worker is killed tells of none.
 
 | phase | measured by | from | to |
 | --- | --- | --- | --- |
@@ -85,6 +87,7 @@ The phases, in their order; those of the edge are measured once a run, those of 
 | \`response_headers\` | worker | the request is written | the response's headers are there |
 | \`first_token\` | worker | the headers are there | the first text or reasoning |
 | \`thinking\` | worker | the first reasoning | the first text; only where there was reasoning |
+| \`no_text\` | worker | the last of these that the attempt came to | its end, or its hedge; only where it brought no text |
 | \`publish\` | worker | the first text | Redis has it in the log and has published it |
 | \`edge_to_socket\` | edge | the published text arrives | it is handed to the client's socket |
 

@@ -9,6 +9,7 @@ import {
   type Scraped,
   type Share,
   type TimedAnswer,
+  V1Client,
   V2Client,
 } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
@@ -24,9 +25,12 @@ const users: V2Client[] = [];
 
 beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
+  const gateway = simulatedGateway(simulator.url, { pool: { warm: 8, connections: 64 } });
+  const { hunyuan } = gateway.providers;
+  const covered = { ...hunyuan, fallback: ["zhipu"], timeouts: { firstTokenMs: 1_500 } };
   cluster = await Cluster.start({
     redisUrl: inject("redisUrl"),
-    gateway: simulatedGateway(simulator.url, { pool: { warm: 8, connections: 64 } }),
+    gateway: { ...gateway, providers: { ...gateway.providers, hunyuan: covered } },
     env: { LOG_LEVEL: "warn" },
   });
 });
@@ -211,6 +215,42 @@ test("a provider that turns slow: its region misses the target, and its phase sa
   const [longest] = times.toSorted(([, a], [, b]) => b - a);
   expect(["first_token", "response_headers"]).toContain(longest?.[0]);
   expect(longest?.[1]).toBeGreaterThan(1.2);
+});
+
+test("a provider that hangs and is covered by another: the time is its own, and still adds up", async () => {
+  const before = await cluster.scrape();
+  const prompt = directive({ words: 3, faultOn: ["hunyuan"], hang: true });
+  await load(() => prompt, { count: 2, rounds: 1, provider: () => "hunyuan" });
+  const seen = (await cluster.scrape()).minus(before);
+  expect(phaseOf(seen, "no_text", "hunyuan")).toBeGreaterThan(1.4);
+  const firstText = seen.sum(`${FIRST_TEXT}_sum`);
+  expect(firstText).toBeGreaterThan(2 * 1.5);
+  expect(Math.abs(seen.sum(`${PHASE}_sum`) - firstText)).toBeLessThan(0.05 * firstText);
+});
+
+test("who is shown no text as it comes misses no first text, and a short v1 answer has one", async () => {
+  const before = await cluster.scrape();
+  const send = async (path: string, body: object) => {
+    const headers = { "content-type": "application/json" };
+    const init = { method: "POST", headers, body: JSON.stringify(body) };
+    expect((await fetch(`http://${cluster.host}${path}`, init)).ok).toBe(true);
+  };
+  const content = directive({ text: "Whole." });
+  await send("/v1/chat/completions", { model: "zhipu", messages: [{ role: "user", content }] });
+  await send("/v1/runs", { provider: "zhipu", message: content });
+  const user = await V1Client.connect(cluster.url());
+  // Held back to the end, as it might be the beginning of something else.
+  await user.ask(directive({ text: "42" }), "zhipu");
+  user.close();
+  const judged = "openclaw_target_runs_total";
+  await eventually("three runs", async () => {
+    const seen = (await cluster.scrape()).minus(before);
+    return seen.sum(judged, { measure: "whole", met: "yes" }) === 3;
+  });
+  const seen = (await cluster.scrape()).minus(before);
+  expect(seen.sum(judged, { measure: "first_text", met: "no" })).toBe(0);
+  expect(seen.sum(judged, { measure: "first_text", met: "yes" })).toBe(1);
+  expect(seen.sum(`${FIRST_TEXT}_count`)).toBe(1);
 });
 
 test("a flood of sessions, users, models and providers adds no series", async () => {

@@ -7,6 +7,7 @@ import { bars, lines, type Panel, type Query, spread, stacked } from "./panel.ts
 import { amountPerSecond, buckets, mean, perSecond, quantile } from "./promql.ts";
 
 const FIRST_TEXT = "gen_ai_server_time_to_first_token_seconds";
+const WHOLE = "gen_ai_server_request_duration_seconds";
 const PHASE = "openclaw_run_phase_seconds";
 const ASKED = "gen_ai_client_operation_time_to_first_chunk_seconds";
 const GAP = "gen_ai_client_operation_time_per_output_chunk_seconds";
@@ -16,19 +17,38 @@ const PHASES = LABELS.phase;
 
 type Phase = (typeof PHASES)[number];
 
-const OF_EDGE: readonly Phase[] = ["accept", "queue_wait", "edge_to_socket"];
-const OF_PROVIDER: readonly Phase[] = ["connect", "response_headers", "first_token", "thinking"];
+const OF_PROVIDER: readonly Phase[] = [
+  "connect",
+  "response_headers",
+  "first_token",
+  "thinking",
+  "no_text",
+];
+
+const timesOf = (phase: Phase) => perSecond(PHASE, { match: { phase } });
 
 /**
- * Seconds of a phase for each run that got text: over all phases they add up to the time to first text, which
- * means of those runs alone that had the phase would not.
+ * Seconds of a phase for each run: over all phases they add up to the time to first text, which means of those
+ * runs alone that had the phase would not.
  *
- * What an edge measured is held against what edges delivered, and a worker's against its answered attempts, so
- * that it holds for one node as well.
+ * What an edge measured is held against the runs that ended there, and a worker's against the attempts that
+ * brought text, so that what others lost before counts as well, and that it holds for one node. Where none did,
+ * it is held against all attempts.
  */
 function secondsARun(phase: Phase): string {
-  const once = OF_EDGE.includes(phase) ? "edge_to_socket" : "pick_up";
-  return `${amountPerSecond(PHASE, { match: { phase } })} / ${perSecond(PHASE, { match: { phase: once } })}`;
+  return `${amountPerSecond(PHASE, { match: { phase } })} / ${runsWith(phase)}`;
+}
+
+function runsWith(phase: Phase): string {
+  switch (phase) {
+    case "accept":
+    case "queue_wait":
+      return `(${perSecond(WHOLE)} > 0)`;
+    case "edge_to_socket":
+      return `(${timesOf(phase)} > 0)`;
+    default:
+      return `(${timesOf("publish")} > 0 or ${timesOf("pick_up")} > 0)`;
+  }
 }
 
 function eachPhase(): Query[] {
@@ -55,7 +75,7 @@ const untilFirstText: readonly Panel[] = [
   stacked({
     title: "Until the first text",
     description:
-      "Mean seconds of each phase, on top of each other in their order: the height is the mean time to first text. connect to thinking are the provider's, the others ours.",
+      "Mean seconds of each phase, on top of each other in their order: the height is the mean time to first text. connect to no_text are the provider's, the others ours; no_text is what attempts took that brought none.",
     unit: units.Seconds,
     span: 16,
     queries: eachPhase(),

@@ -31,6 +31,7 @@ export const LABELS = {
     "response_headers",
     "first_token",
     "thinking",
+    "no_text",
     "publish",
     "edge_to_socket",
   ],

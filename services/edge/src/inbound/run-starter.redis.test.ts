@@ -39,6 +39,7 @@ const COMPLETED: TerminalEntry = {
 /** A client that notes what it is told. */
 class NotingAnswer implements Answer {
   readonly isResumable = false;
+  readonly isStreamed = true;
   text = "";
   readonly terminals: TerminalEntry[] = [];
   readonly #curtain = new Curtain();
@@ -66,8 +67,9 @@ class NotingAnswer implements Answer {
     return "held";
   }
 
-  onTerminal(terminal: TerminalEntry): void {
+  onTerminal(terminal: TerminalEntry): false {
     this.terminals.push(terminal);
+    return false;
   }
 
   batch(write: () => void): void {

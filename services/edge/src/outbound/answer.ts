@@ -15,6 +15,8 @@ import type { RunPhases } from "./run-clock.ts";
 export interface Answer {
   /** Whether the client can come back for the rest, so that leaving need not end the run. */
   readonly isResumable: boolean;
+  /** Whether text reaches a client as it comes. Where it does not, there is no first text to be in time. */
+  readonly isStreamed: boolean;
   /** The run is on its queue: from here on it ends, whatever becomes of this edge. */
   onAccepted(): void;
   /** The run still waits for a worker, with so many in front of it; `waitMs` is a guess. */
@@ -25,8 +27,12 @@ export interface Answer {
   onDelta(position: Position, delta: DeltaEntry): DeltaOutcome;
   /** Likewise, for a piece of a tool call. */
   onToolCall(position: Position, call: ToolCallEntry): DeltaOutcome;
-  /** `position`: where the log has it; undefined where this edge ends the run and the log does not know. */
-  onTerminal(terminal: TerminalEntry, phases: RunPhases, position: Position | undefined): void;
+  /**
+   * Answers whether text that was held back went with it.
+   *
+   * @param position where the log has it; undefined where this edge ends the run and the log does not know
+   */
+  onTerminal(terminal: TerminalEntry, phases: RunPhases, position: Position | undefined): boolean;
   /** Groups what is written inside `write` into one system call. */
   batch(write: () => void): void;
 }
@@ -40,11 +46,12 @@ export type DeltaOutcome =
 /** Nobody reads: the client is away, and may come back before the run is given up. */
 export const UNREAD: Answer = {
   isResumable: true,
+  isStreamed: true,
   onAccepted: () => undefined,
   onQueued: () => undefined,
   onStarted: () => undefined,
   onDelta: () => "held",
   onToolCall: () => "held",
-  onTerminal: () => undefined,
+  onTerminal: () => false,
   batch: (write) => write(),
 };

@@ -10,6 +10,7 @@ import type { RunPhases } from "./run-clock.ts";
 export class BackgroundAnswer implements Answer {
   /** An edge that leaves must not end it. */
   readonly isResumable = true;
+  readonly isStreamed = false;
   readonly #onAccepted: () => void;
   readonly #onRefused: (reason: Failure) => void;
   #isAccepted = false;
@@ -42,11 +43,11 @@ export class BackgroundAnswer implements Answer {
     return "held";
   }
 
-  onTerminal(terminal: TerminalEntry, _phases: RunPhases, position: Position | undefined): void {
-    if (this.#isAccepted) return;
+  onTerminal(terminal: TerminalEntry, _phases: RunPhases, position: Position | undefined): false {
     // Where the log has its end, it was queued.
     if (position) this.onAccepted();
-    else if (terminal.type === "failed") this.#onRefused(terminal.failure);
+    else if (terminal.type === "failed" && !this.#isAccepted) this.#onRefused(terminal.failure);
+    return false;
   }
 
   batch(write: () => void): void {

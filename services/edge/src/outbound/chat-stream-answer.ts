@@ -43,6 +43,7 @@ const DONE = "data: [DONE]\n\n";
 
 export class ChatStreamAnswer implements Answer {
   readonly isResumable = false;
+  readonly isStreamed = true;
   readonly #options: ChatStreamAnswerOptions;
   readonly #curtain = new AnswerCurtain();
   #isAnotherAttempt = false;
@@ -96,11 +97,12 @@ export class ChatStreamAnswer implements Answer {
     return fresh === "known" ? "held" : this.#delta({ tool_calls: [toolCallOf(fresh)] });
   }
 
-  onTerminal(terminal: TerminalEntry): void {
+  onTerminal(terminal: TerminalEntry): false {
     if (terminal.type !== "completed") this.#fail(failureOf(terminal));
     // The attempt that finished said less than the client was shown.
     else if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
     else this.#finish(terminal.finish, terminal.usage);
+    return false;
   }
 
   batch(write: () => void): void {

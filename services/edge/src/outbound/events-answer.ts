@@ -27,6 +27,7 @@ export interface EventsAnswerOptions {
 
 export class EventsAnswer implements Answer {
   readonly isResumable = true;
+  readonly isStreamed = true;
   readonly #options: EventsAnswerOptions;
   readonly #frames: V2Answer;
   /** Of the entry that is being told of. */
@@ -68,10 +69,11 @@ export class EventsAnswer implements Answer {
     return this.#send({ ...call, ...position, run: this.#options.run }) ? "written" : "full";
   }
 
-  onTerminal(terminal: TerminalEntry, phases: RunPhases, position: Position | undefined): void {
+  onTerminal(terminal: TerminalEntry, phases: RunPhases, position: Position | undefined): false {
     this.#position = position;
     this.#frames.onTerminal(terminal, phases);
     this.#options.sink.end();
+    return false;
   }
 
   batch(write: () => void): void {

@@ -11,6 +11,7 @@ import { GatheredText } from "./gathered-text.ts";
 
 export class GatheredAnswer implements Answer {
   readonly isResumable = false;
+  readonly isStreamed = false;
   readonly #gathered = new GatheredText();
   readonly #onOver: (terminal: TerminalEntry, gathered: GatheredText) => void;
 
@@ -40,8 +41,9 @@ export class GatheredAnswer implements Answer {
     return "held";
   }
 
-  onTerminal(terminal: TerminalEntry): void {
+  onTerminal(terminal: TerminalEntry): false {
     this.#onOver(terminal, this.#gathered);
+    return false;
   }
 
   batch(write: () => void): void {

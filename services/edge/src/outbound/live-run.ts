@@ -55,6 +55,8 @@ export interface EndedRun {
   readonly byEdge: boolean;
   readonly attempts: number;
   readonly characters: number;
+  /** Whether its text went to a client as it came. */
+  readonly isStreamed: boolean;
   readonly phases: RunPhases;
   readonly edgePhases: EdgePhases;
 }
@@ -207,6 +209,7 @@ export class LiveRun {
   /** The client is gone but may come back: the run goes on unread. */
   detach(): void {
     this.#answer = UNREAD;
+    this.#clock.left();
     this.#follower.resume();
   }
 
@@ -350,7 +353,11 @@ export class LiveRun {
     const timings = terminal.type === "cancelled" ? undefined : terminal.timings;
     const phases = this.#clock.read(timings);
     const answer = this.#answer;
-    answer.batch(() => answer.onTerminal(terminal, phases, position));
+    let hasText = false;
+    answer.batch(() => {
+      hasText = answer.onTerminal(terminal, phases, position);
+    });
+    if (hasText) this.#clock.wrote(this.#receivedAt);
     onEnded({
       runId,
       session,
@@ -362,7 +369,8 @@ export class LiveRun {
       byEdge: isToldToCluster && this.#isOurs,
       attempts: this.#attempts,
       characters: this.#characters,
-      phases,
+      isStreamed: this.#options.answer.isStreamed,
+      phases: hasText ? this.#clock.read(timings) : phases,
       edgePhases: this.#clock.readEdge(),
     });
   }

@@ -19,6 +19,8 @@ export interface EdgePhases {
   readonly waits: readonly Wait[];
   /** From the arrival of the message with its first text to the socket. Absent where that was read from the log. */
   readonly toSocketMs: number | undefined;
+  /** From accepted until its client went away, where it did: whether text came in time after that, only others know. */
+  readonly leftMs: number | undefined;
 }
 
 export interface Wait {
@@ -40,6 +42,7 @@ export class RunClock {
   #firstFrameMs: number | undefined;
   #lastFrameMs: number | undefined;
   #toSocketMs: number | undefined;
+  #leftMs: number | undefined;
 
   /** The run is on the queue of a provider for the first time; a worker may have been faster than this news. */
   queued(provider: string): void {
@@ -68,6 +71,11 @@ export class RunClock {
     if (receivedAt !== undefined) this.#toSocketMs = performance.now() - receivedAt;
   }
 
+  /** Its client is away. */
+  left(): void {
+    this.#leftMs ??= this.#now();
+  }
+
   read(attempt: AttemptTimings | undefined): RunPhases {
     const [queuedMs, startedMs, firstFrameMs, lastFrameMs] = [
       this.#queuedMs,
@@ -88,7 +96,12 @@ export class RunClock {
   /** To be read once, at the end of the run. */
   readEdge(): EdgePhases {
     this.#endWait();
-    return { acceptMs: this.#queuedMs, waits: this.#waits, toSocketMs: this.#toSocketMs };
+    return {
+      acceptMs: this.#queuedMs,
+      waits: this.#waits,
+      toSocketMs: this.#toSocketMs,
+      leftMs: this.#leftMs,
+    };
   }
 
   elapsed(): number {

@@ -51,12 +51,14 @@ interface Ended {
   readonly totalMs: number;
   readonly connection?: "warm" | "cold";
   readonly terminal?: EndedRun["terminal"];
-  readonly edgePhases?: EndedRun["edgePhases"];
+  readonly edgePhases?: Partial<EndedRun["edgePhases"]>;
+  readonly isStreamed?: boolean;
 }
 
+const UNSEEN = { acceptMs: undefined, waits: [], toSocketMs: undefined, leftMs: undefined };
+
 function end({ provider = "zhipu", connection, terminal = COMPLETED, ...ended }: Ended): void {
-  const { edgePhases = { acceptMs: undefined, waits: [], toSocketMs: undefined }, ...phases } =
-    ended;
+  const { edgePhases, isStreamed = true, ...phases } = ended;
   const attempt = { finishedMs: 1, pickUpMs: 2, ...(connection && { connection }) };
   meter.ended({
     runId: "r",
@@ -69,8 +71,9 @@ function end({ provider = "zhipu", connection, terminal = COMPLETED, ...ended }:
     byEdge: false,
     attempts: 1,
     characters: 1,
+    isStreamed,
     phases: { ...phases, attempt },
-    edgePhases,
+    edgePhases: { ...UNSEEN, ...edgePhases },
   });
 }
 
@@ -120,6 +123,37 @@ describe("targets", () => {
     end({ totalMs: 3_100, terminal });
     expect(await judged("domestic", "first_text")).toEqual([0, 2]);
     expect(await judged("domestic", "whole")).toEqual([0, 1]);
+  });
+
+  test("a cold connection is to be proven: without word of it a run is held against the warm", async () => {
+    const terminal = { type: "cancelled", reason: "client" } as const;
+    end({ provider: "nvidia2", firstFrameMs: 5_000, totalMs: 6_000, terminal });
+    expect(await judged("overseas_warm", "first_text")).toEqual([0, 1]);
+    expect(await judged("overseas_cold", "first_text")).toEqual([0, 0]);
+  });
+
+  test("where no text is shown as it comes, there is no first text to be in time", async () => {
+    end({ totalMs: 2_000, isStreamed: false });
+    expect(await judged("domestic", "first_text")).toEqual([0, 0]);
+    expect(await judged("domestic", "whole")).toEqual([1, 0]);
+  });
+
+  test("an answer without text is in time if its end is", async () => {
+    end({ totalMs: 900 });
+    end({ totalMs: 1_100 });
+    expect(await judged("domestic", "first_text")).toEqual([1, 1]);
+  });
+
+  test("what a client that went away saw elsewhere is not known, unless it was late by then", async () => {
+    end({ totalMs: 2_000, edgePhases: { leftMs: 900 } });
+    end({ totalMs: 2_000, edgePhases: { leftMs: 1_100 } });
+    expect(await judged("domestic", "first_text")).toEqual([0, 1]);
+    // It ended all the same, and when.
+    expect(await judged("domestic", "whole")).toEqual([2, 0]);
+    // Nobody came back for it.
+    const terminal = { type: "cancelled", reason: "disconnected" } as const;
+    end({ totalMs: 30_000, terminal, edgePhases: { leftMs: 900 } });
+    expect(await judged("domestic", "whole")).toEqual([2, 0]);
   });
 
   test("a provider that is new has its counts before its first run, and a removed one has none", async () => {

@@ -78,22 +78,27 @@ export class RunMeter {
   }
 
   /** Holds a run against what is promised of its provider. */
-  #judge({ terminal, phases }: EndedRun, provider: string): void {
+  #judge(run: EndedRun, provider: string): void {
+    const { terminal, phases } = run;
     const { providers, targets } = this.#gateway.current;
     const region = providers[provider]?.region;
     if (!region) return;
     if (terminal.type === "failed" && FAULTS_OF_REQUESTS.has(terminal.failure.code)) return;
-    const connection = phases.attempt?.connection ?? "cold";
+    // A cold connection is an excuse, and to be proven: of runs that their edge ended nobody knows.
+    const connection = phases.attempt?.connection ?? "warm";
     const { firstTextMs, fullMs } = targetOf(targets, region, connection);
     const target = TARGETS[targetNameOf(region, connection)];
-    const { firstFrameMs, totalMs } = phases;
     const judge = (measure: "first_text" | "whole", isMet: boolean) =>
       this.#families.judged.inc({ provider, target, measure, met: isMet ? "yes" : "no" });
-    // Who gave up before it was late cannot say whether it would have been.
-    const gaveUpWithin = (limitMs: number) => terminal.type === "cancelled" && totalMs <= limitMs;
-    if (firstFrameMs !== undefined) judge("first_text", firstFrameMs <= firstTextMs);
-    else if (!gaveUpWithin(firstTextMs)) judge("first_text", false);
-    if (!gaveUpWithin(fullMs)) judge("whole", terminal.type === "completed" && totalMs <= fullMs);
+    const { shownMs, leftMs, endedMs } = seenOf(run);
+    if (run.isStreamed) {
+      if (shownMs !== undefined) judge("first_text", shownMs <= firstTextMs);
+      else if (leftMs === undefined || leftMs > firstTextMs) judge("first_text", false);
+    }
+    if (endedMs !== undefined) judge("whole", endedMs <= fullMs);
+    else if (terminal.type === "failed" || leftMs === undefined || leftMs > fullMs) {
+      judge("whole", false);
+    }
   }
 
   #time({ edgePhases: { acceptMs, waits, toSocketMs }, phases }: EndedRun, provider: string): void {
@@ -135,6 +140,18 @@ export class RunMeter {
       }
     }
   }
+}
+
+/**
+ * What its user saw of a run, in milliseconds since it was accepted: its first text or else its good end, its
+ * going away before either, its good end. Who gave up before it was late cannot say whether it would have been.
+ */
+function seenOf({ terminal, phases: { firstFrameMs, totalMs }, edgePhases }: EndedRun) {
+  const endedMs = terminal.type === "completed" ? totalMs : undefined;
+  const { leftMs = terminal.type === "cancelled" ? totalMs : undefined } = edgePhases;
+  // After that it is told to another connection.
+  const shownMs = firstFrameMs ?? (leftMs === undefined ? endedMs : undefined);
+  return { shownMs, leftMs, endedMs };
 }
 
 function familiesOf(metrics: Metrics) {

@@ -15,7 +15,13 @@ const ENDED: EndedRun = {
   attempts: 2,
   characters: 9,
   phases: { totalMs: 30, firstFrameMs: 20 },
-  edgePhases: { acceptMs: 1, waits: [{ provider: "nvidia2", since: 5, ms: 2 }], toSocketMs: 1 },
+  isStreamed: true,
+  edgePhases: {
+    acceptMs: 1,
+    waits: [{ provider: "nvidia2", since: 5, ms: 2 }],
+    toSocketMs: 1,
+    leftMs: undefined,
+  },
 };
 
 const begin = (traces: RunTraces, runId: string) =>

@@ -9,6 +9,7 @@ import { failureOf } from "./terminal-failure.ts";
 
 export class V1Answer implements Answer {
   readonly isResumable = false;
+  readonly isStreamed = true;
   readonly #connection: Connection;
   readonly #framer = new BareTextFramer();
   readonly #curtain = new Curtain();
@@ -44,24 +45,21 @@ export class V1Answer implements Answer {
     return "held";
   }
 
-  onTerminal(terminal: TerminalEntry): void {
-    if (terminal.type !== "completed") this.#fail(failureOf(terminal));
-    // The attempt that finished said less than the client was shown.
-    else if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
-    else {
-      this.#write(this.#framer.end());
-      this.#connection.send(V1_DONE);
-    }
+  onTerminal(terminal: TerminalEntry): boolean {
+    // What was held back belongs to the answer, however it ends.
+    const written = this.#write(this.#framer.end());
+    this.#connection.send(this.#lastFrame(terminal));
+    return written !== "held";
   }
 
   batch(write: () => void): void {
     this.#connection.cork(write);
   }
 
-  /** What was held back belongs to the answer, however it ends. */
-  #fail(reason: Parameters<typeof v1ErrorFrame>[0]): void {
-    this.#write(this.#framer.end());
-    this.#connection.send(v1ErrorFrame(reason));
+  #lastFrame(terminal: TerminalEntry): string {
+    if (terminal.type !== "completed") return v1ErrorFrame(failureOf(terminal));
+    // The attempt that finished said less than the client was shown.
+    return this.#curtain.isDrawn ? v1ErrorFrame(failure("interrupted")) : V1_DONE;
   }
 
   #write(frames: readonly string[]): DeltaOutcome {

@@ -17,6 +17,7 @@ export interface V2AnswerOptions {
 
 export class V2Answer implements Answer {
   readonly isResumable = true;
+  readonly isStreamed = true;
   readonly #options: V2AnswerOptions;
   #epoch: number;
   /** Whether the client knows the run by its id. */
@@ -73,11 +74,11 @@ export class V2Answer implements Answer {
     return "held";
   }
 
-  onTerminal(terminal: TerminalEntry, phases: RunPhases): void {
+  onTerminal(terminal: TerminalEntry, phases: RunPhases): false {
     const { run, ref, send } = this.#options;
     if (terminal.type === "failed" && !this.#isKnown) {
       send(v2Error(terminal.failure, { ref }));
-      return;
+      return false;
     }
     this.onAccepted();
     switch (terminal.type) {
@@ -101,6 +102,7 @@ export class V2Answer implements Answer {
         );
         break;
     }
+    return false;
   }
 
   batch(write: () => void): void {

@@ -32,9 +32,24 @@ test("the phases of an attempt add up to its way to the first text", () => {
 
 test("a phase that did not come to its end is absent, and who does not think has no such phase", () => {
   const clock = new AttemptClock();
-  expect(Object.values(clock.phases(undefined)).filter((ms) => ms !== undefined)).toEqual([]);
+  expect(clock.phases(undefined)).toEqual({ no_text: 0 });
   clock.headers("warm", performance.now());
   clock.token();
   const { thinking, publish, first_token } = clock.phases(text(performance.now(), false));
   expect({ thinking, publish, first_token }).toEqual({ first_token: 0 });
+});
+
+test("what an attempt took that brought no text is in its phases as well, to its end or its hedge", () => {
+  const clock = new AttemptClock(3);
+  vi.advanceTimersByTime(700);
+  expect(clock.phases(undefined)).toEqual({ pick_up: 3, no_text: 700 });
+  clock.headers("warm", performance.now());
+  vi.advanceTimersByTime(100);
+  clock.hedged();
+  vi.advanceTimersByTime(100);
+  expect(clock.phases(undefined)).toMatchObject({
+    connect: 700,
+    response_headers: 0,
+    no_text: 100,
+  });
 });

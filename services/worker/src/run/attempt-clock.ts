@@ -8,6 +8,7 @@ export interface AttemptPhases {
   readonly response_headers?: number | undefined;
   readonly first_token?: number | undefined;
   readonly thinking?: number | undefined;
+  readonly no_text?: number | undefined;
   readonly publish?: number | undefined;
 }
 
@@ -19,6 +20,7 @@ export class AttemptClock {
   #headersMs: number | undefined;
   #firstTokenMs: number | undefined;
   #connection: ConnectionLabel | undefined;
+  #hedgedMs: number | undefined;
 
   /** @param pickUpMs from taking the job to holding the run; a hedge begins before it holds one */
   constructor(pickUpMs?: number) {
@@ -37,6 +39,16 @@ export class AttemptClock {
     const isFirst = !this.hasToken;
     if (isFirst) this.#firstTokenMs = this.#elapsed();
     return isFirst;
+  }
+
+  /** Another provider is asked as well. */
+  hedged(): void {
+    this.#hedgedMs ??= this.#elapsed();
+  }
+
+  /** The attempt failed on this connection. */
+  failed(connection: ConnectionLabel | undefined): void {
+    this.#connection ??= connection;
   }
 
   /** Whether the provider has said anything. */
@@ -66,9 +78,15 @@ export class AttemptClock {
     };
   }
 
-  /** @param text what became of its first text, by the same clock */
+  /**
+   * To be read at the attempt's end. Where it brought no text, what is left of its time is `no_text`; what
+   * comes behind a hedge is that one's to account for.
+   *
+   * @param text what became of its first text, by the same clock
+   */
   phases(text: FirstText | undefined): AttemptPhases {
     const [sent, headers, token] = [this.#requestSentMs, this.#headersMs, this.#firstTokenMs];
+    const endedMs = this.#hedgedMs ?? this.#elapsed();
     const spoken = text && text.writtenAt - this.#heldAt;
     return {
       pick_up: this.#pickUpMs,
@@ -76,6 +94,7 @@ export class AttemptClock {
       response_headers: between(sent, headers),
       first_token: between(headers, token),
       thinking: text?.followsReasoning ? between(token, spoken) : undefined,
+      no_text: text ? undefined : between(token ?? headers ?? 0, endedMs),
       publish: between(text?.writtenAt, text?.publishedAt),
     };
   }

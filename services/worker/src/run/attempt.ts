@@ -121,6 +121,7 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
       return letGo(job, error.reason, context);
     }
     if (error instanceof ProviderError) {
+      clock.failed(error.connection);
       if (!(error instanceof NotAskedError)) learnFrom(error, context);
       const goesOn = await failOver(job, error, { ...context, hasSpoken: clock.hasToken });
       if (goesOn) {

@@ -68,6 +68,7 @@ async function hedge(job: RunJob, provider: string, context: HedgeContext): Prom
   const { runId } = job;
   try {
     await queues.add({ ...jobAt(job, provider), hedges: epoch });
+    clock.hedged();
     counts.count("hedged");
     log.info({ runId, epoch, provider }, "provider is late, next one asked as well");
   } catch (error) {
