@@ -64,6 +64,8 @@ test("where keys are configured, nobody is served without one, through any door"
   const client = await V1Client.connect(`${cluster.url("mine")}?api_key=${apiKey}`);
   expect((await client.ask(prompt, "zhipu")).terminal).toEqual({ type: "done" });
   client.close();
+  const refusals = await cluster.scrape("edge");
+  expect(refusals.sum("openclaw_refusals_total", { code: "invalid_api_key" })).toBe(5);
   // A load balancer has no key.
   expect((await fetch(`http://${cluster.host}/health`)).status).not.toBe(401);
 });

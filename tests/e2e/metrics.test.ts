@@ -164,7 +164,8 @@ describe("under a small load", () => {
       .values("phase")
       .reduce((sum, phase) => sum + seen.sum(`${PHASE}_sum`, { phase }), 0);
     const firstText = seen.sum(`${FIRST_TEXT}_sum`);
-    expect(Math.abs(phases - firstText)).toBeLessThan(0.05 * firstText);
+    // What is in no phase is the way from Redis to the edge, which no clock of one process can tell.
+    expect(Math.abs(phases - firstText) / measured.length).toBeLessThan(0.03);
     expect(seen.values("phase")).toEqual([
       "accept",
       "connect",
@@ -251,6 +252,18 @@ test("who is shown no text as it comes misses no first text, and a short v1 answ
   expect(seen.sum(judged, { measure: "first_text", met: "no" })).toBe(0);
   expect(seen.sum(judged, { measure: "first_text", met: "yes" })).toBe(1);
   expect(seen.sum(`${FIRST_TEXT}_count`)).toBe(1);
+});
+
+test("what a connection itself refuses is counted as well", async () => {
+  const before = await cluster.scrape("edge");
+  const user = await arrive();
+  const run = crypto.randomUUID();
+  for (const ref of ["first", "second"]) {
+    user.send({ type: "run", ref, run, message: directive({ words: 3 }), provider: "zhipu" });
+  }
+  expect(await user.next("error")).toMatchObject({ ref: "second", code: "invalid_request" });
+  const seen = (await cluster.scrape("edge")).minus(before);
+  expect(seen.sum("openclaw_refusals_total", { code: "invalid_request" })).toBe(1);
 });
 
 test("a flood of sessions, users, models and providers adds no series", async () => {

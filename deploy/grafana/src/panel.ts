@@ -156,9 +156,14 @@ function dress<Kind extends Dressable>(
   if (options.ifEmpty !== undefined) panel.noValue(options.ifEmpty);
   if (options.leadsTo !== undefined) panel.dataLinks([wayTo(options.leadsTo)]);
   queries.forEach((query, index) => {
-    panel.withTarget(target(query, index).format(format));
+    panel.withTarget(target(narrowed(query, options), index).format(format));
   });
   return panel;
+}
+
+/** What is 0 most of the time, for each of many codes, is left out while it is. */
+function narrowed({ expr, legend }: Query, { ifEmpty }: PanelOptions): Query {
+  return { expr: ifEmpty === undefined ? expr : `(${expr}) > 0`, legend };
 }
 
 function target({ expr, legend }: Query, index: number): prometheus.DataqueryBuilder {

@@ -229,7 +229,7 @@ const trouble: readonly Panel[] = [
   lines({
     title: "Cancelled",
     description:
-      "client: asked for; disconnected: left in v1; orphaned: nobody came back in time; interrupted: another attempt said something else.",
+      "client: asked for; disconnected: nobody came back in time; interrupted: another attempt said something else; orphaned: its worker found that no edge heard it.",
     unit: RUNS_PER_SECOND,
     span: 8,
     ifEmpty: "none cancelled",

@@ -43,7 +43,6 @@ export function tellEdge(metrics: Metrics, { runs, sessions, exchanges, view }: 
 /** @returns what is to be told the id of a node that fell silent */
 export function countLostNodes(metrics: Metrics): (id: string) => void {
   const lost = metrics.counter("openclaw_nodes_lost_total");
-  for (const kind of KINDS) lost.inc({ kind }, 0);
   // Nodes name themselves after their kind.
   return (id) => lost.inc({ kind: id.split("-", 1)[0] as LabelValue<"kind"> });
 }

@@ -180,6 +180,7 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     port: config.EDGE_PORT,
     log,
     refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
+    onRefused: (reason) => starter.refused(reason),
     clientKeys,
     maxFrameBytes,
     doors,

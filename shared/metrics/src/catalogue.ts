@@ -77,9 +77,13 @@ export const CATALOGUE = {
   openclaw_stuck_runs_total: counter(
     EDGE,
     [],
-    "Accepted runs that were past every bound without an end; must stay 0.",
+    "Accepted runs that their edge found past every bound without an end; must stay 0.",
   ),
-  openclaw_refusals_total: counter(EDGE, ["code"], "Requests that were not accepted, by code."),
+  openclaw_refusals_total: counter(
+    EDGE,
+    ["code"],
+    "Runs and connections that were not accepted, by code; what could not be read is none.",
+  ),
   openclaw_resumes_total: counter(EDGE, ["resumed"], "Clients that came back for a run."),
   openclaw_gaps_filled_total: counter(
     EDGE,

@@ -58,6 +58,8 @@ export class Metrics {
   #models: { readonly of: MeasuredGateway; readonly names: ReadonlySet<string> };
   /** Providers at the last reading. */
   #seen: readonly string[];
+  readonly #toIntroduce = new Map<Counter, readonly LabelName[]>();
+  #introduced: MeasuredGateway | undefined;
 
   constructor(options: MetricsOptions) {
     const { current } = options.gateway;
@@ -69,12 +71,22 @@ export class Metrics {
     if (options.node !== false) collectDefaultMetrics({ register: this.#registry });
   }
 
-  /** Each is asked for once, by the part that counts it. @throws where it was before, or is another kind's */
-  counter<Name extends NameOf<"counter">>(name: Name): CounterFamily<Name> {
+  /**
+   * Each is asked for once, by the part that counts it. All that it can count is 0 before anything happens, since
+   * what begins at 1 is no increase.
+   *
+   * @param isSparse its owner says what is 0: not every value of one label goes with every value of another
+   * @throws where it was asked for before, or is another kind's
+   */
+  counter<Name extends NameOf<"counter">>(
+    name: Name,
+    { isSparse = false }: { isSparse?: boolean } = {},
+  ): CounterFamily<Name> {
     const counter = new Counter(this.#configuration(name));
     this.#note(name, counter);
     const family = new CounterFamily<Name>(counter, this.#guard);
     this.#counters.push(family);
+    if (!isSparse) this.#toIntroduce.set(counter, CATALOGUE[name].labels);
     return family;
   }
 
@@ -109,8 +121,19 @@ export class Metrics {
   /** Everything, in Prometheus' text format. */
   async read(): Promise<string> {
     await this.#forgetRemoved();
+    this.#introduce();
     for (const family of [...this.#counters, ...this.#gauges]) family.settle();
     return await this.#registry.metrics();
+  }
+
+  #introduce(): void {
+    const { current } = this.#options.gateway;
+    if (this.#introduced === current) return;
+    this.#introduced = current;
+    const providers = Object.keys(current.providers);
+    for (const [counter, labels] of this.#toIntroduce) {
+      for (const series of seriesOf(labels, providers)) counter.inc(series, 0);
+    }
   }
 
   #configuration(name: MetricName) {
@@ -165,6 +188,17 @@ export class Metrics {
     if (this.#models.of !== current) this.#models = modelsOf(current);
     return this.#models.names.has(value);
   }
+}
+
+/** Every combination of what these labels may say. */
+function seriesOf(labels: readonly LabelName[], providers: readonly string[]) {
+  let combined: Record<string, string>[] = [{}];
+  for (const label of labels) {
+    const allowed: typeof CONFIGURED | readonly string[] = LABELS[label];
+    const values = allowed === CONFIGURED ? providers : allowed;
+    combined = combined.flatMap((series) => values.map((value) => ({ ...series, [label]: value })));
+  }
+  return combined;
 }
 
 function modelsOf(gateway: MeasuredGateway) {

@@ -28,7 +28,7 @@ import type { HttpExchange } from "./http-exchange.ts";
 import { readRequest } from "./read-request.ts";
 
 export interface ChatDoorOptions extends RouteOptions {
-  readonly starter: Pick<RunStarter, "newRunId" | "refusal" | "begin">;
+  readonly starter: Pick<RunStarter, "newRunId" | "refusal" | "refused" | "begin">;
   readonly gateway: Pick<GatewayConfigSource, "current">;
   /** Longest body that is read, in bytes. */
   readonly maxBodyBytes: number;

@@ -2,6 +2,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { failure } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import type { ClientKeys, Credentials } from "../inbound/client-keys.ts";
+import type { RunStarter } from "../inbound/run-starter.ts";
 import { refuse } from "./api-error.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 import type { HttpExchanges } from "./http-exchanges.ts";
@@ -16,17 +17,24 @@ export interface RouteOptions {
   readonly exchanges: HttpExchanges;
   readonly log: Logger;
   readonly clientKeys: ClientKeys;
+  readonly starter: Pick<RunStarter, "refused">;
 }
+
+const FULL = failure("overloaded");
+const UNKNOWN = failure("invalid_api_key");
 
 /** A route's handler on exchanges. What it throws is told as `internal`, once, and logged. */
 export function route(
-  { exchanges, log, clientKeys }: RouteOptions,
+  { exchanges, log, clientKeys, starter }: RouteOptions,
   handle: (exchange: HttpExchange) => Promise<void> | void,
 ): (response: HttpResponse, request: HttpRequest) => void {
   return (response, request) => {
     const exchange = exchanges.open(response, request);
-    if (exchanges.isFull) {
-      refuse(exchange, failure("overloaded"));
+    const isKnown = clientKeys.accept(credentialsOf(exchange));
+    const refusal = exchanges.isFull ? FULL : isKnown ? undefined : UNKNOWN;
+    if (refusal) {
+      starter.refused(refusal);
+      refuse(exchange, refusal);
       return;
     }
     const fail = (error: unknown) => {
@@ -34,10 +42,6 @@ export function route(
       if (exchange.isStreaming) exchange.end();
       else refuse(exchange, failure("internal"));
     };
-    if (!clientKeys.accept(credentialsOf(exchange))) {
-      refuse(exchange, failure("invalid_api_key"));
-      return;
-    }
     try {
       Promise.resolve(handle(exchange)).catch(fail);
     } catch (error) {

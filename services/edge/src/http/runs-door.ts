@@ -23,7 +23,7 @@ const NO_SUCH_RUN =
 export interface RunsDoorOptions extends RouteOptions {
   readonly starter: Pick<
     RunStarter,
-    "newRunId" | "refusal" | "begin" | "resume" | "keepFor" | "cancel"
+    "newRunId" | "refusal" | "refused" | "begin" | "resume" | "keepFor" | "cancel"
   >;
   readonly lookup: Pick<RunLookup, "report" | "status" | "isFull">;
   /** Longest body that is read, in bytes. */

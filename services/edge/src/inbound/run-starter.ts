@@ -158,8 +158,13 @@ export class RunStarter implements Part {
   /** Why a request for this provider, with these wishes, is refused right now. Counts it if so. */
   refusal(provider: string | undefined, wishes: Wishes = {}): Failure | undefined {
     const refusal = this.#refusal(provider, wishes);
-    if (refusal) this.#options.meter?.refused(refusal.code);
+    if (refusal) this.refused(refusal);
     return refusal;
+  }
+
+  /** Counts a refusal that was its caller's to decide. */
+  refused({ code }: Failure): void {
+    this.#options.meter?.refused(code);
   }
 
   #refusal(provider: string | undefined, wishes: Wishes): Failure | undefined {

@@ -159,7 +159,7 @@ function familiesOf(metrics: Metrics) {
     firstText: metrics.histogram("gen_ai_server_time_to_first_token_seconds"),
     whole: metrics.histogram("gen_ai_server_request_duration_seconds"),
     phases: metrics.histogram("openclaw_run_phase_seconds"),
-    judged: metrics.counter("openclaw_target_runs_total"),
+    judged: metrics.counter("openclaw_target_runs_total", { isSparse: true }),
     errors: metrics.counter("openclaw_run_errors_total"),
     cancels: metrics.counter("openclaw_run_cancels_total"),
     restarts: metrics.counter("openclaw_run_restarts_total"),

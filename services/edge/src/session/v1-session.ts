@@ -88,7 +88,9 @@ export class V1Session implements Session {
     const questions = this.#waiting.filter((waiting) => !("refusal" in waiting)).length;
     if (refusal) this.#refuse(refusal);
     else if (questions >= this.#options.maxWaiting && this.#current) {
-      this.#refuse(failure("too_many_waiting"));
+      const tooMany = failure("too_many_waiting");
+      this.#options.starter.refused(tooMany);
+      this.#refuse(tooMany);
     } else {
       this.#waiting.push({ message, provider });
       this.#next();

@@ -107,7 +107,9 @@ export class V2Session implements Session {
     const { starter } = this.#options;
     const provider = asked.provider ?? undefined;
     const options = asked.options ?? undefined;
-    const refusal = this.#refusal(chosen) ?? starter.refusal(provider, { options });
+    const own = this.#refusal(chosen);
+    if (own) starter.refused(own);
+    const refusal = own ?? starter.refusal(provider, { options });
     if (refusal) {
       this.#send(v2Error(refusal, { ref }));
       return;

@@ -23,6 +23,8 @@ import {
   v2Error,
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
+import { refusalOf } from "../http/api-error.ts";
+import { statusLine } from "../http/http-status.ts";
 import type { ClientKeys } from "../inbound/client-keys.ts";
 import { Connection, MAX_BUFFERED_BYTES, type SlowConsumerLimits } from "./connection.ts";
 
@@ -53,6 +55,7 @@ export interface SocketServerOptions extends SlowConsumerLimits {
   readonly clientKeys: ClientKeys;
   /** Why no connection is taken right now. */
   readonly refusal: () => Failure | undefined;
+  readonly onRefused: (reason: Failure) => void;
   readonly onConnection: (connection: Connection) => ConnectionEvents;
 }
 
@@ -79,14 +82,10 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     idleTimeout: IDLE_TIMEOUT_S,
     sendPingsAutomatically: true,
     upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
-      const refusal = options.refusal();
-      const credentials = {
-        authorization: request.getHeader("authorization"),
-        apiKey: request.getQuery("api_key"),
-      };
-      if (refusal) refuseUpgrade(response, "503 Service Unavailable", refusal);
-      else if (options.clientKeys.accept(credentials)) upgrade(response, request, context);
-      else refuseKey(response, request, context);
+      const refusal = options.refusal() ?? keyRefusal(options.clientKeys, request);
+      if (refusal) options.onRefused(refusal);
+      if (refusal && !isToldLater(refusal, request)) refuseUpgrade(response, refusal);
+      else upgrade(response, request, context, refusal);
     },
     open: (socket: WebSocket<ConnectionData>) =>
       guard("open", () => {
@@ -125,18 +124,20 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
   app.ws<ConnectionData>("/ws/stream/:session", behavior);
 }
 
+function keyRefusal(clientKeys: ClientKeys, request: HttpRequest): Failure | undefined {
+  const credentials = {
+    authorization: request.getHeader("authorization"),
+    apiKey: request.getQuery("api_key"),
+  };
+  return clientKeys.accept(credentials) ? undefined : failure("invalid_api_key");
+}
+
 /**
- * A client of v2 is told by a close code that says not to come back: what a failed upgrade was answered
+ * A client of v2 is told of its key by a close code that says not to come back: what a failed upgrade was answered
  * with is not shown to WebSocket clients, who would take it for a gateway that is away, and try again.
  */
-function refuseKey(
-  response: HttpResponse,
-  request: HttpRequest,
-  context: us_socket_context_t,
-): void {
-  const refusal = failure("invalid_api_key");
-  if (protocolOf(request) === "v2") upgrade(response, request, context, refusal);
-  else refuseUpgrade(response, "401 Unauthorized", refusal);
+function isToldLater({ code }: Failure, request: HttpRequest): boolean {
+  return code === "invalid_api_key" && protocolOf(request) === "v2";
 }
 
 function protocolOf(request: HttpRequest): "v1" | "v2" {
@@ -155,7 +156,7 @@ function upgrade(
   const asked = decode(request.getParameter(0) ?? "");
   const session = asked === "" ? randomUUID() : asked;
   if (session === undefined || !isSessionId(session)) {
-    refuseUpgrade(response, "400 Bad Request", failure("invalid_session"));
+    refuseUpgrade(response, failure("invalid_session"));
     return;
   }
   const protocol = protocolOf(request);
@@ -173,10 +174,10 @@ function upgrade(
   response.cork(() => response.upgrade(data, key, confirmed, extensions, context));
 }
 
-function refuseUpgrade(response: HttpResponse, status: string, refusal: Failure): void {
+function refuseUpgrade(response: HttpResponse, refusal: Failure): void {
   response.cork(() => {
     response
-      .writeStatus(status)
+      .writeStatus(statusLine(refusalOf(refusal).status))
       .writeHeader("content-type", "application/json")
       .end(v1ErrorFrame(refusal));
   });
