@@ -31,6 +31,21 @@ test("the share within a limit counts what is at or below it", () => {
   expect(histogram.shareWithin(1_000)).toBe(0.75);
 });
 
+test("what failed is within no limit, and in no percentile", () => {
+  const histogram = new LatencyHistogram();
+  for (const ms of [100, 100, 100]) histogram.record(ms);
+  histogram.recordFailure();
+  const merged = new LatencyHistogram();
+  merged.merge(JSON.parse(JSON.stringify(histogram.counts())));
+  expect(merged.shareWithin(1_000)).toBe(0.75);
+  expect(merged.summary()).toMatchObject({ count: 3, failed: 1 });
+  expect(merged.summary()?.p99).toBeLessThan(103);
+  const dead = new LatencyHistogram();
+  dead.recordFailure();
+  expect(dead.summary()).toEqual({ count: 0, failed: 1, p50: 0, p95: 0, p99: 0 });
+  expect(dead.shareWithin(1_000)).toBe(0);
+});
+
 test("what happened more than ten minutes ago is forgotten", () => {
   let now = 0;
   const recent = new RecentLatency(() => now);

@@ -8,12 +8,16 @@
 const GROWTH = Math.log(1.05);
 /** 30 minutes; longer counts as this. */
 const LONGEST_MS = 1_800_000;
+/** Far behind the bucket of the longest: what never came. */
+const NEVER = 1_000;
 
 /** Counts by bucket, as they travel between nodes. */
 export type LatencyCounts = Readonly<Record<string, number>>;
 
 export interface LatencySummary {
   readonly count: number;
+  /** How many never came: they are in no percentile, and within no limit. */
+  readonly failed: number;
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
@@ -23,12 +27,22 @@ export class LatencyHistogram {
   readonly #counts = new Map<number, number>();
   #total = 0;
 
+  /** How many came. */
   get count(): number {
-    return this.#total;
+    return this.#total - this.#failed;
+  }
+
+  get #failed(): number {
+    return this.#counts.get(NEVER) ?? 0;
   }
 
   record(durationMs: number): void {
     this.#add(bucketOf(durationMs), 1);
+  }
+
+  /** What was waited for failed. */
+  recordFailure(): void {
+    this.#add(NEVER, 1);
   }
 
   /** Adds what another histogram counted. */
@@ -40,9 +54,10 @@ export class LatencyHistogram {
     return Object.fromEntries(this.#counts);
   }
 
-  /** The duration in milliseconds that a share (0 to 1) of all recorded ones did not exceed. */
+  /** The duration in milliseconds that a share (0 to 1) of those that came did not exceed; 0 where none did. */
   quantile(share: number): number {
-    const rank = Math.max(1, Math.ceil(share * this.#total));
+    const rank = Math.max(1, Math.ceil(share * this.count));
+    if (this.count === 0) return 0;
     let seen = 0;
     for (const bucket of [...this.#counts.keys()].sort((a, b) => a - b)) {
       seen += this.#counts.get(bucket) ?? 0;
@@ -54,14 +69,16 @@ export class LatencyHistogram {
   summary(): LatencySummary | undefined {
     if (this.#total === 0) return undefined;
     const at = (share: number) => Math.round(this.quantile(share));
-    return { count: this.#total, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+    return { count: this.count, failed: this.#failed, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
   }
 
-  /** The share of durations at or below a limit, 0 to 1; its edge is a bucket, hence ±2.5 %. */
+  /** The share at or below a limit of all that was waited for, 0 to 1; its edge is a bucket, hence ±2.5 %. */
   shareWithin(limitMs: number): number {
     if (this.#total === 0) return 1;
     let within = 0;
-    for (const [bucket, count] of this.#counts) if (middleOf(bucket) <= limitMs) within += count;
+    for (const [bucket, count] of this.#counts) {
+      if (bucket !== NEVER && middleOf(bucket) <= limitMs) within += count;
+    }
     return within / this.#total;
   }
 

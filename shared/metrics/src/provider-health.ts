@@ -1,11 +1,12 @@
 /** How a provider has been doing lately, in a form that one process reports and others choose by. */
 import type { ErrorCode } from "@openclaw/protocol";
+import type { LabelValue } from "./labels.ts";
 
 /** What one worker knows of one provider right now. */
 export interface ProviderHealthReport {
-  /** `open`: its circuit breaker lets no run through. */
-  readonly state: "closed" | "open";
-  /** The failure that opened the breaker. */
+  /** Whether runs are spent on it; `open`: its circuit breaker lets none through. */
+  readonly state: LabelValue<"state">;
+  /** The failure that it is left alone for. */
   readonly code?: ErrorCode;
   /** From asking to the first token, in milliseconds; absent where nothing is known of the last minute. */
   readonly firstTokenMs?: number;

@@ -21,6 +21,11 @@ export class RecentLatency {
     this.#current.record(durationMs);
   }
 
+  recordFailure(): void {
+    this.#forget();
+    this.#current.recordFailure();
+  }
+
   counts(): LatencyCounts {
     this.#forget();
     const both = new LatencyHistogram();

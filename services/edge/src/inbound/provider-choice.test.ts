@@ -38,7 +38,7 @@ function draws(signals: Record<string, ProviderSignals>, members = ["a", "b"]) {
 }
 
 const quick = (firstTokenMs: number, failureShare = 0): ProviderSignals => ({
-  health: [{ state: "closed", firstTokenMs, failureShare }],
+  health: [{ state: "available", firstTokenMs, failureShare }],
   queue: { waiting: 0, active: 0 },
 });
 

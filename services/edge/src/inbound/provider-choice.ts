@@ -81,7 +81,7 @@ export class ProviderChoice {
     const { gateway, signalsOf } = this.#options;
     const config = gateway.current.providers[name];
     const { health, queue } = signalsOf(name);
-    const open = health.filter(({ state }) => state === "closed");
+    const open = health.filter(({ state }) => state === "available");
     if (!config || (health.length > 0 && open.length === 0)) return Number.POSITIVE_INFINITY;
     const failures = mean(open.map(({ failureShare }) => failureShare)) ?? 0;
     const load = this.#load(name, config, queue);

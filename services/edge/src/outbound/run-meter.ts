@@ -9,14 +9,7 @@ import type { LabelValue, MeasuredGateway, Metrics } from "@openclaw/metrics";
 import type { ErrorCode } from "@openclaw/protocol";
 import type { ResumeOutcome } from "../inbound/run-starter.ts";
 import type { EndedRun } from "./live-run.ts";
-
-/** Failures that lie in the request: nobody could have answered it in time. */
-const FAULTS_OF_REQUESTS: ReadonlySet<ErrorCode> = new Set([
-  "provider_rejected",
-  "content_filtered",
-  "context_length_exceeded",
-  "answer_too_large",
-]);
+import { isFaultOfRequest, seenOf } from "./seen-run.ts";
 
 const TARGETS = {
   domestic: "domestic",
@@ -83,7 +76,7 @@ export class RunMeter {
     const { providers, targets } = this.#gateway.current;
     const region = providers[provider]?.region;
     if (!region) return;
-    if (terminal.type === "failed" && FAULTS_OF_REQUESTS.has(terminal.failure.code)) return;
+    if (isFaultOfRequest(terminal)) return;
     // A cold connection is an excuse, and to be proven: of runs that their edge ended nobody knows.
     const connection = phases.attempt?.connection ?? "warm";
     const { firstTextMs, fullMs } = targetOf(targets, region, connection);
@@ -140,18 +133,6 @@ export class RunMeter {
       }
     }
   }
-}
-
-/**
- * What its user saw of a run, in milliseconds since it was accepted: its first text or else its good end, its
- * going away before either, its good end. Who gave up before it was late cannot say whether it would have been.
- */
-function seenOf({ terminal, phases: { firstFrameMs, totalMs }, edgePhases }: EndedRun) {
-  const endedMs = terminal.type === "completed" ? totalMs : undefined;
-  const { leftMs = terminal.type === "cancelled" ? totalMs : undefined } = edgePhases;
-  // After that it is told to another connection.
-  const shownMs = firstFrameMs ?? (leftMs === undefined ? endedMs : undefined);
-  return { shownMs, leftMs, endedMs };
 }
 
 function familiesOf(metrics: Metrics) {

@@ -3,6 +3,7 @@
 import { type LatencyCounts, LatencyHistogram, RecentLatency } from "@openclaw/metrics";
 import type { ConnectionLabel } from "@openclaw/protocol";
 import type { EndedRun } from "./live-run.ts";
+import { isFaultOfRequest, seenOf } from "./seen-run.ts";
 
 /** Latency counts by provider, then by connection. */
 export type LatencyByProvider = Readonly<
@@ -20,21 +21,25 @@ export class RunStats {
   readonly #latency = new Map<string, Map<ConnectionLabel, RunLatency<RecentLatency>>>();
   #totals: Record<string, number> = {};
 
-  record({ provider, answeredBy = provider, terminal, phases }: EndedRun): void {
+  record(run: EndedRun): void {
+    const { provider, answeredBy = provider, terminal, phases, isStreamed } = run;
     this.#totals[terminal.type] = (this.#totals[terminal.type] ?? 0) + 1;
-    const connection = phases.attempt?.connection;
-    // Runs that ended before a provider answered have no connection to be counted under.
-    if (!connection) return;
-    const latency = this.#of(answeredBy, connection);
-    if (phases.firstFrameMs !== undefined) latency.firstText.record(phases.firstFrameMs);
-    if (terminal.type === "completed") latency.whole.record(phases.totalMs);
+    const { shownMs, leftMs, endedMs } = seenOf(run);
+    const isFailure = terminal.type === "failed" && !isFaultOfRequest(terminal);
+    if (shownMs === undefined && endedMs === undefined && !isFailure) return;
+    // A cold one is to be proven.
+    const { firstText, whole } = this.#of(answeredBy, phases.attempt?.connection ?? "warm");
+    if (isStreamed && shownMs !== undefined) firstText.record(shownMs);
+    else if (isStreamed && isFailure && leftMs === undefined) firstText.recordFailure();
+    if (endedMs !== undefined) whole.record(endedMs);
+    else if (isFailure) whole.recordFailure();
   }
 
   /** The median duration of a provider's recent runs. */
   usualRunMs(provider: string): number | undefined {
     const all = new LatencyHistogram();
     for (const { whole } of this.#latency.get(provider)?.values() ?? []) all.merge(whole.counts());
-    return all.summary()?.p50;
+    return all.count > 0 ? all.quantile(0.5) : undefined;
   }
 
   /** Runs ended since the last call, by how they ended. */

@@ -12,13 +12,17 @@ import {
   CountBreaker,
   circuitBreaker,
   ExponentialBackoff,
+  halfJitterGenerator,
   handleAll,
 } from "cockatiel";
 
 /** What opens a circuit where nobody says otherwise. */
 const FAILURES = 5;
-/** First and longest wait between two looks at a provider that is down. It is used again within 10 s. */
-const LOOK_AGAIN = { initialDelay: 500, maxDelay: 6_000 };
+/**
+ * First and longest wait between two looks at a provider that is down, which is used again within 10 s. Each
+ * worker takes between half of a wait and all of it, so that not all of them look at once.
+ */
+const LOOK_AGAIN = { initialDelay: 500, maxDelay: 6_000, generator: halfJitterGenerator };
 const LOOK_TICK_MS = 250;
 
 export interface CircuitBreakerOptions {

@@ -31,7 +31,7 @@ describe("one refusal of the account is enough, and is the operator's to hear of
     health.failed(code);
     // For a moment it may be an error of the provider's.
     expect(health.closed).toEqual({ code, forMs: expect.any(Number) });
-    expect(health.report()).toMatchObject({ state: "open", code });
+    expect(health.report()).toMatchObject({ state: "refused", code });
     expect(errors).toEqual([{ provider: "zhipu", code }]);
   });
 });

@@ -105,7 +105,7 @@ export class ProviderHealth {
     const { code } = this.closed ?? {};
     const [firstTokenMs, failureShare] = [this.#firstTokenMs.value, this.#failures.value];
     return {
-      state: code === undefined ? "closed" : "open",
+      state: this.state,
       ...(code !== undefined && { code }),
       ...(firstTokenMs !== undefined && { firstTokenMs: Math.round(firstTokenMs) }),
       ...(failureShare !== undefined && { failureShare: Math.round(failureShare * 100) / 100 }),
