@@ -1,8 +1,7 @@
 /** The client against a real WebSocket server that does what gateways and networks do. */
 import { eventually, freePort } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { WebSocket } from "ws";
-import { GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
+import { GatewayClient } from "./gateway-client.ts";
 import {
   deltas,
   done,
@@ -13,26 +12,16 @@ import {
 } from "./testing/scripted-gateway.ts";
 
 let gateway: ScriptedGateway;
-const clients: GatewayClient[] = [];
 
 beforeEach(async () => {
   gateway = await ScriptedGateway.start();
 });
 
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  await gateway.stop();
-});
-
-function connect(options: Partial<GatewayClientOptions> = {}): GatewayClient {
-  const client = new GatewayClient({ url: gateway.url, WebSocket, ...options });
-  clients.push(client);
-  return client;
-}
+afterEach(() => gateway.stop());
 
 describe("one socket", () => {
   test("carries runs of several sessions, each with its own text, thoughts and figures", async () => {
-    const client = connect({ session: "mine" });
+    const client = gateway.connect({ session: "mine" });
     const first = client.run("one", { provider: "zhipu", options: { temperature: 1 } });
     const second = client.run([{ role: "user", content: "two" }], { session: "theirs" });
     const peer = await gateway.peer();
@@ -58,7 +47,7 @@ describe("one socket", () => {
 
   test("has as many runs open as the gateway allows; the next waits for a place", async () => {
     gateway.onPeer = (peer) => peer.ready({ maxRuns: 1 });
-    const client = connect();
+    const client = gateway.connect();
     const runs = ["one", "two"].map((prompt) => client.run(prompt));
     const peer = await gateway.peer();
     await peer.accept("r1");
@@ -70,7 +59,7 @@ describe("one socket", () => {
   });
 
   test("what it will not take is refused here: the gateway would close it under all other runs", async () => {
-    const run = connect().run("ü".repeat(501));
+    const run = gateway.connect().run("ü".repeat(501));
     await expect(run.text()).rejects.toMatchObject({ code: "message_too_long", retryable: false });
     expect((await gateway.peer()).frames).toEqual([]);
   });
@@ -78,7 +67,7 @@ describe("one socket", () => {
 
 describe("a lost attempt", () => {
   test("throws RestartedError in a loop that was given other text; the same run can be read anew", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const peer = await gateway.peer();
     await peer.accept("r");
     peer.send(...deltas("r", ["one"]));
@@ -103,7 +92,7 @@ describe("a lost attempt", () => {
 describe("cancelling", () => {
   test("by signal ends the run here at once, with the signal's reason, and at the gateway", async () => {
     const abort = new AbortController();
-    const run = connect().run("go", { signal: abort.signal });
+    const run = gateway.connect().run("go", { signal: abort.signal });
     const peer = await gateway.peer();
     await peer.accept("r");
     await eventually("the run", () => run.id);
@@ -116,7 +105,7 @@ describe("cancelling", () => {
   });
 
   test("before `accepted` reaches the gateway as soon as the run has a name there", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const peer = await gateway.peer();
     const { ref } = await peer.told("run");
     run.cancel();
@@ -125,7 +114,7 @@ describe("cancelling", () => {
   });
 
   test("before it begins sends nothing", async () => {
-    const client = connect();
+    const client = gateway.connect();
     const run = client.run("go", { signal: AbortSignal.abort() });
     await expect(run.text()).rejects.toMatchObject({ code: "cancelled" });
     await client.connect();
@@ -133,7 +122,7 @@ describe("cancelling", () => {
   });
 
   test("is what leaving a loop over the text does", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const peer = await gateway.peer();
     await peer.accept("r");
     peer.send(...deltas("r", ["a"]));
@@ -142,7 +131,7 @@ describe("cancelling", () => {
   });
 
   test("is what `close` does to all that is open", async () => {
-    const client = connect();
+    const client = gateway.connect();
     const run = client.run("go");
     const peer = await gateway.peer();
     await peer.accept("r");
@@ -157,7 +146,7 @@ describe("cancelling", () => {
 
 describe("never silence:", () => {
   test("a run has a deadline of its own, which ends it at the gateway too", async () => {
-    const run = connect().run("go", { timeoutMs: 100 });
+    const run = gateway.connect().run("go", { timeoutMs: 100 });
     const peer = await gateway.peer();
     await peer.accept("r");
     await expect(run.text()).rejects.toMatchObject({ code: "timeout", retryable: true });
@@ -168,7 +157,7 @@ describe("never silence:", () => {
     gateway.onPeer = (peer) => {
       if (gateway.peers.length > 1) peer.ready();
     };
-    const run = connect({ connectTimeoutMs: 50 }).run("go");
+    const run = gateway.connect({ connectTimeoutMs: 50 }).run("go");
     const peer = await gateway.peer(1);
     await peer.accept("r");
     peer.send(done("r"));
@@ -177,7 +166,7 @@ describe("never silence:", () => {
 
   test("no gateway at all: `connect` says so at once, a run after `giveUpMs`, and neither tells more than the host", async () => {
     const url = `ws://user:secret@127.0.0.1:${await freePort()}/ws/stream?token=secret`;
-    const client = connect({ url, giveUpMs: 200 });
+    const client = gateway.connect({ url, giveUpMs: 200 });
     const failure = { code: "connection_failed", message: expect.not.stringContaining("secret") };
     await expect(client.connect()).rejects.toMatchObject(failure);
     await expect(client.run("go").text()).rejects.toMatchObject(failure);
@@ -185,7 +174,7 @@ describe("never silence:", () => {
 
   test("a gateway that comes back in time is found", async () => {
     const port = await freePort();
-    const run = connect({ url: `ws://127.0.0.1:${port}` }).run("go");
+    const run = gateway.connect({ url: `ws://127.0.0.1:${port}` }).run("go");
     const late = await ScriptedGateway.start(port);
     const peer = await late.peer();
     await peer.accept("r");
@@ -195,7 +184,7 @@ describe("never silence:", () => {
   });
 
   test("what is no frame is no reason to wait: the connection is left, and the run resumed", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     await (await gateway.peer()).accept("r");
     (await gateway.peer()).sendRaw("plain text");
     const next = await gateway.peer(1);
@@ -207,7 +196,7 @@ describe("never silence:", () => {
 
 describe("refused by the gateway", () => {
   test("a run fails with its code, and with how long to wait", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const peer = await gateway.peer();
     const { ref } = await peer.told("run");
     const refusal = {
@@ -221,7 +210,7 @@ describe("refused by the gateway", () => {
   });
 
   test("as unavailable, which says nothing of the run, it is asked again", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const peer = await gateway.peer();
     const { ref } = await peer.told("run");
     peer.send({ type: "error", ref, code: "unavailable", message: "Not now.", retryable: true });
@@ -241,8 +230,8 @@ describe("what cannot work is said at once:", () => {
       peer.send({ type: "error", message: "No.", ...told });
       peer.close(4501);
     };
-    await expect(connect().run("go").text()).rejects.toMatchObject(told);
-    await expect(connect().connect()).rejects.toMatchObject(told);
+    await expect(gateway.connect().run("go").text()).rejects.toMatchObject(told);
+    await expect(gateway.connect().connect()).rejects.toMatchObject(told);
   });
 
   test("no WebSocket, and what to do", () => {
@@ -254,10 +243,10 @@ describe("what cannot work is said at once:", () => {
   });
 
   test("a session of other characters, an address of another kind", () => {
-    const client = connect();
+    const client = gateway.connect();
     const bad = expect.objectContaining({ code: "invalid_session" });
     expect(() => client.run("go", { session: "a b" })).toThrow(bad);
-    expect(() => connect({ session: "a/b" })).toThrow(bad);
-    expect(() => connect({ url: "file:///etc" })).toThrow(TypeError);
+    expect(() => gateway.connect({ session: "a/b" })).toThrow(bad);
+    expect(() => gateway.connect({ url: "file:///etc" })).toThrow(TypeError);
   });
 });

@@ -1,8 +1,7 @@
 /** What the client does when connections are lost, fall silent, or are about to go. */
 import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { WebSocket } from "ws";
-import { GatewayClient, type GatewayClientOptions } from "./gateway-client.ts";
+import type { GatewayClientOptions } from "./gateway-client.ts";
 import type { RunEvent } from "./run-event.ts";
 import {
   deltas,
@@ -15,22 +14,12 @@ import {
 import type { Down } from "./wire.ts";
 
 let gateway: ScriptedGateway;
-const clients: GatewayClient[] = [];
 
 beforeEach(async () => {
   gateway = await ScriptedGateway.start();
 });
 
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  await gateway.stop();
-});
-
-function connect(options: Partial<GatewayClientOptions> = {}): GatewayClient {
-  const client = new GatewayClient({ url: gateway.url, WebSocket, ...options });
-  clients.push(client);
-  return client;
-}
+afterEach(() => gateway.stop());
 
 async function typesOf(events: AsyncIterable<RunEvent>): Promise<string[]> {
   const types: string[] = [];
@@ -40,7 +29,7 @@ async function typesOf(events: AsyncIterable<RunEvent>): Promise<string[]> {
 
 describe("a lost connection", () => {
   test("is resumed by position wherever a gateway answers, again and again, and repeats are left out", async () => {
-    const run = connect({ session: "s" }).run("go");
+    const run = gateway.connect({ session: "s" }).run("go");
     await (await gateway.peer()).accept("r");
     (await gateway.peer()).send(...deltas("r", ["0"]));
     for (let round = 1; round < 6; round += 1) {
@@ -60,7 +49,7 @@ describe("a lost connection", () => {
   });
 
   test("before `accepted`: the run is sent again, five times at most, and one answer is read", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     for (let round = 0; round < 2; round += 1) {
       const peer = await gateway.peer(round);
       await peer.told("run");
@@ -77,7 +66,7 @@ describe("a lost connection", () => {
       void next.told("run").then(() => next.close());
     };
     peer.close();
-    await expect(connect().run("deadly").text()).rejects.toMatchObject({
+    await expect(gateway.connect().run("deadly").text()).rejects.toMatchObject({
       code: "connection_failed",
       retryable: true,
     });
@@ -85,7 +74,7 @@ describe("a lost connection", () => {
   });
 
   test("before `accepted`, by a gateway that had begun: the run is resumed under its id, not begun again", async () => {
-    const run = connect({ session: "s" }).run("go", { session: "theirs" });
+    const run = gateway.connect({ session: "s" }).run("go", { session: "theirs" });
     const first = await gateway.peer();
     const { run: id = "" } = await first.told("run");
     first.close();
@@ -111,7 +100,7 @@ describe("a lost connection", () => {
   });
 
   test("before `accepted`, of a request that is wrong after all: that is what its user is told", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const first = await gateway.peer();
     await first.told("run");
     first.close();
@@ -125,7 +114,7 @@ describe("a lost connection", () => {
   });
 
   test("resumes and cancels runs of other sessions by the name of their session", async () => {
-    const client = connect({ session: "mine" });
+    const client = gateway.connect({ session: "mine" });
     const own = client.run("own");
     const other = client.run("other", { session: "theirs" });
     const first = await gateway.peer();
@@ -149,7 +138,7 @@ describe("a lost connection", () => {
   });
 
   test("that stays open but says nothing is found out by a ping, and left", async () => {
-    const run = connect({ silenceMs: 50, pongMs: 50 }).run("go");
+    const run = gateway.connect({ silenceMs: 50, pongMs: 50 }).run("go");
     const peer = await gateway.peer();
     await peer.accept("r");
     peer.answersPings = false;
@@ -165,7 +154,7 @@ describe("a lost connection", () => {
   });
 
   test("by close code: 4500 to 4999 fail at once and for good", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     await (await gateway.peer()).accept("r");
     (await gateway.peer()).close(4500);
     await expect(run.text()).rejects.toMatchObject({
@@ -176,7 +165,7 @@ describe("a lost connection", () => {
   });
 
   test("by close code 4008 is resumed", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     await (await gateway.peer()).accept("r");
     (await gateway.peer()).close(4008);
     const next = await gateway.peer(1);
@@ -191,7 +180,7 @@ describe("a resume", () => {
     reason: NonNullable<Down<"resumed">["reason"]>,
     options: Partial<GatewayClientOptions> = {},
   ) {
-    const run = connect(options).run("go");
+    const run = gateway.connect(options).run("go");
     await (await gateway.peer()).accept("r");
     await eventually("the run", () => run.id);
     (await gateway.peer()).close();
@@ -210,7 +199,7 @@ describe("a resume", () => {
   );
 
   test("that finds the run cancelled meanwhile is no wish of the user: the run is lost", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     await (await gateway.peer()).accept("r");
     await eventually("the run", () => run.id);
     (await gateway.peer()).close();
@@ -255,7 +244,7 @@ describe("a resume", () => {
   });
 
   test("is asked for where a piece is missing, and nothing behind the hole is taken", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const peer = await gateway.peer();
     await peer.accept("r");
     peer.send(...deltas("r", ["a"]), ...deltas("r", ["c"], { first: 3 }), done("r"));
@@ -265,7 +254,7 @@ describe("a resume", () => {
   });
 
   test("does not help against a gateway that loses the same piece again and again: an error", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const peer = await gateway.peer();
     await peer.accept("r");
     const hole = deltas("r", ["c"], { first: 3 });
@@ -281,7 +270,7 @@ describe("a resume", () => {
 
 describe("a gateway that drains", () => {
   test("and closes before another one has answered is asked for nothing twice", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const old = await gateway.peer();
     await old.accept("r");
     old.send(...deltas("r", ["a"]), { type: "draining", reconnectWithinMs: 5_000 });
@@ -295,7 +284,7 @@ describe("a gateway that drains", () => {
   });
 
   test("is left once everything goes on elsewhere; until then it is still read", async () => {
-    const run = connect().run("go");
+    const run = gateway.connect().run("go");
     const old = await gateway.peer();
     await old.accept("r");
     old.send(...deltas("r", ["a"]), { type: "draining", reconnectWithinMs: 5_000 });
@@ -311,7 +300,7 @@ describe("a gateway that drains", () => {
   });
 
   test("refuses what it is asked, which is then asked elsewhere", async () => {
-    const client = connect();
+    const client = gateway.connect();
     const run = client.run("go");
     const old = await gateway.peer();
     const { ref } = await old.told("run");

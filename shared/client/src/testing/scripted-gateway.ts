@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { eventually } from "@openclaw/testing";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
+import { GatewayClient, type GatewayClientOptions } from "../gateway-client.ts";
 import type { DownFrame, Limits, UpFrame } from "../wire.ts";
 
 type Up<Type extends UpFrame["type"]> = Extract<UpFrame, { type: Type }>;
@@ -74,6 +75,7 @@ export class Peer {
 /** A gateway at the network, which does nothing by itself. */
 export class ScriptedGateway {
   readonly #server: WebSocketServer;
+  readonly #clients: GatewayClient[] = [];
   readonly peers: Peer[] = [];
   /** Called with every new connection. */
   onPeer: (peer: Peer) => void = (peer) => peer.ready();
@@ -102,12 +104,20 @@ export class ScriptedGateway {
     return `ws://127.0.0.1:${this.port}`;
   }
 
+  /** A client of this gateway, unless told another address; closed before the gateway stops. */
+  connect(options: Partial<GatewayClientOptions> = {}): GatewayClient {
+    const client = new GatewayClient({ url: this.url, WebSocket, ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
   /** The n-th connection, from 0, once it is there. */
   async peer(nth = 0): Promise<Peer> {
     return eventually(`connection ${nth}`, () => this.peers[nth]);
   }
 
   async stop(): Promise<void> {
+    for (const client of this.#clients) client.close();
     for (const socket of this.#server.clients) socket.terminate();
     this.#server.close();
     await once(this.#server, "close");
