@@ -10,6 +10,7 @@ export * from "./persistent-user.ts";
 export * from "./redis-cluster.ts";
 export * from "./redis-fixture.ts";
 export * from "./scraped.ts";
+export * from "./stream-fixture.ts";
 export * from "./tcp-proxy.ts";
 export * from "./v1-client.ts";
 export * from "./v2-client.ts";

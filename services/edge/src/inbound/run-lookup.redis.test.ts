@@ -1,15 +1,8 @@
 /** What is told of a run to whoever asks once, against a real Redis. */
 import { randomUUID } from "node:crypto";
 import { runSchema } from "@openclaw/protocol";
-import {
-  Appender,
-  DEFAULT_RETENTION,
-  RunRecords,
-  type RunWriter,
-  StreamKeys,
-  type TerminalEntry,
-} from "@openclaw/stream";
-import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import type { TerminalEntry } from "@openclaw/stream";
+import { createStreamFixture, eventually, type StreamFixture } from "@openclaw/testing";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { RunLookup } from "./run-lookup.ts";
 
@@ -20,63 +13,35 @@ const COMPLETED: TerminalEntry = {
   timings: { finishedMs: 1 },
 };
 
-let fixture: RedisFixture;
-let records: RunRecords;
-let appender: Appender;
+let stream: StreamFixture;
 let lookup: RunLookup;
 let overdue: string[];
 
 beforeEach(async () => {
-  fixture = await createRedisFixture(inject("redisUrl"));
-  const keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
-  records = new RunRecords(fixture.commands, keys, { ...DEFAULT_RETENTION, heldMs: 0 });
-  appender = new Appender(await fixture.connect(), keys);
-  await appender.start();
+  stream = await createStreamFixture(inject("redisUrl"));
   overdue = [];
   lookup = new RunLookup({
-    records,
+    records: stream.records,
     endOverdue: async (runId) => {
       overdue.push(runId);
       const terminal = { type: "cancelled", reason: "interrupted" } as const;
-      await records.end(runId, terminal);
+      await stream.records.end(runId, terminal);
     },
   });
 });
 
-afterEach(async () => {
-  await appender.stop();
-  await fixture.close();
-});
-
-async function createRun(dueInMs?: number): Promise<string> {
-  const runId = randomUUID();
-  await records.create({ runId, edge: "e", provider: "mine", session: "s", dueInMs });
-  return runId;
-}
-
-async function openWriter(runId: string): Promise<RunWriter> {
-  const claimed = await records.claim({
-    runId,
-    lease: randomUUID(),
-    worker: "w",
-    maxAttempts: 9,
-    started: { type: "started", provider: "mine", model: "m" },
-    exhausted: { type: "cancelled", reason: "client" },
-  });
-  if (claimed.outcome !== "claimed") throw new Error(claimed.outcome);
-  return appender.open({ runId, epoch: claimed.epoch, onLost: () => undefined });
-}
+afterEach(() => stream.close());
 
 async function reportOf(runId: string) {
   return runSchema.parse(await lookup.report(runId));
 }
 
 test("only what the last attempt said is told, however many pages of the log that takes", async () => {
-  const runId = await createRun();
-  const lost = await openWriter(runId);
+  const runId = await stream.createRun();
+  const lost = await stream.openWriter(runId);
   lost.write({ type: "text", text: "lost" });
   await lost.flush();
-  const writer = await openWriter(runId);
+  const writer = await stream.openWriter(runId);
   expect(await reportOf(runId)).toMatchObject({
     text: "",
     position: { epoch: writer.epoch, seq: 0 },
@@ -102,7 +67,10 @@ test("only what the last attempt said is told, however many pages of the log tha
 });
 
 test("a run that nobody is left to end in time is ended by whoever asks for it", async () => {
-  const [runId, inTime] = [await createRun(1), await createRun(60_000)];
+  const [runId, inTime] = [
+    await stream.createRun({ dueInMs: 1 }),
+    await stream.createRun({ dueInMs: 60_000 }),
+  ];
   await eventually("its time", async () => (await lookup.status(runId))?.isOverdue);
   expect(await reportOf(runId)).toMatchObject({
     state: "cancelled",
