@@ -1,0 +1,190 @@
+/** Who may write for a run: what a claim gives, against a real Redis. */
+import { randomUUID } from "node:crypto";
+import { eventually } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { BEGINNING } from "./position.ts";
+import { DEFAULT_RETENTION, RunRecords } from "./run-records.ts";
+import {
+  CANCELLED,
+  createTestStream,
+  EXHAUSTED,
+  pieces,
+  type TestStream,
+} from "./testing/test-stream.ts";
+
+let stream: TestStream;
+
+beforeEach(async () => {
+  stream = await createTestStream(inject("redisUrl"));
+});
+
+afterEach(() => stream.close());
+
+describe("claiming", () => {
+  test("raises the epoch with each claim and publishes `started` at (epoch, 0)", async () => {
+    const edge = await stream.startEdge();
+    const runId = await stream.createRun({ edge: edge.node });
+    edge.follow(runId);
+    const epochs = [await stream.claimed(runId), await stream.claimed(runId)];
+    expect(epochs[1]).toBeGreaterThan(epochs[0] ?? 0);
+    await eventually("both started entries", () => edge.got.get(runId)?.length === 2);
+    const positions = epochs.map((epoch) => ({ epoch, seq: 0 }));
+    expect(edge.got.get(runId)?.map(({ position }) => position)).toEqual(positions);
+  });
+
+  test("an epoch that Redis forgot is not given again", async () => {
+    const runId = await stream.createRun();
+    const before = await stream.commands.hgetall(stream.keys.record(runId));
+    const forgotten = await stream.claimed(runId);
+    await stream.forget(runId, before);
+    // No replica takes over within the millisecond of a claim; a test may.
+    await eventually("the next millisecond", async () => {
+      const [seconds = 0, micros = 0] = await stream.commands.time();
+      return (seconds - 1_735_689_600) * 1_000 + Math.floor(micros / 1_000) > forgotten;
+    });
+    expect(await stream.claimed(runId)).toBeGreaterThan(forgotten);
+  });
+
+  test("a writer whose claim Redis forgot is told of a gap, not of another holder", async () => {
+    const runId = await stream.createRun();
+    const before = await stream.commands.hgetall(stream.keys.record(runId));
+    const { writer, losses } = await stream.beginAttempt(runId);
+    await stream.forget(runId, before);
+    writer.write({ type: "text", text: "x" });
+    await eventually("the loss", () => losses.length > 0);
+    expect(losses).toEqual(["gap"]);
+  });
+
+  test("gives the same lease the same epoch, so that a lost answer costs no attempt", async () => {
+    const runId = await stream.createRun();
+    const first = await stream.claim(runId, { lease: "one" });
+    expect(await stream.claim(runId, { lease: "one" })).toEqual(first);
+  });
+
+  test("ends a run that was tried often enough, and says so at once", async () => {
+    const edge = await stream.startEdge();
+    const runId = await stream.createRun({ edge: edge.node });
+    edge.follow(runId);
+    await stream.claim(runId);
+    await stream.claim(runId);
+    expect(await stream.claim(runId)).toEqual({ outcome: "exhausted" });
+    expect(await stream.claim(runId)).toEqual({ outcome: "ended", state: "failed" });
+    const last = await eventually("the terminal", () => edge.ended(runId));
+    expect(last).toMatchObject({ type: "failed", failure: { code: "attempts_exhausted" } });
+  });
+
+  test("a run whose worker was heard of is held against others, and only as long", async () => {
+    const held = new RunRecords(stream.commands, stream.keys, {
+      ...DEFAULT_RETENTION,
+      heldMs: 1_300,
+    });
+    const runId = await stream.createRun();
+    const { writer } = await stream.beginAttempt(runId);
+    const beganAt = performance.now();
+    const take = () =>
+      held.claim({
+        runId,
+        lease: randomUUID(),
+        worker: "w2",
+        maxAttempts: 1,
+        started: { type: "started", provider: "nvidia1", model: "m" },
+        exhausted: EXHAUSTED,
+      });
+    // Kept by its touches alone, longer than one of them reaches.
+    const refused = await eventually("a second touch", async () => {
+      const outcome = await take();
+      if (outcome.outcome !== "held") throw new Error(outcome.outcome);
+      return performance.now() > beganAt + 2_000 ? outcome : undefined;
+    });
+    expect(refused.forMs).toBeLessThanOrEqual(1_300);
+    stream.appender.close(writer);
+    const after = await eventually("the forgetting", async () => {
+      const outcome = await take();
+      return outcome.outcome === "held" ? undefined : outcome;
+    });
+    // It was allowed one attempt: nothing but the forgotten one has been counted.
+    expect(after).toEqual({ outcome: "exhausted" });
+  });
+
+  test("a run that moved to another provider is only to be had there", async () => {
+    const runId = await stream.createRun();
+    const epoch = await stream.claimed(runId);
+    expect(
+      await stream.records.move({ runId, epoch: epoch + 1, from: "nvidia1", provider: "zhipu" }),
+    ).toBe("fenced");
+    expect(await stream.records.move({ runId, epoch, from: "nvidia1", provider: "zhipu" })).toBe(
+      "moved",
+    );
+    expect(await stream.claim(runId)).toEqual({ outcome: "moved", provider: "zhipu" });
+    const there = await stream.claim(runId, {
+      worker: "w2",
+      started: { type: "started", provider: "zhipu", model: "m" },
+    });
+    if (there.outcome !== "claimed") throw new Error(there.outcome);
+    await stream.records.end(runId, CANCELLED);
+    expect(
+      await stream.records.move({ runId, epoch: there.epoch, from: "zhipu", provider: "nvidia1" }),
+    ).toBe("ended");
+  });
+
+  test("a run that moves says so to its readers, once, behind what the attempt has written", async () => {
+    const edge = await stream.startEdge();
+    const runId = await stream.createRun({ edge: edge.node });
+    edge.follow(runId);
+    const epoch = await stream.claimed(runId);
+    const writer = stream.appender.open({ runId, epoch, onLost: () => undefined });
+    writer.write({ type: "text", text: "so far" });
+    await eventually("the text", () => edge.text(runId) === "so far");
+    const move = { runId, epoch, from: "nvidia1", provider: "zhipu" };
+    // The answer to the first was lost, say.
+    expect([await stream.records.move(move), await stream.records.move(move)]).toEqual([
+      "moved",
+      "moved",
+    ]);
+    const entries = (await stream.records.read(runId, BEGINNING))?.entries ?? [];
+    expect(entries.map(({ entry }) => entry.type)).toEqual(["started", "text", "moved"]);
+    await eventually("the news", () => edge.got.get(runId)?.length === 3);
+    expect(edge.got.get(runId)?.at(-1)).toEqual({
+      position: { epoch, seq: 2 },
+      entry: { type: "moved", provider: "zhipu" },
+    });
+    writer.write({ type: "text", text: "too late" });
+    await eventually("the refusal", () => writer.lost === "fenced");
+    expect((await stream.records.read(runId, BEGINNING))?.entries).toHaveLength(3);
+  });
+
+  test("a run that waits is moved from where it waits, and from nowhere else", async () => {
+    const runId = await stream.createRun();
+    const move = (from: string, provider: string) =>
+      stream.records.move({ runId, epoch: 0, from, provider });
+    expect(await move("nvidia1", "zhipu")).toBe("moved");
+    expect(await move("zhipu", "hunyuan")).toBe("moved");
+    // The first job again, whose worker died: the run has gone on.
+    expect(await move("nvidia1", "zhipu")).toBe("fenced");
+    expect(await stream.claim(runId)).toEqual({ outcome: "moved", provider: "hunyuan" });
+    await stream.records.end(runId, CANCELLED);
+  });
+
+  test("what an attempt wrote before its run moves is in the log by then", async () => {
+    const runId = await stream.createRun();
+    const { writer, losses } = await stream.beginAttempt(runId);
+    for (const text of pieces(100)) writer.write({ type: "text", text });
+    await writer.flush();
+    await writer.flush();
+    await stream.records.move({ runId, epoch: writer.epoch, from: "nvidia1", provider: "zhipu" });
+    const entries = (await stream.records.read(runId, BEGINNING, 1_000))?.entries ?? [];
+    const text = entries.map(({ entry }) => (entry.type === "text" ? entry.text : "")).join("");
+    expect(text).toBe(pieces(100).join(""));
+    expect([entries.at(-1)?.entry.type, losses]).toEqual(["moved", []]);
+  });
+
+  test("answers `unknown` for a run that was never created", async () => {
+    expect(await stream.claim("nobody")).toEqual({ outcome: "unknown" });
+  });
+
+  test("answers `ended` for a run that was cancelled while queued", async () => {
+    const runId = await stream.createRun();
+    await stream.records.end(runId, CANCELLED);
+    expect(await stream.claim(runId)).toEqual({ outcome: "ended", state: "cancelled" });
+  });
+});

@@ -1,0 +1,128 @@
+/** How an attempt learns that its run is no longer its own to write, against a real Redis. */
+import { eventually } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { type AnsweredCall, Appender } from "./appender.ts";
+import { BEGINNING } from "./position.ts";
+import type { LossReason } from "./run-writer.ts";
+import { CANCELLED, COMPLETED, createTestStream, type TestStream } from "./testing/test-stream.ts";
+
+let stream: TestStream;
+
+beforeEach(async () => {
+  stream = await createTestStream(inject("redisUrl"));
+});
+
+afterEach(() => stream.close());
+
+describe("appending", () => {
+  test("a worker that lost its run cannot append a byte from the moment of the next claim", async () => {
+    const edge = await stream.startEdge();
+    const runId = await stream.createRun({ edge: edge.node });
+    edge.follow(runId);
+    const zombie = await stream.beginAttempt(runId);
+    zombie.writer.write({ type: "text", text: "old " });
+    await eventually("the old text", () => edge.text(runId) === "old ");
+
+    const { writer } = await stream.beginAttempt(runId);
+    zombie.writer.write({ type: "text", text: "STALE" });
+    writer.write({ type: "text", text: "new" });
+    await writer.end(COMPLETED);
+    await eventually("the loss", () => zombie.losses.length > 0);
+    await eventually("the terminal", () => edge.ended(runId));
+
+    expect(zombie.losses).toEqual(["fenced"]);
+    expect(edge.text(runId, zombie.writer.epoch)).toBe("old ");
+    expect(edge.text(runId, writer.epoch)).toBe("new");
+    expect(await zombie.writer.end(COMPLETED)).toBe("fenced");
+    const sum = (of: (call: AnsweredCall) => number) =>
+      stream.calls.reduce((all, c) => all + of(c), 0);
+    expect([sum(({ fenced }) => fenced), sum(({ entries }) => entries)]).toEqual([1, 4]);
+  });
+
+  test("a cancelled run tells its writer with the next append, and takes no more text", async () => {
+    const edge = await stream.startEdge();
+    const runId = await stream.createRun({ edge: edge.node });
+    edge.follow(runId);
+    const { writer, losses } = await stream.beginAttempt(runId);
+    writer.write({ type: "text", text: "before" });
+    await eventually("the text", () => edge.text(runId) === "before");
+    expect(await stream.records.end(runId, CANCELLED)).toBe("ended");
+    expect(await stream.records.end(runId, CANCELLED)).toBe("already");
+    writer.write({ type: "text", text: "after" });
+    await eventually("the loss", () => losses.length > 0);
+    expect(losses).toEqual(["ended"]);
+    expect(edge.text(runId)).toBe("before");
+    expect(edge.got.get(runId)?.filter(({ entry }) => entry.type === "cancelled")).toHaveLength(1);
+  });
+
+  test("a silent writer learns of a cancel within two seconds even without a message", async () => {
+    const runId = await stream.createRun();
+    const { losses } = await stream.beginAttempt(runId);
+    await stream.records.end(runId, CANCELLED);
+    await eventually("the loss", () => losses.length > 0, { withinMs: 2_000 });
+    expect(losses).toEqual(["ended"]);
+  });
+
+  test("the worker of a run hears at once when the run is ended by somebody else", async () => {
+    const worker = await stream.startEdge("w1");
+    const runId = await stream.createRun();
+    await stream.beginAttempt(runId);
+    worker.follow(runId);
+    await stream.records.end(runId, CANCELLED);
+    await eventually("the notice", () => worker.ended(runId), { withinMs: 500 });
+  });
+
+  test("an unknown run is answered as such", async () => {
+    const losses: LossReason[] = [];
+    const writer = stream.appender.open({
+      runId: "nobody",
+      epoch: 1,
+      onLost: (reason) => losses.push(reason),
+    });
+    writer.write({ type: "text", text: "x" });
+    await eventually("the loss", () => losses.length > 0);
+    expect(losses).toEqual(["unknown"]);
+  });
+
+  test("a run that nobody hears is given up after the grace period, one with an edge, or that goes on unread, is not", async () => {
+    const edge = await stream.startEdge();
+    const [heard, unheard] = [
+      await stream.createRun({ edge: edge.node }),
+      await stream.createRun({ edge: "gone" }),
+    ];
+    const unread = await stream.createRun({ edge: "gone" });
+    const patient = new Appender(stream.commands, stream.keys, { orphanGraceMs: 200 });
+    const losses: string[] = [];
+    const writers = await Promise.all(
+      [heard, unheard, unread].map(async (runId) => {
+        const epoch = await stream.claimed(runId);
+        const onLost = (why: LossReason) => losses.push(`${runId} ${why}`);
+        return patient.open({ runId, epoch, goesOnUnread: runId === unread, onLost });
+      }),
+    );
+    const startedAt = performance.now();
+    await eventually("the loss", () => {
+      for (const writer of writers) writer.write({ type: "text", text: "x" });
+      return losses.length > 0;
+    });
+    expect(performance.now() - startedAt).toBeGreaterThan(200);
+    expect(losses).toEqual([`${unheard} orphaned`]);
+    expect(await writers[1]?.end({ type: "cancelled", reason: "orphaned" })).toBe("appended");
+  });
+
+  test("an end on its way is not given up because nobody heard what came before it", async () => {
+    const patient = new Appender(stream.commands, stream.keys, { orphanGraceMs: 0 });
+    const runId = await stream.createRun({ edge: "gone" });
+    const losses: LossReason[] = [];
+    const epoch = await stream.claimed(runId);
+    const writer = patient.open({ runId, epoch, onLost: (why) => losses.push(why) });
+    writer.write({ type: "text", text: "a" });
+    const read = async () => (await stream.records.read(runId, BEGINNING))?.entries.length;
+    await eventually("the first piece", async () => (await read()) === 2);
+    // The piece is in flight while the end is added behind it.
+    writer.write({ type: "text", text: "b" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await writer.end(COMPLETED)).toBe("appended");
+    expect(losses).toEqual([]);
+  });
+});
