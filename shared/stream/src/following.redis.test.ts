@@ -1,6 +1,6 @@
 /** What a reader of a run gets, whatever becomes of the messages to it, against a real Redis. */
-import { eventually } from "@openclaw/testing";
-import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { eventually, FaultyRedis } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import {
   COMPLETED,
   createTestStream,
@@ -112,11 +112,16 @@ describe("following", () => {
   });
 
   test("a subscription cut by Redis is made again, and what it missed is filled", async () => {
-    const edge = await stream.startEdge();
-    const runId = await stream.createRun({ edge: edge.node });
+    // Of its own, as it cuts everybody's.
+    const redis = await FaultyRedis.start();
+    onTestFinished(() => redis.stop());
+    const own = await createTestStream(redis.directUrl);
+    onTestFinished(() => own.close());
+    const edge = await own.startEdge();
+    const runId = await own.createRun({ edge: edge.node });
     edge.follow(runId);
-    const { writer } = await stream.beginAttempt(runId);
-    await stream.commands.client("KILL", "TYPE", "pubsub");
+    const { writer } = await own.beginAttempt(runId);
+    await own.commands.client("KILL", "TYPE", "pubsub");
     const texts = pieces(20);
     for (const text of texts) writer.write({ type: "text", text });
     await writer.end(COMPLETED);
