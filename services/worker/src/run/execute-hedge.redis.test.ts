@@ -1,66 +1,34 @@
 /** Two providers for one run: which of them answers, and that the other is left. */
-import { randomUUID } from "node:crypto";
-import { parseGatewayConfig } from "@openclaw/config";
 import type { RunJob } from "@openclaw/queue";
 import { createLogger } from "@openclaw/runtime";
-import {
-  Appender,
-  BEGINNING,
-  DEFAULT_RETENTION,
-  type Entry,
-  RunRecords,
-  StreamKeys,
-  Subscription,
-} from "@openclaw/stream";
-import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import { Subscription } from "@openclaw/stream";
+import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
-import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
-import { SpeakingProvider } from "../testing/speaking-provider.ts";
+import { type TestWorker, TestWorkers } from "../testing/test-workers.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
-import type { AttemptContext } from "./attempt.ts";
 import { AttemptCounts } from "./attempt-counts.ts";
 import { executeRun } from "./execute-run.ts";
-import { HedgeBudget } from "./hedge.ts";
 
-const log = createLogger({ service: "test", level: "silent" });
-
-let fixture: RedisFixture;
-let late: SpeakingProvider;
-let quick: SpeakingProvider;
-let clients: { late: ProviderClient; quick: ProviderClient };
-let appender: Appender;
-let records: RunRecords;
+let workers: TestWorkers;
+let late: TestWorker;
+let quick: TestWorker;
 let subscription: Subscription;
-let attempts: ActiveAttempts;
 let counts: AttemptCounts;
-let hedges: RunJob[];
 
 beforeEach(async () => {
-  fixture = await createRedisFixture(inject("redisUrl"));
-  late = await SpeakingProvider.start();
-  quick = await SpeakingProvider.start();
-  const { providers } = parseGatewayConfig(
-    { providers: { late: at(late, { hedgeAfterMs: 100 }), quick: at(quick) } },
-    { source: "test", env: {} },
-  );
-  if (!providers.late || !providers.quick) throw new Error("they were just configured");
-  clients = {
-    late: createProviderClient({ name: "late", config: providers.late, log }),
-    quick: createProviderClient({ name: "quick", config: providers.quick, log }),
-  };
-  const keys = new StreamKeys({ prefix: fixture.prefix, partitions: 1 });
-  records = new RunRecords(fixture.commands, keys, { ...DEFAULT_RETENTION, heldMs: 300 });
-  appender = new Appender(await fixture.connect(), keys);
-  await appender.start();
-  attempts = new ActiveAttempts();
+  workers = await TestWorkers.start(inject("redisUrl"), { heldMs: 300 });
+  // One process, which serves both providers.
+  const attempts = new ActiveAttempts();
   counts = new AttemptCounts();
-  hedges = [];
+  const process = { node: "worker-1", attempts, counts };
+  late = { ...(await workers.add("late", { hedgeAfterMs: 100 })), ...process };
+  quick = { ...(await workers.add("quick")), ...process };
   subscription = new Subscription({
-    subscriber: fixture.subscriber(),
-    commands: fixture.commands,
-    keys,
-    node: "worker-1",
-    log,
+    subscriber: workers.stream.subscriber(),
+    commands: workers.stream.commands,
+    keys: workers.stream.keys,
+    node: process.node,
+    log: createLogger({ service: "test", level: "silent" }),
     onBatch: (batch) => attempts.onBatch(batch),
     onRestored: () => attempts.missedSomething(),
   });
@@ -69,67 +37,27 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await subscription.stop();
-  await appender.stop();
-  await Promise.all([clients.late.stop(), clients.quick.stop()]);
-  await Promise.all([late.stop(), quick.stop()]);
-  await fixture.close();
+  await workers.stop();
 });
-
-const at = ({ url }: SpeakingProvider, more: object = {}) => ({
-  kind: "openai",
-  baseUrl: url,
-  model: "m",
-  pool: { warm: 0 },
-  ...more,
-});
-
-function contextOf(provider: ProviderClient): AttemptContext {
-  return {
-    provider,
-    records,
-    appender,
-    attempts,
-    counts,
-    queues: { has: () => true, add: async (job) => void hedges.push(job) },
-    limits: { slowDown: async () => undefined },
-    hedges: new HedgeBudget(() => 1),
-    node: "worker-1",
-    maxAttempts: 2,
-    log,
-  };
-}
 
 /** Begins a run whose provider says nothing, and waits until the other is to be asked as well. */
 async function beginLate() {
-  const runId = randomUUID();
-  await records.create({ runId, edge: "edge-1", provider: "late", session: "s" });
-  const job: RunJob = {
-    runId,
-    session: "s",
-    provider: "late",
-    messages: [{ role: "user", content: "hi" }],
-    fallback: ["quick"],
-  };
-  const first = executeRun(job, contextOf(clients.late));
-  first.catch(() => undefined);
-  const silent = await late.nextRequest();
-  const hedge = await eventually("the hedge", () => hedges[0]);
+  const { runId, job, finished: first } = await workers.begin(late, { fallback: ["quick"] });
+  const silent = await late.speaker.nextRequest();
+  const hedge = await eventually("the hedge", () => workers.added[0]);
   return { runId, job, first, silent, hedge };
 }
 
 /** A worker takes the hedge and asks. */
 async function take(hedge: RunJob) {
-  const second = executeRun(hedge, contextOf(clients.quick));
+  const second = executeRun(hedge, quick);
   second.catch(() => undefined);
-  return { second, stream: await quick.nextRequest() };
+  return { second, stream: await quick.speaker.nextRequest() };
 }
-
-const logOf = async (runId: string): Promise<Entry[]> =>
-  (await records.read(runId, BEGINNING))?.entries.map(({ entry }) => entry) ?? [];
 
 /** Who began, and what was said, in the order of the log. */
 const told = async (runId: string) =>
-  (await logOf(runId)).map((entry) =>
+  (await workers.entries(runId)).map((entry) =>
     entry.type === "started" ? entry.provider : entry.type === "text" ? entry.text : entry.type,
   );
 
@@ -164,7 +92,7 @@ test("the first one speaks in time after all: the hedge is left at once", async 
 test("a run that was cancelled meanwhile takes both with it", async () => {
   const { runId, first, silent, hedge } = await beginLate();
   const { second, stream } = await take(hedge);
-  await records.end(runId, { type: "cancelled", reason: "client" });
+  await workers.stream.records.end(runId, { type: "cancelled", reason: "client" });
   await Promise.all([silent.closed, stream.closed, first, second]);
   expect(await told(runId)).toEqual(["late", "cancelled"]);
 });
@@ -173,8 +101,8 @@ test("a hedge that comes when the matter is decided asks nobody", async () => {
   const { runId, first, silent, hedge } = await beginLate();
   silent.say("in time");
   await eventually("the text", async () => (await told(runId)).includes("in time"));
-  await executeRun(hedge, contextOf(clients.quick));
-  expect(quick.requests).toBe(0);
+  await executeRun(hedge, quick);
+  expect(quick.speaker.requests).toBe(0);
   silent.finish();
   await first;
 });
@@ -194,7 +122,7 @@ test("a hedge that fails leaves the first to answer", async () => {
 test("the worker of a hedge dies after it had won: whoever is offered the job goes on with the run", async () => {
   const { runId, first, hedge } = await beginLate();
   // As that worker left it.
-  const won = await records.claim({
+  const won = await workers.stream.records.claim({
     runId,
     lease: "of the dead",
     worker: "worker-2",
@@ -205,7 +133,7 @@ test("the worker of a hedge dies after it had won: whoever is offered the job go
   });
   expect(won.outcome).toBe("claimed");
   await first;
-  const again = () => executeRun(hedge, contextOf(clients.quick));
+  const again = () => executeRun(hedge, quick);
   await expect(again()).rejects.toMatchObject({ code: "run_postponed" });
   await eventually("the claim to be forgotten", async () => {
     const outcome = await Promise.race([
@@ -213,7 +141,7 @@ test("the worker of a hedge dies after it had won: whoever is offered the job go
         () => "done",
         () => "held",
       ),
-      quick.nextRequest().then((stream) => {
+      quick.speaker.nextRequest().then((stream) => {
         stream.say("whole");
         stream.finish();
         return "asked";
@@ -228,7 +156,7 @@ test("the worker of a hedge dies after it had won: whoever is offered the job go
 test("a claim that Redis does not answer closes what was begun", async () => {
   const { hedge } = await beginLate();
   const { second, stream } = await take(hedge);
-  vi.spyOn(records, "claim").mockRejectedValue(new Error("no answer"));
+  vi.spyOn(workers.stream.records, "claim").mockRejectedValue(new Error("no answer"));
   stream.say("hello");
   await expect(second).rejects.toThrow("no answer");
   await stream.closed;
@@ -236,19 +164,19 @@ test("a claim that Redis does not answer closes what was begun", async () => {
 
 test("a later attempt is not hedged: another model would hardly say what the user has already", async () => {
   const { job, first, silent } = await beginLate();
-  hedges = [];
+  workers.added.length = 0;
   silent.say("some text");
   await eventually("the text", async () => (await told(job.runId)).includes("some text"));
   silent.cut();
   await first.catch(() => undefined);
-  const moved = hedges[0];
+  const moved = workers.added[0];
   if (!moved) throw new Error("it did not move");
   expect(moved).toMatchObject({ provider: "quick" });
-  hedges = [];
-  const second = executeRun({ ...moved, fallback: ["late"] }, contextOf(clients.quick));
-  const stream = await quick.nextRequest();
+  workers.added.length = 0;
+  const second = executeRun({ ...moved, fallback: ["late"] }, quick);
+  const stream = await quick.speaker.nextRequest();
   stream.say("some text and more");
   stream.finish();
   await second;
-  expect(hedges).toEqual([]);
+  expect(workers.added).toEqual([]);
 });
