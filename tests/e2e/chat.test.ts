@@ -89,7 +89,10 @@ describe("with a question on its standard input", () => {
         /^No provider has that name\..* \(unknown_provider\)\n$/,
       ],
       [pipe(" \n"), /^Nothing was asked/],
-      [pipe("hi", "--url", nowhere), /^No gateway answers at 127.*npm start.*--url ws:.*\n$/],
+      [
+        pipe("hi", "--url", nowhere),
+        /^The gateway at 127.* cannot be reached: .*ECONNREFUSED.*npm start.*--url ws:.*\n$/,
+      ],
       [pipe("hi", "--colour"), /^Unknown option '--colour'/],
     ] as const;
     for (const [{ exited }, stderr] of failures) {

@@ -46,17 +46,17 @@ export async function runChat(argv: readonly string[], streams: ChatStreams): Pr
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     // Who interrupted it knows why.
-    if (!stop.aborted) stderr.write(`${explain(error, config.url)}\n`);
+    if (!stop.aborted) stderr.write(`${explain(error)}\n`);
     return 1;
   } finally {
     client.close();
   }
 }
 
-function explain(error: GatewayError, url: string): string {
+function explain(error: GatewayError): string {
   if (error.code !== "connection_failed") return `${error.message} (${error.code})`;
   return (
-    `No gateway answers at ${new URL(url).host}. Start one with \`npm start\`, ` +
+    `${error.message} Start one with \`npm start\`, ` +
     "or say where it is: --url ws://HOST:PORT, or OPENCLAW_URL."
   );
 }

@@ -13,6 +13,7 @@ import {
   type Logger,
   NodeRegistry,
   type Part,
+  ReadinessLog,
   RedisPulse,
 } from "@openclaw/runtime";
 import { DEFAULT_RETENTION, DueRuns, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
@@ -44,8 +45,13 @@ const JSON_EXPANSION = 6;
 const FRAME_OVERHEAD_BYTES = 4_096;
 
 /** The parts of one edge process, in the order they start. */
-export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: Logger): Part[] {
+export function createEdge(
+  config: EdgeConfig,
+  gateway: LiveGatewayConfig,
+  processLog: Logger,
+): Part[] {
   const node = `edge-${randomUUID().slice(0, 8)}`;
+  const log = processLog.child({ node });
   const keyPrefix = config.REDIS_KEY_PREFIX;
   const connection = { url: config.REDIS_URL, log };
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
@@ -225,5 +231,6 @@ export function createEdge(config: EdgeConfig, gateway: LiveGatewayConfig, log: 
     overdue,
     listener,
     admin.readiness,
+    new ReadinessLog({ troubles: () => admin.troubles(), log }),
   ];
 }

@@ -13,6 +13,7 @@ import {
   type Logger,
   NodeRegistry,
   type Part,
+  ReadinessLog,
   RedisPulse,
 } from "@openclaw/runtime";
 import {
@@ -40,9 +41,10 @@ import { measureAppends, tellWorker } from "./worker-gauges.ts";
 export function createWorker(
   config: WorkerConfig,
   gateway: LiveGatewayConfig,
-  log: Logger,
+  processLog: Logger,
 ): readonly Part[] {
   const node = `worker-${randomUUID().slice(0, 8)}`;
+  const log = processLog.child({ node });
   const keyPrefix = config.REDIS_KEY_PREFIX;
   const connection = { url: config.REDIS_URL, log };
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
@@ -171,5 +173,6 @@ export function createWorker(
     // Stops before them: runs at work are handed back before their providers are closed.
     attempts,
     admin.readiness,
+    new ReadinessLog({ troubles: () => admin.troubles(), log }),
   ];
 }

@@ -18,7 +18,7 @@ export interface ConnectionEvents {
   onAdrift(run: OpenRun): void;
   /** The gateway cannot take it at this moment. */
   onNotNow(run: OpenRun, reason: GatewayError): void;
-  onClosed(code: number): void;
+  onClosed(code: number, why?: string): void;
 }
 
 /** A gateway that leaves the same hole three times will do so a fourth time. */
@@ -50,7 +50,7 @@ export class Connection {
         this.#onFrame(frame);
         this.#settle();
       },
-      onClosed: (code) => this.#onClosed(code),
+      onClosed: (code, why) => this.#onClosed(code, why),
     });
   }
 
@@ -210,8 +210,8 @@ export class Connection {
     else run.fail(broken("A piece of the answer was missing, again and again."));
   }
 
-  #onClosed(code: number): void {
-    this.#events.onClosed(code);
+  #onClosed(code: number, why: string | undefined): void {
+    this.#events.onClosed(code, why);
     const isOver = !comesBack(code);
     for (const run of [...this.#pending.values(), ...this.#runs.values()]) {
       if (run.via === this) run.via = undefined;

@@ -42,6 +42,8 @@ export class Link {
   /** To be asked for once more, in a moment. */
   readonly #later = new Map<OpenRun, ReturnType<typeof setTimeout>>();
   readonly #waiters = new Set<Waiter>();
+  /** What the WebSocket last said of why it was closed. */
+  #why: string | undefined;
   #failures = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #giveUp: ReturnType<typeof setTimeout> | undefined;
@@ -111,7 +113,7 @@ export class Link {
         onDraining: () => this.#lost(connection),
         onAdrift: (run) => this.#adrift(run),
         onNotNow: (run, reason) => this.#notNow(run, reason),
-        onClosed: (code) => this.#onClosed(connection, code),
+        onClosed: (code, why) => this.#onClosed(connection, code, why),
       });
       this.#connections.add(connection);
       this.#opening = connection;
@@ -123,6 +125,7 @@ export class Link {
 
   #onReady(connection: Connection): void {
     this.#opening = undefined;
+    this.#why = undefined;
     this.#current = connection;
     this.#readyAt = performance.now();
     this.#calmDown();
@@ -130,7 +133,8 @@ export class Link {
     this.#pump();
   }
 
-  #onClosed(connection: Connection, code: number): void {
+  #onClosed(connection: Connection, code: number, why: string | undefined): void {
+    this.#why = why;
     this.#connections.delete(connection);
     // First, so that it is this that is told.
     if (code === WRONG_KEY) this.#fail(wrongKey());
@@ -146,7 +150,7 @@ export class Link {
     const wasStable = connection === this.#current && performance.now() - this.#readyAt > STABLE_MS;
     this.#current = undefined;
     this.#opening = undefined;
-    this.#tell(this.#unreachable("cannot be reached"));
+    this.#tell(this.#unreachable(`cannot be reached${this.#reason}`));
     this.#failures = wasStable ? 0 : this.#failures + 1;
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
@@ -186,7 +190,9 @@ export class Link {
 
   #gaveUp(): void {
     this.#giveUp = undefined;
-    const error = this.#unreachable(`did not answer for ${this.#options.giveUpMs} ms`);
+    const error = this.#unreachable(
+      `did not answer for ${this.#options.giveUpMs} ms${this.#reason}`,
+    );
     // What still comes over a connection that is about to leave may yet be whole.
     for (const run of this.#waiting) if (!run.via) run.fail(error);
     this.#pump();
@@ -201,6 +207,10 @@ export class Link {
   #tell(error?: GatewayError): void {
     for (const { resolve, reject } of this.#waiters) error ? reject(error) : resolve();
     this.#waiters.clear();
+  }
+
+  get #reason(): string {
+    return this.#why === undefined ? "" : `: ${this.#why}`;
   }
 
   #unreachable(how: string): GatewayError {

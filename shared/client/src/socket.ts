@@ -23,8 +23,8 @@ export interface SocketOptions {
 export interface SocketEvents {
   onReady(frame: Down<"ready">): void;
   onFrame(frame: DownFrame): void;
-  /** Once, whoever closed it; `code` is 1006 where no side said anything. */
-  onClosed(code: number): void;
+  /** Once, whoever closed it; `code` is 1006 where no side said anything, `why` is what the WebSocket knows of that. */
+  onClosed(code: number, why?: string): void;
 }
 
 const ABNORMAL = 1006;
@@ -35,6 +35,7 @@ export class Socket {
   readonly #socket: WebSocketLike;
   #state: "connecting" | "ready" | "closed" = "connecting";
   #isWatched = false;
+  #why: string | undefined;
   #heardAt = 0;
   #timer: ReturnType<typeof setTimeout>;
 
@@ -45,8 +46,10 @@ export class Socket {
     this.#socket = new options.WebSocket(address, SUBPROTOCOL);
     this.#timer = setTimeout(() => this.#lost(), options.connectTimeoutMs);
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
-    // What went wrong is told to nobody but the developer's console; the close that follows is what counts.
-    this.#socket.onerror = () => undefined;
+    // The close that follows is what counts; a browser says nothing here, others in words of their own.
+    this.#socket.onerror = ({ message }: { message?: unknown }) => {
+      if (typeof message === "string" && message !== "") this.#why = message;
+    };
     this.#socket.onclose = ({ code }: { code: number }) => this.#closed(code);
   }
 
@@ -119,7 +122,7 @@ export class Socket {
     if (this.#state === "closed") return;
     this.#state = "closed";
     clearTimeout(this.#timer);
-    this.#events.onClosed(code);
+    this.#events.onClosed(code, this.#why);
   }
 }
 

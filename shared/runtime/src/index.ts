@@ -6,6 +6,7 @@ export * from "./log.ts";
 export * from "./node-registry.ts";
 export * from "./persist.ts";
 export * from "./private-redis.ts";
+export * from "./readiness-log.ts";
 export * from "./redis.ts";
 export * from "./redis-pulse.ts";
 export * from "./redis-url.ts";

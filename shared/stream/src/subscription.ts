@@ -175,7 +175,9 @@ export class Subscription implements Part {
 
   #replace(): void {
     const { log, subscriber } = this.#options;
-    log.warn({ status: subscriber.status }, "subscription is dead, connecting anew");
+    // Once for each time that it is lost.
+    const level = this.#subscribed ? "warn" : "debug";
+    log[level]({ status: subscriber.status }, "subscription is dead, connecting anew");
     this.#subscribed = false;
     this.#making = 0;
     this.#missed.clear();

@@ -1,0 +1,46 @@
+import type { Part } from "./life-cycle.ts";
+
+const LOOK_EVERY_MS = 1_000;
+
+export interface ReadinessLogOptions {
+  /** Why the process cannot do its work right now; empty while it can. */
+  readonly troubles: () => readonly string[];
+  readonly log: Readonly<Record<"info" | "warn", (facts: object, message: string) => void>>;
+}
+
+/** Says when the process becomes unable to do its work, and why, and when it is able again: each once. */
+export class ReadinessLog implements Part {
+  readonly name = "readiness log";
+  readonly #options: ReadinessLogOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #reasons = "";
+  #since = 0;
+
+  constructor(options: ReadinessLogOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** One that leaves is not ready for good, and says so itself. */
+  async drain(): Promise<void> {
+    clearInterval(this.#timer);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const { troubles, log } = this.#options;
+    const reasons = troubles().join(", ");
+    if (reasons === this.#reasons) return;
+    const now = performance.now();
+    if (reasons === "") log.info({ afterMs: Math.round(now - this.#since) }, "ready again");
+    else log.warn({ reasons }, "not ready");
+    if (this.#reasons === "") this.#since = now;
+    this.#reasons = reasons;
+  }
+}
