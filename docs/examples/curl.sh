@@ -2,6 +2,7 @@
 # Asks with curl and prints the answer as it comes. Needs jq, which writes and reads the JSON.
 set -eu
 url=${OPENCLAW_URL:-http://127.0.0.1:8001}
+key="authorization: Bearer ${OPENCLAW_API_KEY:-none}"
 question=${1:-Why is the sky blue?}
 
 # An event is a line `data: {...}`, a refusal a line of JSON; others are comments, or empty.
@@ -17,5 +18,5 @@ answer='
 
 jq --null-input --arg question "$question" \
   '{model: "auto", stream: true, messages: [{role: "user", content: $question}]}' |
-  curl --silent --show-error --no-buffer --json @- "$url/v1/chat/completions" |
+  curl --silent --show-error --no-buffer --header "$key" --json @- "$url/v1/chat/completions" |
   jq --null-input --raw-input --join-output --unbuffered "$answer"

@@ -3,8 +3,9 @@
 import { GatewayClient, RestartedError } from "@openclaw/client";
 import { WebSocket } from "ws"; // Only Node 20 needs it; browsers and later versions have their own.
 
+const { OPENCLAW_URL = "http://127.0.0.1:8001", OPENCLAW_API_KEY = "none" } = process.env;
 const client = new GatewayClient({
-  url: process.env.OPENCLAW_URL ?? "http://127.0.0.1:8001",
+  url: `${OPENCLAW_URL}?api_key=${OPENCLAW_API_KEY}`,
   WebSocket,
   giveUpMs: 10_000,
 });

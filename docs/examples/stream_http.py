@@ -7,12 +7,12 @@ import urllib.error
 import urllib.request
 
 URL = os.environ.get("OPENCLAW_URL", "http://127.0.0.1:8001")
+KEY = os.environ.get("OPENCLAW_API_KEY", "none")
 QUESTION = sys.argv[1] if len(sys.argv) > 1 else "Why is the sky blue?"
 
 body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
-request = urllib.request.Request(
-    f"{URL}/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
-)
+headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+request = urllib.request.Request(f"{URL}/v1/chat/completions", json.dumps(body).encode(), headers)
 
 
 def print_answer(response):

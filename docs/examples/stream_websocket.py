@@ -7,20 +7,21 @@ import sys
 import websockets
 
 URL = os.environ.get("OPENCLAW_URL", "http://127.0.0.1:8001").replace("http", "ws", 1)
+KEY = os.environ.get("OPENCLAW_API_KEY", "none")
 QUESTION = sys.argv[1] if len(sys.argv) > 1 else "Why is the sky blue?"
 
 
 def signal_in(frame):
-    """The signal that a frame is, or None where it is a piece of the answer."""
+    """The signal that a frame is; None where it is a piece of the answer."""
     try:
         signal = json.loads(frame)
+        return signal if isinstance(signal, dict) else None
     except json.JSONDecodeError:
         return None
-    return signal if isinstance(signal, dict) else None
 
 
 async def main():
-    async with websockets.connect(f"{URL}/ws/stream") as socket:
+    async with websockets.connect(f"{URL}/ws/stream?api_key={KEY}") as socket:
         await socket.send(json.dumps({"message": QUESTION}))
         async for frame in socket:
             signal = signal_in(frame)

@@ -2,9 +2,10 @@
 import { WebSocket } from "ws";
 
 const url = (process.env.OPENCLAW_URL ?? "http://127.0.0.1:8001").replace("http", "ws");
+const headers = { authorization: `Bearer ${process.env.OPENCLAW_API_KEY ?? "none"}` };
 const message = process.argv[2] ?? "Why is the sky blue?";
 
-const socket = new WebSocket(`${url}/ws/stream`, "openclaw.v2");
+const socket = new WebSocket(`${url}/ws/stream`, "openclaw.v2", { headers });
 let isOver = false;
 
 function end(problem) {

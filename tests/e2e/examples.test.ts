@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 const DIRECTORY = "docs/examples";
+const API_KEY = "the-key-of-the-examples";
 const files = readdirSync(DIRECTORY).filter((name) => name !== "README.md");
 
 interface Runner {
@@ -56,7 +57,7 @@ beforeAll(async () => {
     workers: 1,
     gateway: simulatedGateway(simulator.url),
     // Faults that are asked for are nothing that a provider should be given up for.
-    env: { WORKER_CIRCUIT_FAILURES: "1000" },
+    env: { WORKER_CIRCUIT_FAILURES: "1000", EDGE_API_KEYS: API_KEY },
   });
 });
 
@@ -84,7 +85,7 @@ async function run(
   { host = cluster.host, onOutput = () => undefined }: Surroundings = {},
 ): Promise<Outcome> {
   const { command } = runnerOf(name);
-  const env = { PATH: process.env.PATH, OPENCLAW_URL: `http://${host}` };
+  const env = { PATH: process.env.PATH, OPENCLAW_URL: `http://${host}`, OPENCLAW_API_KEY: API_KEY };
   const path = `${DIRECTORY}/${name}`;
   const running = promisify(execFile)(command, [path, question], { env, timeout: 30_000 });
   running.child.stdout?.once("data", onOutput);

@@ -53,7 +53,9 @@ test("where keys are configured, nobody is served without one, through any door"
   }
   const reader = await ChatReader.ask(cluster.host, { model: "zhipu", prompt, apiKey });
   await reader.whole();
-  expect((await fetch(`http://${cluster.host}/v1/models`)).status).toBe(401);
+  for (const path of ["/v1/models", "/stats"]) {
+    expect((await fetch(`http://${cluster.host}${path}`)).status).toBe(401);
+  }
 
   await expect(V1Client.connect(cluster.url())).rejects.toThrow(/401: .*"invalid_api_key"/);
   const socket = new WebSocket(cluster.url(), "openclaw.v2");
@@ -65,7 +67,7 @@ test("where keys are configured, nobody is served without one, through any door"
   expect((await client.ask(prompt, "zhipu")).terminal).toEqual({ type: "done" });
   client.close();
   const refusals = await cluster.scrape("edge");
-  expect(refusals.sum("openclaw_refusals_total", { code: "invalid_api_key" })).toBe(5);
+  expect(refusals.sum("openclaw_refusals_total", { code: "invalid_api_key" })).toBe(6);
   // A load balancer has no key.
   expect((await fetch(`http://${cluster.host}/health`)).status).not.toBe(401);
 });

@@ -27,6 +27,7 @@ import { HttpExchanges } from "./http/http-exchanges.ts";
 import { ModelsDoor } from "./http/models-door.ts";
 import { OpenApiDoor } from "./http/openapi/openapi-door.ts";
 import { RunsDoor } from "./http/runs-door.ts";
+import { StatsDoor } from "./http/stats-door.ts";
 import { ClientKeys } from "./inbound/client-keys.ts";
 import { OverdueRuns } from "./inbound/overdue-runs.ts";
 import { ProviderChoice } from "./inbound/provider-choice.ts";
@@ -181,6 +182,7 @@ export function createEdge(
     onRefreshed: () => choice.refreshed(),
     log,
   });
+  const readStats = () => readClusterStats({ gateway: gateway.current, registry, queues });
   const listener = new Listener({
     host: config.EDGE_HOST,
     port: config.EDGE_PORT,
@@ -189,12 +191,11 @@ export function createEdge(
     onRefused: (reason) => starter.refused(reason),
     clientKeys,
     maxFrameBytes,
-    doors,
+    doors: [...doors, new StatsDoor({ ...http, readStats })],
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
     onSlowConsumer: () => slowConsumers.inc({}),
     onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
-    readStats: () => readClusterStats({ gateway: gateway.current, registry, queues }),
   });
 
   const admin = new AdminServer({

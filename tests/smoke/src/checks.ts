@@ -102,6 +102,6 @@ async function get(url: URL): Promise<Response> {
     return await fetch(url, { signal: AbortSignal.timeout(HTTP_DEADLINE_MS) });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new Error(`${url.href} does not answer: ${(cause as Error).message}`);
+    throw new Error(`${url.origin}${url.pathname} does not answer: ${(cause as Error).message}`);
   }
 }

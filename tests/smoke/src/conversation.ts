@@ -1,4 +1,5 @@
 import { WebSocket } from "ws";
+import { pathOf } from "./options.ts";
 
 const CONNECT_DEADLINE_MS = 10_000;
 const ANSWER_DEADLINE_MS = 120_000;
@@ -18,7 +19,7 @@ export class Conversation {
   }
 
   static async open(url: URL): Promise<Conversation> {
-    const socket = new WebSocket(new URL("/ws/stream", url), {
+    const socket = new WebSocket(pathOf(url, "/ws/stream"), {
       handshakeTimeout: CONNECT_DEADLINE_MS,
     });
     await new Promise<void>((resolve, reject) => {

@@ -4,7 +4,7 @@ export const HELP = `Checks a running gateway as one of its users would.
 
   npm run smoke -- [--url ws://HOST:PORT] [--message TEXT]
 
-  --url      the gateway, without a path (default ws://127.0.0.1:8001)
+  --url      the gateway, without a path (default ws://127.0.0.1:8001); its key, if it has any: ?api_key=KEY
   --message  what to ask (default: one short question)
 
 Exit code 0 when every check passed, 1 otherwise.`;
@@ -32,9 +32,16 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
   return { url, message: values.message };
 }
 
-/** The gateway's HTTP address of a path. */
+/** The gateway's address of a path, with the key. */
+export function pathOf(url: URL, path: string): URL {
+  const address = new URL(path, url);
+  address.search = url.search;
+  return address;
+}
+
+/** The same over HTTP. */
 export function httpUrl(url: URL, path: string): URL {
-  const http = new URL(path, url);
+  const http = pathOf(url, path);
   http.protocol = url.protocol === "wss:" ? "https:" : "http:";
   return http;
 }

@@ -2,15 +2,12 @@
 
 import type { HttpResponse, TemplatedApp } from "uWebSockets.js";
 import type { ApiError } from "@openclaw/protocol";
-import type { Logger } from "@openclaw/runtime";
 import type { Door } from "./door.ts";
 import { type HttpStatus, statusLine } from "./http-status.ts";
 
 export interface RoutesOptions {
-  readonly log: Logger;
   /** Why the edge cannot serve; empty while it can. */
   readonly troubles: () => string[];
-  readonly readStats: () => Promise<unknown>;
   readonly doors: readonly Door[];
 }
 
@@ -19,10 +16,7 @@ const WHERE =
   "Of the OpenAI API there are POST /v1/chat/completions and GET /v1/models; /openapi.json has everything.";
 
 /** Adds the routes to an app; must come after the WebSocket routes. */
-export function serveHttp(
-  app: TemplatedApp,
-  { log, troubles, readStats, doors }: RoutesOptions,
-): void {
+export function serveHttp(app: TemplatedApp, { troubles, doors }: RoutesOptions): void {
   for (const door of doors) door.serve(app);
   app.get("/health", (response) => {
     const reasons = troubles();
@@ -32,19 +26,6 @@ export function serveHttp(
   // What many load balancers ask.
   app.head("/health", (response) => {
     response.writeStatus(statusLine(troubles().length === 0 ? 200 : 503)).endWithoutBody(0);
-  });
-  app.get("/stats", (response) => {
-    const gone = { aborted: false };
-    response.onAborted(() => {
-      gone.aborted = true;
-    });
-    readStats().then(
-      (stats) => !gone.aborted && reply(response, 200, stats),
-      (error: unknown) => {
-        log.warn({ err: error }, "stats not read");
-        if (!gone.aborted) reply(response, 503, { error: "redis does not answer" });
-      },
-    );
   });
   for (const path of ["/ws/stream", "/ws/stream/", "/ws/stream/:session"]) {
     app.get(path, (response) => {

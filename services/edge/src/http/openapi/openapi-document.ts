@@ -15,14 +15,25 @@ export function openApiDocument(): Json {
         "What an edge answers over HTTP. The WebSocket protocols at `/ws/stream/{session_id}` are described in PROTOCOL.md.",
     },
     servers: [{ url: "/", description: "The edge that serves this document, or any other." }],
-    // Who may come is decided in front of the gateway; a key that is sent is not looked at.
-    security: [],
+    // Without keys of its own (`EDGE_API_KEYS`) a gateway does not look at the one that is sent.
+    security: [{ bearer: [] }, { query: [] }, {}],
     tags: [
       { name: "chat", description: "The OpenAI API." },
       { name: "runs", description: "Runs that outlive the request that started them." },
       { name: "operations", description: "For those who run the gateway." },
     ],
     paths: PATHS,
-    components: { schemas: schemas() },
+    components: {
+      schemas: schemas(),
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "One of the gateway's own keys." },
+        query: {
+          type: "apiKey",
+          in: "query",
+          name: "api_key",
+          description: "The same, for browsers, whose WebSockets cannot have headers.",
+        },
+      },
+    },
   };
 }

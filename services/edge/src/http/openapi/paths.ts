@@ -5,7 +5,7 @@ import { eventStream, json, refusals, response } from "./responses.ts";
 const POSITION = { type: "string", pattern: "^\\d{1,15}-\\d{1,15}$" };
 
 /** A failure that a provider or the gateway may have before an answer begins. */
-const ANY_REFUSAL = refusals(400, 404, 409, 413, 429, 500, 502, 503, 504);
+const ANY_REFUSAL = refusals(400, 401, 404, 409, 413, 429, 500, 502, 503, 504);
 
 const run = {
   name: "run",
@@ -38,7 +38,7 @@ const models: Json = {
     operationId: "listModels",
     tags: ["chat"],
     summary: "The names that can be asked for as `model`",
-    responses: { 200: response("All of them.", json("ModelList")), ...refusals(500) },
+    responses: { 200: response("All of them.", json("ModelList")), ...refusals(401, 500) },
   },
 };
 
@@ -56,7 +56,7 @@ const model: Json = {
         schema: { type: "string" },
       },
     ],
-    responses: { 200: response("It can.", json("Model")), ...refusals(404, 500) },
+    responses: { 200: response("It can.", json("Model")), ...refusals(401, 404, 500) },
   },
 };
 
@@ -69,7 +69,7 @@ const startRun: Json = {
     requestBody: { required: true, content: json("RunRequest") },
     responses: {
       202: response("It is on its queue.", json("AcceptedRun"), ["location", "x-request-id"]),
-      ...refusals(400, 404, 413, 500, 503),
+      ...refusals(400, 401, 404, 413, 500, 503),
     },
   },
 };
@@ -82,7 +82,7 @@ const readRun: Json = {
     parameters: [run],
     responses: {
       200: response("How it fares.", json("Run")),
-      ...refusals(404, 500, 503),
+      ...refusals(401, 404, 500, 503),
     },
   },
 };
@@ -112,7 +112,7 @@ const runEvents: Json = {
     responses: {
       200: response("The events.", eventStream("RunEvent")),
       204: response("The run is over and the client has its last event: do not come back."),
-      ...refusals(400, 404, 500, 503),
+      ...refusals(400, 401, 404, 500, 503),
     },
   },
 };
@@ -126,7 +126,7 @@ const cancelRun: Json = {
     parameters: [run],
     responses: {
       200: response("How it ended.", json("CancelledRun")),
-      ...refusals(404, 500, 503),
+      ...refusals(401, 404, 500, 503),
     },
   },
 };
@@ -136,6 +136,8 @@ const health: Json = {
     operationId: "getHealth",
     tags: ["operations"],
     summary: "Whether this edge can serve",
+    // A load balancer has no key.
+    security: [],
     responses: {
       200: response("It can.", json("Health"), []),
       503: response("It cannot.", json("Health"), []),
@@ -150,6 +152,7 @@ const stats: Json = {
     summary: "The figures of the whole cluster, from any edge",
     responses: {
       200: response("The figures.", json("Stats"), []),
+      ...refusals(401),
       503: response("Redis does not answer.", undefined, []),
     },
   },

@@ -27,6 +27,7 @@ type HeaderName = keyof typeof HEADERS;
 /** Every status of a refusal, and when it comes. */
 const REFUSALS = {
   400: "The request, or what it asks of the provider, is wrong: `param` names the field.",
+  401: "The gateway has keys, and the request has none of them.",
   404: "There is no such model, provider or run.",
   409: "The run was cancelled.",
   413: "The request is longer than this server accepts.",

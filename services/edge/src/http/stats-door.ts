@@ -1,0 +1,34 @@
+/** `/stats`: the figures of the whole cluster, for whoever has a key where keys are wanted. */
+import type { TemplatedApp } from "uWebSockets.js";
+import { type Door, type RouteOptions, route } from "./door.ts";
+import type { HttpExchange } from "./http-exchange.ts";
+
+export interface StatsDoorOptions extends RouteOptions {
+  /** @throws what Redis throws */
+  readonly readStats: () => Promise<unknown>;
+}
+
+export class StatsDoor implements Door {
+  readonly #options: StatsDoorOptions;
+
+  constructor(options: StatsDoorOptions) {
+    this.#options = options;
+  }
+
+  serve(app: TemplatedApp): void {
+    app.get(
+      "/stats",
+      route(this.#options, (exchange) => this.#answer(exchange)),
+    );
+  }
+
+  async #answer(exchange: HttpExchange): Promise<void> {
+    const { readStats, log } = this.#options;
+    try {
+      exchange.reply(200, await readStats());
+    } catch (error) {
+      log.warn({ err: error }, "stats not read");
+      exchange.reply(503, { error: "redis does not answer" });
+    }
+  }
+}
