@@ -6,20 +6,27 @@
  *
  * Cluster mode is for `reload`, which starts each replacement, waits until it says that it is ready, and tells the old
  * process to leave only then. The edges of one machine share their port by themselves.
+ *
+ * /metrics, /livez and /readyz of each process are on a port of its own on 127.0.0.1: edges from 9464 on, workers from
+ * 9564 on. EDGE_ADMIN_PORT and WORKER_ADMIN_PORT say where the first one is. During a reload the process that comes and
+ * the one that leaves share theirs.
  */
 const { join } = require("node:path");
 
 const root = join(__dirname, "..", "..");
 const { EDGES = "2", WORKERS = "2" } = process.env;
+const { EDGE_ADMIN_PORT = "9464", WORKER_ADMIN_PORT = "9564" } = process.env;
 
 /** Longer than EDGE_DRAIN_MS and WORKER_DRAIN_MS: after that long PM2 kills. */
 const KILL_AFTER_MS = 30_000;
 
-function app(service, instances) {
+function app(service, instances, env) {
   return {
     name: `claw-streaming-gateway-${service}`,
     namespace: "claw-streaming-gateway",
-    script: join(root, "services", service, "dist", "main.js"),
+    script: join(__dirname, "start.mjs"),
+    args: [service],
+    env,
     // Where gateway.config.json is looked for.
     cwd: root,
     exec_mode: "cluster",
@@ -32,4 +39,6 @@ function app(service, instances) {
   };
 }
 
-module.exports = { apps: [app("worker", WORKERS), app("edge", EDGES)] };
+module.exports = {
+  apps: [app("worker", WORKERS, { WORKER_ADMIN_PORT }), app("edge", EDGES, { EDGE_ADMIN_PORT })],
+};

@@ -1,4 +1,7 @@
-/** The gateway under PM2: a reload under load replaces every process, and no run of protocol v2 fails. */
+/**
+ * The gateway under PM2: a reload under load replaces every process, no run of protocol v2 fails, and each process
+ * answers what operators ask on a port of its own.
+ */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,6 +13,9 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 const USERS = 10;
+/** Below those that the system gives out, so that four in a row are free. */
+const EDGE_ADMIN_PORT = 20_000 + (process.pid % 2_000) * 4;
+const WORKER_ADMIN_PORT = EDGE_ADMIN_PORT + 2;
 
 let simulator: Simulator;
 let directory = "";
@@ -30,6 +36,8 @@ beforeAll(async () => {
     REDIS_KEY_PREFIX: "test-pm2:",
     GATEWAY_CONFIG: gateway,
     EDGE_PORT: String(port),
+    EDGE_ADMIN_PORT: String(EDGE_ADMIN_PORT),
+    WORKER_ADMIN_PORT: String(WORKER_ADMIN_PORT),
   };
   await pm2("start", "deploy/pm2/ecosystem.config.cjs");
 });
@@ -57,6 +65,14 @@ async function processes(): Promise<Listed[]> {
   return JSON.parse(await pm2("jlist", "--silent")) as Listed[];
 }
 
+/** The samples of one metric, as the process of a port has them. */
+async function samplesAt(port: number, metric: string): Promise<number[]> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  return [...(await response.text()).matchAll(new RegExp(`^${metric}(?:{.*})? (\\S+)$`, "gm"))].map(
+    ([, value]) => Number(value),
+  );
+}
+
 test(`every process is replaced under ${USERS} users, and no v2 run fails`, async () => {
   const before = await processes();
   expect(before.map(({ name, pm2_env }) => `${name} ${pm2_env.status}`).sort()).toEqual([
@@ -79,7 +95,16 @@ test(`every process is replaced under ${USERS} users, and no v2 run fails`, asyn
   await eventually("answers", () => users.every(({ finished }) => finished.length > 0), {
     withinMs: 15_000,
   });
-  await pm2("reload", "claw-streaming-gateway");
+  // By the file, which is where PM2 hands all instances the same environment again.
+  await pm2("reload", "deploy/pm2/ecosystem.config.cjs", "--update-env");
+  await eventually("the edges' connections to add up to the users", async () => {
+    const edges = [EDGE_ADMIN_PORT, EDGE_ADMIN_PORT + 1];
+    const open = await Promise.all(edges.map((port) => samplesAt(port, "openclaw_connections")));
+    return open.flat().reduce((sum, one) => sum + one, 0) === USERS;
+  });
+  for (const port of [WORKER_ADMIN_PORT, WORKER_ADMIN_PORT + 1]) {
+    expect(await samplesAt(port, "openclaw_active_attempts")).toHaveLength(1);
+  }
   leaving.abort();
   await asking;
 
