@@ -10,7 +10,9 @@ import { simulatedGateway } from "../e2e/simulated-gateway.ts";
 import { command, docker, dockerLines, TEST_TAG } from "./docker.ts";
 
 const USERS = 20;
-const SIMULATOR = "http://simulator:8009";
+/** With a key that is in keys.env: where a name has no value, edges and workers do not start. */
+const GATEWAY = simulatedGateway("http://simulator:8009", { apiKey: "${KEY_OF_THIS_TEST}" });
+const REDIS_PASSWORD = "only-for-this-test";
 const project = inject("containerSession");
 
 /** What an operator has in .env, and a compose command takes from there. */
@@ -25,12 +27,13 @@ beforeAll(async () => {
   await chmod(directory, 0o755);
   const port = await freePort();
   host = `127.0.0.1:${port}`;
-  await configure(simulatedGateway(SIMULATOR));
+  await configure(GATEWAY);
+  await writeFile(join(directory, "keys.env"), "KEY_OF_THIS_TEST=simulated\n");
   envFile = join(directory, ".env");
   await writeFile(
     envFile,
     [
-      "REDIS_PASSWORD=only-for-this-test",
+      `REDIS_PASSWORD=${REDIS_PASSWORD}`,
       "COMPOSE_PROFILES=demo",
       `OPENCLAW_VERSION=${TEST_TAG}`,
       `GATEWAY_CONFIG_DIR=${directory}`,
@@ -122,9 +125,22 @@ test("only the load balancer publishes a port, on loopback", async () => {
   ]);
 });
 
+test("the password of Redis is not on its command line, which every user of the host may read", async () => {
+  const [redis = ""] = await containersOf("redis");
+  const seen = await Promise.all([
+    docker("top", redis, "-o", "pid,args"),
+    docker("inspect", "--format", "{{.Path}} {{.Args}} {{.Config.Cmd}}", redis),
+  ]);
+  expect(seen).toEqual([expect.stringContaining("redis-server"), expect.anything()]);
+  expect(seen.filter((text) => text.includes(REDIS_PASSWORD))).toEqual([]);
+  expect(await docker("exec", "--env", "REDISCLI_AUTH=", redis, "redis-cli", "ping")).toContain(
+    "NOAUTH",
+  );
+});
+
 test("takes over an edit of the mounted gateway.config.json while it runs", async () => {
-  const { providers, ...rest } = simulatedGateway(SIMULATOR);
-  await configure({ ...rest, providers: { ...providers, fresh: providers.zhipu } });
+  const { providers } = GATEWAY;
+  await configure({ ...GATEWAY, providers: { ...providers, fresh: providers.zhipu } });
   const client = await V2Client.connect(`ws://${host}/ws/stream`);
   const run = await eventually(
     "the new provider to be known",

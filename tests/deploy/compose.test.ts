@@ -1,15 +1,70 @@
-/** .env.example names every setting of docker-compose.yml, and none that is not there. */
+/** What docker-compose.yml can be told: all that edges and workers read, and .env.example names it all. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { edgeEnvSchema } from "../../services/edge/src/config.ts";
+import { workerEnvSchema } from "../../services/worker/src/config.ts";
+
+interface Service {
+  readonly environment?: Readonly<Record<string, string | null>>;
+  readonly env_file?: readonly unknown[];
+  readonly command?: unknown;
+  readonly healthcheck?: unknown;
+  readonly ports?: readonly string[];
+}
 
 /** Read by compose itself. */
 const COMPOSE_OWN = ["COMPOSE_PROFILES"];
 
+/** Settings that nobody has to tell: inside a container they are what the image says, as its ports are mapped. */
+const OF_THE_IMAGE = [
+  "EDGE_HOST",
+  "EDGE_PORT",
+  "EDGE_ADMIN_HOST",
+  "EDGE_ADMIN_PORT",
+  "WORKER_ADMIN_HOST",
+  "WORKER_ADMIN_PORT",
+];
+
+const text = readFileSync("docker-compose.yml", "utf8");
+const { services }: { services: Record<string, Service> } = parse(text, { merge: true });
+
 test("what docker-compose.yml reads is what .env.example explains", () => {
-  const compose = readFileSync("docker-compose.yml", "utf8");
-  const used = [...compose.matchAll(/\$\{([A-Z0-9_]+)/g)].map(([, name = ""]) => name);
+  const replaced = [...text.matchAll(/\$\{([A-Z0-9_]+)/g)].map(([, name = ""]) => name);
+  const passedOn = Object.values(services).flatMap(({ environment = {} }) =>
+    Object.keys(environment).filter((name) => environment[name] === null),
+  );
   const explained = [...readFileSync(".env.example", "utf8").matchAll(/^([A-Z0-9_]+)=/gm)].map(
     ([, name = ""]) => name,
   );
-  expect(new Set(explained)).toEqual(new Set([...used, ...COMPOSE_OWN]));
+  expect(new Set(explained)).toEqual(new Set([...replaced, ...passedOn, ...COMPOSE_OWN]));
+});
+
+test.each([
+  { name: "edge", schema: edgeEnvSchema },
+  { name: "worker", schema: workerEnvSchema },
+])("everything that a process reads can be told to the service $name", ({ name, schema }) => {
+  const { environment = {}, env_file } = services[name] ?? {};
+  const told = new Set([...Object.keys(environment), ...OF_THE_IMAGE]);
+  expect(Object.keys(schema.shape).filter((variable) => !told.has(variable))).toEqual([]);
+  // Keys that a gateway.config.json names have names that are not known here.
+  expect(env_file).toEqual([expect.objectContaining({ required: false })]);
+});
+
+test("no password is on a command line, where every user of the host may read it", () => {
+  // "$$" is for the shell inside.
+  const commands = Object.values(services).map(({ command }) => JSON.stringify(command ?? ""));
+  const telling = commands.filter((command) => /(?<!\$)\$\{\w*(PASSWORD|KEY)/.test(command));
+  expect(telling).toEqual([]);
+});
+
+test("every service is asked for its health", () => {
+  const silent = Object.keys(services).filter((name) => !services[name]?.healthcheck);
+  expect(silent).toEqual([]);
+});
+
+test("what opens the gateway does not open Grafana", () => {
+  expect(services.grafana?.ports).toEqual([
+    "${GRAFANA_BIND_ADDRESS:-127.0.0.1}:${GRAFANA_PORT:-3000}:3000",
+  ]);
 });
