@@ -6,17 +6,26 @@
 # Arguments go to every `docker compose`, such as --env-file. New replicas start beside the old ones; once they are
 # well, the old ones are told to leave, one after the other. A worker that leaves finishes the runs it has. An edge
 # sends its clients away: a v2 client resumes at another edge, a v1 client is let go when its answer is complete.
-# New ones that do not come up leave the old ones where they are.
+# New ones that do not come up are removed, and leave the old ones where they are: mend it, and run this again.
 # (`docker compose up` would stop all replicas of a service at once, and start new ones only then.)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 compose() { docker compose "${options[@]}" "$@"; }
 options=("$@")
 
+# Of `service`, those that are not among `old`.
+remove_new() {
+  compose ps --all --quiet "$service" | { grep -vxFf <(printf '%s\n' "${old[@]}") || true; } |
+    xargs --no-run-if-empty docker rm --force >/dev/null
+}
+
 for service in worker edge; do
   mapfile -t old < <(compose ps --quiet "$service")
   echo "$service: ${#old[@]} to replace"
+  # Left there, those that are not well would be replicas to replace for the next who runs this.
+  trap remove_new EXIT
   compose up --detach --wait --no-deps --no-recreate --scale "$service=$((2 * ${#old[@]}))" "$service"
+  trap - EXIT
   for container in "${old[@]}"; do
     # Within stop_grace_period. Removed, it is no replica any more that `docker compose up` would start again.
     docker stop "$container" >/dev/null

@@ -66,6 +66,17 @@ async function compose(...args: string[]): Promise<string> {
   return command(["docker", "compose", "--project-name", project, "--env-file", envFile, ...args]);
 }
 
+async function roll(env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const options = ["--project-name", project, "--env-file", envFile];
+  return command(["deploy/docker/roll.sh", ...options], { env });
+}
+
+/** Stopped ones, too. */
+const allContainers = () =>
+  dockerLines(
+    ...["ps", "--all", "--quiet", "--filter", `label=com.docker.compose.project=${project}`],
+  );
+
 const containersOf = (service: string) =>
   dockerLines(
     ...["ps", "--quiet", "--filter", `label=com.docker.compose.project=${project}`],
@@ -163,6 +174,13 @@ test("scales to 4 workers, of which the cluster and Prometheus know", async () =
   expect(await containersOf("worker")).toHaveLength(2);
 });
 
+test("a rollout of what does not come up leaves everything as it was", async () => {
+  const before = (await allContainers()).sort();
+  await expect(roll({ WORKER_MAX_ATTEMPTS: "none" })).rejects.toThrow("unhealthy");
+  expect((await allContainers()).sort()).toEqual(before);
+  expect((await fetch(`http://${host}/health`)).status).toBe(200);
+});
+
 test(`every edge and worker is replaced under ${USERS} users, and no v2 run fails`, async () => {
   const before = [...(await containersOf("edge")), ...(await containersOf("worker"))];
   const leaving = new AbortController();
@@ -180,7 +198,7 @@ test(`every edge and worker is replaced under ${USERS} users, and no v2 run fail
   await eventually("answers", () => users.every(({ finished }) => finished.length > 0), {
     withinMs: 20_000,
   });
-  await command(["deploy/docker/roll.sh", "--project-name", project, "--env-file", envFile]);
+  await roll();
   leaving.abort();
   await asking;
 
