@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ScaledObject } from "@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject";
+import { PodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor";
 import { parseGatewayConfig } from "@openclaw/config";
 import { Deployment, type IDeployment } from "kubernetes-models/apps/v1/Deployment";
 import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/NetworkPolicy";
@@ -21,6 +22,7 @@ const KINDS = {
   Deployment,
   NetworkPolicy,
   PodDisruptionBudget,
+  PodMonitor,
   ScaledObject,
   Secret,
   Service,
