@@ -1,5 +1,6 @@
 """Asks over the WebSocket and prints the answer as it comes. Needs: pip install websockets"""
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -13,11 +14,9 @@ QUESTION = sys.argv[1] if len(sys.argv) > 1 else "Why is the sky blue?"
 
 def signal_in(frame):
     """The signal that a frame is; None where it is a piece of the answer."""
-    try:
+    with contextlib.suppress(json.JSONDecodeError):
         signal = json.loads(frame)
         return signal if isinstance(signal, dict) else None
-    except json.JSONDecodeError:
-        return None
 
 
 async def main():
