@@ -24,7 +24,8 @@ for service in worker edge; do
   echo "$service: ${#old[@]} to replace"
   # Left there, those that are not well would be replicas to replace for the next who runs this.
   trap remove_new EXIT
-  compose up --detach --wait --no-deps --no-recreate --scale "$service=$((2 * ${#old[@]}))" "$service"
+  # With what they depend on, though that runs: or `docker compose stop` would not know to stop Redis last.
+  compose up --detach --wait --no-recreate --scale "$service=$((2 * ${#old[@]}))" "$service"
   trap - EXIT
   for container in "${old[@]}"; do
     # Within stop_grace_period. Removed, it is no replica any more that `docker compose up` would start again.

@@ -214,4 +214,22 @@ test(`every edge and worker is replaced under ${USERS} users, and no v2 run fail
   const wrong = runs.filter(({ prompt, text }) => text !== answerFor({ prompt, profile: "zhipu" }));
   expect(wrong).toEqual([]);
   expect(users.flatMap(({ faults }) => faults)).toEqual([]);
+  // By which `docker compose stop` knows that Redis is to stop last.
+  const label = '{{index .Config.Labels "com.docker.compose.depends_on"}}';
+  const dependencies = await dockerLines("inspect", "--format", label, ...after);
+  expect(dependencies).toEqual(after.map(() => expect.stringContaining("redis")));
+});
+
+test("without a worker the load balancer still tells why nobody is served", async () => {
+  await compose("stop", "worker");
+  const said = await eventually("the reason", async () => {
+    const response = await fetch(`http://${host}/health`);
+    return response.status === 503 && ((await response.json()) as unknown);
+  });
+  expect(said).toEqual({ status: "unavailable", reasons: ["no worker is alive"] });
+  await eventually("new users to be turned away", async () => {
+    const { status, body } = await fetch(`http://${host}/v1/models`);
+    await body?.cancel();
+    return status === 503;
+  });
 });
