@@ -5,10 +5,10 @@
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import { INSTANT, profilesAt } from "@openclaw/simulator";
 import { Cluster, eventually, FaultyRedis } from "@openclaw/testing";
 import { Redis } from "ioredis";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { test as base, expect } from "vitest";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
 import {
   expectEveryRunEnded,
@@ -25,27 +25,27 @@ import {
 /** Share of a core that a process may take while it can only wait. */
 const MOST_BUSY = 0.15;
 
-let simulator: Simulator;
-let redis: FaultyRedis;
-let cluster: Cluster;
+/** Words of an answer that an outage of 3 s meets in the middle. */
+const SHORT = 60;
 
-beforeEach(async () => {
-  simulator = await startSimulator(profilesAt(INSTANT));
-  redis = await FaultyRedis.start();
-  cluster = await Cluster.start({
-    redisUrl: redis.url,
-    gateway: simulatedGateway(simulator.url),
+/** Each test has a Redis and a cluster of its own. */
+const test = base
+  .extend("redis", async ({ onTestFinished }) => {
+    const redis = await FaultyRedis.start();
+    onTestFinished(() => redis.stop());
+    return redis;
+  })
+  .extend("cluster", async ({ redis, onTestFinished }) => {
+    const simulator = await startSimulator(profilesAt(INSTANT));
+    onTestFinished(() => simulator.stop());
+    const gateway = simulatedGateway(simulator.url);
+    const cluster = await Cluster.start({ redisUrl: redis.url, gateway });
+    onTestFinished(() => cluster.stop());
+    return cluster;
   });
-});
 
-afterEach(async () => {
-  await cluster?.stop();
-  await redis?.stop();
-  await simulator?.stop();
-});
-
-test("killed, and back after 3 s with its data", async () => {
-  const seen = await watchCluster(async () => {
+test("killed, and back after 3 s with its data", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster, answerWords: SHORT }, async () => {
     await redis.kill();
     await delay(3_000);
     await redis.restart({ empty: false });
@@ -55,8 +55,8 @@ test("killed, and back after 3 s with its data", async () => {
   await expectEveryRunEnded(seen, ["done"]);
 });
 
-test("killed, and back after 3 s without any data", async () => {
-  const seen = await watchCluster(async () => {
+test("killed, and back after 3 s without any data", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster }, async () => {
     await redis.kill();
     await delay(3_000);
     await redis.restart({ empty: true });
@@ -67,8 +67,8 @@ test("killed, and back after 3 s without any data", async () => {
   await expectEveryRunEnded(seen, ["unavailable"]);
 });
 
-test("stands still for 8 s", async () => {
-  const seen = await watchCluster(async () => {
+test("stands still for 8 s", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster }, async () => {
     redis.freeze();
     await delay(8_000);
     redis.thaw();
@@ -78,8 +78,8 @@ test("stands still for 8 s", async () => {
   await expectEveryRunEnded(seen, ["done"]);
 });
 
-test("answers every command 500 ms late, for 8 s", async () => {
-  const seen = await watchCluster(async () => {
+test("answers every command 500 ms late, for 8 s", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster }, async () => {
     redis.network.latencyMs = 500;
     await delay(8_000);
     redis.network.latencyMs = 0;
@@ -89,8 +89,8 @@ test("answers every command 500 ms late, for 8 s", async () => {
   await expectEveryRunEnded(seen, ["done"]);
 });
 
-test("answers 500 ms late, and its connections are reset meanwhile", async () => {
-  const seen = await watchCluster(async () => {
+test("answers 500 ms late, and its connections are reset meanwhile", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster }, async () => {
     redis.network.latencyMs = 500;
     await delay(3_000);
     redis.network.reset();
@@ -101,14 +101,14 @@ test("answers 500 ms late, and its connections are reset meanwhile", async () =>
   await expectEveryRunEnded(seen, ["done"]);
 });
 
-test("is cut off without a word", async () => {
-  const seen = await watchCluster(async () => redis.network.silence());
+test("is cut off without a word", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster }, async () => redis.network.silence());
   expectWellAgain(seen);
   await expectEveryRunEnded(seen, ["done"]);
 });
 
-test("has all its connections reset, three times", async () => {
-  const seen = await watchCluster(async () => {
+test("has all its connections reset, three times", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster, answerWords: SHORT }, async () => {
     for (let times = 0; times < 3; times += 1) {
       redis.network.reset();
       await delay(500);
@@ -118,14 +118,21 @@ test("has all its connections reset, three times", async () => {
   await expectEveryRunEnded(seen, ["done"]);
 });
 
-test("fails over to a replica, while old connections lead to the old master", async () => {
-  const seen = await watchCluster(() => redis.failOver());
+test("fails over to a replica, while old connections lead to the old master", async ({
+  redis,
+  cluster,
+}) => {
+  const seen = await watchCluster({ redis, cluster }, () => redis.failOver());
   expectWellAgain(seen);
   // What was acknowledged a moment before may not have reached the replica.
   await expectEveryRunEnded(seen, ["done", "unavailable"]);
 });
 
-test("is away for 30 s: sockets stay, nothing spins, and every answer is whole in the end", async () => {
+// These two mostly wait, and so they do it together.
+test.concurrent("is away for 30 s: sockets stay, nothing spins, and every answer is whole in the end", async ({
+  redis,
+  cluster,
+}) => {
   const open = await openRuns(cluster);
   const processes = [...cluster.running("edge"), ...cluster.running("worker")];
   await redis.kill();
@@ -150,7 +157,10 @@ test("is away for 30 s: sockets stay, nothing spins, and every answer is whole i
   expect([...cluster.running("edge"), ...cluster.running("worker")]).toEqual(processes);
 });
 
-test("throws off the subscribers while an edge stands still, which then fills the gap", async () => {
+test.concurrent("throws off the subscribers while an edge stands still, which then fills the gap", async ({
+  redis,
+  cluster,
+}) => {
   const direct = new Redis(redis.directUrl);
   const open = await openRuns(cluster);
   for (const { process } of cluster.running("edge")) {
@@ -164,14 +174,26 @@ test("throws off the subscribers while an edge stands still, which then fills th
   await expectEveryRunEnded({ open }, ["done"]);
 });
 
+interface WatchedCluster {
+  readonly redis: FaultyRedis;
+  readonly cluster: Cluster;
+  readonly answerWords?: number;
+}
+
 /** Watches, and judges what the processes of this cluster do meanwhile. */
-async function watchCluster(outage: () => Promise<void>): Promise<Seen> {
+async function watchCluster(
+  { redis, cluster, answerWords }: WatchedCluster,
+  outage: () => Promise<void>,
+): Promise<Seen> {
   const before = redis.network.accepted;
   let reconnects = 0;
-  const seen = await watch(cluster, async () => {
-    await outage();
-    reconnects = redis.network.accepted - before;
-  });
+  const seen = await watch(
+    { host: cluster.host, ...(answerWords && { answerWords }) },
+    async () => {
+      await outage();
+      reconnects = redis.network.accepted - before;
+    },
+  );
   const seconds = (seen.backAt - seen.awayAt) / 1_000;
   const connections =
     cluster.running("edge").length * 2 + cluster.running("worker").length * (3 + PROVIDERS.length);
