@@ -86,9 +86,9 @@ Edges and workers take changes of the file over while they run, within two secon
 within four, and at once on SIGHUP. A file with any problem is refused whole: the log lists every problem (\`configuration
 refused, the one before stays\`) and no value, and nothing changes. No run is disturbed. Runs at work finish with the key, model
 and limits that they began with, and new ones have the new; only what really differs is replaced. A removed provider takes no
-more runs, and answers those it has: workers leave it once its queue has been empty for a minute, after ten minutes in any
-case. Values of \`\${NAME}\` are those of the process, which change with its restart only, as does which file it reads: a
-process that started without one has nothing to read again, and says so.
+more runs, and answers those it has: workers leave it once its queue has been empty for a minute (\`WORKER_LEAVE_MS\`), after ten
+minutes in any case. Values of \`\${NAME}\` are those of the process, which change with its restart only, as does which file it
+reads: a process that started without one has nothing to read again, and says so.
 
 ${table(rows(jsonSchema(gatewayConfigSchema)))}
 

@@ -19,8 +19,9 @@ const BAR_MS = 2_000;
 const PROCESSES = 4;
 /** Long enough that every run outlives every edit, on a busy machine too. */
 const LONG = { words: 250, gapMs: 100 };
-/** A worker leaves a removed provider once its queue has been empty for a minute. */
-const LEFT_WITHIN = { withinMs: 90_000 };
+/** How long the queue of a removed provider must have been empty: a minute, were it not for this test. */
+const LEAVE_MS = 5_000;
+const LEFT_WITHIN = { withinMs: LEAVE_MS + 30_000 };
 
 let simulator: Simulator;
 /** Of the provider that will be removed: its open sockets are those of the workers' pools. */
@@ -31,7 +32,11 @@ const clients: V2Client[] = [];
 beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
   doomed = await startSimulator(profilesAt(INSTANT));
-  cluster = await Cluster.start({ redisUrl: inject("redisUrl"), gateway: { providers: FIRST() } });
+  cluster = await Cluster.start({
+    redisUrl: inject("redisUrl"),
+    gateway: { providers: FIRST() },
+    env: { WORKER_LEAVE_MS: String(LEAVE_MS) },
+  });
 });
 
 afterAll(async () => {

@@ -23,6 +23,9 @@ export const workerEnvSchema = z.object({
   WORKER_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
     "How long runs at work may go on after SIGTERM.",
   ),
+  WORKER_LEAVE_MS: wholeNumber({ min: 1_000, max: 600_000, default: 60_000 }).describe(
+    "How long the queue of a removed provider must have been empty before it is left. Longer than edges take to read the same change.",
+  ),
 });
 
 export type WorkerConfig = z.infer<typeof workerEnvSchema>;

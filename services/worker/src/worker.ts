@@ -37,6 +37,9 @@ import { HedgeBudget } from "./run/hedge.ts";
 import { traceAttempt } from "./run/trace-attempt.ts";
 import { measureAppends, tellWorker } from "./worker-gauges.ts";
 
+/** When a removed provider is left though edges still send runs for it: they will not learn. */
+const LEAVE_WITHIN_MS = 600_000;
+
 /** The parts of one worker process, in the order they start. */
 export function createWorker(
   config: WorkerConfig,
@@ -106,6 +109,7 @@ export function createWorker(
     gateway,
     limits,
     log,
+    leaving: { emptyMs: config.WORKER_LEAVE_MS, mostMs: LEAVE_WITHIN_MS },
     createClient: (name, provider) =>
       createProviderClient({
         name,

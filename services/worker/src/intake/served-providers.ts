@@ -20,13 +20,10 @@ const FIRST_WARM_UP_MS = 3_000;
 const WARM_UP_MS = 1_000;
 const RETRY_MS = 5_000;
 
-/** Longer than edges take to read the same change, wherever their copy of the file comes from. */
-const LEAVING: LeavingLimits = { emptyMs: 60_000, mostMs: 600_000 };
-
 export interface ServedProvidersOptions extends ServedProviderOptions {
   readonly gateway: GatewayConfigSource;
   readonly limits: Pick<QueueLimits, "update">;
-  readonly leaving?: LeavingLimits;
+  readonly leaving: LeavingLimits;
 }
 
 export class ServedProviders implements Part {
@@ -136,7 +133,7 @@ export class ServedProviders implements Part {
   async #remove(name: string): Promise<void> {
     const provider = this.#served.get(name);
     if (!provider || provider.isLeaving) return;
-    const { log, leaving = LEAVING } = this.#options;
+    const { log, leaving } = this.#options;
     if (!(await provider.leave(leaving))) return;
     this.#served.delete(name);
     this.#ending.add(provider);
