@@ -16,7 +16,7 @@ import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
 
 const KILLS = 50;
 /** Clusters side by side, each with its own kills: the machine waits for leases most of the time. */
-const LANES = 3;
+const LANES = 5;
 const CLIENTS = 3;
 const RUNS_PER_CLIENT = 4;
 const BAR_MS = 5_000;
@@ -97,7 +97,9 @@ async function killUnderLoad(cluster: Cluster): Promise<number[]> {
   if (!victim) throw new Error("no worker runs");
   const node = await nodeOf(cluster, victim);
   const { watched, clients } = await beginAll(cluster);
-  await eventually("text everywhere", () => watched.every(({ run }) => run.text.length > 5));
+  await eventually("text everywhere", () => watched.every(({ run }) => run.text.length > 5), {
+    withinMs: 20_000,
+  });
   const holders = await Promise.all(watched.map(({ run }) => workerOf(cluster, run)));
   const exited = once(victim.process, "exit");
   victim.process.kill("SIGKILL");
