@@ -47,7 +47,7 @@ afterAll(async () => {
 
 /** Faults on the first provider alone; the text is the same everywhere. */
 const faulty = (fault: Parameters<typeof directive>[0]) =>
-  directive({ words: 60, seed: 7, gapMs: 10, faultOn: ["hunyuan"], ...fault });
+  directive({ words: 60, seed: 7, gapMs: 5, faultOn: ["hunyuan"], ...fault });
 const sameText = (prompt: string) => answerFor({ prompt, profile: "zhipu" });
 
 describe("before the first text the user notices nothing but time", () => {

@@ -4,7 +4,7 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { chatCompletionSchema } from "@openclaw/protocol";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { ChatReader, Cluster, eventually, V1Client } from "@openclaw/testing";
-import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, test as base, beforeAll, expect, inject } from "vitest";
 import { WebSocket } from "ws";
 import { FireHose, pieceOf } from "../slow/fire-hose.ts";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
@@ -14,15 +14,10 @@ const MUCH = "\u0001";
 
 let simulator: Simulator;
 let hose: FireHose;
-let cluster: Cluster;
 
 beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
   hose = await FireHose.start();
-});
-
-afterEach(async () => {
-  await cluster?.stop();
 });
 
 afterAll(async () => {
@@ -30,21 +25,26 @@ afterAll(async () => {
   await simulator?.stop();
 });
 
-async function start(env: Record<string, string>): Promise<void> {
+/** Each test has a cluster of its own, of one edge and one worker. */
+const test = base.extend("start", ({ onTestFinished }) => async (env: Record<string, string>) => {
   const { providers } = simulatedGateway(simulator.url);
   const long = { kind: "openai", baseUrl: hose.url, model: "m" };
-  cluster = await Cluster.start({
+  const cluster = await Cluster.start({
     redisUrl: inject("redisUrl"),
     gateway: { providers: { ...providers, long } },
     edges: 1,
     workers: 1,
     env,
   });
-}
+  onTestFinished(() => cluster.stop());
+  return cluster;
+});
 
-test("where keys are configured, nobody is served without one, through any door", async () => {
+test("where keys are configured, nobody is served without one, through any door", async ({
+  start,
+}) => {
   const apiKey = "a-key-of-some-length";
-  await start({ EDGE_API_KEYS: `another-key-of-length, ${apiKey}` });
+  const cluster = await start({ EDGE_API_KEYS: `another-key-of-length, ${apiKey}` });
   const prompt = directive({ words: 5 });
   for (const wrong of [{}, { apiKey: "not-the-key-at-all" }]) {
     await expect(
@@ -72,8 +72,10 @@ test("where keys are configured, nobody is served without one, through any door"
   expect((await fetch(`http://${cluster.host}/health`)).status).not.toBe(401);
 });
 
-test("more requests than an edge takes at once are refused, and later ones are not", async () => {
-  await start({ EDGE_MAX_CONNECTIONS: "1" });
+test("more requests than an edge takes at once are refused, and later ones are not", async ({
+  start,
+}) => {
+  const cluster = await start({ EDGE_MAX_CONNECTIONS: "1" });
   const agent = new Agent();
   const prompt = directive({ words: 20, gapMs: 50 });
   const first = await ChatReader.ask(cluster.host, { model: "zhipu", prompt, agent });
@@ -85,8 +87,10 @@ test("more requests than an edge takes at once are refused, and later ones are n
   await next.whole();
 });
 
-test("what a reader was sent before its model fell silent comes at once when it reads on", async () => {
-  await start({});
+test("what a reader was sent before its model fell silent comes at once when it reads on", async ({
+  start,
+}) => {
+  const cluster = await start({});
   const answer = { id: "rests", pieces: 120, gapMs: 2, restMs: 14_000, filler: MUCH };
   const whole = Array.from({ length: answer.pieces }, (_, piece) => pieceOf(answer, piece)).join(
     "",
@@ -106,8 +110,8 @@ test("what a reader was sent before its model fell silent comes at once when it 
   reader.leave();
 });
 
-test("a reader that stops is held back, and has every byte when it goes on", async () => {
-  await start({});
+test("a reader that stops is held back, and has every byte when it goes on", async ({ start }) => {
+  const cluster = await start({});
   const answer = { id: "stops", pieces: 200, gapMs: 2, filler: MUCH };
   const whole = Array.from({ length: answer.pieces }, (_, piece) => pieceOf(answer, piece)).join(
     "",
@@ -126,8 +130,11 @@ test("a reader that stops is held back, and has every byte when it goes on", asy
   expect(reader.text === whole).toBe(true);
 });
 
-test("a reader that stops for longer than a web server waits is not cut, and neither is its run", async () => {
-  await start({ EDGE_SLOW_CONSUMER_MS: "60000" });
+// These two wait for longer than all others, and so they do it together.
+test.concurrent("a reader that stops for longer than a web server waits is not cut, and neither is its run", async ({
+  start,
+}) => {
+  const cluster = await start({ EDGE_SLOW_CONSUMER_MS: "60000" });
   const answer = { id: "dozes", pieces: 200, gapMs: 2, filler: MUCH };
   const reader = await ChatReader.ask(cluster.host, {
     model: "long",
@@ -144,8 +151,10 @@ test("a reader that stops for longer than a web server waits is not cut, and nei
   await reader.whole();
 });
 
-test("a reader that never reads is cut in time, and its run with it", async () => {
-  await start({ EDGE_SLOW_CONSUMER_MS: "1000" });
+test.concurrent("a reader that never reads is cut in time, and its run with it", async ({
+  start,
+}) => {
+  const cluster = await start({ EDGE_SLOW_CONSUMER_MS: "1000" });
   const answer = { id: "never", pieces: 200, gapMs: 5, filler: MUCH };
   const reader = await ChatReader.ask(cluster.host, {
     model: "long",
@@ -163,8 +172,10 @@ test("a reader that never reads is cut in time, and its run with it", async () =
   expect(scraped.sum("openclaw_slow_consumers_total")).toBe(1);
 });
 
-test("an edge that leaves lets answers finish, and closes the connections behind them", async () => {
-  await start({});
+test("an edge that leaves lets answers finish, and closes the connections behind them", async ({
+  start,
+}) => {
+  const cluster = await start({});
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const prompt = directive({ words: 40, gapMs: 30 });
   const kept = await ChatReader.ask(cluster.host, { model: "zhipu", prompt: "before", agent });
@@ -185,8 +196,8 @@ test("an edge that leaves lets answers finish, and closes the connections behind
   agent.destroy();
 });
 
-test("an edge that leaves waits until its last answer was taken", async () => {
-  await start({});
+test("an edge that leaves waits until its last answer was taken", async ({ start }) => {
+  const cluster = await start({});
   const answer = { id: "whole", pieces: 200, gapMs: 1, filler: MUCH };
   const whole = Array.from({ length: answer.pieces }, (_, piece) => pieceOf(answer, piece)).join(
     "",
@@ -211,8 +222,10 @@ test("an edge that leaves waits until its last answer was taken", async () => {
   await exited;
 });
 
-test("a browser that reads events again is put off by an edge that is full, not turned away for good", async () => {
-  await start({ EDGE_MAX_RUNS: "1" });
+test("a browser that reads events again is put off by an edge that is full, not turned away for good", async ({
+  start,
+}) => {
+  const cluster = await start({ EDGE_MAX_RUNS: "1" });
   const prompt = directive({ words: 100, gapMs: 50 });
   const reader = await ChatReader.ask(cluster.host, { model: "zhipu", prompt });
   await eventually("some text", () => reader.text !== "");

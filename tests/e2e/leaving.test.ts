@@ -2,40 +2,41 @@
 import { once } from "node:events";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { Cluster, eventually, V1Client } from "@openclaw/testing";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
+import { test as base, describe, expect, inject } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
-let simulator: Simulator;
-let cluster: Cluster;
+interface Gateway {
+  readonly simulator: Simulator;
+  readonly cluster: Cluster;
+}
 
-beforeAll(async () => {
-  simulator = await startSimulator(profilesAt(INSTANT));
-});
-
-afterEach(async () => {
-  await cluster?.stop();
-});
-
-afterAll(async () => {
-  await simulator?.stop();
-});
-
-async function start(options: { edges: number; workers: number; env?: Record<string, string> }) {
-  cluster = await Cluster.start({
+/** Each test has its own, and mostly waits: they run together. */
+const test = base.extend("start", ({ onTestFinished }) => async (options: Options) => {
+  const simulator = await startSimulator(profilesAt(INSTANT));
+  onTestFinished(() => simulator.stop());
+  const cluster = await Cluster.start({
     redisUrl: inject("redisUrl"),
     gateway: simulatedGateway(simulator.url),
     ...options,
   });
+  onTestFinished(() => cluster.stop());
+  return { simulator, cluster };
+});
+
+interface Options {
+  readonly edges: number;
+  readonly workers: number;
+  readonly env?: Record<string, string>;
 }
 
-async function ask(prompt: string, provider = "zhipu"): Promise<V1Client> {
+async function ask({ cluster }: Gateway, prompt: string, provider = "zhipu"): Promise<V1Client> {
   const client = await V1Client.connect(cluster.url());
   client.say(prompt, provider);
   await eventually("some text", () => client.textSoFar.length > 5);
   return client;
 }
 
-async function terminate(service: "edge" | "worker") {
+async function terminate({ cluster }: Gateway, service: "edge" | "worker") {
   const [leaving] = cluster.processes(service);
   if (!leaving) throw new Error("unreachable");
   leaving.process.kill("SIGTERM");
@@ -43,15 +44,35 @@ async function terminate(service: "edge" | "worker") {
 }
 
 const LONG = directive({ words: 300, gapMs: 50 });
-const SHORT = directive({ words: 40, gapMs: 50 });
+/** Not over before the signal, on a busy machine either. */
+const SHORT = directive({ words: 80, gapMs: 50 });
 
-describe("SIGTERM of an edge", () => {
-  test("lets an answer finish, refuses what waits in its turn, then says to come back", async () => {
-    await start({ edges: 1, workers: 1 });
-    const client = await ask(SHORT);
+// The longest first.
+test.concurrent("kill -9 of the only edge: its runs are given up, so that nobody pays for text without a reader", async ({
+  start,
+}) => {
+  const gateway = await start({ edges: 1, workers: 1 });
+  const aborted = gateway.simulator.stats().total.aborted;
+  await Promise.all(Array.from({ length: 5 }, () => ask(gateway, LONG)));
+  gateway.cluster.processes("edge")[0]?.process.kill("SIGKILL");
+  await eventually(
+    "every upstream to close",
+    () => gateway.simulator.stats().total.aborted === aborted + 5,
+    {
+      withinMs: 13_500,
+    },
+  );
+});
+
+describe.concurrent("SIGTERM of an edge", () => {
+  test("lets an answer finish, refuses what waits in its turn, then says to come back", async ({
+    start,
+  }) => {
+    const gateway = await start({ edges: 1, workers: 1 });
+    const client = await ask(gateway, SHORT);
     client.say("a second question");
-    const idle = await V1Client.connect(cluster.url());
-    const { exited } = await terminate("edge");
+    const idle = await V1Client.connect(gateway.cluster.url());
+    const { exited } = await terminate(gateway, "edge");
     await eventually("the idle one to be sent away", () => idle.closed);
     expect(idle.closed?.code).toBe(1012);
     const first = await client.reply();
@@ -66,28 +87,33 @@ describe("SIGTERM of an edge", () => {
     expect(await exited).toEqual([0, null]);
   });
 
-  test("ends an answer that is longer than the drain with an error, closes 1012, and tells the cluster", async () => {
-    await start({ edges: 1, workers: 1, env: { EDGE_DRAIN_MS: "500" } });
-    const client = await ask(LONG);
-    const aborted = simulator.stats().total.aborted;
-    const { exited } = await terminate("edge");
+  test("ends an answer that is longer than the drain with an error, closes 1012, and tells the cluster", async ({
+    start,
+  }) => {
+    const gateway = await start({ edges: 1, workers: 1, env: { EDGE_DRAIN_MS: "500" } });
+    const client = await ask(gateway, LONG);
+    const aborted = gateway.simulator.stats().total.aborted;
+    const { exited } = await terminate(gateway, "edge");
     const reply = await client.reply(5_000);
     expect(reply.terminal).toMatchObject({ type: "error", code: "draining", retryable: true });
     await eventually("the close", () => client.closed);
     expect(client.closed?.code).toBe(1012);
-    await eventually("the upstream to close", () => simulator.stats().total.aborted > aborted);
+    await eventually(
+      "the upstream to close",
+      () => gateway.simulator.stats().total.aborted > aborted,
+    );
     expect(await exited).toEqual([0, null]);
   });
 });
 
-describe("SIGTERM of a worker", () => {
-  test("takes nothing new and finishes what it has", async () => {
-    await start({ edges: 1, workers: 2 });
-    const clients = await Promise.all(Array.from({ length: 6 }, () => ask(SHORT)));
-    const { logs, exited } = await terminate("worker");
+describe.concurrent("SIGTERM of a worker", () => {
+  test("takes nothing new and finishes what it has", async ({ start }) => {
+    const gateway = await start({ edges: 1, workers: 2 });
+    const clients = await Promise.all(Array.from({ length: 6 }, () => ask(gateway, SHORT)));
+    const { logs, exited } = await terminate(gateway, "worker");
     await eventually("the drain", () => logs.some(({ msg }) => msg === "draining"));
     const before = logs.filter(({ msg }) => msg === "attempt finished").length;
-    const other = await V1Client.connect(cluster.url());
+    const other = await V1Client.connect(gateway.cluster.url());
     for (let round = 0; round < 20; round += 1) {
       const reply = await other.ask(directive({ text: `round ${round}` }), "nvidia1");
       expect(reply.text).toBe(`round ${round}`);
@@ -101,12 +127,14 @@ describe("SIGTERM of a worker", () => {
     expect(before).toBeLessThanOrEqual(6);
   });
 
-  test("hands back what is longer than the drain: another worker goes on, byte for byte", async () => {
-    await start({ edges: 1, workers: 2, env: { WORKER_DRAIN_MS: "500" } });
-    const prompt = directive({ words: 100, gapMs: 40 });
-    const clients = await Promise.all(Array.from({ length: 8 }, () => ask(prompt)));
+  test("hands back what is longer than the drain: another worker goes on, byte for byte", async ({
+    start,
+  }) => {
+    const gateway = await start({ edges: 1, workers: 2, env: { WORKER_DRAIN_MS: "500" } });
+    const prompt = directive({ words: 150, gapMs: 40 });
+    const clients = await Promise.all(Array.from({ length: 8 }, () => ask(gateway, prompt)));
     const leftAt = performance.now();
-    const { exited } = await terminate("worker");
+    const { exited } = await terminate(gateway, "worker");
     expect(await exited).toEqual([0, null]);
     expect(performance.now() - leftAt).toBeLessThan(4_000);
     for (const client of clients) {
@@ -117,18 +145,4 @@ describe("SIGTERM of a worker", () => {
       ]);
     }
   });
-});
-
-test("kill -9 of the only edge: its runs are given up, so that nobody pays for text without a reader", async () => {
-  await start({ edges: 1, workers: 1 });
-  const aborted = simulator.stats().total.aborted;
-  await Promise.all(Array.from({ length: 5 }, () => ask(LONG)));
-  cluster.processes("edge")[0]?.process.kill("SIGKILL");
-  await eventually(
-    "every upstream to close",
-    () => simulator.stats().total.aborted === aborted + 5,
-    {
-      withinMs: 13_500,
-    },
-  );
 });
