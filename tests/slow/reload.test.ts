@@ -18,7 +18,7 @@ const ADDITIONS = 5;
 const BAR_MS = 2_000;
 const PROCESSES = 4;
 /** Long enough that every run outlives every edit, on a busy machine too. */
-const LONG = { words: 250, gapMs: 100 };
+const LONG = { words: 300, gapMs: 100 };
 /** How long the queue of a removed provider must have been empty: a minute, were it not for this test. */
 const LEAVE_MS = 5_000;
 const LEFT_WITHIN = { withinMs: LEAVE_MS + 30_000 };
