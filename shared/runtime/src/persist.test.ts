@@ -18,7 +18,7 @@ test("gives up in time, with the last error", async () => {
     persist(async () => {
       tries += 1;
       throw new Error(`try ${tries}`);
-    }, 100),
+    }, 1_000),
   ).rejects.toThrow(/try [3-9]/);
-  expect(performance.now() - startedAt).toBeLessThan(150);
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
 });

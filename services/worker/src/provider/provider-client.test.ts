@@ -61,7 +61,8 @@ describe("a run", () => {
     const fake = await provider((_request, response) => beginStream(response, ...WHOLE_ANSWER));
     const startedAt = performance.now();
     expect((await collect(await client(fake.url))).at(-1)).toMatchObject({ finish: "stop" });
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    // What a finish reason without an end marker would be waited for.
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
     // A response that never ends costs its socket, or sockets would run out.
     await until(() => fake.accepted[0]?.destroyed === true);
   });
