@@ -12,6 +12,8 @@ export const WELL_AGAIN_MS = 3_000;
 const NOTICED_MS = 2_500;
 const REFUSED_WITHIN_MS = 1_000;
 const PROBE_EVERY_MS = 100;
+/** Longer than an edge lets a run wait whose job was lost with a master: 30 s. */
+const PROBE_ENDS_MS = 40_000;
 export const USERS = 10;
 export const PROVIDERS = ["zhipu", "hunyuan", "nvidia1", "nvidia2"] as const;
 
@@ -121,7 +123,7 @@ export async function probe(gateway: WatchedGateway): Promise<Probe> {
   const beganAt = performance.now();
   const client = await V1Client.connect(`ws://${gateway.host}/ws/stream`);
   try {
-    const { terminal } = await client.ask("Hello", "zhipu", 30_000);
+    const { terminal } = await client.ask("Hello", "zhipu", PROBE_ENDS_MS);
     return { beganAt, endedAt: performance.now(), terminal };
   } finally {
     client.close();
