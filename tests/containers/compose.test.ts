@@ -126,6 +126,31 @@ test("services run as nobody special, with a root file system that is read-only"
   }
 });
 
+test("operators ask from within, as docs/operations.md says", async () => {
+  const asked = 'max(openclaw_nodes{kind="worker"})';
+  const answer = await eventually(
+    "Prometheus to have looked",
+    async () => {
+      const url = "http://127.0.0.1:9090";
+      const said = await compose(
+        "exec",
+        "-T",
+        "prometheus",
+        "promtool",
+        "query",
+        "instant",
+        url,
+        asked,
+      );
+      return said.trim() !== "" && said;
+    },
+    { withinMs: 20_000, everyMs: 500 },
+  );
+  expect(answer).toMatch(/=> 2 @/);
+  const check = ["node", "/app/services/worker/dist/check-providers.js", "--provider", "zhipu"];
+  expect(await compose("exec", "-T", "worker", ...check)).toMatch(/zhipu .*simulated/s);
+});
+
 test("only the load balancer publishes a port, on loopback", async () => {
   const published = await dockerLines(
     ...["ps", "--filter", `label=com.docker.compose.project=${project}`],

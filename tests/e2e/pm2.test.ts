@@ -3,7 +3,7 @@
  * answers what operators ask on a port of its own.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -107,6 +107,13 @@ test(`every process is replaced under ${USERS} users, and no v2 run fails`, asyn
   }
   leaving.abort();
   await asking;
+
+  const logs = await readdir(join(directory, "pm2", "logs"));
+  const ofEdges = logs.filter((name) => /-edge-out-\d+\.log$/.test(name));
+  const said = await Promise.all(
+    ofEdges.map((name) => readFile(join(directory, "pm2", "logs", name), "utf8")),
+  );
+  expect(said).toEqual([0, 1].map(() => expect.stringContaining('"msg":"run finished"')));
 
   const after = await processes();
   expect(after.filter(({ pm2_env }) => pm2_env.status !== "online")).toEqual([]);

@@ -28,6 +28,8 @@ export function createLogger(
  * process whose parent was killed would never leave.
  */
 function stdout(): DestinationStream {
+  // In a process of PM2's cluster the descriptor is PM2's own; what goes into the app's log is what Node writes.
+  if (process.env.pm_id !== undefined) return process.stdout;
   return pino.destination({ fd: 1, sync: true });
 }
 
