@@ -90,7 +90,8 @@ describe("under open answers of several sessions", () => {
   }
 
   test("kill -9 of each edge in turn is a pause, and nothing else", async () => {
-    const runs = await openAnswers();
+    // Long enough for both to be killed, whichever has the client.
+    const runs = await openAnswers(120);
     for (const edge of [0, 1]) {
       await gateway.end(edge, "SIGKILL");
       const resumedOrNotThere = runs.map(({ followed: { seen, shown } }) => {

@@ -20,6 +20,11 @@ test.each(["{", '{"concurrency":{"nobody":1}}', '{"probability":{"sulk":1}}'])(
   },
 );
 
+test("a setting that there is not is answered with those that there are", () => {
+  const SIMULATOR_FAULTS = '{"lateMs":1000}';
+  expect(() => loadConfig({ SIMULATOR_FAULTS })).toThrow(/"lateMs"; there are seed, probability, /);
+});
+
 test("there is no TLS without its port", () => {
   expect(loadConfig({ SIMULATOR_HANDSHAKE_MS: "150" }).tls).toBeUndefined();
   const SIMULATOR_TLS_PORT = "0";

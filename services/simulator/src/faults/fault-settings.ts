@@ -59,10 +59,7 @@ export type ReadFaults =
 export function readFaults(value: unknown, profiles: readonly string[]): ReadFaults {
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) =>
-      path.length > 0 ? `${path.join(".")}: ${message}` : message,
-    );
-    return { ok: false, problems };
+    return { ok: false, problems: parsed.error.issues.map(problemOf) };
   }
   const { faultOn = [], concurrency, capacity } = parsed.data;
   const named = [...faultOn, ...Object.keys(concurrency), ...Object.keys(capacity)];
@@ -70,6 +67,12 @@ export function readFaults(value: unknown, profiles: readonly string[]): ReadFau
   return strangers.length === 0
     ? { ok: true, settings: parsed.data }
     : { ok: false, problems: strangers.map((name) => `${name} is not a profile`) };
+}
+
+function problemOf({ path, code, message }: z.core.$ZodIssue): string {
+  if (path.length > 0) return `${path.join(".")}: ${message}`;
+  const known = Object.keys(schema.shape).join(", ");
+  return code === "unrecognized_keys" ? `${message}; there are ${known}` : message;
 }
 
 /** As `readFaults`, from JSON text. */
