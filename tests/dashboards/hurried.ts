@@ -12,9 +12,11 @@ const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 export function hurried(rules: string): string {
   return (
     rules
-      .replace(/\[(\d+)([smhd])\]/g, (_, count, unit) => `[${shorter(count, unit)}]`)
-      .replace(/\b(for|interval): (\d+)([smhd])\b/g, (_, key, count, unit) => {
-        return `${key}: ${shorter(count, unit)}`;
+      .replace(/\[[\w:]+\]/g, (range) =>
+        range.replace(/(\d+)([smhd])/g, (_, count, unit) => shorter(count, unit)),
+      )
+      .replace(/\b(for:|interval:|offset) (\d+)([smhd])\b/g, (_, key, count, unit) => {
+        return `${key} ${shorter(count, unit)}`;
       })
       // A rate times its window in seconds: how many there were.
       .replace(/\* (\d+) >/g, (_, seconds) => `* ${Number(seconds) / TIMES} >`)
