@@ -62,6 +62,13 @@ test("answers runs of every partition, byte for byte, and spreads them over the 
   }
 });
 
+test("every edge tells how much memory the fullest master uses", async () => {
+  const edges = cluster.running("edge").length;
+  const used = (await cluster.scrape("edge")).sum("openclaw_redis_memory_used_bytes");
+  // Redis alone takes about a megabyte.
+  expect(used / edges).toBeGreaterThan(500_000);
+});
+
 test("every node knows every other, and a run resumes at whichever edge it comes to", async () => {
   const stats = await (await fetch(`http://${cluster.host}/stats`)).json();
   expect(stats).toMatchObject({

@@ -34,7 +34,11 @@ const nodes: readonly Panel[] = [
     steps: ZERO_IS_RED,
     queries: [{ expr: clusterWide("openclaw_nodes", ["kind"]), legend: "{{kind}}" }],
   }),
-  number("Connections", "Open WebSockets.", total("openclaw_connections")),
+  number(
+    "Connections",
+    "Open WebSockets, and HTTP requests that are not answered yet.",
+    total("openclaw_connections"),
+  ),
   number(
     "Waiting",
     "Runs without a worker.",
@@ -174,7 +178,8 @@ const workers: readonly Panel[] = [
   }),
   lines({
     title: "Load of the workers",
-    description: "Attempts at work in each, of WORKER_CONCURRENCY.",
+    description:
+      "Attempts at work in each, of all providers together; WORKER_CONCURRENCY bounds those of one provider.",
     unit: units.Short,
     span: 6,
     leadsTo: "node",
@@ -193,13 +198,13 @@ const workers: readonly Panel[] = [
   }),
 ];
 
-const redis: readonly Panel[] = [0.5, 0.99].map((q) =>
+const roundTrips: readonly Panel[] = [0.5, 0.99].map((q) =>
   lines({
     title: `Redis round trip, p${100 * q}`,
     description:
       "A ping four times a second, and each append of a worker, with its own event loop's lag in it.",
     unit: units.Seconds,
-    span: 12,
+    span: 8,
     leadsTo: "node",
     queries: [
       {
@@ -209,6 +214,29 @@ const redis: readonly Panel[] = [0.5, 0.99].map((q) =>
     ],
   }),
 );
+
+const redis: readonly Panel[] = [
+  ...roundTrips,
+  lines({
+    title: "Memory of Redis",
+    description:
+      "Of its maxmemory; of several masters the fullest. At 100 % every new run is refused, though Redis answers.",
+    unit: units.PercentUnit,
+    span: 8,
+    ifEmpty: "no maxmemory, or INFO is forbidden",
+    steps: [
+      [null, "green"],
+      [0.8, "orange"],
+      [0.95, "red"],
+    ],
+    queries: [
+      {
+        expr: `${clusterWide("openclaw_redis_memory_used_bytes", [])} / ${clusterWide("openclaw_redis_memory_max_bytes", [])}`,
+        legend: "used",
+      },
+    ],
+  }),
+];
 
 const processes: readonly Panel[] = [
   lines({

@@ -3,6 +3,7 @@ import type { LabelValue, Metrics } from "@openclaw/metrics";
 import type { ClusterView } from "./http/cluster-view.ts";
 import type { HttpExchanges } from "./http/http-exchanges.ts";
 import type { LiveRuns } from "./outbound/live-runs.ts";
+import type { RedisMemory } from "./redis-memory.ts";
 import type { Sessions } from "./session/sessions.ts";
 
 export interface EdgeState {
@@ -10,12 +11,14 @@ export interface EdgeState {
   readonly sessions: Pick<Sessions, "countOf" | "sessions" | "bufferedBytes">;
   readonly exchanges: Pick<HttpExchanges, "count">;
   readonly view: Pick<ClusterView, "queues" | "countOf">;
+  readonly memory: Pick<RedisMemory, "fullest">;
 }
 
 const PROTOCOLS = ["v1", "v2"] as const;
 const KINDS = ["edge", "worker"] as const;
 
-export function tellEdge(metrics: Metrics, { runs, sessions, exchanges, view }: EdgeState): void {
+export function tellEdge(metrics: Metrics, state: EdgeState): void {
+  const { runs, sessions, exchanges, view, memory } = state;
   metrics.gauge("openclaw_open_runs").from(() => [[{}, runs.count]]);
   metrics
     .gauge("openclaw_connections")
@@ -38,6 +41,13 @@ export function tellEdge(metrics: Metrics, { runs, sessions, exchanges, view }: 
       return count === undefined ? [] : [[{ kind }, count] as const];
     }),
   );
+  const tellMemory = (what: "used" | "max") =>
+    metrics.gauge(`openclaw_redis_memory_${what}_bytes`).from(() => {
+      const bytes = memory.fullest?.[`${what}Bytes`];
+      return bytes === undefined ? [] : [[{}, bytes]];
+    });
+  tellMemory("used");
+  tellMemory("max");
 }
 
 /** @returns what is to be told the id of a node that fell silent */

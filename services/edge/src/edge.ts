@@ -38,6 +38,7 @@ import { QueueNotices } from "./outbound/queue-notices.ts";
 import { RunMeter } from "./outbound/run-meter.ts";
 import { RunStats } from "./outbound/run-stats.ts";
 import { RunTraces } from "./outbound/run-traces.ts";
+import { RedisMemory } from "./redis-memory.ts";
 import { Sessions } from "./session/sessions.ts";
 import { Listener } from "./socket/listener.ts";
 
@@ -183,6 +184,7 @@ export function createEdge(
     log,
   });
   const readStats = () => readClusterStats({ gateway: gateway.current, registry, queues });
+  const memory = new RedisMemory({ redis: commands, log });
   const listener = new Listener({
     host: config.EDGE_HOST,
     port: config.EDGE_PORT,
@@ -210,7 +212,7 @@ export function createEdge(
     subscription: () => subscription.alive,
     troubles: () => admin.troubles(),
   });
-  tellEdge(metrics, { runs, sessions, exchanges, view });
+  tellEdge(metrics, { runs, sessions, exchanges, view, memory });
 
   return [
     admin,
@@ -222,6 +224,7 @@ export function createEdge(
     subscription,
     registry,
     view,
+    memory,
     listener.sockets,
     sessions,
     exchanges,

@@ -131,6 +131,16 @@ export const CATALOGUE = {
     ["kind"],
     "Nodes that fell silent without having left; each is counted by one edge.",
   ),
+  openclaw_redis_memory_used_bytes: gauge(
+    EDGE,
+    [],
+    "What Redis uses of its maxmemory; of several masters the fullest. The same on every edge.",
+  ),
+  openclaw_redis_memory_max_bytes: gauge(
+    EDGE,
+    [],
+    "maxmemory of that same Redis; nothing where it has no limit. Full, it refuses every new run.",
+  ),
 
   // Providers, as workers see them.
   gen_ai_client_operation_duration_seconds: histogram(
