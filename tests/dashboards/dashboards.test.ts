@@ -77,6 +77,26 @@ describe.each(NAMES)("%s", (name) => {
     expect(faults).toEqual([]);
   });
 
+  test("what is shown as of now is asked for now, and all else over time", () => {
+    for (const { title, type, targets = [] } of panels) {
+      const isNow = type === "stat" || type === "bargauge";
+      for (const asked of targets) {
+        expect([title, asked]).toEqual([
+          title,
+          expect.objectContaining({ instant: isNow, range: !isNow }),
+        ]);
+      }
+    }
+  });
+
+  test("percentiles, means and shares are of five minutes", () => {
+    for (const { expr } of panels.flatMap(queriesOf)) {
+      if (!/rate\(.* \/ |histogram_quantile/.test(expr)) continue;
+      expect(expr).toContain("[5m]");
+      expect(expr).not.toContain("$__rate_interval");
+    }
+  });
+
   test("what a legend names is kept by its query", () => {
     for (const { expr, legend } of panels.flatMap(queriesOf)) {
       const kept = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, by = ""]) => by.split(", "));

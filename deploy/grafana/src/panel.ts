@@ -76,10 +76,10 @@ export function stacked(options: PanelOptions): timeseries.PanelBuilder {
   return lines(options).stacking(stacking).fillOpacity(60).lineWidth(0);
 }
 
-/** Numbers of this moment. */
+/** Numbers of this moment; none where nobody tells any, rather than the last that was told. */
 export function numbers(options: PanelOptions): stat.PanelBuilder {
-  return dress(new stat.PanelBuilder(), options, STAT_HEIGHT)
-    .graphMode(common.BigValueGraphMode.Area)
+  return dress(new stat.PanelBuilder(), options, { height: STAT_HEIGHT, asked: "now" })
+    .graphMode(common.BigValueGraphMode.None)
     .colorMode(common.BigValueColorMode.Value)
     .textMode(common.BigValueTextMode.Auto)
     .reduceOptions(last())
@@ -88,7 +88,7 @@ export function numbers(options: PanelOptions): stat.PanelBuilder {
 
 /** One bar for each series, as of this moment. */
 export function bars(options: PanelOptions): bargauge.PanelBuilder {
-  return dress(new bargauge.PanelBuilder(), options)
+  return dress(new bargauge.PanelBuilder(), options, { asked: "now" })
     .displayMode(common.BarGaugeDisplayMode.Basic)
     .orientation(common.VizOrientation.Horizontal)
     .reduceOptions(last())
@@ -117,7 +117,7 @@ export function spread(options: PanelOptions): heatmap.PanelBuilder {
     .scheme("Oranges")
     .steps(32);
   const axis = new heatmap.YAxisConfigBuilder().unit(options.unit);
-  return dress(new heatmap.PanelBuilder(), options, HEIGHT, prometheus.PromQueryFormat.Heatmap)
+  return dress(new heatmap.PanelBuilder(), options, { format: prometheus.PromQueryFormat.Heatmap })
     .color(colour)
     .yAxis(axis);
 }
@@ -137,11 +137,21 @@ interface Dressable {
   withTarget(query: Builder<prometheus.Dataquery>): this;
 }
 
+interface Dress {
+  readonly height?: number;
+  readonly format?: prometheus.PromQueryFormat;
+  /** What of the time above the dashboard. */
+  readonly asked?: "now" | "over time";
+}
+
 function dress<Kind extends Dressable>(
   panel: Kind,
   options: PanelOptions,
-  height = HEIGHT,
-  format = prometheus.PromQueryFormat.TimeSeries,
+  {
+    height = HEIGHT,
+    format = prometheus.PromQueryFormat.TimeSeries,
+    asked = "over time",
+  }: Dress = {},
 ): Kind {
   const { title, description, unit, span, queries, steps = PLAIN } = options;
   panel
@@ -156,7 +166,8 @@ function dress<Kind extends Dressable>(
   if (options.ifEmpty !== undefined) panel.noValue(options.ifEmpty);
   if (options.leadsTo !== undefined) panel.dataLinks([wayTo(options.leadsTo)]);
   queries.forEach((query, index) => {
-    panel.withTarget(target(narrowed(query, options), index).format(format));
+    const asking = target(narrowed(query, options), index).format(format);
+    panel.withTarget(asked === "now" ? asking.instant() : asking.range());
   });
   return panel;
 }
@@ -172,7 +183,6 @@ function target({ expr, legend }: Query, index: number): prometheus.DataqueryBui
     .editorMode(prometheus.QueryEditorMode.Code)
     .expr(expr)
     .legendFormat(legend)
-    .range()
     .refId(String.fromCharCode("A".charCodeAt(0) + index));
 }
 

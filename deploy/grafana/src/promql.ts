@@ -13,8 +13,10 @@ import {
   type NameOf,
 } from "@openclaw/metrics";
 
-/** As long as Grafana finds it takes for a rate to be one: at least four scrapes. */
+/** Four times what the datasource calls its interval, a minute as it is shipped; more where one looks at days. */
 const WINDOW = "[$__rate_interval]";
+/** For percentiles, means and shares: of the runs of a minute, where there are few, one is a percentile or none. */
+export const LONG_WINDOW = "[5m]";
 const OF_PROVIDER = 'provider=~"$provider"';
 const OF_NODE = 'instance=~"$node"';
 
@@ -29,6 +31,11 @@ export type By<Name extends MetricName> = readonly (LabelOf<Name> | "instance")[
 interface Chosen<Name extends MetricName> {
   readonly by?: By<Name>;
   readonly match?: Match<Name>;
+}
+
+/** Of what is to be divided: both sides alike. */
+interface ChosenOver<Name extends MetricName> extends Chosen<Name> {
+  readonly window?: typeof WINDOW | typeof LONG_WINDOW;
 }
 
 /** The series of a metric, as they are. */
@@ -58,18 +65,28 @@ export function total<Name extends NameOf<"gauge">>(
 /** How much a counter, or the observations of a histogram, rise a second. */
 export function perSecond<Name extends NameOf<"counter" | "histogram">>(
   name: Name,
-  { by = [], match = {} }: Chosen<Name> = {},
+  { by = [], match = {}, window }: ChosenOver<Name> = {},
 ): string {
   const suffix = CATALOGUE[name].type === "histogram" ? "_count" : "";
-  return rate(`${name}${suffix}${braces(name, match)}`, by);
+  return rate(`${name}${suffix}${braces(name, match)}`, by, window);
+}
+
+/** Which part of them has more labels than all that match. */
+export function share<Name extends NameOf<"counter" | "histogram">>(
+  name: Name,
+  { part, by = [], match = {} }: Chosen<Name> & { readonly part: Match<Name> },
+): string {
+  const both = { by, window: LONG_WINDOW } as const;
+  const those = perSecond(name, { ...both, match: { ...match, ...part } });
+  return `${those} / ${perSecond(name, { ...both, match })}`;
 }
 
 /** What is observed a second: seconds, tokens, entries. */
 export function amountPerSecond<Name extends NameOf<"histogram">>(
   name: Name,
-  { by = [], match = {} }: Chosen<Name> = {},
+  { by = [], match = {}, window }: ChosenOver<Name> = {},
 ): string {
-  return rate(`${name}_sum${braces(name, match)}`, by);
+  return rate(`${name}_sum${braces(name, match)}`, by, window);
 }
 
 /** Observations a second, by bucket: for heat maps. */
@@ -86,13 +103,35 @@ export function quantile<Name extends NameOf<"histogram">>(
   name: Name,
   { by = [], match = {} }: Chosen<Name> = {},
 ): string {
-  const perBucket = rate(`${name}_bucket${braces(name, match)}`, ["le", ...by]);
+  const perBucket = rate(`${name}_bucket${braces(name, match)}`, ["le", ...by], LONG_WINDOW);
   return `histogram_quantile(${q}, ${perBucket})`;
 }
 
 /** What one observation is on average. */
 export function mean<Name extends NameOf<"histogram">>(name: Name, chosen: Chosen<Name> = {}) {
-  return `${amountPerSecond(name, chosen)} / ${perSecond(name, chosen)}`;
+  return perOccurrence({ name, ...chosen }, { name, ...chosen });
+}
+
+/** How much of the one there is for each of the other. */
+export function perOccurrence<
+  Amount extends NameOf<"histogram">,
+  Count extends NameOf<"histogram">,
+>(
+  amount: { readonly name: Amount } & Chosen<Amount>,
+  count: { readonly name: Count } & Chosen<Count>,
+): string {
+  const much = amountPerSecond(amount.name, { ...amount, window: LONG_WINDOW });
+  return `${much} / ${perSecond(count.name, { ...count, window: LONG_WINDOW })}`;
+}
+
+/** Which part of what is observed, such as of all seconds, is of those with more labels. */
+export function shareOfAmount<Name extends NameOf<"histogram">>(
+  name: Name,
+  { part, by = [], match = {} }: Chosen<Name> & { readonly part: Match<Name> },
+): string {
+  const both = { by, window: LONG_WINDOW } as const;
+  const those = amountPerSecond(name, { ...both, match: { ...match, ...part } });
+  return `${those} / ${amountPerSecond(name, { ...both, match })}`;
 }
 
 /** What Node says of itself; Prometheus and a load balancer have metrics of the same names. */
@@ -100,8 +139,8 @@ export function ofProcess(name: string): string {
   return `${name}{job=~"openclaw-(edge|worker)", ${OF_NODE}}`;
 }
 
-export function rate(selector: string, by: readonly string[]): string {
-  return sum(by, `rate(${selector}${WINDOW})`);
+export function rate(selector: string, by: readonly string[], window: string = WINDOW): string {
+  return sum(by, `rate(${selector}${window})`);
 }
 
 function sum(by: readonly string[], what: string): string {

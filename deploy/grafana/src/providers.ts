@@ -2,7 +2,7 @@
 import * as units from "@grafana/grafana-foundation-sdk/units";
 import { dashboardOf } from "./dashboard.ts";
 import { bars, lines, type Panel, type Step, stacked } from "./panel.ts";
-import { amountPerSecond, clusterWide, perSecond, quantile, total } from "./promql.ts";
+import { amountPerSecond, clusterWide, perSecond, quantile, share, total } from "./promql.ts";
 
 const ASKED = "gen_ai_client_operation_duration_seconds";
 const FIRST_CHUNK = "gen_ai_client_operation_time_to_first_chunk_seconds";
@@ -150,7 +150,7 @@ const requests: readonly Panel[] = [
     ifEmpty: "none failed",
     queries: [
       {
-        expr: `${perSecond(ASKED, { by: ["provider"], match: { outcome: "failed" } })} / ${perSecond(ASKED, { by: ["provider"] })}`,
+        expr: share(ASKED, { by: ["provider"], part: { outcome: "failed" } }),
         legend: "{{provider}}",
       },
     ],

@@ -4,7 +4,15 @@ import * as units from "@grafana/grafana-foundation-sdk/units";
 import { LABELS } from "@openclaw/metrics";
 import { dashboardOf } from "./dashboard.ts";
 import { bars, lines, type Panel, type Query, spread, stacked } from "./panel.ts";
-import { amountPerSecond, buckets, mean, perSecond, quantile } from "./promql.ts";
+import {
+  amountPerSecond,
+  buckets,
+  LONG_WINDOW,
+  mean,
+  perSecond,
+  quantile,
+  shareOfAmount,
+} from "./promql.ts";
 
 const FIRST_TEXT = "gen_ai_server_time_to_first_token_seconds";
 const WHOLE = "gen_ai_server_request_duration_seconds";
@@ -25,7 +33,8 @@ const OF_PROVIDER: readonly Phase[] = [
   "no_text",
 ];
 
-const timesOf = (phase: Phase) => perSecond(PHASE, { match: { phase } });
+const LONG = { window: LONG_WINDOW } as const;
+const timesOf = (phase: Phase) => perSecond(PHASE, { ...LONG, match: { phase } });
 
 /**
  * Seconds of a phase for each run: over all phases they add up to the time to first text, which means of those
@@ -36,14 +45,14 @@ const timesOf = (phase: Phase) => perSecond(PHASE, { match: { phase } });
  * it is held against all attempts.
  */
 function secondsARun(phase: Phase): string {
-  return `${amountPerSecond(PHASE, { match: { phase } })} / ${runsWith(phase)}`;
+  return `${amountPerSecond(PHASE, { ...LONG, match: { phase } })} / ${runsWith(phase)}`;
 }
 
 function runsWith(phase: Phase): string {
   switch (phase) {
     case "accept":
     case "queue_wait":
-      return `(${perSecond(WHOLE)} > 0)`;
+      return `(${perSecond(WHOLE, LONG)} > 0)`;
     case "edge_to_socket":
       return `(${timesOf(phase)} > 0)`;
     default:
@@ -103,7 +112,7 @@ const untilFirstText: readonly Panel[] = [
     max: 1,
     queries: [
       {
-        expr: `${amountPerSecond(PHASE, { match: { phase: OF_PROVIDER } })} / ${amountPerSecond(PHASE)}`,
+        expr: shareOfAmount(PHASE, { part: { phase: OF_PROVIDER } }),
         legend: "provider",
       },
     ],

@@ -2,7 +2,7 @@
 import * as units from "@grafana/grafana-foundation-sdk/units";
 import { dashboardOf } from "./dashboard.ts";
 import { bars, lines, numbers, type Panel, RUNS_PER_SECOND, type Step } from "./panel.ts";
-import { clusterWide, perSecond, quantile, series, total } from "./promql.ts";
+import { clusterWide, perSecond, quantile, series, share, total } from "./promql.ts";
 
 const FIRST_TEXT = "gen_ai_server_time_to_first_token_seconds";
 const WHOLE = "gen_ai_server_request_duration_seconds";
@@ -26,12 +26,11 @@ function recordedShare(window: "5m" | "1h" | "1d", more = ""): string {
 }
 
 function shareNow(measure: "first_text" | "whole"): string {
-  const runs = (met?: "yes") =>
-    perSecond("openclaw_target_runs_total", {
-      by: ["target"],
-      match: { measure, ...(met && { met }) },
-    });
-  return `${runs("yes")} / ${runs()}`;
+  return share("openclaw_target_runs_total", {
+    by: ["target"],
+    match: { measure },
+    part: { met: "yes" },
+  });
 }
 
 const targetLine = {
@@ -113,7 +112,7 @@ const inTime: readonly Panel[] = [
     ],
     queries: [
       {
-        expr: `${perSecond(WHOLE, { match: { outcome: "failed" } })} / ${perSecond(WHOLE)}`,
+        expr: share(WHOLE, { part: { outcome: "failed" } }),
         legend: "",
       },
     ],
@@ -189,7 +188,7 @@ const latency: readonly Panel[] = [
     ifEmpty: "none",
     queries: [
       {
-        expr: `${perSecond(FIRST_TEXT, { by: ["provider"], match: { connection: "cold" } })} / ${perSecond(FIRST_TEXT, { by: ["provider"] })}`,
+        expr: share(FIRST_TEXT, { by: ["provider"], part: { connection: "cold" } }),
         legend: "{{provider}}",
       },
     ],
