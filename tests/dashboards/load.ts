@@ -40,8 +40,6 @@ export function gatewayOf(simulatorUrl: string) {
   };
 }
 
-/** Seconds as a user's own watch tells them. */
-
 /** Asks again and again, each user as soon as it has been answered, until stopped. */
 export class Load {
   readonly #users: Promise<unknown>;

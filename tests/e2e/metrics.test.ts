@@ -2,12 +2,13 @@
 import { CATALOGUE, type MetricDefinition } from "@openclaw/metrics";
 import { directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import {
+  agrees,
   askTimed,
   Cluster,
   eventually,
+  quantileOf,
   Refused,
   type Scraped,
-  type Share,
   type TimedAnswer,
   V1Client,
   V2Client,
@@ -73,30 +74,16 @@ async function load(
 const providerOf = (user: number) => SHIPPED_NAMES[user % SHIPPED_NAMES.length] ?? "zhipu";
 const mean = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
 
-/** As `histogram_quantile` of Prometheus: evenly within a bucket. */
-function quantileOf(shares: readonly Share[], q: number): number {
-  const at = shares.findIndex(({ share }) => share >= q);
-  const { le: low, share: below } = shares[at - 1] ?? { le: 0, share: 0 };
-  const { le: high, share: upTo } = shares[at] ?? { le: Number.NaN, share: Number.NaN };
-  return low + ((high - low) * (q - below)) / (upTo - below);
-}
-
-/** Within 5 %, or in the same bucket or its neighbour. */
-function agrees(shares: readonly Share[], scraped: number, measured: number): boolean {
-  if (Math.abs(scraped - measured) <= 0.05 * measured) return true;
-  const bucket = (seconds: number) => shares.findIndex(({ le }) => seconds <= le);
-  return Math.abs(bucket(scraped) - bucket(measured)) <= 1;
-}
-
 function expectAgreement(seen: Scraped, name: string, measured: readonly number[]): void {
   expect(seen.sum(`${name}_count`)).toBe(measured.length);
   const shares = seen.shares(name);
+  const bounds = shares.map(({ le }) => le);
   const average = seen.sum(`${name}_sum`) / measured.length;
-  expect(agrees(shares, average, mean(measured))).toBe(true);
+  expect(agrees(bounds, average, mean(measured))).toBe(true);
   const sorted = measured.toSorted((a, b) => a - b);
   for (const q of [0.5, 0.9, 0.99]) {
     const own = sorted[Math.ceil(q * sorted.length) - 1] ?? Number.NaN;
-    expect([q, own, agrees(shares, quantileOf(shares, q), own)]).toEqual([q, own, true]);
+    expect([q, own, agrees(bounds, quantileOf(shares, q), own)]).toEqual([q, own, true]);
   }
 }
 

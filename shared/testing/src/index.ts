@@ -1,3 +1,4 @@
+export * from "./agreement.ts";
 export * from "./ask-timed.ts";
 export * from "./chat-reader.ts";
 export * from "./cluster.ts";
