@@ -2,31 +2,80 @@
 import { eventually } from "@openclaw/testing";
 import { DASHBOARDS } from "../../deploy/grafana/src/index.ts";
 import type { Prometheus } from "./prometheus.ts";
-import { type Chosen, filledIn, type NAMES, panelsOf, queriesOf } from "./queries.ts";
+import {
+  type Chosen,
+  filledIn,
+  type NAMES,
+  type PanelQuery,
+  panelsOf,
+  queriesOf,
+} from "./queries.ts";
 
 export type DashboardName = (typeof NAMES)[number];
 
 /** How long it may take until everything has happened that a panel shows. */
 const PATIENCE_MS = 30_000;
 
-/** Those that have no data after all that time; one that has some for a moment is answered. */
+/** Asks again until nothing is wrong, for as long as that may take. @returns what was wrong the last time */
+export async function untilNone<T>(ask: () => Promise<readonly T[]>): Promise<readonly T[]> {
+  const until = performance.now() + PATIENCE_MS;
+  let wrong: readonly T[] = [];
+  await eventually(
+    "an answer to every query",
+    async () => {
+      wrong = await ask();
+      // Who asks says what is left, which is more than that time is up.
+      return wrong.length === 0 || performance.now() > until;
+    },
+    { withinMs: 2 * PATIENCE_MS, everyMs: 500 },
+  );
+  return wrong;
+}
+
+/**
+ * Those that have no data. Asked until all have some at one and the same moment, as an operator sees a dashboard: what
+ * is answered now and then is empty at the end.
+ */
 export async function unansweredBy(
   prometheus: Prometheus,
   expressions: readonly string[],
 ): Promise<ReadonlySet<string>> {
-  let left = expressions;
-  const until = performance.now() + PATIENCE_MS;
-  await eventually(
-    "an answer to every query",
-    async () => {
-      const hasData = await Promise.all(left.map((expr) => prometheus.hasData(expr)));
-      left = left.filter((_, at) => !hasData[at]);
-      // Who asks says which are left, which is more than that time is up.
-      return left.length === 0 || performance.now() > until;
-    },
-    { withinMs: 2 * PATIENCE_MS, everyMs: 500 },
-  );
+  const left = await untilNone(async () => {
+    const at = await prometheus.now();
+    const hasData = await Promise.all(expressions.map((expr) => prometheus.hasData(expr, at)));
+    return expressions.filter((_, index) => !hasData[index]);
+  });
   return new Set(left);
+}
+
+/** What a dashboard can be narrowed to. */
+export type Narrowing = "provider" | "node";
+
+/** What is wrong with queries that are narrowed to each of `values` in turn; empty where all is well. */
+export async function faultsNarrowed(
+  prometheus: Prometheus,
+  queries: readonly PanelQuery[],
+  { by, values, window }: { by: Narrowing; values: readonly string[]; window: string },
+): Promise<string[]> {
+  const label = by === "node" ? "instance" : by;
+  const faults = queries
+    .filter(({ expr }) => expr.includes(`$${by}`))
+    .map(async ({ panel, expr }) => {
+      const answers = await Promise.all(
+        values.map(async (value) => {
+          const samples = await prometheus.query(filledIn(expr, { window, [by]: value }));
+          const shown = samples.filter((sample) => !Number.isNaN(sample.value));
+          return { value, shown: shown.map(({ labels }) => labels[label] ?? value) };
+        }),
+      );
+      // Not each of them has failures, hedges or people who wait. One at least has what all together have.
+      if (answers.every(({ shown }) => shown.length === 0))
+        return [`${panel}: empty for each ${by}`];
+      return answers
+        .filter(({ value, shown }) => shown.some((one) => one !== value))
+        .map(({ value, shown }) => `${panel}: ${shown.join()} where ${value} is chosen`);
+    });
+  return (await Promise.all(faults)).flat();
 }
 
 /** What a panel shows right now, by legend; of a query with several series the first. */
@@ -41,12 +90,4 @@ export async function shownBy(
     return first ? [{ legend, value: first.value }] : [];
   });
   return (await Promise.all(answers)).flat();
-}
-
-/** Within 5 %, or in the same bucket or its neighbour. `bounds` are upper ones, in order. What is no number agrees with nothing. */
-export function agrees(bounds: readonly number[], told: number, measured: number): boolean {
-  if (Number.isNaN(told) || Number.isNaN(measured)) return false;
-  if (Math.abs(told - measured) <= 0.05 * measured) return true;
-  const bucket = (seconds: number) => bounds.findIndex((bound) => seconds <= bound);
-  return Math.abs(bucket(told) - bucket(measured)) <= 1;
 }

@@ -12,7 +12,7 @@ import { parse } from "yaml";
 import { DASHBOARDS, FIRED } from "../../deploy/grafana/src/index.ts";
 import { faultsOf, selectorsOf } from "../rules/promql.ts";
 import { readRules, recordedBy } from "../rules/rule-files.ts";
-import { filledIn, NAMES, panelsOf, queriesOf } from "./queries.ts";
+import { filledIn, NAMES, panelsOf, queriesOf, rateIntervalSeconds } from "./queries.ts";
 
 const FOLDER = "deploy/grafana";
 const recorded = recordedBy(readRules());
@@ -123,6 +123,10 @@ test("the alerts that are drawn are those of the rules", () => {
   const [selector] = selectorsOf(FIRED);
   const named = selector?.matchers.find(({ label }) => label === "alertname");
   for (const alert of alerts) expect(alert).toMatch(new RegExp(`^(${named?.value})$`));
+});
+
+test("no rate is taken over less than a minute", () => {
+  expect(rateIntervalSeconds()).toBeGreaterThanOrEqual(60);
 });
 
 test("what is provisioned is the datasource of the dashboards, and their folder", () => {

@@ -56,9 +56,21 @@ export class Prometheus {
     return prometheus;
   }
 
-  /** What an expression is right now. @throws with Prometheus' own words where it is not one */
-  async query(expr: string): Promise<Sample[]> {
-    const body = new URLSearchParams({ query: expr });
+  /** The moment it has by its own clock, in seconds since 1970: for several queries of one moment. */
+  async now(): Promise<number> {
+    return (await this.query("time()"))[0]?.value ?? Number.NaN;
+  }
+
+  /**
+   * What an expression is at a moment of `now`, right now by default.
+   *
+   * @throws with Prometheus' own words where it is no expression
+   */
+  async query(expr: string, at?: number): Promise<Sample[]> {
+    const body = new URLSearchParams({
+      query: expr,
+      ...(at !== undefined && { time: String(at) }),
+    });
     const response = await fetch(`${this.#url}/api/v1/query`, { method: "POST", body });
     const answer = (await response.json()) as Answer;
     if (answer.status !== "success") throw new Error(`${answer.error}: ${expr}`);
@@ -68,8 +80,8 @@ export class Prometheus {
   }
 
   /** Whether there is anything to be shown: a series at least, and a number at that. */
-  async hasData(expr: string): Promise<boolean> {
-    return (await this.query(expr)).some(({ value }) => !Number.isNaN(value));
+  async hasData(expr: string, at?: number): Promise<boolean> {
+    return (await this.query(expr, at)).some(({ value }) => !Number.isNaN(value));
   }
 
   /** Ends it at once, and removes what it stored. */
