@@ -109,19 +109,8 @@ export function quantile<Name extends NameOf<"histogram">>(
 
 /** What one observation is on average. */
 export function mean<Name extends NameOf<"histogram">>(name: Name, chosen: Chosen<Name> = {}) {
-  return perOccurrence({ name, ...chosen }, { name, ...chosen });
-}
-
-/** How much of the one there is for each of the other. */
-export function perOccurrence<
-  Amount extends NameOf<"histogram">,
-  Count extends NameOf<"histogram">,
->(
-  amount: { readonly name: Amount } & Chosen<Amount>,
-  count: { readonly name: Count } & Chosen<Count>,
-): string {
-  const much = amountPerSecond(amount.name, { ...amount, window: LONG_WINDOW });
-  return `${much} / ${perSecond(count.name, { ...count, window: LONG_WINDOW })}`;
+  const both = { ...chosen, window: LONG_WINDOW } as const;
+  return `${amountPerSecond(name, both)} / ${perSecond(name, both)}`;
 }
 
 /** Which part of what is observed, such as of all seconds, is of those with more labels. */

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from "pino";
 
 export type { Logger };
@@ -28,8 +29,8 @@ export function createLogger(
  * process whose parent was killed would never leave.
  */
 function stdout(): DestinationStream {
-  // In a process of PM2's cluster the descriptor is PM2's own; what goes into the app's log is what Node writes.
-  if (process.env.pm_id !== undefined) return process.stdout;
+  // PM2 runs a cluster whose workers have its own descriptor; into an app's log goes what Node writes.
+  if (cluster.isWorker) return process.stdout;
   return pino.destination({ fd: 1, sync: true });
 }
 
