@@ -4,7 +4,8 @@
  */
 import { type ErrorCode, type Failure, failure } from "@openclaw/protocol";
 import { BEGINNING, type Position, parseEntryId } from "@openclaw/stream";
-import type { ResumeRefusal, RunStarter, StartedRun } from "../inbound/run-starter.ts";
+import type { RunStarter } from "../inbound/run-starter.ts";
+import type { ResumeRefusal, StartedRun } from "../inbound/started-run.ts";
 import { EventsAnswer } from "../outbound/events-answer.ts";
 import { refuse } from "./api-error.ts";
 import type { HttpExchange } from "./http-exchange.ts";

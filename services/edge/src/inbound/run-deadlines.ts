@@ -1,5 +1,5 @@
 import type { GatewayConfig } from "@openclaw/config";
-import type { RunDeadlines } from "../outbound/live-run.ts";
+import type { RunDeadlines } from "../outbound/run-patience.ts";
 
 /** Beyond the providers' own limits for a whole run: time for the worker's verdict to arrive. */
 const BACKSTOP_MS = 10_000;

@@ -25,7 +25,8 @@ import type { LiveRun } from "../outbound/live-run.ts";
 import { LiveRuns } from "../outbound/live-runs.ts";
 import { RunStats } from "../outbound/run-stats.ts";
 import { OverdueRuns } from "./overdue-runs.ts";
-import { RunStarter, type StartedRun } from "./run-starter.ts";
+import { RunStarter } from "./run-starter.ts";
+import type { StartedRun } from "./started-run.ts";
 
 const log = createLogger({ service: "test", level: "silent" });
 const NODE = "edge-1";

@@ -4,27 +4,16 @@
  */
 import { randomUUID } from "node:crypto";
 import type { GatewayConfigSource, Wishes } from "@openclaw/config";
-import {
-  type ConversationMessage,
-  type Failure,
-  failure,
-  type PassedFields,
-  type RunOptions,
-} from "@openclaw/protocol";
+import { type Failure, failure } from "@openclaw/protocol";
 import type { RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
-import {
-  type CancelReason,
-  comparePositions,
-  type Position,
-  type RunRecords,
-  type TerminalEntry,
-} from "@openclaw/stream";
+import { comparePositions, type RunRecords, type TerminalEntry } from "@openclaw/stream";
 import pLimit from "p-limit";
-import type { Answer } from "../outbound/answer.ts";
-import { type EndedRun, LiveRun, type RunDeadlines } from "../outbound/live-run.ts";
+import { logEnded } from "../outbound/ended-run-log.ts";
+import { type EndedRun, LiveRun } from "../outbound/live-run.ts";
 import type { LiveRuns } from "../outbound/live-runs.ts";
 import type { RunMeter } from "../outbound/run-meter.ts";
+import type { RunDeadlines } from "../outbound/run-patience.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
 import type { RunTraces } from "../outbound/run-traces.ts";
 import { chainOf, chainRefusal, withFallback } from "./provider-chain.ts";
@@ -32,6 +21,7 @@ import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
 import { deadlinesOf } from "./run-deadlines.ts";
 import { RunReaders } from "./run-readers.ts";
+import type { ResumeRefusal, ResumeRequest, RunRequest, StartedRun } from "./started-run.ts";
 import { CANCELLED, SUBMIT_WITHIN_MS, submitRun } from "./submit-run.ts";
 
 const READS_AT_ONCE = 64;
@@ -59,59 +49,6 @@ export interface RunStarterOptions {
   readonly isListening: () => boolean;
   /** Whether another node can still read a run that it watches. Where that is not known, it can. */
   readonly isAlive: (node: string) => boolean;
-}
-
-export interface RunRequest {
-  /** From `newRunId`, where the client must know it before the run begins. */
-  readonly runId?: string;
-  readonly session: string;
-  readonly messages: readonly ConversationMessage[];
-  /** A provider or a group. The default answers where none is named. */
-  readonly provider: string | undefined;
-  readonly options?: RunOptions | undefined;
-  /** What goes to the provider as it is. */
-  readonly passed?: PassedFields | undefined;
-  /** Goes on though nobody reads it, also without this edge. */
-  readonly background?: boolean;
-  /** W3C trace context of the client, where it sent one. */
-  readonly traceparent?: string | undefined;
-  readonly answer: Answer;
-  /** Called once, after the client was told. */
-  readonly onEnded: (run: StartedRun) => void;
-}
-
-/** A client that came back for a run. */
-export interface ResumeRequest {
-  readonly runId: string;
-  /** Must be the run's own; where none is given, to know its id is enough. */
-  readonly session?: string;
-  /** The last position the client has. */
-  readonly after: Position;
-  readonly answer: Answer;
-  /** Told before the first entry is delivered. */
-  readonly onResumed: (outcome: "replayed" | "complete") => void;
-  readonly onEnded: (run: StartedRun) => void;
-}
-
-export type ResumeOutcome = "replayed" | "complete" | ResumeRefusal;
-export type ResumeRefusal =
-  | "unknown_run"
-  | "unknown_position"
-  | "too_many_readers"
-  /** The run is over, and the client has its end. */
-  | "nothing_left";
-
-export interface StartedRun {
-  readonly runId: string;
-  readonly session: string;
-  /** On whose queue it began. */
-  readonly provider: string;
-  readonly isEnded: boolean;
-  cancel(reason: CancelReason): void;
-  /** The client can take more again. */
-  resume(): void;
-  /** The client is gone but may come back: the run goes on unread. */
-  detach(): void;
 }
 
 export class RunStarter implements Part {
@@ -354,15 +291,7 @@ export class RunStarter implements Part {
   }
 
   #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {
-    const { log } = this.#options;
-    const { terminal, byEdge, phases, chain: _, edgePhases: __, ...facts } = ended;
-    const detail =
-      terminal.type === "failed"
-        ? { code: terminal.failure.code }
-        : terminal.type === "completed"
-          ? { finish: terminal.finish, usage: terminal.usage }
-          : { reason: terminal.reason };
-    log.info({ ...facts, outcome: terminal.type, ...detail, ...phases }, message);
-    if (byEdge) this.#announcer.announce(ended);
+    logEnded(this.#options.log, ended, message);
+    if (ended.byEdge) this.#announcer.announce(ended);
   }
 }

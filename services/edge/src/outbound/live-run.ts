@@ -9,7 +9,7 @@
  * edge (a cancel, a deadline, a submission that failed). In the latter case the client hears of it
  * at once and `onEnded` tells the cluster.
  */
-import { failure } from "@openclaw/protocol";
+import { type Failure, failure } from "@openclaw/protocol";
 import {
   BEGINNING,
   type CancelReason,
@@ -22,24 +22,9 @@ import {
 } from "@openclaw/stream";
 import { type Answer, UNREAD } from "./answer.ts";
 import { type EdgePhases, RunClock, type RunPhases } from "./run-clock.ts";
+import { type RunDeadlines, RunPatience, type RunState } from "./run-patience.ts";
 
-/**
- * A run that says nothing for so long has its log read, in case a message was lost. One that still
- * waits for a worker is silent by nature, and there may be thousands of them.
- */
-const SILENCE_MS = { streaming: 2_000, queued: 5_000 } as const;
-
-/** Beyond its last deadline: by then the sweep, which holds that, has come by several times. */
-const STUCK_AFTER_MS = 5_000;
-
-export interface RunDeadlines {
-  /** How long the run may wait for a worker at this provider. */
-  readonly queueMs: (provider: string) => number;
-  /** How long nothing may come of a run that is at work. Its worker knows better, unless it is gone. */
-  readonly silenceMs: (provider: string) => number;
-  /** From accepted to ended, whatever happens. */
-  readonly totalMs: number;
-}
+const LOST = "The run was lost with the data store. Try again.";
 
 export interface EndedRun {
   readonly runId: string;
@@ -85,21 +70,15 @@ export class LiveRun {
   readonly #follower: Follower;
   #answer: Answer;
   readonly #clock = new RunClock();
-  #state: "submitting" | "queued" | "streaming" | "ended" = "submitting";
+  #state: RunState = "submitting";
   /** Who works on it; after a failure perhaps another provider than was asked. */
   #answering: string | undefined;
   #model: string | undefined;
   #attempts = 0;
   #characters = 0;
-  #lastHeardAt = this.#clock.acceptedAt;
-  /** When something of it came, be it from the log. */
-  #deliveredAt = this.#clock.acceptedAt;
-  /** Whose worker it waits for, or was taken by, and since when it has waited. */
-  #waitsFor: string;
-  #waitsSince = this.#clock.acceptedAt;
+  readonly #patience: RunPatience;
   /** When the message came that is being delivered; undefined where what is delivered comes from the log. */
   #receivedAt: number | undefined;
-  #isKnownStuck = false;
   /**
    * A client may have chosen an id that another run has. Until that is known not to be so, what comes
    * under it is not to be delivered, and its end not to be told to the cluster.
@@ -108,9 +87,11 @@ export class LiveRun {
 
   constructor(options: LiveRunOptions) {
     this.#options = options;
-    const { runId, read, resumed } = options;
+    const { runId, read, resumed, deadlines, provider } = options;
     this.#answer = options.answer;
-    this.#waitsFor = options.provider;
+    const { acceptedAt } = this.#clock;
+    const isResumed = resumed !== undefined;
+    this.#patience = new RunPatience({ deadlines, provider, acceptedAt, isResumed });
     this.#isOurs = resumed !== undefined;
     if (resumed) this.#state = resumed.isQueued ? "queued" : "streaming";
     this.#follower = new Follower({
@@ -120,7 +101,7 @@ export class LiveRun {
       batch: (deliverAll) => this.#answer.batch(deliverAll),
       deliver: (position, entry) => this.#deliver(position, entry),
       ...(options.onGap && { onGap: options.onGap }),
-      onLost: () => this.#fail("unavailable", "The run was lost with the data store. Try again."),
+      onLost: () => this.#fail(failure("unavailable", LOST)),
     });
   }
 
@@ -143,7 +124,7 @@ export class LiveRun {
 
   /** The provider on whose queue it is, or was last. */
   get waitsFor(): string {
-    return this.#waitsFor;
+    return this.#patience.waitsFor;
   }
 
   /** Whether it began elsewhere, or on another connection. */
@@ -187,7 +168,7 @@ export class LiveRun {
     receivedAt: number,
   ): void {
     if (this.isEnded || !this.#isOurs) return;
-    this.#lastHeardAt = receivedAt;
+    this.#patience.heard(receivedAt);
     this.#receivedAt = receivedAt;
     this.#answer.batch(() => {
       for (const { position, entry } of entries) this.#follower.offer(position, entry);
@@ -225,7 +206,7 @@ export class LiveRun {
 
   /** The run could not be put on its queue. */
   submissionFailed(): void {
-    this.#fail("unavailable");
+    this.#fail(failure("unavailable"));
   }
 
   /** Another run has its id, which goes on: nothing of this one is to be told to the cluster. */
@@ -240,7 +221,7 @@ export class LiveRun {
   /** The edge stops before the run is over: who can come back finds it elsewhere. */
   abandon(): void {
     if (this.#answer.isResumable) this.leave();
-    else this.#fail("draining");
+    else this.#fail(failure("draining"));
   }
 
   /** Tells the client how many runs are in front. */
@@ -250,17 +231,14 @@ export class LiveRun {
 
   /** Called every half second: catches up after silence, ends what is overdue. */
   sweep(now: number): void {
-    const { deadlines } = this.#options;
-    if (now - this.#clock.acceptedAt > deadlines.totalMs) {
-      this.#fail("run_timeout", this.#tookTooLong);
-    } else if (this.#waitsTooLong(now)) {
-      const limit = deadlines.queueMs(this.#waitsFor) / 1_000;
-      this.#fail("queue_timeout", `No worker became free for ${this.#waitsFor} within ${limit} s.`);
-    } else if (this.#isGivenUp(now)) {
-      this.#fail("run_timeout", "Nothing was heard of the answer for too long. Try again.");
-    } else if (this.#follower.behind || this.#isSilent(now)) {
-      // A little earlier or later than others that fell silent together.
-      this.#lastHeardAt = now - Math.random() * 1_000;
+    const overdue = this.#patience.overdue(now, {
+      state: this.#state,
+      answering: this.#answering ?? this.provider,
+      isPaused: this.#follower.isPaused,
+    });
+    if (overdue) this.#fail(overdue);
+    else if (this.#follower.behind || this.#patience.isSilent(now, this.#state)) {
+      this.#patience.looked(now);
       this.refill();
     }
   }
@@ -270,47 +248,19 @@ export class LiveRun {
    * included. True at most once.
    */
   becameStuck(now: number): boolean {
-    const { totalMs } = this.#options.deadlines;
-    if (this.#isKnownStuck || now - this.#clock.acceptedAt <= totalMs + STUCK_AFTER_MS)
-      return false;
-    this.#isKnownStuck = true;
-    return true;
-  }
-
-  /** How long it took is not known of one that began elsewhere. */
-  get #tookTooLong(): string | undefined {
-    if (this.isResumed) return undefined;
-    return `The answer took longer than ${this.#options.deadlines.totalMs / 1_000} s.`;
-  }
-
-  #waitsTooLong(now: number): boolean {
-    const isWaiting = this.#state === "submitting" || this.#state === "queued";
-    return isWaiting && now - this.#waitsSince > this.#options.deadlines.queueMs(this.#waitsFor);
-  }
-
-  /** Whoever worked on it is gone, and so is what should have noticed that. */
-  #isGivenUp(now: number): boolean {
-    if (this.#state !== "streaming" || this.#follower.isPaused) return false;
-    const { deadlines, provider } = this.#options;
-    return now - this.#deliveredAt > deadlines.silenceMs(this.#answering ?? provider);
-  }
-
-  #isSilent(now: number): boolean {
-    if (this.#state !== "queued" && this.#state !== "streaming") return false;
-    return now - this.#lastHeardAt > SILENCE_MS[this.#state];
+    return this.#patience.becameStuck(now);
   }
 
   #deliver(position: Position, entry: Entry): boolean {
     const answer = this.#answer;
-    this.#deliveredAt = performance.now();
+    this.#patience.delivered();
     if (isTerminal(entry)) {
       this.#end(entry, { position, isToldToCluster: false });
       return false;
     }
     if (entry.type === "moved") {
       this.#state = "queued";
-      this.#waitsFor = entry.provider;
-      this.#waitsSince = performance.now();
+      this.#patience.waits(entry.provider);
       this.#clock.moved(entry.provider);
       return true;
     }
@@ -337,8 +287,8 @@ export class LiveRun {
     return outcome !== "full";
   }
 
-  #fail(code: Parameters<typeof failure>[0], message?: string): void {
-    this.#end({ type: "failed", failure: failure(code, message), timings: undefined });
+  #fail(reason: Failure): void {
+    this.#end({ type: "failed", failure: reason, timings: undefined });
   }
 
   /** `position`: where the log has it; where it has not, it is this edge's to tell the cluster. */

@@ -7,7 +7,7 @@ import {
 } from "@openclaw/config";
 import type { LabelValue, MeasuredGateway, Metrics } from "@openclaw/metrics";
 import type { ErrorCode } from "@openclaw/protocol";
-import type { ResumeOutcome } from "../inbound/run-starter.ts";
+import type { ResumeOutcome } from "../inbound/started-run.ts";
 import type { EndedRun } from "./live-run.ts";
 import { isFaultOfRequest, seenOf } from "./seen-run.ts";
 

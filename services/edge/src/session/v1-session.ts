@@ -10,7 +10,8 @@ import {
   type V1Limits,
   v1ErrorFrame,
 } from "@openclaw/protocol";
-import type { RunStarter, StartedRun } from "../inbound/run-starter.ts";
+import type { RunStarter } from "../inbound/run-starter.ts";
+import type { StartedRun } from "../inbound/started-run.ts";
 import { V1Answer } from "../outbound/v1-answer.ts";
 import type { Connection } from "../socket/connection.ts";
 import type { Session } from "./session.ts";

@@ -11,7 +11,8 @@ import {
   v2Error,
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
-import type { RunStarter, StartedRun } from "../inbound/run-starter.ts";
+import type { RunStarter } from "../inbound/run-starter.ts";
+import type { StartedRun } from "../inbound/started-run.ts";
 import { V2Answer } from "../outbound/v2-answer.ts";
 import type { Connection } from "../socket/connection.ts";
 import type { Session } from "./session.ts";
