@@ -1,0 +1,94 @@
+/** Puts together what stands between an edge's runs and its users: sockets, HTTP, and the one port for both. */
+import type { Metrics } from "@openclaw/metrics";
+import { failure } from "@openclaw/protocol";
+import type { Base } from "./edge.ts";
+import type { EdgeRedis, EdgeRuns } from "./edge-runs.ts";
+import { ChatDoor } from "./http/chat-door.ts";
+import { readClusterStats } from "./http/cluster-stats.ts";
+import { HttpExchanges } from "./http/http-exchanges.ts";
+import { ModelsDoor } from "./http/models-door.ts";
+import { OpenApiDoor } from "./http/openapi/openapi-door.ts";
+import { RunsDoor } from "./http/runs-door.ts";
+import { StatsDoor } from "./http/stats-door.ts";
+import { ClientKeys } from "./inbound/client-keys.ts";
+import type { RunLookup } from "./inbound/run-lookup.ts";
+import type { RunStarter } from "./inbound/run-starter.ts";
+import { Sessions } from "./session/sessions.ts";
+import { Listener } from "./socket/listener.ts";
+
+/** JSON may write one byte of a message as six (`\u0041`); the rest of a frame is small. */
+const JSON_EXPANSION = 6;
+const FRAME_OVERHEAD_BYTES = 4_096;
+
+export function createSessions({ config, log }: Base, starter: RunStarter): Sessions {
+  return new Sessions({
+    v1: {
+      starter,
+      limits: { maxMessageBytes: config.EDGE_MAX_MESSAGE_BYTES },
+      maxWaiting: config.EDGE_MAX_WAITING,
+    },
+    v2: {
+      starter,
+      limits: {
+        maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
+        maxRuns: config.EDGE_MAX_RUNS_PER_CONNECTION,
+      },
+      graceMs: config.EDGE_RESUME_GRACE_MS,
+      reconnectWithinMs: config.EDGE_DRAIN_MS,
+      log,
+    },
+    maxConnections: config.EDGE_MAX_CONNECTIONS,
+  });
+}
+
+interface Behind {
+  readonly redis: EdgeRedis;
+  readonly runs: EdgeRuns;
+  readonly lookup: RunLookup;
+  readonly sessions: Sessions;
+  readonly metrics: Metrics;
+}
+
+export function createDoors({ config, gateway, log }: Base, behind: Behind) {
+  const { redis, runs, lookup, sessions, metrics } = behind;
+  const { starter, registry, view } = runs;
+  const slowConsumers = metrics.counter("openclaw_slow_consumers_total");
+  const slow = {
+    slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
+    onSlowConsumer: () => slowConsumers.inc({}),
+  };
+  const exchanges = new HttpExchanges({
+    maxOpen: config.EDGE_MAX_CONNECTIONS,
+    keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
+    ...slow,
+  });
+  const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
+  const http = { exchanges, log, clientKeys, gateway, starter };
+  const maxMessageBytes = config.EDGE_MAX_CONVERSATION_BYTES;
+  const maxFrameBytes =
+    JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, maxMessageBytes) +
+    FRAME_OVERHEAD_BYTES;
+  const conversations = { maxBodyBytes: maxFrameBytes, maxMessageBytes };
+  const readStats = () =>
+    readClusterStats({ gateway: gateway.current, registry, queues: redis.queues });
+  const listener = new Listener({
+    host: config.EDGE_HOST,
+    port: config.EDGE_PORT,
+    log,
+    refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
+    onRefused: (reason) => starter.refused(reason),
+    clientKeys,
+    maxFrameBytes,
+    doors: [
+      new ChatDoor({ ...http, ...conversations }),
+      new ModelsDoor(http),
+      new RunsDoor({ ...http, ...conversations, lookup, graceMs: config.EDGE_RESUME_GRACE_MS }),
+      new StatsDoor({ ...http, readStats }),
+      new OpenApiDoor(http),
+    ],
+    onConnection: (opened) => sessions.open(opened),
+    troubles: () => view.troubles(),
+    ...slow,
+  });
+  return { exchanges, listener };
+}

@@ -1,0 +1,139 @@
+/** Puts together what an edge knows of Redis, of the cluster, and of its runs. */
+import { hostname } from "node:os";
+import { type Metrics, measureRedis } from "@openclaw/metrics";
+import { RunQueues } from "@openclaw/queue";
+import {
+  createCommandConnection,
+  createSubscriberConnection,
+  NodeRegistry,
+  RedisPulse,
+} from "@openclaw/runtime";
+import { DEFAULT_RETENTION, DueRuns, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
+import type { Tracing } from "@openclaw/tracing";
+import type { Base } from "./edge.ts";
+import { countLostNodes } from "./edge-gauges.ts";
+import type { EdgeDetails } from "./http/cluster-stats.ts";
+import { ClusterView } from "./http/cluster-view.ts";
+import { OverdueRuns } from "./inbound/overdue-runs.ts";
+import { ProviderChoice } from "./inbound/provider-choice.ts";
+import { RunLookup } from "./inbound/run-lookup.ts";
+import { RunStarter } from "./inbound/run-starter.ts";
+import { LiveRuns } from "./outbound/live-runs.ts";
+import { RunMeter } from "./outbound/run-meter.ts";
+import { RunStats } from "./outbound/run-stats.ts";
+import { RunTraces } from "./outbound/run-traces.ts";
+import { RedisMemory } from "./redis-memory.ts";
+
+export type EdgeRedis = ReturnType<typeof createRedis>;
+export type EdgeRuns = ReturnType<typeof createRuns>;
+
+/** The connections of an edge, and what speaks over them. */
+export function createRedis({ config, gateway, node, log }: Base, metrics: Metrics) {
+  const keyPrefix = config.REDIS_KEY_PREFIX;
+  const connection = { url: config.REDIS_URL, log };
+  const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
+  const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
+  const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
+  const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
+  const providers = () => Object.keys(gateway.current.providers);
+  const onAnswer = measureRedis(metrics)("ping");
+  return {
+    commands,
+    subscriber,
+    keys,
+    pulse: new RedisPulse({ redis: commands, keys: keys.probes, log, onAnswer }),
+    memory: new RedisMemory({ redis: commands, log }),
+    records: new RunRecords(commands, keys, retention),
+    queues: new RunQueues({ redis: commands, keyPrefix, providers }),
+  };
+}
+
+/** Who is served here, as this edge tells the others. */
+export type Served = () => Pick<EdgeDetails, "connections" | "sessions">;
+
+interface Tools {
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
+  readonly served: Served;
+}
+
+/** The runs of an edge, and its view of the cluster that works on them. */
+export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, served }: Tools) {
+  const { config, gateway, node, log } = base;
+  const { commands, subscriber, keys, pulse, records, queues } = redis;
+  const meter = new RunMeter(metrics, gateway);
+  const stats = new RunStats();
+  const runs = new LiveRuns(
+    (runId) => starter.unread(runId),
+    () => meter.stuck(),
+  );
+  const subscription = new Subscription({
+    subscriber,
+    commands,
+    keys,
+    node,
+    log,
+    onBatch: (batch) => runs.onBatch(batch),
+    onRestored: () => runs.refill(),
+  });
+  const registry = new NodeRegistry({
+    redis: commands,
+    keyPrefix: config.REDIS_KEY_PREFIX,
+    id: node,
+    kind: "edge",
+    log,
+    describe: (): EdgeDetails => ({
+      host: hostname(),
+      pid: process.pid,
+      ...served(),
+      openRuns: runs.count,
+      latency: stats.latency(),
+    }),
+    takeTotals: () => stats.takeTotals(),
+    onLost: countLostNodes(metrics),
+  });
+  const view = new ClusterView({
+    registry,
+    pulse,
+    subscription,
+    count: (provider) => queues.counts(provider),
+    // Whatever group is asked for, its members are among them.
+    chosenAmong: () => Object.keys(gateway.current.providers),
+    onRefreshed: () => choice.refreshed(),
+    log,
+  });
+  const choice = new ProviderChoice({
+    gateway,
+    signalsOf: (provider) => ({ health: view.healthOf(provider), queue: view.queueOf(provider) }),
+  });
+  const starter = new RunStarter({
+    node,
+    gateway,
+    records,
+    queues,
+    runs,
+    stats,
+    meter,
+    traces: new RunTraces(tracing),
+    log,
+    maxRuns: config.EDGE_MAX_RUNS,
+    queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
+    choice,
+    isListening: () => subscription.alive && pulse.alive,
+    isAlive: (other) => view.isAlive(other),
+  });
+  return { runs, stats, subscription, registry, view, starter };
+}
+
+/** For runs that nobody here follows. */
+export function createLookup({ log }: Base, redis: EdgeRedis, { starter }: EdgeRuns) {
+  const endOverdue = (runId: string, provider: string) => starter.endOverdue(runId, provider);
+  const lookup = new RunLookup({ records: redis.records, endOverdue });
+  const overdue = new OverdueRuns({
+    due: new DueRuns(redis.commands, redis.keys),
+    status: (runId) => lookup.status(runId),
+    end: endOverdue,
+    log,
+  });
+  return { lookup, overdue };
+}
