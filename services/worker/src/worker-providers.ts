@@ -1,0 +1,76 @@
+/** Puts together the providers that a worker serves, and what it does with a run of theirs. */
+import type { Metrics } from "@openclaw/metrics";
+import { QueueLimits, RunIntake, type RunJob } from "@openclaw/queue";
+import type { Tracing } from "@openclaw/tracing";
+import { ServedProviders } from "./intake/served-providers.ts";
+import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
+import { ProviderMeters } from "./provider/provider-meter.ts";
+import type { ActiveAttempts } from "./run/active-attempts.ts";
+import type { AttemptCounts } from "./run/attempt-counts.ts";
+import { AttemptMeter } from "./run/attempt-meter.ts";
+import { executeRun } from "./run/execute-run.ts";
+import { HedgeBudget } from "./run/hedge.ts";
+import { traceAttempt } from "./run/trace-attempt.ts";
+import type { Base } from "./worker.ts";
+import type { WorkerRedis } from "./worker-redis.ts";
+
+/** When a removed provider is left though edges still send runs for it: they will not learn. */
+const LEAVE_WITHIN_MS = 600_000;
+
+interface Tools {
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
+  readonly attempts: ActiveAttempts;
+  readonly counts: AttemptCounts;
+}
+
+export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
+  const { config, gateway, log } = base;
+  const { commands, queueing, keyPrefix, queues } = redis;
+  const providerMeters = new ProviderMeters(tools.metrics);
+  const limits = new QueueLimits({
+    redis: commands,
+    keyPrefix,
+    queues,
+    // A provider's configuration says it in the same words.
+    limits: () => gateway.current.providers,
+    onRest: (provider, forMs) => providers.rest(provider, forMs),
+    log,
+  });
+  const providers = new ServedProviders({
+    gateway,
+    limits,
+    log,
+    leaving: { emptyMs: config.WORKER_LEAVE_MS, mostMs: LEAVE_WITHIN_MS },
+    createClient: (name, provider) =>
+      createProviderClient({
+        name,
+        config: provider,
+        circuitFailures: config.WORKER_CIRCUIT_FAILURES,
+        meter: providerMeters.of(name),
+        log,
+      }),
+    createIntake: (intake) => new RunIntake({ redis: queueing, keyPrefix, log, ...intake }),
+    // A run beyond its sockets would wait here for one while another worker has some to spare.
+    concurrencyOf: ({ maxConcurrency, pool }) =>
+      Math.min(config.WORKER_CONCURRENCY, maxConcurrency, pool.connections),
+    count: (provider) => queues.counts(provider),
+    execute: executor(base, redis, { ...tools, limits }),
+  });
+  return { limits, providers };
+}
+
+function executor(
+  { config, gateway, node, log }: Base,
+  { records, queues, appender }: WorkerRedis,
+  { metrics, tracing, attempts, counts, limits }: Tools & { readonly limits: QueueLimits },
+): (job: RunJob, provider: ProviderClient) => Promise<void> {
+  const attemptMeter = new AttemptMeter(metrics, counts);
+  const hedges = new HedgeBudget(() => gateway.current.hedgeBudget);
+  const maxAttempts = config.WORKER_MAX_ATTEMPTS;
+  const context = { records, queues, appender, attempts, limits, hedges, node, maxAttempts, log };
+  return (job, provider) =>
+    traceAttempt(tracing, job, { provider, counts: attemptMeter.of(provider.name) }, (traced) =>
+      executeRun(job, { ...context, ...traced }),
+    );
+}

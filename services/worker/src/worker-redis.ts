@@ -1,0 +1,61 @@
+/** Puts together the connections of a worker, and what speaks over them. */
+import { type Metrics, measureRedis } from "@openclaw/metrics";
+import { RunQueues } from "@openclaw/queue";
+import {
+  createBlockingConnection,
+  createCommandConnection,
+  createSubscriberConnection,
+  RedisPulse,
+} from "@openclaw/runtime";
+import {
+  Appender,
+  DEFAULT_RETENTION,
+  RunRecords,
+  StreamKeys,
+  Subscription,
+} from "@openclaw/stream";
+import type { ActiveAttempts } from "./run/active-attempts.ts";
+import type { Base } from "./worker.ts";
+import { measureAppends } from "./worker-gauges.ts";
+
+export type WorkerRedis = ReturnType<typeof createRedis>;
+
+interface Tools {
+  readonly metrics: Metrics;
+  readonly attempts: ActiveAttempts;
+}
+
+export function createRedis({ config, gateway, node, log }: Base, { metrics, attempts }: Tools) {
+  const connection = { url: config.REDIS_URL, log };
+  const keyPrefix = config.REDIS_KEY_PREFIX;
+  const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
+  const queueing = createBlockingConnection({ ...connection, name: `${node}:queue` });
+  const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
+  const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
+  const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
+  const { probes } = keys;
+  const redisMeter = measureRedis(metrics);
+  const onAnswer = redisMeter("ping");
+  const onCall = measureAppends(metrics, redisMeter("append"));
+  const providers = () => Object.keys(gateway.current.providers);
+  return {
+    keyPrefix,
+    commands,
+    queueing,
+    pulse: new RedisPulse({ redis: commands, keys: probes, log, onAnswer }),
+    queuePulse: new RedisPulse({ redis: queueing, keys: probes, log }),
+    records: new RunRecords(commands, keys, retention),
+    appender: new Appender(commands, keys, { retention, onCall }),
+    queues: new RunQueues({ redis: commands, keyPrefix, providers }),
+    subscription: new Subscription({
+      subscriber,
+      commands,
+      keys,
+      node,
+      log,
+      onBatch: (batch) => attempts.onBatch(batch),
+      // A cancel that was missed is learnt with the next append, a second later at most.
+      onRestored: () => attempts.missedSomething(),
+    }),
+  };
+}
