@@ -1,11 +1,17 @@
 /** Everything on a Redis Cluster of three masters, the streams in six partitions. */
 import { setTimeout as delay } from "node:timers/promises";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, eventually, RedisCluster, V1Client, V2Client } from "@openclaw/testing";
+import { StreamKeys } from "@openclaw/stream";
+import { Cluster, eventually, RedisCluster, Refused, V1Client, V2Client } from "@openclaw/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
+import { SteadyReader, silences } from "./steady-reader.ts";
 
 const RUNS = 60;
+const PARTITIONS = 6;
+const SERVICES = ["edge", "worker"] as const;
+/** Two runs at once; its queue lies on the same master as that of `zhipu`. */
+const NARROW = "small";
 
 let simulator: Simulator;
 let redis: RedisCluster;
@@ -14,10 +20,12 @@ let cluster: Cluster;
 beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
   redis = await RedisCluster.start();
+  const { providers, defaultProvider } = simulatedGateway(simulator.url);
+  const narrow = { ...providers.zhipu, maxConcurrency: 2 };
   cluster = await Cluster.start({
     redisUrl: redis.url,
-    gateway: simulatedGateway(simulator.url),
-    env: { REDIS_PARTITIONS: "6" },
+    gateway: { providers: { ...providers, [NARROW]: narrow }, defaultProvider },
+    env: { REDIS_PARTITIONS: String(PARTITIONS) },
   });
 });
 
@@ -30,6 +38,12 @@ afterAll(async () => {
 const question = (seed: number) => directive({ words: 20, gapMs: 20, seed });
 const answer = (seed: number) => answerFor({ prompt: question(seed), profile: "zhipu" });
 const well = async () => (await fetch(`http://${cluster.host}/health`)).status === 200;
+/** Whether every edge and worker says so of itself. */
+async function allWell(): Promise<boolean> {
+  const processes = SERVICES.flatMap((service) => cluster.running(service));
+  const answers = await Promise.all(processes.map(({ admin }) => fetch(admin("/readyz"))));
+  return answers.every(({ ok }) => ok);
+}
 
 async function ask(seed: number): Promise<string> {
   const client = await V1Client.connect(cluster.url());
@@ -114,11 +128,94 @@ test("a master that stands still for 4 s is noticed, and all is well 3 s after i
   await eventually("/health to say so", async () => !(await well()), { withinMs: 4_000 });
   await delay(2_000);
   redis.thaw(1);
-  await eventually("all to be well", well, { withinMs: 3_000 });
+  await eventually("all to be well", allWell, { withinMs: 3_000 });
   expect(await Promise.all([4, 5, 6, 7, 8, 9].map(ask))).toEqual(Array(6).fill("done"));
   for (const { client, run } of open) {
     expect(await client.end(run, 40_000)).toMatchObject({ type: "done" });
     expect([run.text, client.faults]).toEqual([answerFor({ prompt: long, profile: "zhipu" }), []]);
     client.close();
   }
+});
+
+const read = (prompt: string, provider = "zhipu") =>
+  SteadyReader.start(cluster.url(), prompt, provider);
+
+async function readers(words: number): Promise<SteadyReader[]> {
+  const prompts = Array.from({ length: 18 }, (_, seed) => directive({ words, gapMs: 50, seed }));
+  const open = await Promise.all(prompts.map((prompt) => read(prompt)));
+  await eventually("text everywhere", () => open.every(({ run }) => run.text !== ""));
+  return open;
+}
+
+/** How often a node threw away its whole subscription. */
+const rebuilds = () =>
+  SERVICES.flatMap((service) => cluster.logs(service, "subscription is dead, connecting anew"))
+    .length;
+
+test("a slot that moves in mid-answer takes its partition's runs along, and deafens no other", async () => {
+  const before = rebuilds();
+  const keys = new StreamKeys({ prefix: cluster.keyPrefix, partitions: PARTITIONS });
+  const open = await readers(60);
+  const partition = keys.partitionOf(open[0]?.run.id ?? "");
+  const key = keys.channelPrefix(partition);
+  const target = ((await redis.masterOf(key)) + 1) % 3;
+  await redis.moveSlot(key, target);
+  for (const reader of open) expect(await reader.end()).toEqual({ outcome: "done", faults: [] });
+  expect(await redis.masterOf(key)).toBe(target);
+  expect(rebuilds()).toBe(before);
+  const isMoved = (run: string) => keys.partitionOf(run) === partition;
+  console.log(`a slot moved: ${silences(open, isMoved)}`);
+});
+
+/** Asks for a short answer. Says when that was accepted or refused, and what became of it. */
+async function knock(since: number): Promise<{ atMs: number; outcome: string }> {
+  const passed = () => Math.round(performance.now() - since);
+  try {
+    const reader = await read(directive({ words: 3, gapMs: 10 }));
+    const atMs = passed();
+    return { atMs, outcome: (await reader.end()).outcome };
+  } catch (error) {
+    if (error instanceof Refused) return { atMs: passed(), outcome: error.code };
+    throw error;
+  }
+}
+
+test("a master that dies in mid-answer is replaced by its replica: runs and queues go on, new runs within seconds", async () => {
+  const before = rebuilds();
+  const victim = await redis.masterOf("{queue-zhipu}");
+  expect(await redis.masterOf(`{queue-${NARROW}}`)).toBe(victim);
+  await redis.addReplica(victim);
+  const open = await readers(120);
+  const short = directive({ words: 10, gapMs: 100 });
+  const queued = await Promise.all(Array.from({ length: 6 }, () => read(short, NARROW)));
+  const keys = new StreamKeys({ prefix: cluster.keyPrefix, partitions: PARTITIONS });
+  const masters = await Promise.all(keys.probes.map((key) => redis.masterOf(key)));
+
+  await redis.kill(victim);
+  const killedAt = performance.now();
+  const knocks: Awaited<ReturnType<typeof knock>>[] = [];
+  const knocking: Promise<unknown>[] = [];
+  const isOpen = () => {
+    knocking.push(knock(killedAt).then((one) => knocks.push(one)));
+    return knocks.some(({ outcome }) => outcome === "done");
+  };
+  await eventually("a new run", isOpen, { withinMs: 8_000, everyMs: 200 });
+  await eventually("all to be well", allWell, { withinMs: 3_000 });
+  expect(await Promise.all([4, 5, 6, 7, 8, 9].map(ask))).toEqual(Array(6).fill("done"));
+
+  const ends = await Promise.all([...open, ...queued].map((reader) => reader.end()));
+  await Promise.all(knocking);
+  // What the replica had not heard of yet is lost, and so is then the run.
+  const honest = { outcome: expect.stringMatching(/^(done|unavailable)$/), faults: [] };
+  expect(ends).toEqual(ends.map(() => honest));
+  expect(ends.filter(({ outcome }) => outcome === "done").length).toBeGreaterThan(20);
+  expect(knocks.map(({ outcome }) => ({ outcome, faults: [] }))).toEqual(knocks.map(() => honest));
+  expect(rebuilds()).toBe(before);
+  const isConcerned = (run: string) => masters[keys.partitionOf(run)] === victim;
+  const when = (wanted: boolean) =>
+    knocks.filter(({ outcome }) => (outcome === "done") === wanted).map(({ atMs }) => atMs);
+  console.log(
+    `a master died: ${silences(open, isConcerned)}; new runs refused after ${when(false)} ms, ` +
+      `accepted after ${when(true)} ms`,
+  );
 });

@@ -32,14 +32,14 @@ export function createRedis({ config, gateway, node, log }: Base, metrics: Metri
   const keyPrefix = config.REDIS_KEY_PREFIX;
   const connection = { url: config.REDIS_URL, log };
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
-  const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
   const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
   const providers = () => Object.keys(gateway.current.providers);
   const onAnswer = measureRedis(metrics)("ping");
   return {
     commands,
-    subscriber,
+    createSubscriber: () =>
+      createSubscriberConnection({ ...connection, name: `${node}:subscriber` }),
     keys,
     pulse: new RedisPulse({ redis: commands, keys: keys.probes, log, onAnswer }),
     memory: new RedisMemory({ redis: commands, log }),
@@ -60,7 +60,7 @@ interface Tools {
 /** The runs of an edge, and its view of the cluster that works on them. */
 export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, served }: Tools) {
   const { config, gateway, node, log } = base;
-  const { commands, subscriber, keys, pulse, records, queues } = redis;
+  const { commands, createSubscriber, keys, pulse, records, queues } = redis;
   const meter = new RunMeter(metrics, gateway);
   const stats = new RunStats();
   const runs = new LiveRuns(
@@ -68,7 +68,7 @@ export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, ser
     () => meter.stuck(),
   );
   const subscription = new Subscription({
-    subscriber,
+    createSubscriber,
     commands,
     keys,
     node,

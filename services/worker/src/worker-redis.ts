@@ -30,7 +30,6 @@ export function createRedis({ config, gateway, node, log }: Base, { metrics, att
   const keyPrefix = config.REDIS_KEY_PREFIX;
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
   const queueing = createBlockingConnection({ ...connection, name: `${node}:queue` });
-  const subscriber = createSubscriberConnection({ ...connection, name: `${node}:subscriber` });
   const keys = new StreamKeys({ prefix: keyPrefix, partitions: config.REDIS_PARTITIONS });
   const retention = { ...DEFAULT_RETENTION, resumeWindowMs: config.RESUME_WINDOW_MS };
   const { probes } = keys;
@@ -48,7 +47,8 @@ export function createRedis({ config, gateway, node, log }: Base, { metrics, att
     appender: new Appender(commands, keys, { retention, onCall }),
     queues: new RunQueues({ redis: commands, keyPrefix, providers }),
     subscription: new Subscription({
-      subscriber,
+      createSubscriber: () =>
+        createSubscriberConnection({ ...connection, name: `${node}:subscriber` }),
       commands,
       keys,
       node,

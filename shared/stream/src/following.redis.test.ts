@@ -134,7 +134,7 @@ describe("following", () => {
     const runId = await stream.createRun({ edge: edge.node });
     edge.follow(runId);
     // Redis forgets the subscription while the socket stays open: alive to TCP, deaf in truth.
-    await edge.subscriber.sunsubscribe();
+    await edge.subscribers[0]?.sunsubscribe();
     await eventually("the alarm", () => !edge.subscription.alive, { withinMs: 8_000 });
     await eventually("the repair", () => edge.subscription.alive, { withinMs: 8_000 });
     const { writer } = await stream.beginAttempt(runId);

@@ -7,29 +7,25 @@
  * away. After every new subscription the owner is told, because what was published in between is
  * only in the logs.
  *
- * On a Redis Cluster each partition's channel is heard at the master of its slot, and is probed by itself. The client
- * library follows slots that move, and subscribes again there; what is missed meanwhile shows as a gap or a silence of
- * the runs concerned. A probe that cannot be sent says that the partition's master is away, which no new subscription
- * would mend, and those of the other partitions are needed.
+ * On a Redis Cluster each partition's channel is heard at the master of its slot, and is probed by itself. When a slot
+ * moves, Redis ends the subscription there, which the client library does not notice: it learns of it up to 5 s later,
+ * with who has which slots. So where a probe is heard by nobody, that is asked at once, and the one channel subscribed to
+ * anew; the others stay. Only where an echo is missing though Redis sent it, or this does not help, are the
+ * connections to all masters thrown away, since the library does not say which one leads where. They are replaced by a new
+ * client, not made again by the old one: its subscribers may wait for ever for a connection that was given up half made.
  */
 import type { Logger, Part, RedisClient } from "@openclaw/runtime";
-import { connectRedis } from "@openclaw/runtime";
-import { Packr } from "msgpackr";
+import { connectRedis, refreshSlots } from "@openclaw/runtime";
+import { ChannelProbe, MAKING_PROBES } from "./channel-probe.ts";
 import { decodeBatch, type PublishedEntry } from "./entry.ts";
 import type { StreamKeys } from "./keys.ts";
 
 const PROBE_INTERVAL_MS = 500;
-/** This many probes without an echo, and the connection is replaced. */
-const MISSED_PROBES = 2;
-/** While it is being made it gets more: that takes several answers, each of which may be slow. */
-const MAKING_PROBES = 6;
 const SUBSCRIBE_DEADLINE_MS = 2_000;
 
-const PROBE = new Packr().pack("probe");
-
 export interface SubscriptionOptions {
-  /** Used for nothing else. */
-  readonly subscriber: RedisClient;
+  /** Makes a connection for nothing else, not yet connected. Called again where one on a Redis Cluster is given up. */
+  readonly createSubscriber: () => RedisClient;
   /** Sends the probes. */
   readonly commands: RedisClient;
   readonly keys: StreamKeys;
@@ -38,46 +34,43 @@ export interface SubscriptionOptions {
   readonly log: Logger;
   /** One message: entries of one run stand together, in order. */
   readonly onBatch: (batch: readonly PublishedEntry[]) => void;
-  /** Subscribed again after an interruption: anything may have been missed. */
+  /** Subscribed again after an interruption, to a partition or to all: anything may have been missed. */
   readonly onRestored: () => void;
 }
 
 export class Subscription implements Part {
   readonly name = "subscription";
   readonly #options: SubscriptionOptions;
-  readonly #channels: readonly string[];
+  /** By channel, of which each partition has one. */
+  readonly #probes: ReadonlyMap<string, ChannelProbe>;
+  #subscriber: RedisClient;
   #subscribed = false;
-  /** By channel: probes since the last echo; on a single Redis also those that could not be sent. */
-  readonly #missed = new Map<string, number>();
   /** Ticks since a new connection began to be made. */
   #making = 0;
   #probing: NodeJS.Timeout | undefined;
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
-    const { keys, node } = options;
-    this.#channels = Array.from({ length: keys.partitions }, (_, partition) =>
+    this.#subscriber = options.createSubscriber();
+    const { commands, keys, node } = options;
+    const channels = Array.from({ length: keys.partitions }, (_, partition) =>
       keys.channel(partition, node),
     );
+    this.#probes = new Map(channels.map((name) => [name, new ChannelProbe(name, commands)]));
   }
 
-  /** Whether what is published now reaches this node, as far as the last probe could tell. */
+  /** Whether what is published now reaches this node, as far as the last probes could tell. */
   get alive(): boolean {
-    return this.#subscribed && this.#mostMissed < MISSED_PROBES;
+    return this.#subscribed && this.#all.every(({ isHeard }) => isHeard);
   }
 
   /** Resolves when Redis has acknowledged every channel: from then on nothing is missed. */
   async start(): Promise<void> {
-    const { subscriber } = this.#options;
-    subscriber.on("smessageBuffer", (channel: Buffer, message: Buffer) =>
-      this.#receive(channel, message),
-    );
-    await connectRedis(subscriber);
-    await this.#subscribe();
-    subscriber.on("close", () => {
-      this.#subscribed = false;
-    });
-    subscriber.on("ready", () => void this.#restore());
+    this.#subscriber.on("smessageBuffer", this.#receive);
+    await connectRedis(this.#subscriber);
+    const [failure] = await this.#subscribe();
+    if (failure) throw failure;
+    this.#watch();
     this.#probing = setInterval(
       // What has arrived is read before it is judged.
       () => setImmediate(() => this.#tick()),
@@ -87,46 +80,74 @@ export class Subscription implements Part {
 
   async stop(): Promise<void> {
     clearInterval(this.#probing);
-    this.#options.subscriber.disconnect();
+    this.#subscriber.disconnect();
   }
 
-  async #subscribe(): Promise<void> {
-    const { subscriber } = this.#options;
+  get #all(): readonly ChannelProbe[] {
+    return [...this.#probes.values()];
+  }
+
+  #watch(): void {
+    this.#subscriber.on("close", this.#lose);
+    this.#subscriber.on("ready", this.#restore);
+  }
+
+  readonly #lose = (): void => {
+    this.#subscribed = false;
+  };
+
+  /** Answers why channels could not be subscribed to: those of a master that is away keep no other from being heard. */
+  async #subscribe(): Promise<readonly Error[]> {
+    const failures: Error[] = [];
+    // One command per channel: on a cluster each belongs to another slot.
+    const subscribing = this.#all.map(async (probe) => {
+      const failure = await this.#subscribeTo(probe.channel);
+      if (failure) failures.push(failure);
+      probe.begin({ deaf: failure !== undefined });
+    });
+    await Promise.all(subscribing);
+    this.#subscribed = failures.length < this.#probes.size;
+    return failures;
+  }
+
+  /** Answers why there is no acknowledgement. The client library forgets a command that a cluster sends elsewhere. */
+  async #subscribeTo(channel: string): Promise<Error | undefined> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
+    const late = new Promise<Error>((resolve) => {
       timer = setTimeout(
-        () => reject(new Error("subscribe was not acknowledged")),
+        () => resolve(new Error("subscribe was not acknowledged")),
         SUBSCRIBE_DEADLINE_MS,
       );
     });
-    // One command per channel: on a cluster each belongs to another slot.
-    const acknowledged = Promise.all(
-      this.#channels.map((channel) => subscriber.ssubscribe(channel)),
+    const acknowledged = this.#subscriber.ssubscribe(channel).then(
+      () => undefined,
+      (error: Error) => error,
     );
     try {
-      await Promise.race([acknowledged, late]);
-      this.#subscribed = true;
-      this.#missed.clear();
+      return await Promise.race([acknowledged, late]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #restore(): Promise<void> {
-    const { log, subscriber, onRestored } = this.#options;
-    try {
-      await this.#subscribe();
-      log.info("subscription restored");
+  readonly #restore = async (): Promise<void> => {
+    const { log, onRestored } = this.#options;
+    const subscriber = this.#subscriber;
+    const failures = await this.#subscribe();
+    if (this.#subscribed) {
+      log.info({ unheard: failures.length }, "subscription restored");
       onRestored();
-    } catch (error) {
-      log.warn({ err: error }, "subscription not restored");
-      subscriber.disconnect(true);
+      return;
     }
-  }
+    log.warn({ err: failures[0] }, "subscription not restored");
+    // Of a cluster the next tick replaces it.
+    if (subscriber.isCluster) this.#making = MAKING_PROBES;
+    else subscriber.disconnect(true);
+  };
 
-  #receive(channel: Buffer, message: Buffer): void {
-    if (message.equals(PROBE)) {
-      this.#missed.delete(channel.toString());
+  readonly #receive = (channel: Buffer, message: Buffer): void => {
+    if (ChannelProbe.isProbe(message)) {
+      this.#echo(channel.toString());
       return;
     }
     const { log, onBatch } = this.#options;
@@ -136,51 +157,74 @@ export class Subscription implements Part {
       // Nothing is lost: the runs concerned see a gap or a silence and read their logs.
       log.error({ err: error, bytes: message.length }, "published message not understood");
     }
-  }
+  };
 
-  get #mostMissed(): number {
-    return Math.max(0, ...this.#missed.values());
+  #echo(channel: string): void {
+    if (!this.#probes.get(channel)?.echo()) return;
+    const { log, onRestored } = this.#options;
+    log.info({ channel }, "subscription of a partition restored");
+    onRestored();
   }
 
   #tick(): void {
-    if (this.#subscribed ? this.#mostMissed >= MISSED_PROBES : this.#making >= MAKING_PROBES) {
+    const isDead = this.#subscribed
+      ? this.#all.some((probe) => probe.isDead)
+      : this.#making >= MAKING_PROBES;
+    if (isDead) {
       this.#replace();
       return;
     }
     if (this.#subscribed) {
-      for (const channel of this.#channels) void this.#probe(channel);
+      for (const probe of this.#all) void this.#probe(probe);
       return;
     }
     // A connection may also hang half made; between two tries there is none that could, and one
     // that is made has the deadline of subscribing.
-    const { status } = this.#options.subscriber;
+    const { status } = this.#subscriber;
     this.#making = status === "reconnecting" || status === "ready" ? 0 : this.#making + 1;
   }
 
-  async #probe(channel: string): Promise<void> {
-    const { commands } = this.#options;
-    const missed = this.#missed.get(channel) ?? 0;
-    this.#missed.set(channel, missed + 1);
-    try {
-      const heard = await commands.spublish(channel, PROBE);
-      // After a failover it may be heard through the old master, a replica by now: late, and writers
-      // are told that nobody listens.
-      if (heard === 0 && this.#subscribed) this.#replace();
-    } catch {
-      // The command connection is away and reports itself. What cuts one often cuts both, so that of a single
-      // Redis is not trusted either: made anew for nothing, it costs a reading of the logs.
-      if (commands.isCluster && this.#missed.has(channel)) this.#missed.set(channel, missed);
-    }
+  async #probe(probe: ChannelProbe): Promise<void> {
+    const isUnheard = await probe.send();
+    // After a failover it may be heard through the old master, a replica by now: late, and writers
+    // are told that nobody listens.
+    if (!isUnheard || !this.#subscribed) return;
+    if (this.#subscriber.isCluster) await this.#mend(probe);
+    else this.#replace();
+  }
+
+  /** Subscribes to one channel where its slot is by now. An echo says whether that helped. */
+  async #mend(probe: ChannelProbe): Promise<void> {
+    const { channel } = probe;
+    const level = probe.isDeaf ? "debug" : "warn";
+    this.#options.log[level]({ channel }, "partition is not heard, subscribing anew");
+    probe.deafen();
+    await refreshSlots(this.#subscriber);
+    const failure = await this.#subscribeTo(channel);
+    if (!failure && probe.isDeaf) await probe.send();
   }
 
   #replace(): void {
-    const { log, subscriber } = this.#options;
+    const { log, createSubscriber } = this.#options;
+    const subscriber = this.#subscriber;
     // Once for each time that it is lost.
     const level = this.#subscribed ? "warn" : "debug";
     log[level]({ status: subscriber.status }, "subscription is dead, connecting anew");
     this.#subscribed = false;
     this.#making = 0;
-    this.#missed.clear();
-    subscriber.disconnect(true);
+    for (const probe of this.#all) probe.begin({ deaf: false });
+    if (!subscriber.isCluster) {
+      subscriber.disconnect(true);
+      return;
+    }
+    subscriber.off("smessageBuffer", this.#receive);
+    subscriber.off("close", this.#lose);
+    subscriber.off("ready", this.#restore);
+    subscriber.disconnect();
+    this.#subscriber = createSubscriber();
+    this.#subscriber.on("smessageBuffer", this.#receive);
+    this.#watch();
+    // A failure is reported as every other of it, and it tries again by itself.
+    this.#subscriber.connect().catch(() => undefined);
   }
 }

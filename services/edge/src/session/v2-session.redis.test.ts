@@ -90,7 +90,7 @@ beforeEach(async () => {
   runs = new LiveRuns((runId) => starter.unread(runId));
   await runs.start();
   subscription = new Subscription({
-    subscriber: fixture.subscriber(),
+    createSubscriber: () => fixture.subscriber(),
     commands: fixture.commands,
     keys,
     node: NODE,

@@ -24,7 +24,7 @@ beforeEach(async () => {
   late = { ...(await workers.add("late", { hedgeAfterMs: 100 })), ...process };
   quick = { ...(await workers.add("quick")), ...process };
   subscription = new Subscription({
-    subscriber: workers.stream.subscriber(),
+    createSubscriber: () => workers.stream.subscriber(),
     commands: workers.stream.commands,
     keys: workers.stream.keys,
     node: process.node,

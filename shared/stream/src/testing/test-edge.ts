@@ -1,4 +1,4 @@
-import { createLogger } from "@openclaw/runtime";
+import { createLogger, type RedisClient } from "@openclaw/runtime";
 import type { StreamFixture } from "@openclaw/testing";
 import { type Entry, isTerminal } from "../entry.ts";
 import { Follower } from "../follower.ts";
@@ -10,7 +10,8 @@ const log = createLogger({ service: "test", level: "silent" });
 /** An edge: a subscription and the followers of its runs, which note what they are given. */
 export class TestEdge {
   readonly node: string;
-  readonly subscriber;
+  /** The last one is in use. */
+  readonly subscribers: RedisClient[] = [];
   readonly subscription: Subscription;
   readonly followers = new Map<string, Follower>();
   readonly got = new Map<string, { position: Position; entry: Entry }[]>();
@@ -21,9 +22,12 @@ export class TestEdge {
   constructor(stream: StreamFixture, node: string) {
     this.node = node;
     this.#stream = stream;
-    this.subscriber = stream.subscriber();
     this.subscription = new Subscription({
-      subscriber: this.subscriber,
+      createSubscriber: () => {
+        const subscriber = stream.subscriber();
+        this.subscribers.push(subscriber);
+        return subscriber;
+      },
       commands: stream.commands,
       keys: stream.keys,
       node,
