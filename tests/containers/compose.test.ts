@@ -245,6 +245,26 @@ test(`every edge and worker is replaced under ${USERS} users, and no v2 run fail
   expect(dependencies).toEqual(after.map(() => expect.stringContaining("redis")));
 });
 
+test("one edge that does not answer is not asked for the others", async () => {
+  const [edge = ""] = await containersOf("edge");
+  await docker("pause", edge);
+  try {
+    const isWell = () =>
+      fetch(`http://${host}/health`, { signal: AbortSignal.timeout(500) }).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    // Asked in turn, both would be among so many.
+    await eventually("the other alone to be asked", async () => {
+      for (let n = 0; n < 6; n += 1) if (!(await isWell())) return false;
+      return true;
+    });
+  } finally {
+    await docker("unpause", edge);
+  }
+  await eventually("both to be asked again", async () => (await stats()).nodes.edges.length === 2);
+});
+
 test("without a worker the load balancer still tells why nobody is served", async () => {
   await compose("stop", "worker");
   const said = await eventually("the reason", async () => {

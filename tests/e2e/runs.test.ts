@@ -331,12 +331,18 @@ describe("a request", () => {
     const ahead = await refusalOf(path, { run, query });
     expect(ahead).toMatchObject({ status: 400, param: "after" });
     expect(ahead.message).toContain("no event with the id");
-    // A browser's would never come back; what Redis lost may be there again.
+    // Nothing will follow: a browser is not to come back either.
     const { epoch, seq } = position;
-    const back = await fetch(`http://${cluster.host}/v1/runs/${run}/events`, {
-      headers: { "last-event-id": `${epoch}-${seq + 1}` },
-    });
+    const headers = { "last-event-id": `${epoch}-${seq + 1}` };
+    expect(await refusalOf(path, { run, headers })).toMatchObject({ status: 400 });
+  });
+
+  test("for events ahead of what Redis has of a run that goes on is put off until its next attempt", async () => {
+    const run = await start(directive({ words: 200, gapMs: 20 }));
+    const headers = { "last-event-id": `${2 ** 40}-3` };
+    const back = await fetch(`http://${cluster.host}/v1/runs/${run}/events`, { headers });
     expect([back.status, await back.text()]).toEqual([200, "retry: 500\n\n"]);
+    await ask("POST /v1/runs/{run}/cancel", { run });
   });
 
   test.each(["GET /health", "GET /stats", "GET /v1/models"])(

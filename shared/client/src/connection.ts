@@ -177,14 +177,12 @@ export class Connection {
         // That one will be answered.
         return;
       case "unknown_run":
-      case "too_many_readers":
-        run.fail(run.refusal ?? lost());
-        return;
       case "unknown_position":
-        // What was shown here is lost in there; the attempt that follows is ahead of it.
-        this.#runs.delete(id);
-        this.#notNow(run, lost());
+      case "too_many_readers": {
+        const message = "The gateway cannot go on with this run any more; it may be asked again.";
+        run.fail(run.refusal ?? new GatewayError("run_lost", message, { retryable: true }));
         return;
+      }
       default:
         this.#runs.delete(id);
         this.#notNow(run, notNow(reason));
@@ -229,11 +227,6 @@ export class Connection {
 /** Whether a close code lets the client try again: all do but the gateway's own that say not to. */
 export function comesBack(code: number): boolean {
   return code < 4500 || code > 4999;
-}
-
-function lost(): GatewayError {
-  const message = "The gateway cannot go on with this run any more; it may be asked again.";
-  return new GatewayError("run_lost", message, { retryable: true });
 }
 
 function broken(message: string): GatewayError {

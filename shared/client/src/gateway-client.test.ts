@@ -172,6 +172,35 @@ describe("never silence:", () => {
     await expect(client.run("go").text()).rejects.toMatchObject(failure);
   });
 
+  test("what a WebSocket says of its failure is passed on, unless it quotes the address and its key", async () => {
+    const failing = (why: (url: string) => string) =>
+      class {
+        onopen: unknown;
+        onmessage: unknown;
+        onerror: ((event: { message: string }) => void) | undefined;
+        onclose: ((event: { code: number }) => void) | undefined;
+        constructor(url: string) {
+          setImmediate(() => {
+            this.onerror?.({ message: why(url) });
+            this.onclose?.({ code: 1006 });
+          });
+        }
+        send = () => undefined;
+        close = () => undefined;
+      };
+    const why = async (said: (url: string) => string) => {
+      const url = "ws://127.0.0.1:1/?api_key=secret";
+      return gateway
+        .connect({ url, WebSocket: failing(said) })
+        .connect()
+        .catch(String);
+    };
+    expect(await why(() => "Expected 101 but got 503")).toContain(
+      "reached: Expected 101 but got 503",
+    );
+    expect(await why((url) => `connection to '${url}' failed`)).not.toMatch(/secret|failed/);
+  });
+
   test("a gateway that comes back in time is found", async () => {
     const port = await freePort();
     const run = gateway.connect({ url: `ws://127.0.0.1:${port}` }).run("go");

@@ -190,7 +190,7 @@ describe("a resume", () => {
     return { run, peer };
   }
 
-  test.each(["unknown_run", "too_many_readers"] as const)(
+  test.each(["unknown_run", "unknown_position", "too_many_readers"] as const)(
     "refused as %s ends the run",
     async (reason) => {
       const { run } = await lost(reason);
@@ -219,19 +219,19 @@ describe("a resume", () => {
     expect(gateway.peers).toHaveLength(2);
   });
 
-  test("refused for a position that is ahead of what Redis kept waits for the next attempt", async () => {
-    const { run, peer } = await lost("unknown_position");
+  test("refused as unavailable goes on with the next attempt, though its position was lost in between", async () => {
+    const { run, peer } = await lost("unavailable");
     await peer.told("resume", 1);
     peer.send(resumed("r"), restart("r", 2), started("r", 2));
     peer.send(...deltas("r", ["x"], { epoch: 2 }), done("r"));
     expect(await run.text()).toBe("x");
   });
 
-  test("but not for longer than it may", async () => {
-    const { run, peer } = await lost("unknown_position", { giveUpMs: 500 });
+  test("refused as unavailable again and again is given up in time", async () => {
+    const { run, peer } = await lost("unavailable", { giveUpMs: 500 });
     await peer.told("resume", 1);
-    peer.send({ type: "resumed", run: "r", outcome: "not_resumable", reason: "unknown_position" });
-    await expect(run.text()).rejects.toMatchObject({ code: "run_lost", retryable: true });
+    peer.send({ type: "resumed", run: "r", outcome: "not_resumable", reason: "unavailable" });
+    await expect(run.text()).rejects.toMatchObject({ code: "unavailable", retryable: true });
   });
 
   test("refused as draining is tried again elsewhere", async () => {

@@ -46,9 +46,10 @@ export class Socket {
     this.#socket = new options.WebSocket(address, SUBPROTOCOL);
     this.#timer = setTimeout(() => this.#lost(), options.connectTimeoutMs);
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
-    // The close that follows is what counts; a browser says nothing here, others in words of their own.
+    // The close that follows is what counts; a browser says nothing here, others in words of their own. Some quote
+    // the address, which may have a key in it.
     this.#socket.onerror = ({ message }: { message?: unknown }) => {
-      if (typeof message === "string" && message !== "") this.#why = message;
+      if (typeof message === "string" && !/:\/\/|^$/.test(message)) this.#why = message;
     };
     this.#socket.onclose = ({ code }: { code: number }) => this.#closed(code);
   }

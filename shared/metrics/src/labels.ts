@@ -47,6 +47,7 @@ export const LABELS = {
     "complete",
     "unknown_run",
     "unknown_position",
+    "ahead",
     "too_many_readers",
     "nothing_left",
   ],

@@ -20,6 +20,7 @@ export class ChannelProbe {
   readonly #commands: RedisClient;
   /** Probes since the last echo. */
   #missed = 0;
+  #echoes = 0;
   #deaf = false;
   #sending = false;
 
@@ -55,9 +56,11 @@ export class ChannelProbe {
     // One that waits for a master to come back is enough: it is answered only then.
     else if (this.#sending) return false;
     this.#sending = true;
+    const echoes = this.#echoes;
     try {
       const listeners = await this.#commands.spublish(this.channel, PROBE);
-      if (isCluster) this.#missed += 1;
+      // The echo comes over another connection, and may be here before this answer.
+      if (isCluster && this.#echoes === echoes) this.#missed += 1;
       return listeners === 0;
     } catch {
       // The command connection reports itself.
@@ -71,6 +74,7 @@ export class ChannelProbe {
   /** A probe came back. Answers whether the channel was deaf before. */
   echo(): boolean {
     const wasDeaf = this.#deaf;
+    this.#echoes += 1;
     this.begin({ deaf: false });
     return wasDeaf;
   }

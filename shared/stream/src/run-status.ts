@@ -42,6 +42,6 @@ export function parseRunStatus(reply: unknown): RunStatus | undefined {
     startedMs: started === undefined ? undefined : since(started),
     firstPieceMs: first === undefined ? undefined : since(first),
     endedMs: ended === undefined ? undefined : since(ended),
-    isOverdue: ended === undefined && due !== undefined && now > due,
+    isOverdue: ended === undefined && due !== undefined && now >= due,
   };
 }

@@ -99,10 +99,12 @@ export class RunEvents {
       case "unknown_run":
         this.#options.onUnknown(exchange);
         break;
-      case "unknown_position": {
+      case "unknown_position":
+      case "ahead": {
         const message = `This run has no event with the id in \`${param}\`. Leave it out to begin at the beginning.`;
-        // A Redis that took over may have lost what this reader has seen; the next attempt is ahead of it.
-        putOff(exchange, failure("invalid_request", message), param);
+        const unknown = failure("invalid_request", message);
+        if (reason === "ahead") putOff(exchange, unknown, param);
+        else refuse(exchange, unknown, { param });
         break;
       }
       case "too_many_readers":

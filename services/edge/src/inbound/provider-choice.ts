@@ -15,6 +15,9 @@ import type { ProviderHealthReport } from "@openclaw/metrics";
 import type { QueueCounts } from "@openclaw/queue";
 
 /** What is known of a provider; nothing, where no worker has reported it or none is asked. */
+/** Known to be of no use now; workers of another version may have more words for the rest. */
+const UNAVAILABLE: ReadonlySet<string> = new Set(["open", "resting", "refused"]);
+
 export interface ProviderSignals {
   /** Of every worker that serves it. */
   readonly health: readonly ProviderHealthReport[];
@@ -81,7 +84,7 @@ export class ProviderChoice {
     const { gateway, signalsOf } = this.#options;
     const config = gateway.current.providers[name];
     const { health, queue } = signalsOf(name);
-    const open = health.filter(({ state }) => state === "available");
+    const open = health.filter(({ state }) => !UNAVAILABLE.has(state));
     if (!config || (health.length > 0 && open.length === 0)) return Number.POSITIVE_INFINITY;
     const failures = mean(open.map(({ failureShare }) => failureShare)) ?? 0;
     const load = this.#load(name, config, queue);

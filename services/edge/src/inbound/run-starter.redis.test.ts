@@ -290,7 +290,7 @@ describe("a run that this edge is told of though nobody here reads it", () => {
       onResumed: () => undefined,
       onEnded: () => undefined,
     });
-    expect(refused).toBe("unknown_position");
+    expect(refused).toBe("ahead");
     await eventually("the leaving", async () => (await records.watchers(runId)).length === 1);
     await records.end(runId, { type: "cancelled", reason: "client" });
   });

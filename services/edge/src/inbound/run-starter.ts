@@ -25,6 +25,11 @@ import type { ResumeRefusal, ResumeRequest, RunRequest, StartedRun } from "./sta
 import { CANCELLED, SUBMIT_WITHIN_MS, submitRun } from "./submit-run.ts";
 
 const READS_AT_ONCE = 64;
+const BY_POSITION: ReadonlySet<ResumeRefusal> = new Set([
+  "unknown_position",
+  "ahead",
+  "nothing_left",
+]);
 const OVERDUE = {
   type: "failed",
   failure: failure("run_timeout"),
@@ -184,7 +189,7 @@ export class RunStarter implements Part {
     const resumed = await this.#readers.whileReturning(runId, () => this.#follow(request));
     if (typeof resumed === "string") this.#options.meter?.resumed(resumed);
     // By then this edge was made to hear of it.
-    if (resumed === "unknown_position" || resumed === "nothing_left") this.unread(runId);
+    if (typeof resumed === "string" && BY_POSITION.has(resumed)) this.unread(runId);
     return resumed;
   }
 
@@ -201,9 +206,9 @@ export class RunStarter implements Part {
     if (watched.outcome === "unknown") return "unknown_run";
     if (watched.outcome === "full") return "too_many_readers";
     const ahead = comparePositions(after, watched.position);
-    if (ahead > 0) return "unknown_position";
     const { provider, session, state, dueInMs } = watched;
     const isOver = state !== "queued" && state !== "active";
+    if (ahead > 0) return isOver ? "unknown_position" : "ahead";
     if (isOver && ahead === 0) return "nothing_left";
     const chain = withFallback(provider, this.#options.gateway.current);
     const run = new LiveRun({

@@ -39,6 +39,8 @@ export type ResumeOutcome = "replayed" | "complete" | ResumeRefusal;
 export type ResumeRefusal =
   | "unknown_run"
   | "unknown_position"
+  /** Of the client: Redis took over without what it has seen. The run goes on, and its next attempt is ahead. */
+  | "ahead"
   | "too_many_readers"
   /** The run is over, and the client has its end. */
   | "nothing_left";

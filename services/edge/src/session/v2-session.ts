@@ -187,6 +187,7 @@ export class V2Session implements Session {
       });
       // Only clients of other protocols know where a run ended, and nothing is behind that.
       if (resumed === "nothing_left") this.#notResumable(runId, "unknown_position");
+      else if (resumed === "ahead") this.#notResumable(runId, "unavailable");
       else if (typeof resumed === "string") this.#notResumable(runId, resumed);
       else if (!this.#connection.isOpen) starter.keepFor(resumed, graceMs);
       else if (!resumed.isEnded) this.#runs.set(runId, resumed);
