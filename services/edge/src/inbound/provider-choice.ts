@@ -14,10 +14,10 @@ import {
 import type { ProviderHealthReport } from "@openclaw/metrics";
 import type { QueueCounts } from "@openclaw/queue";
 
-/** What is known of a provider; nothing, where no worker has reported it or none is asked. */
 /** Known to be of no use now; workers of another version may have more words for the rest. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(["open", "resting", "refused"]);
 
+/** What is known of a provider; nothing, where no worker has reported it or none is asked. */
 export interface ProviderSignals {
   /** Of every worker that serves it. */
   readonly health: readonly ProviderHealthReport[];
