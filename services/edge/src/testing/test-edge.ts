@@ -1,0 +1,232 @@
+/** An edge's runs on a real Redis, without its sockets, and the rest of the cluster by hand. */
+import { randomUUID } from "node:crypto";
+import { parseGatewayConfig } from "@openclaw/config";
+import type { RunOptions } from "@openclaw/protocol";
+import { RunIntake, type RunJob, RunQueues } from "@openclaw/queue";
+import { createBlockingConnection, createLogger } from "@openclaw/runtime";
+import {
+  type Appender,
+  BEGINNING,
+  type DeltaEntry,
+  type Position,
+  type RunRecords,
+  type RunWriter,
+  type StreamKeys,
+  Subscription,
+  type TerminalEntry,
+} from "@openclaw/stream";
+import { createStreamFixture, eventually, type StreamFixture } from "@openclaw/testing";
+import { onTestFinished } from "vitest";
+import { RunStarter } from "../inbound/run-starter.ts";
+import type { StartedRun } from "../inbound/started-run.ts";
+import type { Answer, DeltaOutcome } from "../outbound/answer.ts";
+import { Curtain } from "../outbound/curtain.ts";
+import { LiveRuns } from "../outbound/live-runs.ts";
+import { RunStats } from "../outbound/run-stats.ts";
+
+export const NODE = "edge-1";
+export const log = createLogger({ service: "test", level: "silent" });
+const PROVIDER = { baseUrl: "http://127.0.0.1:1/v1", model: "m" };
+const GATEWAY = parseGatewayConfig(
+  {
+    providers: {
+      mine: { ...PROVIDER, kind: "openai", fallback: ["glm"] },
+      hasty: { ...PROVIDER, kind: "openai", timeouts: { queueMs: 100 } },
+      glm: { ...PROVIDER, kind: "zhipu" },
+    },
+  },
+  { source: "test", env: {} },
+);
+
+/** A client that notes what it is told. */
+export class NotingAnswer implements Answer {
+  readonly isResumable = false;
+  readonly isStreamed = true;
+  text = "";
+  readonly terminals: TerminalEntry[] = [];
+  readonly #curtain = new Curtain();
+
+  onAccepted(): void {
+    // Not noted.
+  }
+
+  onQueued(): void {
+    // Not noted.
+  }
+
+  onStarted(): void {
+    this.#curtain.draw();
+  }
+
+  onDelta(_position: Position, { text }: DeltaEntry): DeltaOutcome {
+    const fresh = this.#curtain.pass(text);
+    if (fresh === undefined) return "interrupted";
+    this.text += fresh;
+    return "written";
+  }
+
+  onToolCall(): "held" {
+    return "held";
+  }
+
+  onTerminal(terminal: TerminalEntry): false {
+    this.terminals.push(terminal);
+    return false;
+  }
+
+  batch(write: () => void): void {
+    write();
+  }
+}
+
+export class TestEdge {
+  readonly fixture: StreamFixture;
+  readonly queues: RunQueues;
+  readonly runs: LiveRuns;
+  readonly subscription: Subscription;
+  starter: RunStarter;
+
+  private constructor(fixture: StreamFixture) {
+    const { commands, keys, prefix } = fixture;
+    this.fixture = fixture;
+    this.queues = new RunQueues({
+      redis: commands,
+      keyPrefix: prefix,
+      providers: () => ["mine", "glm", "hasty"],
+    });
+    this.runs = new LiveRuns((runId) => this.starter.unread(runId));
+    this.subscription = new Subscription({
+      createSubscriber: () => fixture.subscriber(),
+      commands,
+      keys,
+      node: NODE,
+      log,
+      onBatch: (batch) => this.runs.onBatch(batch),
+      onRestored: () => this.runs.refill(),
+    });
+    this.starter = this.#createStarter({});
+  }
+
+  static async open(redisUrl: string): Promise<TestEdge> {
+    const edge = new TestEdge(await createStreamFixture(redisUrl));
+    await edge.queues.start();
+    await edge.runs.start();
+    await edge.subscription.start();
+    return edge;
+  }
+
+  async close(): Promise<void> {
+    await this.runs.stop();
+    await this.starter.stop();
+    await this.subscription.stop();
+    await this.queues.stop();
+    await this.fixture.close();
+  }
+
+  get keys(): StreamKeys {
+    return this.fixture.keys;
+  }
+
+  get records(): RunRecords {
+    return this.fixture.records;
+  }
+
+  get appender(): Appender {
+    return this.fixture.appender;
+  }
+
+  /** Other limits for the runs that begin from now on. */
+  limit(limits: { readonly queueTimeoutMs?: number; readonly maxRuns?: number }): void {
+    this.starter = this.#createStarter(limits);
+  }
+
+  #createStarter(limits: { readonly queueTimeoutMs?: number; readonly maxRuns?: number }) {
+    const { records, commands } = this.fixture;
+    return new RunStarter({
+      node: NODE,
+      gateway: { current: GATEWAY },
+      records,
+      queues: this.queues,
+      runs: this.runs,
+      stats: new RunStats(),
+      choice: { order: (members) => [...members] },
+      log,
+      maxRuns: 10,
+      queueTimeoutMs: 30_000,
+      isListening: () => this.subscription.alive && commands.status === "ready",
+      isAlive: (node) => !node.startsWith("edge-dead"),
+      ...limits,
+    });
+  }
+
+  /** Begins a run here. */
+  start(
+    options?: RunOptions,
+    background = false,
+  ): { run: StartedRun; answer: NotingAnswer; ended: () => number } {
+    const answer = new NotingAnswer();
+    let ended = 0;
+    const run = this.starter.begin({
+      session: "s",
+      messages: [{ role: "user", content: "hi" }],
+      provider: undefined,
+      options,
+      background,
+      answer,
+      onEnded: () => {
+        ended += 1;
+      },
+    });
+    return { run, answer, ended: () => ended };
+  }
+
+  async queued(): Promise<void> {
+    await eventually("the job", async () => (await this.queues.counts("mine")).waiting === 1);
+  }
+
+  /** What a worker does with a run, by hand; the job goes as if it had been taken. */
+  async attempt(runId: string, worker = "worker-1"): Promise<RunWriter> {
+    await this.queues.remove("mine", runId);
+    const claim = await this.records.claim({
+      runId,
+      lease: randomUUID(),
+      worker,
+      maxAttempts: 2,
+      started: { type: "started", provider: "mine", model: "m" },
+      exhausted: { type: "cancelled", reason: "client" },
+    });
+    if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+    return this.appender.open({ runId, epoch: claim.epoch, onLost: () => undefined });
+  }
+
+  /** A run that another edge began and follows. */
+  async elsewhere(): Promise<{ runId: string }> {
+    const edge = "edge-elsewhere";
+    return { runId: await this.fixture.createRun({ edge, provider: "mine" }) };
+  }
+
+  async lastOfLog(runId: string) {
+    return (await this.records.read(runId, BEGINNING))?.entries.at(-1)?.entry;
+  }
+
+  /** Takes every job as a worker would, and does nothing about it. */
+  async takeJobs(): Promise<ReadonlyMap<string, RunJob>> {
+    const taken = new Map<string, RunJob>();
+    const redis = createBlockingConnection({ url: this.fixture.url, name: "test:intake", log });
+    await redis.connect();
+    const intake = new RunIntake({
+      redis,
+      keyPrefix: this.fixture.prefix,
+      provider: "mine",
+      concurrency: 10,
+      log,
+      onRun: async (job) => void taken.set(job.runId, job),
+    });
+    await intake.start();
+    onTestFinished(async () => {
+      await intake.stop();
+      redis.disconnect();
+    });
+    return taken;
+  }
+}
