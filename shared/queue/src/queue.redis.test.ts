@@ -24,6 +24,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  // A run whose end is still on its way to the queue when its intake stops would stay there.
+  const atWork = async () => (await queues.counts("a")).active + (await queues.counts("b")).active;
+  await eventually("nothing at work", async () => (await atWork()) === 0);
   for (const stop of stops.splice(0).reverse()) await stop();
   await queues.stop();
   await fixture.close();
