@@ -13,9 +13,9 @@ import {
 } from "@openclaw/runtime";
 import { Tracing } from "@openclaw/tracing";
 import type { WorkerConfig } from "./config.ts";
-import { rehearse } from "./provider/rehearsal.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
 import { AttemptCounts } from "./run/attempt-counts.ts";
+import { rehearse } from "./run/rehearsal.ts";
 import { tellWorker } from "./worker-gauges.ts";
 import { createProviders } from "./worker-providers.ts";
 import { createRedis } from "./worker-redis.ts";
@@ -72,6 +72,8 @@ export function createWorker(
     troubles: () => troublesOf(vitals),
     log,
   });
+  const partitions = config.REDIS_PARTITIONS;
+  const rehearsal = { redis: commands, keyPrefix: redis.keyPrefix, partitions, log };
   const troubles = () => admin.troubles();
   tellVitals(metrics, { ...vitals, troubles });
   tellWorker(metrics, { gateway, attempts, limits });
@@ -89,7 +91,7 @@ export function createWorker(
     queues,
     limits,
     // Before the first provider is served, and never again.
-    { name: "rehearsal", start: () => rehearse(log), stop: async () => undefined },
+    { name: "rehearsal", start: () => rehearse(rehearsal), stop: async () => undefined },
     providers,
     registry,
     // Stops before them: runs at work are handed back before their providers are closed.

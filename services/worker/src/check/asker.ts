@@ -10,9 +10,9 @@ import type { Logger } from "@openclaw/runtime";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { ProviderError } from "../provider/provider-error.ts";
 import { Deadlines } from "../run/deadlines.ts";
+import { untilAborted } from "../until-aborted.ts";
 import type { Answer, Temperature } from "./report.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 /** Has an answer of many pieces, on which no provider needs to think. */
 export const QUESTION = "Count from one to thirty in English words, separated by commas.";

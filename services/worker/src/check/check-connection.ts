@@ -14,8 +14,8 @@ import {
   type TcpNetConnectOpts,
 } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { untilAborted } from "../until-aborted.ts";
 import type { ConnectionReport, Step } from "./report.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 /** As the worker's dialer: how long one address of a host is tried before the next. */
 const ADDRESS_ATTEMPT_MS = 1_500;

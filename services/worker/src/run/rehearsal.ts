@@ -1,40 +1,60 @@
 /**
- * Asks a provider of its own a few times, before anyone waits for an answer.
+ * Answers a few runs of nobody, before anyone waits for one.
  *
- * A warm socket is of little use to code that never ran: the first request of a process compiles the
- * HTTP parser and loads what is loaded on demand, some ten milliseconds in all. So the whole path runs
- * once over loopback, from the request to the last event of the answer. No provider hears of it.
+ * A warm socket is of little use to code that never ran: the first run of a process compiles the HTTP
+ * parser and the schemas, and loads what is loaded on demand, some twenty milliseconds in all. So the
+ * whole path of a run that was taken is gone over loopback: from the job to the terminal in its log. No
+ * provider hears of it, no number counts it, and its log is kept apart from those of users.
  */
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseGatewayConfig } from "@openclaw/config";
-import type { Logger } from "@openclaw/runtime";
-import { createProviderClient, type ProviderClient } from "./provider-client.ts";
+import { runJobSchema } from "@openclaw/queue";
+import { createLogger, type Logger, type RedisClient } from "@openclaw/runtime";
+import { Appender, DEFAULT_RETENTION, RunRecords, StreamKeys } from "@openclaw/stream";
+import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
+import { untilAborted } from "../until-aborted.ts";
+import { ActiveAttempts } from "./active-attempts.ts";
+import type { AttemptContext } from "./attempt.ts";
+import { executeRun } from "./execute-run.ts";
+import { HedgeBudget } from "./hedge.ts";
 
+const NAME = "rehearsal";
 const ROUNDS = 25;
 /** All of them together. A machine that cannot do it in this time has other troubles. */
 const MAX_MS = 1_000;
+/** How long what was written stays in Redis: nobody reads it. */
+const KEPT = { liveMs: 10_000, resumeWindowMs: 1_000 };
 
 const ANSWER = [
   { choices: [{ index: 0, delta: { role: "assistant", content: "re" }, finish_reason: null }] },
   { choices: [{ index: 0, delta: { content: "hearsed" }, finish_reason: "stop" }] },
 ];
 
+export interface RehearsalOptions {
+  /** The connection that real runs are written over. */
+  readonly redis: RedisClient;
+  readonly keyPrefix: string;
+  readonly partitions: number;
+  readonly log: Pick<Logger, "warn">;
+}
+
 /** Never fails, and takes a second at most: what it would have saved is paid by the first run. */
-export async function rehearse(log: Pick<Logger, "info" | "warn" | "error">): Promise<void> {
+export async function rehearse(options: RehearsalOptions): Promise<void> {
   const server = createServer((request, response) => request.resume().on("end", answer(response)));
   let client: ProviderClient | undefined;
+  const late = AbortSignal.timeout(MAX_MS);
   try {
     server.listen(0, "127.0.0.1");
-    const signal = AbortSignal.timeout(MAX_MS);
-    await once(server, "listening", { signal });
+    await once(server, "listening", { signal: late });
     // Listening on TCP, so the address is no path.
-    client = clientOf((server.address() as AddressInfo).port, log);
+    client = clientOf((server.address() as AddressInfo).port);
     await client.start();
-    for (let round = 0; round < ROUNDS; round += 1) await ask(client, signal);
+    await answerRuns(client, options, late);
   } catch (err) {
-    log.warn({ err }, "rehearsal failed");
+    options.log.warn({ err }, "rehearsal failed");
   } finally {
     await client?.stop();
     server.closeAllConnections();
@@ -50,20 +70,58 @@ function answer(response: ServerResponse): () => void {
   };
 }
 
-function clientOf(port: number, log: Pick<Logger, "info" | "warn" | "error">): ProviderClient {
+function clientOf(port: number): ProviderClient {
   const provider = { kind: "openai", baseUrl: `http://127.0.0.1:${port}/v1`, model: "none" };
   const { providers } = parseGatewayConfig(
-    { providers: { rehearsal: { ...provider, pool: { warm: 1 } } } },
+    { providers: { [NAME]: { ...provider, pool: { warm: 1 } } } },
     { source: "the rehearsal", env: {} },
   );
-  const config = providers.rehearsal;
+  const config = providers[NAME];
   if (config === undefined) throw new Error("the provider was just configured");
-  return createProviderClient({ name: "rehearsal", config, log });
+  return createProviderClient({ name: NAME, config, log: silent() });
 }
 
-async function ask(client: ProviderClient, signal: AbortSignal): Promise<void> {
-  const request = { messages: [{ role: "user", content: "none" }] } as const;
-  for await (const { type } of client.stream(request, { signal })) {
-    if (type === "finished") return;
+function silent(): Logger {
+  return createLogger({ service: NAME, level: "silent" });
+}
+
+async function answerRuns(
+  client: ProviderClient,
+  { redis, keyPrefix, partitions }: RehearsalOptions,
+  late: AbortSignal,
+): Promise<void> {
+  const keys = new StreamKeys({ prefix: `${keyPrefix}${NAME}:`, partitions });
+  const retention = { ...DEFAULT_RETENTION, ...KEPT };
+  const records = new RunRecords(redis, keys, retention);
+  const appender = new Appender(redis, keys, { retention, giveUpMs: MAX_MS });
+  const attempts = new ActiveAttempts();
+  late.addEventListener("abort", () => void attempts.stop(), { once: true });
+  const context = {
+    provider: client,
+    records,
+    appender,
+    attempts,
+    queues: { has: () => false, add: async () => undefined },
+    counts: { count: () => undefined, timed: () => undefined },
+    limits: { slowDown: async () => undefined },
+    hedges: new HedgeBudget(() => 0),
+    node: NAME,
+    maxAttempts: 1,
+    log: silent(),
+  };
+  try {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await untilAborted(answerOne(context), late);
+    }
+  } finally {
+    await appender.stop();
   }
+}
+
+async function answerOne(context: AttemptContext & { readonly records: RunRecords }) {
+  const runId = randomUUID();
+  const messages = [{ role: "user", content: "none" }];
+  const job = { runId, session: NAME, provider: NAME, messages, fallback: [] };
+  await context.records.create({ ...job, edge: NAME });
+  await executeRun(runJobSchema.parse(job), context);
 }
