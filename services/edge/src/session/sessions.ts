@@ -52,10 +52,12 @@ export class Sessions implements Part {
 
   open(connection: Connection): ConnectionEvents {
     const onIdle = () => {
-      if (this.#draining) sendAway(connection);
+      if (!this.#draining) return;
+      // Its last words may still be corked.
+      setImmediate(() => session.isIdle && sendAway(connection, "when written"));
     };
     const { v1, v2 } = this.#options;
-    const session =
+    const session: Session =
       connection.protocol === "v2"
         ? new V2Session(connection, { ...v2, onIdle })
         : new V1Session(connection, { ...v1, onIdle });
@@ -79,7 +81,7 @@ export class Sessions implements Part {
     this.#draining = true;
     for (const [connection, session] of this.#open) {
       session.drain();
-      if (session.isIdle) sendAway(connection);
+      if (session.isIdle) sendAway(connection, "when written");
     }
     if (this.#open.size === 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
@@ -90,11 +92,13 @@ export class Sessions implements Part {
 
   /** Sends away everybody. */
   async stop(): Promise<void> {
-    for (const connection of this.#open.keys()) sendAway(connection);
+    for (const connection of this.#open.keys()) sendAway(connection, "now");
   }
 }
 
-function sendAway(connection: Connection): void {
+function sendAway(connection: Connection, when: "now" | "when written"): void {
   const code = connection.protocol === "v2" ? CLOSE_CODES.draining : CLOSE_CODES.serviceRestart;
-  connection.end(code, "server is restarting");
+  const reason = "server is restarting";
+  if (when === "now") connection.end(code, reason);
+  else connection.endWhenWritten(code, reason);
 }

@@ -112,7 +112,7 @@ beforeEach(async () => {
     log,
     maxRuns: 10,
     queueTimeoutMs: 30_000,
-    isListening: () => true,
+    isRedisWell: () => true,
     isAlive: () => true,
   });
   connection = new NotingConnection();

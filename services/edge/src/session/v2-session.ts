@@ -256,7 +256,7 @@ export class V2Session implements Session {
   }
 
   #noteIdle(): void {
-    if (this.isIdle) setImmediate(() => this.isIdle && this.#options.onIdle());
+    if (this.isIdle) this.#options.onIdle();
   }
 
   #send(frame: V2Down): boolean {

@@ -39,6 +39,8 @@ export class Connection {
   readonly #limits: SlowConsumerLimits;
   #socket: WebSocket<ConnectionData> | undefined;
   #onDrain: () => void = ignore;
+  /** Set once the connection is to be closed behind what was written. */
+  #onEmpty: () => void = ignore;
   /** Runs while the connection is full. */
   #patience: NodeJS.Timeout | undefined;
 
@@ -76,7 +78,7 @@ export class Connection {
       return false;
     }
     if (this.bufferedBytes < HIGH_WATERMARK_BYTES) return true;
-    this.#patience ??= setTimeout(() => this.#giveUp(), this.#limits.slowConsumerMs).unref();
+    this.#beginPatience();
     return false;
   }
 
@@ -100,8 +102,22 @@ export class Connection {
     socket?.end(code, reason);
   }
 
+  /**
+   * Closes like `end`, but not before the kernel has taken what was written: for a process that exits
+   * once all have gone. A client that does not read is a slow consumer here as anywhere.
+   */
+  endWhenWritten(code: number, reason: string): void {
+    if (this.bufferedBytes === 0) {
+      this.end(code, reason);
+      return;
+    }
+    this.#onEmpty = () => this.end(code, reason);
+    this.#beginPatience();
+  }
+
   /** For the socket server: the kernel took something. */
   drained(): void {
+    if (this.bufferedBytes === 0) this.#onEmpty();
     if (this.bufferedBytes >= LOW_WATERMARK_BYTES) return;
     this.#calmDown();
     this.#onDrain();
@@ -116,6 +132,10 @@ export class Connection {
   #giveUp(): void {
     this.#limits.onSlowConsumer?.();
     this.end(CLOSE_CODES.slowConsumer, "slow consumer");
+  }
+
+  #beginPatience(): void {
+    this.#patience ??= setTimeout(() => this.#giveUp(), this.#limits.slowConsumerMs).unref();
   }
 
   #calmDown(): void {
