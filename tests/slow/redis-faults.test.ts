@@ -107,6 +107,13 @@ test("is cut off without a word", async ({ redis, cluster }) => {
   await expectEveryRunEnded(seen, ["done"]);
 });
 
+test("is full for 8 s", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster }, () => fullFor(redis, 8_000));
+  expectRefusedWhileAway(seen);
+  expectWellAgain(seen);
+  await expectEveryRunEnded(seen, ["done"]);
+});
+
 test("has all its connections reset, three times", async ({ redis, cluster }) => {
   const seen = await watchCluster({ redis, cluster, answerWords: SHORT }, async () => {
     for (let times = 0; times < 3; times += 1) {
@@ -173,6 +180,27 @@ test.concurrent("throws off the subscribers while an edge stands still, which th
   direct.disconnect();
   await expectEveryRunEnded({ open }, ["done"]);
 });
+
+test.concurrent("is full for 30 s, longer than an attempt waits: every answer is whole in the end, or says that it is not", async ({
+  redis,
+  cluster,
+}) => {
+  const open = await openRuns(cluster);
+  await fullFor(redis, 30_000);
+  await eventually("an answer", async () => (await probe(cluster)).terminal.type === "done", {
+    withinMs: WELL_AGAIN_MS,
+  });
+  await expectEveryRunEnded({ open }, ["done", "interrupted"]);
+});
+
+/** It answers, and refuses whatever would take more memory. */
+async function fullFor(redis: FaultyRedis, forMs: number): Promise<void> {
+  const direct = new Redis(redis.directUrl);
+  await direct.config("SET", "maxmemory", "1");
+  await delay(forMs);
+  await direct.config("SET", "maxmemory", "0");
+  direct.disconnect();
+}
 
 interface WatchedCluster {
   readonly redis: FaultyRedis;

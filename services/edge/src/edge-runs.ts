@@ -119,7 +119,7 @@ export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, ser
     maxRuns: config.EDGE_MAX_RUNS,
     queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
     choice,
-    isListening: () => subscription.alive && pulse.alive,
+    isRedisWell: () => subscription.alive && pulse.alive && registry.writeRefusal === undefined,
     isAlive: (other) => view.isAlive(other),
   });
   return { runs, stats, subscription, registry, view, starter };

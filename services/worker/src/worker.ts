@@ -64,6 +64,7 @@ export function createWorker(
   const vitals = {
     redis: () => pulse.alive && queuePulse.alive,
     subscription: () => subscription.alive,
+    writeRefusal: () => registry.writeRefusal,
   };
   const admin = new AdminServer({
     host: config.WORKER_ADMIN_HOST,

@@ -7,11 +7,16 @@ export interface Vitals {
   readonly redis: () => boolean;
   /** Whether what is published arrives. */
   readonly subscription: () => boolean;
+  /** Redis' code for why it writes nothing though it answers. */
+  readonly writeRefusal: () => string | undefined;
   /** Why it is not ready; empty while it is. */
   readonly troubles: () => readonly string[];
 }
 
-export function tellVitals(metrics: Metrics, { redis, subscription, troubles }: Vitals): void {
+export function tellVitals(
+  metrics: Metrics,
+  { redis, subscription, troubles }: Omit<Vitals, "writeRefusal">,
+): void {
   const tell = (name: "redis_up" | "subscription_up" | "ready", isSo: () => boolean) =>
     metrics.gauge(`openclaw_${name}`).from(() => [[{}, Number(isSo())]]);
   tell("redis_up", redis);
@@ -20,9 +25,11 @@ export function tellVitals(metrics: Metrics, { redis, subscription, troubles }: 
 }
 
 /** Why a process cannot do its work, in the words of `/health`. */
-export function troublesOf({ redis, subscription }: Omit<Vitals, "troubles">): string[] {
+export function troublesOf(vitals: Omit<Vitals, "troubles">): string[] {
+  const { redis, subscription, writeRefusal } = vitals;
   const troubles: string[] = [];
   if (!redis()) troubles.push("redis does not answer in time");
+  else if (writeRefusal() !== undefined) troubles.push(`redis refuses writes (${writeRefusal()})`);
   if (!subscription()) troubles.push("the redis subscription is down");
   return troubles;
 }

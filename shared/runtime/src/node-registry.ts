@@ -5,6 +5,7 @@
  * clock is compared with another machine's. Sums that must outlive a node (runs finished) are added
  * to one hash instead. All keys share a hash tag, since a report is one transaction.
  */
+import { ReplyError } from "ioredis";
 import type { Part } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 import type { RedisClient } from "./redis.ts";
@@ -47,6 +48,7 @@ export class NodeRegistry implements Part {
   #unsent: Record<string, number> = {};
   #reporting = false;
   #failing = false;
+  #writeRefusal: string | undefined;
 
   constructor(options: NodeRegistryOptions) {
     this.#options = options;
@@ -69,6 +71,14 @@ export class NodeRegistry implements Part {
     } catch {
       // Redis is away: the report expires by itself.
     }
+  }
+
+  /**
+   * Redis' own code for why it took no report, `OOM` or `READONLY` say, where that was its last answer to one:
+   * it answers, but writes nothing. Undefined while it does, and while it does not answer at all.
+   */
+  get writeRefusal(): string | undefined {
+    return this.#writeRefusal;
   }
 
   /** Everybody alive. @throws what the connection throws */
@@ -107,8 +117,10 @@ export class NodeRegistry implements Part {
       for (const [name, sum] of Object.entries(totals)) batch.hincrby(this.#totalsKey, name, sum);
       await batch.exec();
       this.#failing = false;
+      this.#writeRefusal = undefined;
     } catch (error) {
       this.#unsent = totals;
+      this.#writeRefusal = replyCodeOf(error);
       if (!this.#failing) log.warn({ err: error }, "node report failed");
       this.#failing = true;
     } finally {
@@ -128,4 +140,12 @@ export class NodeRegistry implements Part {
   #reportKey(id: string): string {
     return `${this.#options.keyPrefix}{nodes}:${id}`;
   }
+}
+
+/** The code of an error that Redis itself answered with; of a transaction, that of the command it failed for. */
+function replyCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof ReplyError)) return undefined;
+  // The class has no type of its own.
+  const { message, previousErrors } = error as Error & { previousErrors?: readonly Error[] };
+  return /^[A-Z]+/.exec(previousErrors?.[0]?.message ?? message)?.[0];
 }

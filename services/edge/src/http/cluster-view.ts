@@ -2,7 +2,7 @@
  * What this edge knows of the cluster: refreshed in the background, so that a health check costs
  * Redis nothing and never waits for it.
  */
-import type { ProviderHealthReport } from "@openclaw/metrics";
+import { type ProviderHealthReport, troublesOf } from "@openclaw/metrics";
 import type { QueueCounts } from "@openclaw/queue";
 import type { Logger, NodeKind, NodeRegistry, NodeReport, Part } from "@openclaw/runtime";
 import type { WorkerDetails } from "./cluster-stats.ts";
@@ -12,7 +12,7 @@ const REFRESH_INTERVAL_MS = 1_000;
 const STALE_MS = 3_000;
 
 export interface ClusterViewOptions {
-  readonly registry: Pick<NodeRegistry, "nodes">;
+  readonly registry: Pick<NodeRegistry, "nodes" | "writeRefusal">;
   /** Runs of a provider that wait or are at work, in the whole cluster. */
   readonly count: (provider: string) => Promise<QueueCounts>;
   /** Whose queues are looked at: those among which this edge has to choose. */
@@ -54,19 +54,20 @@ export class ClusterView implements Part {
 
   /** Why this edge cannot serve right now; empty while it can. */
   troubles(): string[] {
-    const troubles: string[] = [];
-    if (this.#draining) troubles.push("draining");
-    const { pulse, subscription } = this.#options;
-    if (!pulse.alive || this.#isStale) troubles.push("redis does not answer in time");
-    else if (!this.#nodes.some(({ kind }) => kind === "worker"))
+    const { pulse, subscription, registry } = this.#options;
+    const troubles = troublesOf({
+      redis: () => pulse.alive && !this.#isStale,
+      writeRefusal: () => registry.writeRefusal,
+      subscription: () => subscription.alive,
+    });
+    if (this.#knowsNodes && !this.#nodes.some(({ kind }) => kind === "worker"))
       troubles.push("no worker is alive");
-    if (!subscription.alive) troubles.push("the redis subscription is down");
-    return troubles;
+    return this.#draining ? ["draining", ...troubles] : troubles;
   }
 
   /** Whether a node was alive when last looked; also where that was too long ago to tell. */
   isAlive(node: string): boolean {
-    return this.#isStale || this.#nodes.some(({ id }) => id === node);
+    return !this.#knowsNodes || this.#nodes.some(({ id }) => id === node);
   }
 
   /** How a provider fares at each worker that serves it. */
@@ -78,7 +79,7 @@ export class ClusterView implements Part {
 
   /** How many nodes of a kind are alive; undefined where it was too long ago to tell. */
   countOf(kind: NodeKind): number | undefined {
-    if (this.#isStale) return undefined;
+    if (!this.#knowsNodes) return undefined;
     return this.#nodes.filter((node) => node.kind === kind).length;
   }
 
@@ -92,6 +93,11 @@ export class ClusterView implements Part {
     return this.#queues.get(provider);
   }
 
+  /** Reports that Redis does not take are no sign of death. */
+  get #knowsNodes(): boolean {
+    return !this.#isStale && this.#options.registry.writeRefusal === undefined;
+  }
+
   get #isStale(): boolean {
     return performance.now() - this.#refreshedAt > STALE_MS;
   }
@@ -103,7 +109,8 @@ export class ClusterView implements Part {
         registry.nodes(),
         ...chosenAmong().map(async (name) => [name, await count(name)] as const),
       ]);
-      this.#nodes = nodes;
+      // Of these the last to be heard of are the best guess.
+      if (registry.writeRefusal === undefined) this.#nodes = nodes;
       this.#queues = new Map(queues);
       this.#refreshedAt = performance.now();
       onRefreshed();

@@ -50,8 +50,8 @@ export interface RunStarterOptions {
   readonly choice: Pick<ProviderChoice, "order">;
   readonly maxRuns: number;
   readonly queueTimeoutMs: number;
-  /** Whether what is published now reaches this edge. */
-  readonly isListening: () => boolean;
+  /** Whether Redis takes what is written now, and what is published reaches this edge. */
+  readonly isRedisWell: () => boolean;
   /** Whether another node can still read a run that it watches. Where that is not known, it can. */
   readonly isAlive: (node: string) => boolean;
 }
@@ -110,12 +110,12 @@ export class RunStarter implements Part {
   }
 
   #refusal(provider: string | undefined, wishes: Wishes): Failure | undefined {
-    const { runs, maxRuns, isListening } = this.#options;
+    const { runs, maxRuns, isRedisWell } = this.#options;
     const gateway = this.#options.gateway.current;
     const refusal = chainRefusal(provider ?? gateway.defaultProvider, wishes, gateway);
     if (refusal) return refusal;
     if (this.#draining) return failure("draining");
-    if (!isListening()) return failure("unavailable");
+    if (!isRedisWell()) return failure("unavailable");
     if (runs.count >= maxRuns) {
       return failure(
         "overloaded",

@@ -153,7 +153,7 @@ export class TestEdge {
       log,
       maxRuns: 10,
       queueTimeoutMs: 30_000,
-      isListening: () => this.subscription.alive && commands.status === "ready",
+      isRedisWell: () => this.subscription.alive && commands.status === "ready",
       isAlive: (node) => !node.startsWith("edge-dead"),
       ...limits,
     });
