@@ -49,6 +49,8 @@ export class NodeRegistry implements Part {
   #reporting = false;
   #failing = false;
   #writeRefusal: string | undefined;
+  /** Since when Redis has taken every report, where there was a time when it did not. */
+  #settlingSince = Number.NEGATIVE_INFINITY;
 
   constructor(options: NodeRegistryOptions) {
     this.#options = options;
@@ -81,14 +83,22 @@ export class NodeRegistry implements Part {
     return this.#writeRefusal;
   }
 
-  /** Everybody alive. @throws what the connection throws */
+  /**
+   * Whether who is missing is dead. While Redis takes no reports everybody's expire, and when it does again
+   * not all are back at the same moment.
+   */
+  get isSettled(): boolean {
+    return !this.#failing && performance.now() - this.#settlingSince >= REPORT_TTL_MS;
+  }
+
+  /** Everybody alive, as far as they could say so: see `isSettled`. @throws what the connection throws */
   async nodes<Details>(): Promise<NodeReport<Details>[]> {
     const { redis } = this.#options;
     const ids = await redis.smembers(this.#nodesKey);
     if (ids.length === 0) return [];
     const reports = await redis.mget(ids.map((id) => this.#reportKey(id)));
-    const dead = ids.filter((_, index) => reports[index] === null);
-    for (const id of dead) {
+    const missing = ids.filter((_, index) => reports[index] === null);
+    for (const id of this.isSettled ? missing : []) {
       if ((await redis.srem(this.#nodesKey, id)) === 1) this.#options.onLost?.(id);
     }
     // Written by `#report` below, on a node of the same version.
@@ -116,6 +126,7 @@ export class NodeRegistry implements Part {
         .set(this.#reportKey(id), report, "PX", REPORT_TTL_MS);
       for (const [name, sum] of Object.entries(totals)) batch.hincrby(this.#totalsKey, name, sum);
       await batch.exec();
+      if (this.#failing) this.#settlingSince = performance.now();
       this.#failing = false;
       this.#writeRefusal = undefined;
     } catch (error) {

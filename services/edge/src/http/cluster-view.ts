@@ -12,7 +12,7 @@ const REFRESH_INTERVAL_MS = 1_000;
 const STALE_MS = 3_000;
 
 export interface ClusterViewOptions {
-  readonly registry: Pick<NodeRegistry, "nodes" | "writeRefusal">;
+  readonly registry: Pick<NodeRegistry, "nodes" | "isSettled" | "writeRefusal">;
   /** Runs of a provider that wait or are at work, in the whole cluster. */
   readonly count: (provider: string) => Promise<QueueCounts>;
   /** Whose queues are looked at: those among which this edge has to choose. */
@@ -93,9 +93,8 @@ export class ClusterView implements Part {
     return this.#queues.get(provider);
   }
 
-  /** Reports that Redis does not take are no sign of death. */
   get #knowsNodes(): boolean {
-    return !this.#isStale && this.#options.registry.writeRefusal === undefined;
+    return !this.#isStale && this.#options.registry.isSettled;
   }
 
   get #isStale(): boolean {
@@ -109,8 +108,7 @@ export class ClusterView implements Part {
         registry.nodes(),
         ...chosenAmong().map(async (name) => [name, await count(name)] as const),
       ]);
-      // Of these the last to be heard of are the best guess.
-      if (registry.writeRefusal === undefined) this.#nodes = nodes;
+      this.#nodes = registry.isSettled ? nodes : joined(nodes, this.#nodes);
       this.#queues = new Map(queues);
       this.#refreshedAt = performance.now();
       onRefreshed();
@@ -118,4 +116,12 @@ export class ClusterView implements Part {
       this.#options.log.debug({ err: error }, "cluster view not refreshed");
     }
   }
+}
+
+/** Of those who could not report yet, what they said last is the best guess. */
+function joined(
+  now: readonly NodeReport<unknown>[],
+  before: readonly NodeReport<unknown>[],
+): readonly NodeReport<unknown>[] {
+  return [...new Map([...before, ...now].map((node) => [node.id, node])).values()];
 }
