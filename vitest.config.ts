@@ -14,6 +14,11 @@ function project(test: TestProjectInlineConfiguration["test"]): TestProjectInlin
   };
 }
 
+/** So many files at once, whatever the machine has; Vitest wants projects that differ in this in an order. */
+function together(maxWorkers: number, groupOrder: number) {
+  return { maxWorkers, sequence: { groupOrder } };
+}
+
 // Where a suite runs clusters of processes, its files follow one another: the machine may be small.
 const processes = {
   globalSetup: ["shared/testing/src/vitest-redis.ts"],
@@ -47,11 +52,15 @@ export default defineConfig({
       project({
         name: "unit",
         include: ["{services,shared,tests}/**/*.test.ts"],
+        ...together(2, 1),
+        testTimeout: 20_000,
         exclude: ["**/*.redis.test.ts", "tests/{e2e,warm,chaos,clients,slow,containers}/**"],
       }),
       project({
         name: "redis",
         include: ["{services,shared}/**/*.redis.test.ts"],
+        // They mostly wait.
+        ...together(4, 2),
         globalSetup: ["shared/testing/src/vitest-redis.ts"],
         testTimeout: 20_000,
       }),

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { collect, errorOf, provider } from "../testing/asking.ts";
 import { beginStream, configFor, frame } from "../testing/fake-provider.ts";
 import { createProviderClient, type ProviderClient } from "./provider-client.ts";
+import type { ProviderEvent } from "./provider-event.ts";
 import { ProviderMeters } from "./provider-meter.ts";
 
 const log = createLogger({ service: "test", level: "silent" });
@@ -36,11 +37,14 @@ async function client(url: string): Promise<ProviderClient> {
 const scrape = async () => new Scraped(await metrics.read());
 
 test("the clock of the first chunk runs through headers, roles and empty deltas", async () => {
+  const events: ProviderEvent[] = [];
   const { url } = await provider(async (_request, response) => {
     beginStream(response, frame({ role: "assistant", content: "" }), ": keep-alive\n\n");
     response.write(frame({ content: "" }));
     await new Promise((resolve) => setTimeout(resolve, 60));
     response.write(frame({ content: "Hi" }));
+    // What is read together has no gap.
+    await eventually("Hi", () => events.some(({ type }) => type === "text"));
     await new Promise((resolve) => setTimeout(resolve, 60));
     const usage = { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 };
     response.write(frame({ content: " you" }));
@@ -48,7 +52,7 @@ test("the clock of the first chunk runs through headers, roles and empty deltas"
       `data: ${JSON.stringify({ choices: [choice("stop")], usage })}\n\ndata: [DONE]\n\n`,
     );
   });
-  await collect(await client(url));
+  await collect(await client(url), undefined, events);
   const seen = await scrape();
   const warm = { provider: "fake", region: "overseas", connection: "warm" };
   expect(seen.sum(`${FIRST_CHUNK}_count`, warm)).toBe(1);
