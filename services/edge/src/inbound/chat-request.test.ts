@@ -29,10 +29,33 @@ test("what a library sends back of an answer is taken, whatever it has null for"
   expect(JSON.stringify(parsed)).not.toContain('"name":null');
 });
 
+test("null is the same as absent, also for a field that is not known here", () => {
+  const unused = {
+    audio: null,
+    functions: null,
+    function_call: null,
+    verbosity: null,
+    top_p: null,
+  };
+  const messages = [{ role: "user", content: "x" }];
+  const parsed = parse({ model: "m", messages, ...unused, temperature: 1 });
+  expect(parsed).toEqual({ ok: true, request: { model: "m", messages, temperature: 1 } });
+});
+
+test.each(["model", "messages"])("null for `%s` is refused by that name", (param) => {
+  const request = { model: "m", messages: [{ role: "user", content: "x" }] };
+  expect(parse({ ...request, [param]: null })).toMatchObject({
+    ok: false,
+    failure: { code: "invalid_request", message: expect.stringMatching(`\`${param}\` .* null`) },
+    param,
+  });
+});
+
 test.each([
   ["no JSON", Buffer.from("{"), "invalid_json"],
   ["messages that are none", Buffer.from('{"model":"m","messages":[null]}'), "invalid_request"],
   ["nothing", Buffer.from("null"), "invalid_request"],
+  ["a list", Buffer.from("[]"), "invalid_request"],
 ])("%s is refused", (_what, body, code) => {
   expect(parseChatRequest(body, LIMITS)).toMatchObject({ ok: false, failure: { code } });
 });

@@ -19,16 +19,27 @@ export function parseChatRequest(
   return failure ? { ok: false, failure, param: "messages" } : parsed;
 }
 
-/** Libraries send a message back with null for all that it did not have, which providers refuse. */
+/**
+ * Libraries and proxies write null for all that they know and were not given, fields of later releases
+ * included. Where null would have to mean something, it stays, to be found right or wrong by name.
+ */
 function withoutNulls(json: unknown): unknown {
-  if (typeof json !== "object" || json === null || !("messages" in json)) return json;
-  if (!Array.isArray(json.messages)) return json;
-  const messages = json.messages.map((message: unknown) => {
-    if (typeof message !== "object" || message === null) return message;
-    const fields = Object.entries(message);
-    return Object.fromEntries(
-      fields.filter(([name, value]) => value !== null || name === "content"),
-    );
-  });
-  return { ...json, messages };
+  if (!isObject(json)) return json;
+  const request = dropNulls(json, ["model", "messages"]);
+  if (!Array.isArray(request.messages)) return request;
+  const messages = request.messages.map((message: unknown) =>
+    isObject(message) ? dropNulls(message, ["content"]) : message,
+  );
+  return { ...request, messages };
+}
+
+function dropNulls(json: object, kept: readonly string[]): Readonly<Record<string, unknown>> {
+  const fields = Object.entries(json);
+  return Object.fromEntries(
+    fields.filter(([name, value]) => value !== null || kept.includes(name)),
+  );
+}
+
+function isObject(json: unknown): json is object {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
 }
