@@ -13,7 +13,10 @@ import {
 } from "./conversation.ts";
 import { type RunOptions, runOptionsSchema } from "./run.ts";
 
-const { temperature, topP, maxTokens, stop } = runOptionsSchema.shape;
+const { temperature, maxTokens, stop } = runOptionsSchema.shape;
+
+/** What 0 becomes: as far from it as the most that Zhipu takes is from 1, and the likeliest is all that is left. */
+const LEAST_TOP_P = 0.01;
 
 /** Optional fields may be null, which some clients send for all that they know and do not use. */
 function orNull<Shape extends Readonly<Record<string, z.ZodType>>>(shape: Shape) {
@@ -53,7 +56,8 @@ export const chatCompletionRequestSchema = z.strictObject({
     max_tokens: maxTokens.unwrap(),
     max_completion_tokens: maxTokens.unwrap(),
     temperature: temperature.unwrap(),
-    top_p: topP.unwrap(),
+    /** A run's is above 0, as that of most providers; OpenAI's begins there. */
+    top_p: z.number().min(0).max(1),
     stop: z.union([stop.unwrap().element, stop.unwrap()]),
   }),
   ...orNull(passedFieldsSchema.shape),
@@ -67,7 +71,7 @@ export function runOptionsOf(request: ChatCompletionRequest): RunOptions {
   const maxTokens = request.max_completion_tokens ?? request.max_tokens;
   return {
     ...(temperature != null && { temperature }),
-    ...(top_p != null && { topP: top_p }),
+    ...(top_p != null && { topP: top_p === 0 ? LEAST_TOP_P : top_p }),
     ...(maxTokens != null && { maxTokens }),
     ...(stop != null && { stop: typeof stop === "string" ? [stop] : stop }),
   };

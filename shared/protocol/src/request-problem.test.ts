@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { chatCompletionRequestSchema, passedFieldsOf, runOptionsOf } from "./chat-completions.ts";
 import { requestProblem } from "./request-problem.ts";
+import { runOptionsSchema } from "./run.ts";
 
 const REQUEST = { model: "m", messages: [{ role: "user", content: "x" }] };
 
@@ -69,4 +70,11 @@ test("limits and stops are a run's own, the rest is passed on as it is", () => {
   });
   expect(runOptionsOf(request)).toEqual({ maxTokens: 7, topP: 0.5, stop: ["END"] });
   expect(passedFieldsOf(request)).toEqual({ tools, seed: 1 });
+});
+
+test("a top_p of 0, which is OpenAI's least, becomes one that a run may have", () => {
+  const request = chatCompletionRequestSchema.parse({ ...REQUEST, top_p: 0 });
+  expect(runOptionsOf(request)).toEqual({ topP: 0.01 });
+  expect(runOptionsSchema.safeParse(runOptionsOf(request)).success).toBe(true);
+  expect(problemOf({ ...REQUEST, top_p: -0.1 })?.message).toBe("`top_p` must be at least 0.");
 });
