@@ -261,7 +261,11 @@ describe("tools", () => {
 
   test("that a provider cannot heed are refused with the reason, or are another one's", async () => {
     const demanding = asking(prompt, { tools, tool_choice: "required" });
-    expect(await refusalOf(await post(demanding))).toMatchObject({ status: 400 });
+    expect(await refusalOf(await post(demanding))).toMatchObject({
+      status: 400,
+      param: "tool_choice",
+      message: expect.stringMatching(/^`tool_choice` .*zhipu/),
+    });
     const answer = await (await post({ ...demanding, model: "auto" })).json();
     expect(chatCompletionSchema.parse(answer).model).not.toMatch(/^zhipu/);
   });
@@ -314,6 +318,12 @@ describe("a request", () => {
     ["wants two answers", asking("x", { n: 2 }), "n", /`n` must be/],
     ["is too warm", asking("x", { temperature: 3 }), "temperature", /at most 2/],
     ["asks for the log of probabilities", asking("x", { logprobs: true }), "logprobs", /must be/],
+    [
+      "has more stops than its provider takes",
+      asking("x", { stop: ["a", "b"] }),
+      "stop",
+      /^`stop` has 2 sequences; zhipu takes 1\.$/,
+    ],
   ])("that %s is refused with the field that is wrong", async (_what, body, param, message) => {
     const refusal = await refusalOf(await post(body));
     expect(refusal).toMatchObject({ status: 400, type: "invalid_request_error", param });

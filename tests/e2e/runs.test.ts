@@ -299,6 +299,13 @@ describe("a request", () => {
     ["has a field nobody heeds", '{"message": "x", "n": 2}', 400, "invalid_request", "n"],
     ["asks nobody", '{"message": "x", "provider": "no"}', 404, "model_not_found", "provider"],
     [
+      "has more stops than its provider takes",
+      '{"message": "x", "provider": "zhipu", "options": {"stop": ["a", "b"]}}',
+      400,
+      "invalid_request",
+      "options.stop",
+    ],
+    [
       "is too long",
       JSON.stringify({ message: "x".repeat(600_000) }),
       413,

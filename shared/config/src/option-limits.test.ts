@@ -39,9 +39,14 @@ test("what is a default, or heeded in another way, is no problem for anybody", (
   }
 });
 
-test("the reason is a sentence about the wish and the provider", () => {
-  const wishes = { passed: { response_format: { type: "json_schema" } } };
-  expect(optionProblem("glm", { kind: "zhipu" }, wishes)).toBe(
-    "`response_format` has a schema; glm knows only `json_object`.",
-  );
+test.each<readonly [Wishes, string, string]>([
+  [
+    { passed: { response_format: { type: "json_schema" } } },
+    "response_format",
+    "has a schema; glm knows only `json_object`.",
+  ],
+  [{ options: { stop: ["a", "b"] } }, "options.stop", "has 2 sequences; glm takes 1."],
+  [{ passed: { frequency_penalty: 1 } }, "frequency_penalty", "was given; glm does not know it."],
+])("%j: the field, and what of it the provider does not take", (wishes, field, reason) => {
+  expect(optionProblem("glm", { kind: "zhipu" }, wishes)).toEqual({ field, reason });
 });

@@ -22,38 +22,51 @@ export interface Wishes {
     | undefined;
 }
 
-/** The end of a sentence that begins with the wish and goes on with the provider's name. */
-type Limit = (wishes: Wishes) => { readonly wish: string; readonly but: string } | undefined;
+/** What a provider cannot heed: the field's name, however it is called, and `reason` make a sentence. */
+export interface OptionProblem {
+  /** As protocol v2 and `POST /v1/runs` have it. */
+  readonly field: WishedField;
+  readonly reason: string;
+}
+
+type WishedField = "options.stop" | keyof NonNullable<Wishes["passed"]>;
+
+/** Between the two parts of the reason stands the provider's name. */
+type Limit = (
+  wishes: Wishes,
+) => { readonly field: WishedField; readonly wish: string; readonly but: string } | undefined;
 
 /** Stated as 0 they are the default, and nothing is lost without them. */
 const penalties: Limit = ({ passed }) => {
   const names = ["presence_penalty", "frequency_penalty"] as const;
-  const given = names.find((name) => passed?.[name]);
-  return given && { wish: `\`${given}\` was given`, but: "does not know it" };
+  const field = names.find((name) => passed?.[name]);
+  return field && { field, wish: "was given", but: "does not know it" };
 };
 
 const oneStop: Limit = ({ options: { stop = [] } = {} }) =>
   stop.length <= 1
     ? undefined
-    : { wish: `\`options.stop\` has ${stop.length} sequences`, but: "takes 1" };
+    : { field: "options.stop", wish: `has ${stop.length} sequences`, but: "takes 1" };
 
 const noSeed: Limit = ({ passed }) =>
-  passed?.seed === undefined ? undefined : { wish: "`seed` was given", but: "does not know it" };
+  passed?.seed === undefined
+    ? undefined
+    : { field: "seed", wish: "was given", but: "does not know it" };
 
 /** `none` is heeded all the same: the worker then leaves the tools out. */
 const freeToolChoice: Limit = ({ passed: { tool_choice: choice = "auto" } = {} }) =>
   choice === "auto" || choice === "none"
     ? undefined
-    : { wish: "`tool_choice` demands a call", but: 'takes only "auto" and "none"' };
+    : { field: "tool_choice", wish: "demands a call", but: 'takes only "auto" and "none"' };
 
 const manyCalls: Limit = ({ passed }) =>
   passed?.tools === undefined || passed.parallel_tool_calls !== false
     ? undefined
-    : { wish: "`parallel_tool_calls` is false", but: "cannot be told so" };
+    : { field: "parallel_tool_calls", wish: "is false", but: "cannot be told so" };
 
 const noSchema: Limit = ({ passed }) =>
   passed?.response_format?.type === "json_schema"
-    ? { wish: "`response_format` has a schema", but: "knows only `json_object`" }
+    ? { field: "response_format", wish: "has a schema", but: "knows only `json_object`" }
     : undefined;
 
 const LIMITS: Readonly<Record<ProviderKind, readonly Limit[]>> = {
@@ -64,14 +77,16 @@ const LIMITS: Readonly<Record<ProviderKind, readonly Limit[]>> = {
 };
 
 /**
- * Why a provider cannot heed what a run wishes for, as a sentence. What is merely out of its range is no
- * reason: the worker brings that to the nearest value. Leaving it out would change the answer.
+ * Why a provider cannot heed what a run wishes for. What is merely out of its range is no reason: the
+ * worker brings that to the nearest value. Leaving it out would change the answer.
  */
 export function optionProblem(
   name: string,
   { kind }: Pick<ProviderConfig, "kind">,
   wishes: Wishes,
-): string | undefined {
+): OptionProblem | undefined {
   const problem = LIMITS[kind].map((limit) => limit(wishes)).find((found) => found !== undefined);
-  return problem && `${problem.wish}; ${name} ${problem.but}.`;
+  if (!problem) return undefined;
+  const { field, wish, but } = problem;
+  return { field, reason: `${wish}; ${name} ${but}.` };
 }

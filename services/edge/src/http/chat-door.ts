@@ -15,6 +15,7 @@ import {
 import type { TerminalEntry } from "@openclaw/stream";
 import { parseChatRequest } from "../inbound/chat-request.ts";
 import { namedModels, providerFor } from "../inbound/model-choice.ts";
+import type { Refusal } from "../inbound/provider-chain.ts";
 import type { RunStarter } from "../inbound/run-starter.ts";
 import type { Answer } from "../outbound/answer.ts";
 import { messageOf, usageOf } from "../outbound/chat-shape.ts";
@@ -69,7 +70,7 @@ export class ChatDoor implements Door {
       return;
     }
     const refusal = starter.refusal(provider, wishesOf(request));
-    if (refusal) refuse(exchange, refusal);
+    if (refusal) refuseInChatWords(exchange, refusal);
     else this.#begin(exchange, request, provider);
   }
 
@@ -129,6 +130,17 @@ export class ChatDoor implements Door {
 
 function wishesOf(request: ChatCompletionRequest) {
   return { options: runOptionsOf(request), passed: passedFieldsOf(request) };
+}
+
+/** Names the field that is wrong as this API has it. */
+function refuseInChatWords(exchange: HttpExchange, refusal: Refusal): void {
+  const { problem } = refusal;
+  if (!problem) {
+    refuse(exchange, refusal);
+    return;
+  }
+  const param = problem.field === "options.stop" ? "stop" : problem.field;
+  refuse(exchange, { ...refusal, message: `\`${param}\` ${problem.reason}` }, { param });
 }
 
 function completionOf(

@@ -75,7 +75,8 @@ export class RunsDoor implements Door {
     });
     if (!refusal) this.#begin(exchange, asked);
     else {
-      const param = refusal.code === "unknown_provider" ? "provider" : null;
+      const { code, problem } = refusal;
+      const param = code === "unknown_provider" ? "provider" : (problem?.field ?? null);
       refuse(exchange, refusal, { param });
     }
   }

@@ -34,5 +34,6 @@ test("a request that nobody of those asked can heed is refused with the reason",
   expect(chainRefusal("glm", seeded, gateway)).toMatchObject({
     code: "invalid_request",
     message: "`seed` was given; glm does not know it.",
+    problem: { field: "seed", reason: "was given; glm does not know it." },
   });
 });

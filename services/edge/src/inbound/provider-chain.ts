@@ -1,14 +1,24 @@
 /** From the name that a client asks for to the providers that may answer. */
-import { type GatewayConfig, optionProblem, type Wishes } from "@openclaw/config";
+import {
+  type GatewayConfig,
+  type OptionProblem,
+  optionProblem,
+  type Wishes,
+} from "@openclaw/config";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { ProviderChoice } from "./provider-choice.ts";
+
+/** Why a request is refused, in the words of protocol v2; where that is one of its fields, what is wrong with it. */
+export interface Refusal extends Failure {
+  readonly problem?: OptionProblem;
+}
 
 /** Why nobody could answer a request, whatever the state of the cluster. */
 export function chainRefusal(
   asked: string,
   wishes: Wishes,
   gateway: GatewayConfig,
-): Failure | undefined {
+): Refusal | undefined {
   const members = membersOf(asked, gateway);
   if (members.length === 0) {
     const known = Object.keys({ ...gateway.providers, ...gateway.groups }).join(", ");
@@ -17,7 +27,7 @@ export function chainRefusal(
   const problems = members.map((name) => problemOf(name, wishes, gateway));
   const [problem] = problems;
   if (problem === undefined || problems.includes(undefined)) return undefined;
-  return failure("invalid_request", problem);
+  return { ...failure("invalid_request", `\`${problem.field}\` ${problem.reason}`), problem };
 }
 
 /**
@@ -55,7 +65,7 @@ function problemOf(
   provider: string,
   wishes: Wishes,
   { providers }: GatewayConfig,
-): string | undefined {
+): OptionProblem | undefined {
   const config = providers[provider];
   return config && optionProblem(provider, config, wishes);
 }

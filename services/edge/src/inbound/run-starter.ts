@@ -16,7 +16,7 @@ import type { RunMeter } from "../outbound/run-meter.ts";
 import type { RunDeadlines } from "../outbound/run-patience.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
 import type { RunTraces } from "../outbound/run-traces.ts";
-import { chainOf, chainRefusal, withFallback } from "./provider-chain.ts";
+import { chainOf, chainRefusal, type Refusal, withFallback } from "./provider-chain.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
 import { deadlinesOf } from "./run-deadlines.ts";
@@ -98,7 +98,7 @@ export class RunStarter implements Part {
   }
 
   /** Why a request for this provider, with these wishes, is refused right now. Counts it if so. */
-  refusal(provider: string | undefined, wishes: Wishes = {}): Failure | undefined {
+  refusal(provider: string | undefined, wishes: Wishes = {}): Refusal | undefined {
     const refusal = this.#refusal(provider, wishes);
     if (refusal) this.refused(refusal);
     return refusal;
@@ -109,7 +109,7 @@ export class RunStarter implements Part {
     this.#options.meter?.refused(code);
   }
 
-  #refusal(provider: string | undefined, wishes: Wishes): Failure | undefined {
+  #refusal(provider: string | undefined, wishes: Wishes): Refusal | undefined {
     const { runs, maxRuns, isRedisWell } = this.#options;
     const gateway = this.#options.gateway.current;
     const refusal = chainRefusal(provider ?? gateway.defaultProvider, wishes, gateway);
