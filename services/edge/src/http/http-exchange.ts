@@ -163,8 +163,9 @@ export class HttpExchange {
   replyEmpty(status: HttpStatus, headers: Headers = {}): void {
     const response = this.#over();
     response?.cork(() => {
-      writeHead(response, status, headers);
-      response.endWithoutBody(undefined, this.#closes);
+      writeHead(response, status, { ...headers, ...this.#closing });
+      // With any argument, uWebSockets.js says how long a body would be, and an undefined length is 2^63.
+      response.endWithoutBody();
     });
   }
 
