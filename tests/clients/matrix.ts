@@ -21,6 +21,7 @@ export const FEATURES = [
   "400 invalid request",
   "401 wrong key",
   "404 unknown model",
+  "404 base URL without its end",
   "413 too long",
   "context_length_exceeded",
   "content filter, before the answer",
@@ -54,6 +55,7 @@ const LEFT_OUT: Readonly<Partial<Record<Feature, Partial<Record<ClientName, stri
   "conversation with content parts": { sdk: TEXT_ALONE },
   "response_format json": { sdk: TEXT_ALONE },
   "list of models": { ai: NOT_LISTED, langchain: NOT_LISTED, sdk: NOT_LISTED },
+  "404 base URL without its end": { sdk: OF_HTTP },
   "comments while nothing is said": { sdk: OF_HTTP },
   "429 quota, not retried": {
     ai: "the library asks again after any 429, whatever that says",

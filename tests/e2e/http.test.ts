@@ -236,6 +236,7 @@ test("a browser that reads events again is put off by an edge that is full, not 
     200,
     "text/event-stream; charset=utf-8",
   ]);
+  expect(again.headers.get("x-request-id")).toBe("any-run");
   expect(await again.text()).toBe("retry: 500\n\n");
   reader.leave();
 });

@@ -79,6 +79,7 @@ export function createDoors({ config, gateway, log }: Base, behind: Behind) {
     onRefused: (reason) => starter.refused(reason),
     clientKeys,
     maxFrameBytes,
+    exchanges,
     doors: [
       new ChatDoor({ ...http, ...conversations }),
       new ModelsDoor(http),

@@ -104,6 +104,16 @@ const wrongKey: Check = async (bench) => {
   bench.expectStatuses(401, 401);
 };
 
+const strayed: Check = async (bench) => {
+  const client = bench.client({ baseUrl: bench.world.baseUrl.replace(/\/v1$/, "") });
+  for (const way of ["stream", "whole"] as const) {
+    const told = await refusal(client, bench.question("who?"), way);
+    expect(told).toMatchObject({ status: 404, code: "unknown_url" });
+    expect(told.message).toContain("base URL of an OpenAI client ends in `/v1`");
+  }
+  bench.expectStatuses(404, 404);
+};
+
 export const REFUSALS = {
   "400 invalid request": final((bench) => bench.question("too warm", { temperature: 3 }), {
     status: 400,
@@ -116,6 +126,7 @@ export const REFUSALS = {
     code: "model_not_found",
     message: /`gpt-9` does not exist|No provider has that name/,
   }),
+  "404 base URL without its end": strayed,
   "413 too long": final((bench) => bench.question("x".repeat(600_000)), {
     status: 413,
     code: "message_too_long",

@@ -6,7 +6,6 @@
  * `x-should-retry` says otherwise, wait for `retry-after-ms` or `retry-after` if that is at most 60 s,
  * and one of them (LangChain) takes a 429 without `retry-after` for an account that is used up.
  */
-import { randomUUID } from "node:crypto";
 import type { ApiError, ErrorCode, Failure } from "@openclaw/protocol";
 import type { Headers, HttpExchange } from "./http-exchange.ts";
 import type { HttpStatus } from "./http-status.ts";
@@ -67,6 +66,12 @@ const REFUSALS: Readonly<Record<ErrorCode, Refusal>> = {
   internal: OURS,
 };
 
+/** What comes to no door is no failure of a run, and has codes of its own. */
+const MISADDRESSED = {
+  unknown_url: NOT_FOUND,
+  upgrade_required: { ...INVALID, status: 426 },
+} as const satisfies Readonly<Record<string, Refusal>>;
+
 /** Libraries ignore a wait of 60 s and more. */
 const LONGEST_WAIT_S = 59;
 const USUAL_WAIT_MS = 1_000;
@@ -97,12 +102,26 @@ export function refusalOf({ code, retryable, retryAfterMs }: Failure): {
   return { status, headers };
 }
 
-/** Answers a request with a failure. Every refusal can be named to whoever runs the gateway. */
+/** Answers a request with a failure. */
 export function refuse(
   exchange: HttpExchange,
   reason: Failure,
-  { param = null, requestId = randomUUID() }: { param?: string | null; requestId?: string } = {},
+  { param = null, requestId }: { param?: string | null; requestId?: string } = {},
 ): void {
   const { status, headers } = refusalOf(reason);
-  exchange.reply(status, apiError(reason, param), { ...headers, "x-request-id": requestId });
+  exchange.reply(status, apiError(reason, param), {
+    ...headers,
+    ...(requestId !== undefined && { "x-request-id": requestId }),
+  });
+}
+
+/** Answers a request that no door is for. */
+export function refuseAddress(
+  exchange: HttpExchange,
+  { code, message }: { readonly code: keyof typeof MISADDRESSED; readonly message: string },
+  headers: Headers = {},
+): void {
+  const { status, type } = MISADDRESSED[code];
+  const body: ApiError = { error: { message, type, param: null, code } };
+  exchange.reply(status, body, { "x-should-retry": "false", ...headers });
 }

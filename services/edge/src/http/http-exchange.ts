@@ -9,6 +9,7 @@
  * connection that has taken nothing for 10 s after the last write, hence the one in `sweep`.
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
+import { randomUUID } from "node:crypto";
 import { type HttpStatus, statusLine } from "./http-status.ts";
 import { RequestCopy } from "./request-copy.ts";
 
@@ -137,7 +138,7 @@ export class HttpExchange {
   reply(status: HttpStatus, body: unknown, headers: Headers = {}): void {
     if (this.#body) return;
     const text = typeof body === "string" ? body : JSON.stringify(body);
-    const all = { ...COMMON_HEADERS, ...headers };
+    const all = { ...COMMON_HEADERS, ...named(headers) };
     if (text.length > SMALL_BODY) this.#replyAtLength(status, Buffer.from(text), all);
     else {
       const response = this.#over();
@@ -163,7 +164,7 @@ export class HttpExchange {
   replyEmpty(status: HttpStatus, headers: Headers = {}): void {
     const response = this.#over();
     response?.cork(() => {
-      writeHead(response, status, { ...headers, ...this.#closing });
+      writeHead(response, status, { ...named(headers), ...this.#closing });
       // With any argument, uWebSockets.js says how long a body would be, and an undefined length is 2^63.
       response.endWithoutBody();
     });
@@ -174,7 +175,7 @@ export class HttpExchange {
    * comment that a long silence makes necessary.
    */
   stream(headers: Headers): void {
-    this.#streamHeaders = { ...STREAM_HEADERS, ...headers };
+    this.#streamHeaders = { ...STREAM_HEADERS, ...named(headers) };
   }
 
   /** Writes to the stream. Answers whether it can take more; after `false`, wait for `onDrain`. */
@@ -283,6 +284,11 @@ export class HttpExchange {
   #gone(): void {
     if (this.#over()) this.#onGone();
   }
+}
+
+/** Every response can be named to whoever runs the gateway: by its run's id, or by one of its own. */
+function named(headers: Headers): Headers {
+  return { "x-request-id": randomUUID(), ...headers };
 }
 
 function writeHead(response: HttpResponse, status: HttpStatus, headers: Headers): void {

@@ -1,6 +1,5 @@
 /** `GET /v1/models`: the names that chat completions can be asked of. */
 import type { TemplatedApp } from "uWebSockets.js";
-import { randomUUID } from "node:crypto";
 import type { GatewayConfigSource } from "@openclaw/config";
 import { failure } from "@openclaw/protocol";
 import { namedModels, providerFor } from "../inbound/model-choice.ts";
@@ -26,7 +25,7 @@ export class ModelsDoor implements Door {
       PATH,
       route(this.#options, (exchange) => {
         const data = [...namedModels(this.#options.gateway.current)].map(modelOf);
-        this.#reply(exchange, { object: "list", data });
+        exchange.reply(200, { object: "list", data });
       }),
     );
     // Names of models may have slashes.
@@ -45,12 +44,8 @@ export class ModelsDoor implements Door {
         param: "model",
       });
     } else {
-      this.#reply(exchange, modelOf([model, current.providers[provider]?.kind ?? "openclaw"]));
+      exchange.reply(200, modelOf([model, current.providers[provider]?.kind ?? "openclaw"]));
     }
-  }
-
-  #reply(exchange: HttpExchange, body: unknown): void {
-    exchange.reply(200, body, { "x-request-id": randomUUID() });
   }
 }
 

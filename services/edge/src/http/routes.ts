@@ -1,69 +1,63 @@
 /** The plain HTTP routes of an edge. */
 
-import type { HttpResponse, TemplatedApp } from "uWebSockets.js";
-import type { ApiError } from "@openclaw/protocol";
+import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
+import { refuseAddress } from "./api-error.ts";
 import type { Door } from "./door.ts";
-import { type HttpStatus, statusLine } from "./http-status.ts";
+import type { HttpExchange } from "./http-exchange.ts";
+import type { HttpExchanges } from "./http-exchanges.ts";
 
 export interface RoutesOptions {
+  readonly exchanges: HttpExchanges;
   /** Why the edge cannot serve; empty while it can. */
   readonly troubles: () => string[];
   readonly doors: readonly Door[];
 }
 
-/** Some clients choose the Responses API unless told otherwise. */
+/** Some clients are given a base URL without its end, or choose the Responses API unless told otherwise. */
 const WHERE =
-  "Of the OpenAI API there are POST /v1/chat/completions and GET /v1/models; /openapi.json has everything.";
+  "The base URL of an OpenAI client ends in `/v1`, and there are POST /v1/chat/completions and GET /v1/models. WebSockets connect to /ws/stream/{session_id}; /openapi.json has everything else.";
+
+/** Of an address that is not known. */
+const LONGEST_TOLD = 128;
 
 /** Adds the routes to an app; must come after the WebSocket routes. */
-export function serveHttp(app: TemplatedApp, { troubles, doors }: RoutesOptions): void {
+export function serveHttp(app: TemplatedApp, { exchanges, troubles, doors }: RoutesOptions): void {
+  const on =
+    (handle: (exchange: HttpExchange, request: HttpRequest) => void) =>
+    (response: HttpResponse, request: HttpRequest) =>
+      handle(exchanges.open(response, request), request);
   for (const door of doors) door.serve(app);
-  app.get("/health", (response) => {
-    const reasons = troubles();
-    const ok = reasons.length === 0;
-    reply(response, ok ? 200 : 503, { status: ok ? "ok" : "unavailable", reasons });
-  });
+  app.get(
+    "/health",
+    on((exchange) => {
+      const reasons = troubles();
+      const ok = reasons.length === 0;
+      exchange.reply(ok ? 200 : 503, { status: ok ? "ok" : "unavailable", reasons });
+    }),
+  );
   // What many load balancers ask.
-  app.head("/health", (response) => {
-    response.writeStatus(statusLine(troubles().length === 0 ? 200 : 503)).endWithoutBody(0);
-  });
+  app.head(
+    "/health",
+    on((exchange) => exchange.replyEmpty(troubles().length === 0 ? 200 : 503)),
+  );
   for (const path of ["/ws/stream", "/ws/stream/", "/ws/stream/:session"]) {
-    app.get(path, (response) => {
-      response.writeStatus(statusLine(426)).writeHeader("upgrade", "websocket");
-      finish(response, { error: "This address speaks WebSocket. Connect with ws://." });
-    });
+    app.get(path, on(refusePlain));
   }
   // A body would be taken for the next response of the connection.
-  app.head("/*", (response) => {
-    response.writeStatus(statusLine(404)).endWithoutBody(0);
-  });
-  app.any("/v1/*", (response, request) => {
-    const asked = `${request.getMethod().toUpperCase()} ${request.getUrl().slice(0, 128)}`;
-    const message = `There is no ${asked} here. ${WHERE}`;
-    reply(response, 404, unknownAddress(message));
-  });
-  app.any("/*", (response) => {
-    reply(response, 404, {
-      error:
-        "Not found. There are /ws/stream/{session_id}, /v1/chat/completions, /v1/runs, /health, /stats, /openapi.json.",
-    });
-  });
+  app.head(
+    "/*",
+    on((exchange) => exchange.replyEmpty(404)),
+  );
+  app.any("/*", on(refuseUnknown));
 }
 
-function unknownAddress(message: string): ApiError {
-  return { error: { message, type: "invalid_request_error", param: null, code: "unknown_url" } };
+function refusePlain(exchange: HttpExchange): void {
+  const message = "This address speaks WebSocket. Connect with ws://.";
+  refuseAddress(exchange, { code: "upgrade_required", message }, { upgrade: "websocket" });
 }
 
-function reply(response: HttpResponse, status: HttpStatus, body: unknown): void {
-  response.cork(() => {
-    response.writeStatus(statusLine(status));
-    finish(response, body);
-  });
-}
-
-function finish(response: HttpResponse, body: unknown): void {
-  response
-    .writeHeader("content-type", "application/json; charset=utf-8")
-    .writeHeader("cache-control", "no-store")
-    .end(JSON.stringify(body));
+function refuseUnknown(exchange: HttpExchange, request: HttpRequest): void {
+  const asked = `${request.getMethod().toUpperCase()} ${request.getUrl().slice(0, LONGEST_TOLD)}`;
+  const message = `There is no ${asked} here. ${WHERE}`;
+  refuseAddress(exchange, { code: "unknown_url", message });
 }

@@ -127,7 +127,7 @@ function putOff(exchange: HttpExchange, reason: Failure, param?: string): void {
     refuse(exchange, reason, { param });
     return;
   }
-  exchange.stream({});
+  exchange.stream({ "x-request-id": exchange.request.parameter(0) });
   exchange.write(RETRY);
   exchange.end();
 }

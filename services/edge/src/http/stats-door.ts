@@ -1,5 +1,7 @@
 /** `/stats`: the figures of the whole cluster, for whoever has a key where keys are wanted. */
 import type { TemplatedApp } from "uWebSockets.js";
+import { failure } from "@openclaw/protocol";
+import { refuse } from "./api-error.ts";
 import { type Door, type RouteOptions, route } from "./door.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 
@@ -28,7 +30,7 @@ export class StatsDoor implements Door {
       exchange.reply(200, await readStats());
     } catch (error) {
       log.warn({ err: error }, "stats not read");
-      exchange.reply(503, { error: "redis does not answer" });
+      refuse(exchange, failure("unavailable", "Redis does not answer. Try again shortly."));
     }
   }
 }

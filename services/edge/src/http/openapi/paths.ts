@@ -139,8 +139,8 @@ const health: Json = {
     // A load balancer has no key.
     security: [],
     responses: {
-      200: response("It can.", json("Health"), []),
-      503: response("It cannot.", json("Health"), []),
+      200: response("It can.", json("Health")),
+      503: response("It cannot.", json("Health")),
     },
   },
 };
@@ -151,9 +151,8 @@ const stats: Json = {
     tags: ["operations"],
     summary: "The figures of the whole cluster, from any edge",
     responses: {
-      200: response("The figures.", json("Stats"), []),
-      ...refusals(401),
-      503: response("Redis does not answer.", undefined, []),
+      200: response("The figures.", json("Stats")),
+      ...refusals(401, 503),
     },
   },
 };

@@ -55,7 +55,7 @@ export function response(
 ): Json {
   return {
     description,
-    ...(headers.length > 0 && { headers: headersOf(headers) }),
+    headers: headersOf(headers),
     ...(content && { content }),
   };
 }
