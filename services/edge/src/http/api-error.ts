@@ -72,6 +72,21 @@ const MISADDRESSED = {
   upgrade_required: { ...INVALID, status: 426 },
 } as const satisfies Readonly<Record<string, Refusal>>;
 
+/** Of frames and connections: nothing that a request over HTTP can meet. */
+const OF_SOCKETS: ReadonlySet<string> = new Set<ErrorCode>([
+  "binary_frame",
+  "frame_too_long",
+  "invalid_session",
+  "too_many_waiting",
+  "too_many_runs",
+]);
+
+/** All that a request over HTTP may be refused with, by the codes that clients are told. */
+export const HTTP_REFUSALS: readonly { readonly status: HttpStatus; readonly code: string }[] =
+  Object.entries<Refusal>({ ...REFUSALS, ...MISADDRESSED })
+    .filter(([code]) => !OF_SOCKETS.has(code))
+    .map(([own, { status, code = own }]) => ({ status, code }));
+
 /** Libraries ignore a wait of 60 s and more. */
 const LONGEST_WAIT_S = 59;
 const USUAL_WAIT_MS = 1_000;

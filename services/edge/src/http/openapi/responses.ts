@@ -25,17 +25,18 @@ const HEADERS = {
 type HeaderName = keyof typeof HEADERS;
 
 /** Every status of a refusal, and when it comes. */
-const REFUSALS = {
-  400: "The request, or what it asks of the provider, is wrong: `param` names the field.",
+export const REFUSALS = {
+  400: "The request, or what it asks of the provider, is wrong: `param` names the field, where there is one.",
   401: "The gateway has keys, and the request has none of them.",
-  404: "There is no such model, provider or run.",
+  404: "There is no such model, provider, run or address.",
   409: "The run was cancelled.",
   413: "The request is longer than this server accepts.",
+  426: "The address speaks WebSocket.",
   429: "The provider limits the gateway, or (without `retry-after`) its account is used up.",
   500: "The gateway failed.",
-  502: "The provider failed.",
+  502: "The provider failed, and nobody could stand in for it.",
   503: "The gateway, or the provider, is at its limit or away for the moment.",
-  504: "The provider was too slow.",
+  504: "The provider was too slow, and nobody could stand in for it.",
 } as const;
 export type RefusalStatus = keyof typeof REFUSALS;
 
