@@ -1,4 +1,4 @@
-// Asks with OpenAI's own library and prints the answer as it comes. Needs: npm install openai
+// Asks with OpenAI's own library and prints the answer as it comes. Needs: npm install openai@6
 import OpenAI from "openai";
 
 const client = new OpenAI({
