@@ -388,6 +388,9 @@ describe("an answer that breaks off", () => {
     const answer = await read(await post(asking(prompt, { model: "covered", stream: true })));
     expect(answer).toMatchObject({ isDone: true, error: undefined });
     expect(answer.text).toBe(answerFor({ prompt, profile: "nvidia2" }));
+    expect(new Set(answer.chunks.map(({ model }) => model))).toEqual(
+      new Set(["covered/test-model"]),
+    );
   });
 
   test("ends with one error event and no end marker, if the other one differs", async () => {

@@ -107,7 +107,7 @@ const calledFunctionSchema = z.strictObject({
 const head = {
   id: z.string().min(1),
   created: z.int().min(0),
-  /** Who really answers, as `provider/model`. */
+  /** Who really answers, as `provider/model`; in a stream, who began to. */
   model: z.string().min(1),
 };
 

@@ -48,7 +48,7 @@ export class ChatStreamAnswer implements Answer {
   readonly #curtain = new AnswerCurtain();
   #isAnotherAttempt = false;
   #hasBegun = false;
-  /** All that chunks of this attempt begin with, up to the delta, and end with behind it. */
+  /** All that chunks begin with, up to the delta, and end with behind it. */
   #head = "";
   readonly #tail: string;
 
@@ -68,6 +68,8 @@ export class ChatStreamAnswer implements Answer {
   onStarted(_position: Position, { provider, model }: StartedEntry): void {
     if (this.#isAnotherAttempt) this.#curtain.draw();
     this.#isAnotherAttempt = true;
+    // Clients take the model from any chunk they like, so all have that of the first.
+    if (this.#hasBegun) return;
     const { id, created } = this.#options;
     const common = {
       id,
