@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { createBlockingConnection, createLogger, type Logger } from "@openclaw/runtime";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { QueueLimits } from "./queue-limits.ts";
-import { RunIntake } from "./run-intake.ts";
+import { RunIntake, RunPostponedError } from "./run-intake.ts";
 import type { RunJob } from "./run-job.ts";
 import { RunQueues, rateOf } from "./run-queues.ts";
 
@@ -241,6 +242,28 @@ test("a worker that throws is offered the run again", async () => {
   });
   await queues.add(job("a"));
   await eventually("the second try", () => tries === 2);
+});
+
+test("a postponed run is offered again on time, and meanwhile no read blocks for longer than half a second", async () => {
+  const blockedForS: number[] = [];
+  const monitor = await new Redis(fixture.url).monitor();
+  stops.push(async () => monitor.disconnect());
+  monitor.on("monitor", (_: string, [command, key, timeoutS]: string[]) => {
+    if (command?.toLowerCase() !== "bzpopmin" || !key?.startsWith(fixture.prefix)) return;
+    blockedForS.push(Number(timeoutS));
+  });
+  const offeredAt: number[] = [];
+  await startIntake("a", async ({ runId }) => {
+    offeredAt.push(performance.now());
+    if (offeredAt.length === 1) throw new RunPostponedError(runId, 2_000);
+  });
+  await queues.add(job("a"));
+  await eventually("the second offer", () => offeredAt.length === 2);
+  const [first = 0, second = 0] = offeredAt;
+  expect(second - first).toBeGreaterThan(1_950);
+  expect(second - first).toBeLessThan(2_450);
+  expect(blockedForS.length).toBeGreaterThan(3);
+  expect(Math.max(...blockedForS)).toBe(0.5);
 });
 
 test("draining lets the run at work finish and takes no other", async () => {

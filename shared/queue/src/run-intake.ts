@@ -14,7 +14,7 @@ const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
 const STALLED_CHECK_MS = 500;
 /**
- * How long a read blocks while the queue is empty, in seconds. BullMQ takes one that is silent for a
+ * How long a read blocks while there is nothing to take, in seconds. BullMQ takes one that is silent for a
  * second more for dead and connects anew, so this decides how soon work flows after a silent cut.
  */
 const BLOCK_S = 0.5;
@@ -28,6 +28,11 @@ const MAX_STALLED = 1_000;
 
 /** A worker that is back soon after Redis is. */
 class PromptWorker extends Worker {
+  /** BullMQ's own, while a job is delayed, is 10 s. It looks again for what is due after each read. */
+  override get maximumBlockTimeout(): number {
+    return BLOCK_S;
+  }
+
   /** BullMQ's own default, after a blocking read that failed (a failover does that), is 5 s. */
   override delay(...[milliseconds = RETRY_MS, abort]: Parameters<Worker["delay"]>): Promise<void> {
     return super.delay(milliseconds, abort);
