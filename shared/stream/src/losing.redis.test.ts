@@ -63,6 +63,23 @@ describe("appending", () => {
     expect(losses).toEqual(["ended"]);
   });
 
+  test("a silent writer whose last pieces Redis forgot is told of a gap, and is not heard of any more", async () => {
+    const runId = await stream.createRun();
+    const record = stream.keys.record(runId);
+    const { writer, losses } = await stream.beginAttempt(runId);
+    const say = async (text: string) => {
+      writer.write({ type: "text", text });
+      await writer.flush();
+    };
+    await say("kept");
+    const before = await stream.commands.hgetall(record);
+    await say("forgotten");
+    await stream.forget(runId, before);
+    await eventually("the loss", () => losses.length > 0, { withinMs: 2_000 });
+    expect(losses).toEqual(["gap"]);
+    expect(await stream.commands.hget(record, "heard_at")).toBe(before.heard_at);
+  });
+
   test("the worker of a run hears at once when the run is ended by somebody else", async () => {
     const worker = await stream.startEdge("w1");
     const runId = await stream.createRun();

@@ -34,7 +34,8 @@ local function outcome_of(run)
     -- A repeated call whose first answer was lost. Only the writer's own ending counts as that.
     return run.ended_by == 'writer' and last <= run.seq and 'appended' or 'ended'
   end
-  if run.count > 0 and run.first > run.seq + 1 then return 'gap' end
+  -- Also where it only asks: nothing is on its way then, so a number in between is one that is lost.
+  if run.first > run.seq + 1 then return 'gap' end
   if last <= run.seq then
     -- Already there, from a call whose answer was lost. A terminal entry that were there would have
     -- ended the run, so one with a taken number is another entry's loss.
