@@ -12,9 +12,9 @@ const USUAL_RUN_MS = 3_000;
 const MINUTE_MS = 60_000;
 
 export interface QueueNoticesOptions {
-  readonly runs: LiveRuns;
-  readonly queues: RunQueues;
-  readonly stats: RunStats;
+  readonly runs: Pick<LiveRuns, "queued">;
+  readonly queues: Pick<RunQueues, "waiting">;
+  readonly stats: Pick<RunStats, "usualRunMs">;
   readonly gateway: Pick<GatewayConfigSource, "current">;
   readonly log: Logger;
 }
@@ -24,6 +24,7 @@ export class QueueNotices implements Part {
   readonly name = "queue notices";
   readonly #options: QueueNoticesOptions;
   #timer: NodeJS.Timeout | undefined;
+  #isTelling = false;
 
   constructor(options: QueueNoticesOptions) {
     this.#options = options;
@@ -37,25 +38,33 @@ export class QueueNotices implements Part {
     clearInterval(this.#timer);
   }
 
+  /** Where Redis is slow, a round may take longer than the time between two. */
   async #tellAll(): Promise<void> {
-    const { runs, log } = this.#options;
+    if (this.#isTelling) return;
+    this.#isTelling = true;
     const byProvider = new Map<string, LiveRun[]>();
-    for (const run of runs.queued()) {
-      byProvider.set(run.waitsFor, [...(byProvider.get(run.waitsFor) ?? []), run]);
+    for (const run of this.#options.runs.queued()) {
+      const waiting = byProvider.get(run.waitsFor);
+      if (waiting) waiting.push(run);
+      else byProvider.set(run.waitsFor, [run]);
     }
-    for (const [provider, waiting] of byProvider) {
-      try {
-        await this.#tell(provider, waiting);
-      } catch (error) {
-        // A notice is not worth repeating; the next one comes soon.
-        log.debug({ provider, err: error }, "queue not read");
-      }
-    }
+    await Promise.all([...byProvider].map((one) => this.#tell(...one)));
+    this.#isTelling = false;
   }
 
   async #tell(provider: string, waiting: readonly LiveRun[]): Promise<void> {
-    const { queues, stats, gateway } = this.#options;
-    const order = new Map((await queues.waiting(provider)).map((runId, index) => [runId, index]));
+    const { queues, log } = this.#options;
+    try {
+      this.#tellPlaces(provider, waiting, await queues.waiting(provider));
+    } catch (error) {
+      // A notice is not worth repeating; the next one comes soon.
+      log.debug({ provider, err: error }, "queue not read");
+    }
+  }
+
+  #tellPlaces(provider: string, waiting: readonly LiveRun[], ids: readonly string[]): void {
+    const { stats, gateway } = this.#options;
+    const order = new Map(ids.map((runId, index) => [runId, index]));
     const { maxConcurrency: atOnce = 1, rpm } = gateway.current.providers[provider] ?? {};
     const apartMs = rpm === undefined ? 0 : MINUTE_MS / rpm;
     const runMs = stats.usualRunMs(provider) ?? USUAL_RUN_MS;
