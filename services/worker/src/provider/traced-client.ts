@@ -30,8 +30,7 @@ export function tracedClient(client: ProviderClient, trace: RequestTrace): Provi
     start: () => client.start(),
     stop: () => client.stop(),
     stream: (request, options) => {
-      const asked = { client, request, trace, signal: options.signal };
-      return traced(client.stream(request, options), asked);
+      return traced(client.stream(request, options), { client, request, trace });
     },
   };
 }
@@ -40,21 +39,17 @@ interface Asked {
   readonly client: ProviderClient;
   readonly request: ChatRequest;
   readonly trace: RequestTrace;
-  readonly signal: AbortSignal;
 }
 
 async function* traced(
   events: AsyncIterable<ProviderEvent>,
-  { client: { name, config }, request, trace, signal }: Asked,
+  { client: { name, config }, request, trace }: Asked,
 ): AsyncGenerator<ProviderEvent, void, undefined> {
   const span = new RequestSpan(trace, {
     name: `chat ${config.model}`,
     kind: "client",
     attributes: { "openclaw.provider": name, ...attributesOf(config, request) },
   });
-  // The events of a hedge that lost are read no further, so its end is not seen here.
-  const onAbort = () => span.end(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
   try {
     for await (const event of events) {
       span.see(event);
@@ -65,7 +60,6 @@ async function* traced(
     throw error;
   } finally {
     span.end();
-    signal.removeEventListener("abort", onAbort);
   }
 }
 

@@ -57,6 +57,8 @@ export interface Begun {
   readonly clock: AttemptClock;
   /** Aborting it stops the provider. */
   readonly stopping: AbortController;
+  /** Nobody reads on: stops the provider, and has its request measured. Changes nothing after the end. */
+  readonly leave: () => Promise<void>;
 }
 
 /**

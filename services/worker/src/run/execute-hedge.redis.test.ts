@@ -153,6 +153,29 @@ test("the worker of a hedge dies after it had won: whoever is offered the job go
   expect((await told(runId)).slice(-3)).toEqual(["quick", "whole", "completed"]);
 });
 
+test("a hedge that loses at its claim is left, and measured as a request that nobody wanted", async () => {
+  const { runId, first, silent, hedge } = await beginLate();
+  const { second, stream } = await take(hedge);
+  const { records } = workers.stream;
+  const claim = records.claim.bind(records);
+  vi.spyOn(records, "claim").mockImplementation(async (asked) => {
+    // The first one speaks while the claim is on its way.
+    silent.say("late but whole");
+    await eventually("its text", async () => (await told(runId)).includes("late but whole"));
+    return claim(asked);
+  });
+  stream.say("hello");
+  await second;
+  await stream.closed;
+  silent.finish();
+  await first;
+  expect(await told(runId)).toEqual(["late", "late but whole", "completed"]);
+  const requests = "gen_ai_client_operation_duration_seconds_count";
+  const measured = await workers.measured();
+  expect(measured.sum(requests, { outcome: "cancelled" })).toBe(1);
+  expect(measured.sum(requests)).toBe(2);
+});
+
 test("a claim that Redis does not answer closes what was begun", async () => {
   const { hedge } = await beginLate();
   const { second, stream } = await take(hedge);

@@ -31,27 +31,26 @@ export async function executeHedge(
   const begun = await begin(job, context);
   if (begun === "won before") return begun;
   if (begun === undefined) return "done";
-  const claim = await claimOrStop(job, { ...context, begun });
-  if (claim.outcome !== "claimed") {
-    lose(job, context);
-    return "done";
+  try {
+    await claimAndAnswer(job, { ...context, begun });
+  } finally {
+    // Where the claim was lost, or failed, nobody has read it.
+    await begun.leave();
   }
-  context.counts.count("hedge_won");
-  await workOnRun({ ...job, hedges: undefined }, claim, { ...context, begun });
   return "done";
 }
 
-/** Whatever else comes of the claim, nobody reads what was begun. */
-async function claimOrStop(job: RunJob, context: AttemptContext & { readonly begun: Begun }) {
-  const { stopping } = context.begun;
-  try {
-    const claim = await claimRun(job, context);
-    if (claim.outcome !== "claimed") stopping.abort(new HedgeLostError());
-    return claim;
-  } catch (error) {
-    stopping.abort(new HedgeLostError());
-    throw error;
+async function claimAndAnswer(
+  job: RunJob,
+  context: AttemptContext & { readonly begun: Begun },
+): Promise<void> {
+  const claim = await claimRun(job, context);
+  if (claim.outcome !== "claimed") {
+    lose(job, context);
+    return;
   }
+  context.counts.count("hedge_won");
+  await workOnRun({ ...job, hedges: undefined }, claim, context);
 }
 
 /** Asks the provider; undefined where that came to nothing, or somebody else answers. */
@@ -103,20 +102,16 @@ async function untilToken(
   } finally {
     deadlines.clear();
   }
-  return { events: rest(seen, events), clock, stopping };
+  const leave = async () => void (await events.return?.());
+  return { events: rest(seen, events), clock, stopping, leave };
 }
 
 async function* rest(
   seen: readonly ProviderEvent[],
   events: AsyncIterator<ProviderEvent>,
 ): AsyncGenerator<ProviderEvent, void, undefined> {
-  try {
-    yield* seen;
-    yield* { [Symbol.asyncIterator]: () => events };
-  } finally {
-    // Also where nobody read further than what was seen.
-    await events.return?.();
-  }
+  yield* seen;
+  yield* { [Symbol.asyncIterator]: () => events };
 }
 
 function lose({ runId, provider }: RunJob, { counts, log }: AttemptContext): void {

@@ -1,14 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { parseGatewayConfig } from "@openclaw/config";
+import { Metrics } from "@openclaw/metrics";
 import type { RunJob } from "@openclaw/queue";
 import { createLogger } from "@openclaw/runtime";
 import type { Entry, Position, TerminalEntry } from "@openclaw/stream";
 import {
   createStreamFixture,
+  Scraped,
   type StreamFixture,
   type StreamFixtureOptions,
 } from "@openclaw/testing";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
+import { ProviderMeters } from "../provider/provider-meter.ts";
 import { ActiveAttempts } from "../run/active-attempts.ts";
 import type { AttemptContext } from "../run/attempt.ts";
 import { AttemptCounts } from "../run/attempt-counts.ts";
@@ -33,6 +36,12 @@ export class TestWorkers {
   readonly stream: StreamFixture;
   /** What was put on a queue, whoever's; nobody takes it from there but the test. */
   readonly added: RunJob[] = [];
+  readonly #metrics = new Metrics({
+    kind: "worker",
+    gateway: { current: { providers: {}, targets: {} } },
+    node: false,
+  });
+  readonly #meters = new ProviderMeters(this.#metrics);
   readonly #speakers: SpeakingProvider[] = [];
   readonly #clients: ProviderClient[] = [];
 
@@ -76,7 +85,7 @@ export class TestWorkers {
     );
     const config = providers[name];
     if (!config) throw new Error("it was just configured");
-    const client = createProviderClient({ name, config, log });
+    const client = createProviderClient({ name, config, log, meter: this.#meters.of(name) });
     this.#clients.push(client);
     await client.start();
     return client;
@@ -98,6 +107,11 @@ export class TestWorkers {
     // Some tests look at it late; a rejection must not count as unhandled until then.
     finished.catch(() => undefined);
     return { runId, job, finished };
+  }
+
+  /** What was measured of all providers together; none of them is known by its name. */
+  async measured(): Promise<Scraped> {
+    return new Scraped(await this.#metrics.read());
   }
 
   /** A run's log so far. */
