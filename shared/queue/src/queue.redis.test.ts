@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createBlockingConnection, createLogger, type Logger } from "@openclaw/runtime";
-import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
+import { createRedisFixture, eventually, type RedisFixture, TcpProxy } from "@openclaw/testing";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { QueueLimits } from "./queue-limits.ts";
@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  // A run whose end is still on its way to the queue when its intake stops would stay there.
+  // A run that is just being taken when its intake stops would be given back, and stay there.
   const atWork = async () => (await queues.counts("a")).active + (await queues.counts("b")).active;
   await eventually("nothing at work", async () => (await atWork()) === 0);
   for (const stop of stops.splice(0).reverse()) await stop();
@@ -33,12 +33,18 @@ afterEach(async () => {
   await fixture.close();
 });
 
+interface IntakeOptions {
+  readonly concurrency?: number;
+  readonly log?: Logger;
+  readonly url?: string;
+}
+
 async function startIntake(
   provider: string,
   onRun: (job: RunJob) => Promise<void>,
-  { concurrency = 10, log = silent }: { concurrency?: number; log?: Logger } = {},
+  { concurrency = 10, log = silent, url = fixture.url }: IntakeOptions = {},
 ): Promise<RunIntake> {
-  const redis = createBlockingConnection({ url: fixture.url, name: "test:intake", log });
+  const redis = createBlockingConnection({ url, name: "test:intake", log });
   await redis.connect();
   const intake = new RunIntake({
     redis,
@@ -288,6 +294,74 @@ test("draining lets the run at work finish and takes no other", async () => {
   await drained;
   expect(taken).toHaveLength(1);
   await queues.remove("a", late.runId);
+});
+
+describe("a worker that leaves", () => {
+  /** An intake whose connections lead through a network of its own. */
+  async function startAfar(onRun: (job: RunJob) => Promise<void>) {
+    const { hostname: host, port } = new URL(fixture.url);
+    const network = await TcpProxy.start({ host, port: Number(port) });
+    stops.push(() => network.stop());
+    const url = `redis://127.0.0.1:${network.port}`;
+    return { network, intake: await startIntake("a", onRun, { url }) };
+  }
+
+  test("has what became of runs that were just ending written, each with its own", async () => {
+    let end: () => void = () => undefined;
+    const ending = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const handedBack = job("a");
+    let atWork = 0;
+    const intake = await startIntake("a", async ({ runId }) => {
+      atWork += 1;
+      await ending;
+      if (runId === handedBack.runId) throw new Error("handed back");
+    });
+    await Promise.all([handedBack, job("a"), job("a"), job("a")].map((run) => queues.add(run)));
+    await eventually("all at work", () => atWork === 4);
+    end();
+    await intake.stop();
+    expect(await queues.counts("a")).toEqual({ waiting: 1, active: 0 });
+    await queues.remove("a", handedBack.runId);
+  });
+
+  test("gives a run back that reaches it when it has begun to leave", async () => {
+    const taken: RunJob[] = [];
+    const { network, intake } = await startAfar(async (run) => void taken.push(run));
+    await queues.add(job("a"));
+    await eventually("a first run", () => taken.length === 1);
+    network.latencyMs = 100;
+    const late = job("a");
+    await queues.add(late);
+    await eventually("it to be taken", async () => (await queues.counts("a")).active === 1);
+    await intake.drain(AbortSignal.timeout(5_000));
+    await intake.stop();
+    expect(await queues.counts("a")).toEqual({ waiting: 1, active: 0 });
+    expect(taken).toHaveLength(1);
+    await queues.remove("a", late.runId);
+  });
+
+  test("waits for half a second at most for a Redis that says nothing", async () => {
+    let end: (() => void) | undefined;
+    const { network, intake } = await startAfar(
+      () =>
+        new Promise((resolve) => {
+          end = resolve;
+        }),
+    );
+    await queues.add(job("a"));
+    const finish = await eventually("a run", () => end);
+    network.silence();
+    finish();
+    const leftAt = performance.now();
+    await intake.drain(AbortSignal.timeout(5_000));
+    await intake.stop();
+    expect(performance.now() - leftAt).toBeLessThan(800);
+    const rescued: RunJob[] = [];
+    await startIntake("a", async (run) => void rescued.push(run));
+    await eventually("another to take it", () => rescued.length === 1, { withinMs: 6_000 });
+  });
 });
 
 test("a run offered again to the process that works on it is joined, not started twice", async () => {

@@ -26,7 +26,10 @@ const RETRY_MS = 500;
  */
 const MAX_STALLED = 1_000;
 
-/** A worker that is back soon after Redis is. */
+/** How long a worker that leaves waits for what became of its runs to be written. */
+const WRITTEN_WITHIN_MS = 500;
+
+/** A worker that is back soon after Redis is, and leaves in order, though not at any price. */
 class PromptWorker extends Worker {
   /** BullMQ's own, while a job is delayed, is 10 s. It looks again for what is due after each read. */
   override get maximumBlockTimeout(): number {
@@ -36,6 +39,22 @@ class PromptWorker extends Worker {
   /** BullMQ's own default, after a blocking read that failed (a failover does that), is 5 s. */
   override delay(...[milliseconds = RETRY_MS, abort]: Parameters<Worker["delay"]>): Promise<void> {
     return super.delay(milliseconds, abort);
+  }
+
+  /**
+   * Closes, as soon as it is written what became of each job, which BullMQ does some time after its
+   * processor is done. Its own `close` waits for that without a bound; forced, it writes nothing more.
+   */
+  async leave(withinMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, withinMs);
+    });
+    await Promise.race([this.close(), late]);
+    clearTimeout(timer);
+    // Where that came first: what a forced close does, which cannot be asked for any more.
+    await this.lockManager.close();
+    await this.backend.close(true);
   }
 }
 
@@ -72,7 +91,7 @@ export class RunIntake implements Part {
   readonly #working = new Map<string, Promise<void>>();
   readonly #reported = new Set<string>();
   #concurrency: number;
-  #worker: Worker | undefined;
+  #worker: PromptWorker | undefined;
   #draining = false;
   #onIdle: () => void = () => undefined;
 
@@ -131,7 +150,8 @@ export class RunIntake implements Part {
 
   /** Leaves runs that are still at work to other workers, who take them when their leases expire. */
   async stop(): Promise<void> {
-    await this.#worker?.close(true);
+    this.#draining = true;
+    await this.#worker?.leave(WRITTEN_WITHIN_MS);
   }
 
   async #process(job: Job): Promise<void> {
