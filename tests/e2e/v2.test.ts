@@ -107,6 +107,14 @@ test("reasoning comes in frames of its own; a conversation may hold many message
   ).toBe("let me think");
 });
 
+test("a conversation as long as the limit that is announced is answered", async () => {
+  const prompt = "a line of it\n".repeat(400_000);
+  await start({ env: { EDGE_MAX_CONVERSATION_BYTES: String(prompt.length) } });
+  const client = await connect();
+  expect(client.all("ready")[0]?.limits.maxMessageBytes).toBe(5_200_000);
+  await expectWhole(client, await client.run(prompt, "zhipu"), prompt);
+});
+
 test("refusals name the request they are about, and harm no other run", async () => {
   await start({ env: { EDGE_MAX_RUNS_PER_CONNECTION: "2" } });
   const client = await connect();

@@ -59,8 +59,11 @@ export interface SocketServerOptions extends SlowConsumerLimits {
   readonly onConnection: (connection: Connection) => ConnectionEvents;
 }
 
-/** Beyond this uWebSockets cuts the socket without a word, so it stands far above our own limit. */
-const LONGEST_FRAME_BYTES = 4 * 1024 * 1024;
+/**
+ * What is longer than our own limit by more than this is cut by uWebSockets, without a word, which clients
+ * take for a lost connection. A frame must be kept whole to be refused with a reason, so there is an end to it.
+ */
+const REFUSED_ALOUD_BYTES = 4 * 1024 * 1024;
 /** Seconds without a sign of life after which a peer is taken for dead; pings go out before. */
 const IDLE_TIMEOUT_S = 40;
 /** Of every version of it that there is. */
@@ -77,7 +80,7 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     }
   };
   const behavior = {
-    maxPayloadLength: LONGEST_FRAME_BYTES,
+    maxPayloadLength: options.maxFrameBytes + REFUSED_ALOUD_BYTES,
     maxBackpressure: MAX_BUFFERED_BYTES,
     idleTimeout: IDLE_TIMEOUT_S,
     sendPingsAutomatically: true,
