@@ -284,7 +284,8 @@ export class LiveRun {
     // A full socket may have been filled by reasoning, which is no text.
     if (outcome !== "held" && entry.type !== "reasoning") this.#clock.wrote(this.#receivedAt);
     if (entry.type === "text") this.#characters += entry.text.length;
-    return outcome !== "full";
+    // A connection may be lost to what is written to it; in its place nobody reads, who takes everything.
+    return outcome !== "full" || this.#answer !== answer;
   }
 
   #fail(reason: Failure): void {
