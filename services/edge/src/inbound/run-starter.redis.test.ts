@@ -1,5 +1,6 @@
 /** A run from the edge's side: what the client is told, and what the cluster learns. */
-import { BEGINNING, type TerminalEntry } from "@openclaw/stream";
+import { randomUUID } from "node:crypto";
+import { BEGINNING, RunRecords, type TerminalEntry } from "@openclaw/stream";
 import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { NotingAnswer, TestEdge } from "../testing/test-edge.ts";
@@ -180,6 +181,26 @@ test("with Redis away a request is refused at once, and one on its way ends with
   await eventually("the end", () => answer.terminals.length === 1, { withinMs: 5_000 });
   expect(answer.terminals[0]).toMatchObject({ failure: { code: "unavailable" } });
   await edge.fixture.commands.connect();
+});
+
+test("a run that Redis never answered for is not ended here: it may be another edge's by now", async () => {
+  const elsewhere = new RunRecords(await edge.fixture.connect(), edge.keys);
+  const [runId, answer] = [randomUUID(), new NotingAnswer()];
+  edge.fixture.commands.disconnect();
+  edge.starter.begin({
+    runId,
+    session: "s",
+    messages: [{ role: "user", content: "hi" }],
+    provider: "mine",
+    answer,
+    onEnded: () => undefined,
+  });
+  // Its client could not reach this edge either, and asked again.
+  await elsewhere.create({ runId, edge: "edge-elsewhere", provider: "mine", session: "s" });
+  await eventually("the end here", () => answer.terminals.length === 1, { withinMs: 5_000 });
+  await edge.fixture.commands.connect();
+  await edge.starter.stop();
+  expect((await elsewhere.status(runId))?.state).toBe("queued");
 });
 
 test("over the limit of open runs a request is refused as overloaded", async () => {

@@ -48,6 +48,8 @@ export async function submitRun(
     log.warn({ runId, provider, err: error }, "run not submitted");
     run.submissionFailed();
   }
-  // Ended in the meantime: that was announced before the run was there to be ended.
-  if (run.isEnded) announcer.announce({ runId, chain: run.chain, terminal: CANCELLED });
+  // Ended in the meantime: that was announced before the run was there to be ended. What was never answered
+  // for may be there all the same, and read elsewhere: a client that lost this edge asks again.
+  if (run.isEnded && run.isOurs)
+    announcer.announce({ runId, chain: run.chain, terminal: CANCELLED });
 }

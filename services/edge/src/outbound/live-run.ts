@@ -146,6 +146,11 @@ export class LiveRun {
     return this.#state === "ended";
   }
 
+  /** Whether what is known under its id is its own. */
+  get isOurs(): boolean {
+    return this.#isOurs;
+  }
+
   /** The run is on its queue. */
   queued(): void {
     this.#clock.queued(this.provider);
