@@ -70,6 +70,8 @@ export type MoveOutcome = "moved" | "fenced" | "ended" | "unknown";
 /** `won`: a hedge of this attempt has claimed the run before. */
 export type HedgeOutcome = "open" | "over" | "won";
 
+export type EndOutcome = "ended" | "already" | "unknown";
+
 export type WatchOutcome =
   | {
       readonly outcome: "watching";
@@ -237,8 +239,22 @@ export class RunRecords {
     return reply as MoveOutcome;
   }
 
-  /** Ends a run from outside its attempt; exactly one terminal entry results, whoever is first. */
-  async end(runId: string, terminal: TerminalEntry): Promise<"ended" | "already" | "unknown"> {
+  /**
+   * Ends a run from outside its attempt; exactly one terminal entry results, whoever is first.
+   *
+   * @param unreadBy where given, a run goes on that is watched by any other node than these; at least one
+   */
+  async end(runId: string, terminal: TerminalEntry): Promise<EndOutcome>;
+  async end(
+    runId: string,
+    terminal: TerminalEntry,
+    unreadBy: readonly string[],
+  ): Promise<EndOutcome | "read_elsewhere">;
+  async end(
+    runId: string,
+    terminal: TerminalEntry,
+    unreadBy: readonly string[] = [],
+  ): Promise<EndOutcome | "read_elsewhere"> {
     const reply = await RunRecords.#end.run(
       this.#redis,
       [this.#keys.record(runId), this.#keys.log(runId)],
@@ -248,9 +264,10 @@ export class RunRecords {
         this.#retention.resumeWindowMs,
         terminal.type,
         encodeEntry(terminal),
+        unreadBy.join(" "),
       ],
     );
-    return reply as "ended" | "already" | "unknown";
+    return reply as EndOutcome | "read_elsewhere";
   }
 
   /**

@@ -105,3 +105,16 @@ test("who knows a run's id may read and cancel it, who names a session only that
   expect(await stream.records.status(unknown)).toBeUndefined();
   expect(await stream.records.watch(unknown, { node: "n" })).toEqual({ outcome: "unknown" });
 });
+
+test("an end that is an edge's own leaves a run to the other edges that read it", async () => {
+  const runId = await stream.createRun({ edge: "a" });
+  await stream.records.watch(runId, { node: "b" });
+  await stream.records.watch(runId, { node: "dead" });
+  const end = (unreadBy: string[]) => stream.records.end(runId, CANCELLED, unreadBy);
+  expect(await end(["a", "dead"])).toBe("read_elsewhere");
+  expect((await statusOf(runId)).state).toBe("queued");
+  await stream.records.unwatch(runId, "b");
+  expect(await end(["a", "dead"])).toBe("ended");
+  expect(await end(["a"])).toBe("already");
+  expect(await stream.records.end(randomUUID(), CANCELLED, ["a"])).toBe("unknown");
+});

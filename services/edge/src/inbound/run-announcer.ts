@@ -1,7 +1,8 @@
 /** Tells the cluster of runs that this edge ended: their logs, their workers, their places in the queues. */
 import type { RunQueues } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
-import type { RunRecords, TerminalEntry } from "@openclaw/stream";
+import type { EndOutcome, RunRecords, TerminalEntry } from "@openclaw/stream";
+import type { RunReaders } from "./run-readers.ts";
 
 /**
  * Longer than Redis is usually away. Whoever was told that a run ended may ask again, and the first
@@ -11,6 +12,7 @@ const ANNOUNCE_WITHIN_MS = 60_000;
 
 export interface RunAnnouncerOptions {
   readonly records: Pick<RunRecords, "end">;
+  readonly readers: Pick<RunReaders, "stopReading">;
   readonly queues: Pick<RunQueues, "remove">;
   readonly log: Logger;
 }
@@ -41,15 +43,31 @@ export class RunAnnouncer {
   }
 
   async #tellCluster({ runId, chain, terminal }: RunEnd): Promise<void> {
-    const { records, queues, log } = this.#options;
+    const { queues, log } = this.#options;
     try {
       await persist(async () => {
-        await records.end(runId, terminal);
+        if ((await this.#end(runId, terminal)) === "read_elsewhere") {
+          log.info({ runId }, "run left to its other readers");
+          return;
+        }
         for (const name of chain) await queues.remove(name, runId);
       }, ANNOUNCE_WITHIN_MS);
     } catch (error) {
       // What is still published of it here is found to be unread, and its worker gives it up.
       log.warn({ runId, err: error }, "end not announced");
     }
+  }
+
+  /**
+   * A client cancels its run for everybody. Whatever else an edge decides, it decides for those who read
+   * here: it may have been cut off, and not know that its client went on elsewhere. The others have
+   * deadlines of their own, and of all readers the last one ends the run: each leaves before it asks.
+   */
+  async #end(runId: string, terminal: TerminalEntry): Promise<EndOutcome | "read_elsewhere"> {
+    const { records, readers } = this.#options;
+    if (terminal.type === "cancelled" && terminal.reason === "client") {
+      return records.end(runId, terminal);
+    }
+    return records.end(runId, terminal, await readers.stopReading(runId));
   }
 }

@@ -66,6 +66,45 @@ describe("a run that this edge is told of though nobody here reads it", () => {
   });
 });
 
+describe("a run that this edge ends", () => {
+  /** Ends here, and is announced, with another edge on its list. */
+  async function endBeside(other: string) {
+    edge.limit({ queueTimeoutMs: 200 });
+    const { run, answer } = edge.start();
+    await edge.queued();
+    await edge.records.watch(run.runId, { node: other, session: "s" });
+    await eventually("the end here", () => answer.terminals[0]);
+    await edge.starter.stop();
+    const { waiting } = await edge.queues.counts("mine");
+    return { runId: run.runId, waiting, status: await edge.records.status(run.runId) };
+  }
+
+  test("goes on where another reads it: this one may have been cut off, and know less", async () => {
+    const { runId, waiting, status } = await endBeside("edge-elsewhere");
+    expect([status?.state, waiting]).toEqual(["queued", 1]);
+    // So that of all its readers the last one ends it.
+    expect(await edge.records.watchers(runId)).toEqual(["edge-elsewhere"]);
+    // Who it belongs to ends it for everybody.
+    expect(await edge.starter.cancel(runId, "s")).toBe("cancelled");
+    await edge.starter.stop();
+    expect((await edge.queues.counts("mine")).waiting).toBe(0);
+  });
+
+  test("ends where the other is dead: on its queue it would wait for a worker to answer nobody", async () => {
+    const { waiting, status } = await endBeside("edge-dead");
+    expect([status?.state, waiting]).toEqual(["failed", 0]);
+  });
+
+  test("ends for everybody where its client cancels it", async () => {
+    const { run } = edge.start();
+    await edge.queued();
+    await edge.records.watch(run.runId, { node: "edge-elsewhere", session: "s" });
+    run.cancel("client");
+    await edge.starter.stop();
+    expect((await edge.records.status(run.runId))?.state).toBe("cancelled");
+  });
+});
+
 test("a run that outlived as many edges as may watch it is followed by the next", async () => {
   const { runId } = await edge.elsewhere();
   const resume = () =>

@@ -78,13 +78,29 @@ export class RunReaders {
       .finally(() => this.#leaving.delete(runId));
   }
 
+  /**
+   * Takes this edge off a run that has ended for its readers here; answers the nodes on its list that do not
+   * read it: this one and dead ones, which would keep it on its queue for a worker to answer nobody.
+   *
+   * @throws what Redis throws
+   */
+  async stopReading(runId: string): Promise<readonly string[]> {
+    const { records, node, isAlive } = this.#options;
+    const watchers = this.#isWanted(runId)
+      ? await records.watchers(runId)
+      : await this.#unwatch(runId);
+    return [node, ...watchers.filter((watcher) => !isAlive(watcher))];
+  }
+
   /** A run that began here is followed to its end while anybody reads it, so that it is counted once. */
   async #keepIfRead(run: LiveRun, graceMs: number): Promise<void> {
     const { records, runs } = this.#options;
     const watchers = await persist(() => records.watchers(run.runId), ASK_WITHIN_MS);
     // Asked last: somebody may have come back meanwhile.
     const isRead =
-      this.#othersOf(watchers) > 0 || runs.readers(run.runId) > 1 || this.#returning.has(run.runId);
+      this.#isReadElsewhere(watchers) ||
+      runs.readers(run.runId) > 1 ||
+      this.#returning.has(run.runId);
     if (isRead) this.keepFor(run, graceMs);
     else run.cancel("disconnected");
   }
@@ -95,8 +111,9 @@ export class RunReaders {
     run.leave();
     runs.remove(run);
     if (this.#isWanted(run.runId)) return;
-    const others = await this.#unwatch(run.runId);
-    if (others === 0 && !run.isBackground) onAbandoned(run);
+    const watchers = await this.#unwatch(run.runId);
+    const isRead = this.#isReadElsewhere(watchers) || this.#isWanted(run.runId);
+    if (!isRead && !run.isBackground) onAbandoned(run);
   }
 
   /** Stops following what another reader of the same connection follows in its place. */
@@ -105,25 +122,24 @@ export class RunReaders {
     this.#options.runs.remove(run);
   }
 
-  /** Takes this edge off a run; answers how many still read it. */
-  async #unwatch(runId: string): Promise<number> {
+  /** Takes this edge off a run; answers the others on its list. */
+  async #unwatch(runId: string): Promise<readonly string[]> {
     const { records, node, runs } = this.#options;
     const watchers = await persist(() => records.unwatch(runId, node), ASK_WITHIN_MS);
-    const left = this.#othersOf(watchers);
-    if (!this.#isWanted(runId)) return left;
+    if (!this.#isWanted(runId)) return watchers;
     // Somebody came back while this node was taken off: it must hear of the run again.
     for (const reader of runs.of(runId)) {
       const { session } = reader;
       await persist(() => records.watch(runId, { node, session }), ASK_WITHIN_MS);
       reader.refill();
     }
-    return left + 1;
+    return watchers;
   }
 
   /** Edges that were killed or left are still on the list. */
-  #othersOf(watchers: readonly string[]): number {
+  #isReadElsewhere(watchers: readonly string[]): boolean {
     const { node, isAlive } = this.#options;
-    return watchers.filter((watcher) => watcher !== node && isAlive(watcher)).length;
+    return watchers.some((watcher) => watcher !== node && isAlive(watcher));
   }
 
   #isWanted(runId: string): boolean {

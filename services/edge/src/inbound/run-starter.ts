@@ -67,7 +67,6 @@ export class RunStarter implements Part {
 
   constructor(options: RunStarterOptions) {
     this.#options = options;
-    this.#announcer = new RunAnnouncer(options);
     this.#readers = new RunReaders({
       ...options,
       onAbandoned: ({ runId, chain }) =>
@@ -77,6 +76,7 @@ export class RunStarter implements Part {
           terminal: { type: "cancelled", reason: "disconnected" },
         }),
     });
+    this.#announcer = new RunAnnouncer({ ...options, readers: this.#readers });
     // After an outage every run reads its log; all at once they would miss their own deadlines.
     const limit = pLimit(READS_AT_ONCE);
     this.#read = (...page) => limit(() => options.records.read(...page));

@@ -7,8 +7,10 @@
 -- ARGV[3]  resume window in ms
 -- ARGV[4]  state to end in: failed | cancelled
 -- ARGV[5]  payload of the terminal entry
+-- ARGV[6]  nodes that do not read the run, separated by spaces: where any other watches it, it goes on;
+--          '' ends it for everybody
 --
--- Returns 'ended' | 'already' | 'unknown'.
+-- Returns 'ended' | 'already' | 'read_elsewhere' | 'unknown'.
 -- Invariant: one terminal entry. It is appended here at once rather than left to the worker, so that
 -- the run ends even if its worker is dead; the worker learns of it by message, or with its next append.
 
@@ -19,6 +21,14 @@ if not state then
 end
 if is_terminal(state) then
   return 'already'
+end
+if ARGV[6] ~= '' then
+  local unread = ' ' .. ARGV[6] .. ' '
+  for _, node in ipairs(nodes_of(edges)) do
+    if not string.find(unread, ' ' .. node .. ' ', 1, true) then
+      return 'read_elsewhere'
+    end
+  end
 end
 end_run({
   id = ARGV[1], record = KEYS[1], log = KEYS[2], channel_prefix = ARGV[2], edges = edges,
