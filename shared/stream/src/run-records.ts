@@ -84,6 +84,8 @@ export type WatchOutcome =
        * should have been; undefined for one that ends with its readers.
        */
       readonly dueInMs: number | undefined;
+      /** In how many ms it must be over, whoever reads it; undefined where nobody said so. */
+      readonly leftMs: number | undefined;
     }
   | { readonly outcome: "full" }
   | { readonly outcome: "unknown" };
@@ -121,14 +123,16 @@ export class RunRecords {
   /**
    * Makes a queued run, watched by `edge`, which must already be subscribed.
    *
-   * @param run with `dueInMs` it goes on though nobody reads it, and must be over by then; `submission` is
-   *   repeated when this is, and is anew for another request
+   * @param run `totalMs`: how long it may take, for readers that come later; with `dueInMs` it goes on though
+   *   nobody reads it, and must be over by then; `submission` is repeated when this is, and is anew for another
+   *   request
    */
   async create(run: {
     runId: string;
     edge: string;
     provider: string;
     session: string;
+    totalMs?: number | undefined;
     dueInMs?: number | undefined;
     submission?: string | undefined;
   }): Promise<CreateOutcome> {
@@ -143,6 +147,7 @@ export class RunRecords {
         run.dueInMs ?? "",
         run.submission ?? run.edge,
         run.runId,
+        run.totalMs ?? "",
       ],
     );
     return reply as CreateOutcome;
@@ -283,7 +288,7 @@ export class RunRecords {
       [this.#keys.record(runId)],
       [node, MAX_WATCHERS, session],
     );
-    const [outcome, state, epoch, seq, provider, owner, dueIn] = reply as [
+    const [outcome, state, epoch, seq, provider, owner, dueIn, left] = reply as [
       "watching" | "full" | "unknown",
       RunState,
       number,
@@ -291,10 +296,13 @@ export class RunRecords {
       string,
       string,
       number | "",
+      number | "",
     ];
     if (outcome !== "watching") return { outcome };
     const dueInMs = dueIn === "" ? undefined : dueIn;
-    return { outcome, state, position: { epoch, seq }, provider, session: owner, dueInMs };
+    const leftMs = left === "" ? undefined : left;
+    const position = { epoch, seq };
+    return { outcome, state, position, provider, session: owner, dueInMs, leftMs };
   }
 
   /** How a run fares; undefined for one that is not known. */

@@ -91,6 +91,24 @@ test("a run that goes on unread has a time at which it must be over, which its r
   expect((await statusOf(late)).isOverdue).toBe(false);
 });
 
+test("readers that come later are told how long a run may still take, whatever they would give it", async () => {
+  const leftMs = async (runId: string) => {
+    const watched = await stream.records.watch(runId, { node: "e" });
+    return watched.outcome === "watching" ? watched.leftMs : Number.NaN;
+  };
+  const usual = await stream.createRun({ totalMs: 60_000 });
+  expect(await leftMs(usual)).toBeGreaterThan(50_000);
+  expect(await leftMs(usual)).toBeLessThanOrEqual(60_000);
+  // It still ends with its readers, and is nobody else's to end.
+  expect(await stream.records.watch(usual, { node: "e" })).toMatchObject({ dueInMs: undefined });
+  const late = await stream.createRun({ totalMs: -1 });
+  expect(await leftMs(late)).toBeLessThan(0);
+  expect((await statusOf(late)).isOverdue).toBe(false);
+  // As an edge of another version makes them.
+  expect(await leftMs(await stream.createRun())).toBeUndefined();
+  expect(await leftMs(await stream.createRun({ dueInMs: 60_000 }))).toBeGreaterThan(50_000);
+});
+
 test("who knows a run's id may read and cancel it, who names a session only that session's", async () => {
   const runId = await stream.createRun();
   expect(await stream.records.watch(runId, { node: "n", session: "t" })).toEqual({

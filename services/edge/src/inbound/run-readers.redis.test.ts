@@ -105,6 +105,34 @@ describe("a run that this edge ends", () => {
   });
 });
 
+describe("how long a run may take", () => {
+  test("goes with it: the sum over all that may be asked, of whom later readers know but one", async () => {
+    const { run } = edge.start();
+    await edge.queued();
+    const watched = await edge.records.watch(run.runId, { node: NODE, session: "s" });
+    const { queueMs, totalMs } = { queueMs: 30_000, totalMs: 120_000 };
+    const all = 2 * (queueMs + totalMs) + 10_000;
+    const leftMs = watched.outcome === "watching" ? watched.leftMs : undefined;
+    expect(leftMs).toBeGreaterThan(all - 5_000);
+    expect(leftMs).toBeLessThanOrEqual(all);
+    run.cancel("client");
+  });
+
+  test("is what a reader holds that came later, however late, and is not taken for stuck", async () => {
+    const runId = await edge.fixture.createRun({ edge: "edge-dead", totalMs: -60_000 });
+    const answer = new NotingAnswer();
+    const request = { runId, answer, after: BEGINNING };
+    await edge.starter.resume({
+      ...request,
+      onResumed: () => undefined,
+      onEnded: () => undefined,
+    });
+    await eventually("the end", () => answer.terminals[0]);
+    expect(answer.terminals).toMatchObject([{ failure: { code: "run_timeout" } }]);
+    expect(edge.stuck).toBe(0);
+  });
+});
+
 test("a run that outlived as many edges as may watch it is followed by the next", async () => {
   const { runId } = await edge.elsewhere();
   const resume = () =>

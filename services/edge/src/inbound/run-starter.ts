@@ -7,7 +7,7 @@ import type { GatewayConfigSource, Wishes } from "@openclaw/config";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
-import { comparePositions, type RunRecords, type TerminalEntry } from "@openclaw/stream";
+import type { RunRecords, TerminalEntry } from "@openclaw/stream";
 import pLimit from "p-limit";
 import { logEnded } from "../outbound/ended-run-log.ts";
 import { type EndedRun, LiveRun } from "../outbound/live-run.ts";
@@ -23,6 +23,7 @@ import { deadlinesOf } from "./run-deadlines.ts";
 import { RunReaders } from "./run-readers.ts";
 import type { ResumeRefusal, ResumeRequest, RunRequest, StartedRun } from "./started-run.ts";
 import { CANCELLED, SUBMIT_WITHIN_MS, submitRun } from "./submit-run.ts";
+import { watchRun } from "./watch-run.ts";
 
 const READS_AT_ONCE = 64;
 const BY_POSITION: ReadonlySet<ResumeRefusal> = new Set([
@@ -173,8 +174,8 @@ export class RunStarter implements Part {
       fallback,
       traceparent: trace?.traceparent,
     };
-    const dueInMs = background ? deadlines.totalMs : undefined;
-    void submitRun(run, { job, dueInMs }, { ...this.#options, announcer: this.#announcer });
+    const { totalMs } = deadlines;
+    void submitRun(run, { job, totalMs }, { ...this.#options, announcer: this.#announcer });
     return run;
   }
 
@@ -194,22 +195,11 @@ export class RunStarter implements Part {
   }
 
   async #follow(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
-    const { records, node, runs } = this.#options;
+    const { runs } = this.#options;
     const { runId, after, answer, onResumed, onEnded } = request;
-    const asked = { node, session: request.session };
-    const watch = () => persist(() => records.watch(runId, asked), SUBMIT_WITHIN_MS);
-    let watched = await watch();
-    // Edges that were killed stay on the list, and a long run may have outlived many.
-    if (watched.outcome === "full" && (await this.#readers.forgetDead(runId))) {
-      watched = await watch();
-    }
-    if (watched.outcome === "unknown") return "unknown_run";
-    if (watched.outcome === "full") return "too_many_readers";
-    const ahead = comparePositions(after, watched.position);
-    const { provider, session, state, dueInMs } = watched;
-    const isOver = state !== "queued" && state !== "active";
-    if (ahead > 0) return isOver ? "unknown_position" : "ahead";
-    if (isOver && ahead === 0) return "nothing_left";
+    const watched = await watchRun(request, { ...this.#options, readers: this.#readers });
+    if (typeof watched === "string") return watched;
+    const { provider, session, state, isOver, dueInMs, leftMs } = watched;
     const chain = withFallback(provider, this.#options.gateway.current);
     const run = new LiveRun({
       runId,
@@ -219,8 +209,8 @@ export class RunStarter implements Part {
       resumed: { after, isQueued: state === "queued" },
       answer,
       read: this.#read,
-      // However often readers come and go, a run that does not need them ends when it was to end.
-      deadlines: this.#deadlines(chain, isOver ? undefined : dueInMs),
+      // However often readers come and go, a run ends when it was to end.
+      deadlines: this.#deadlines(chain, isOver ? undefined : leftMs),
       onGap: this.#onGap,
       isBackground: dueInMs !== undefined,
       onEnded: (ended) => {
@@ -288,11 +278,9 @@ export class RunStarter implements Part {
     this.#readers.unread(runId);
   }
 
-  /** @param dueInMs when the run must be over, where that is settled */
-  #deadlines(chain: readonly string[], dueInMs?: number): RunDeadlines {
+  #deadlines(chain: readonly string[], leftMs?: number): RunDeadlines {
     const { gateway, queueTimeoutMs } = this.#options;
-    const deadlines = deadlinesOf(chain, { ...gateway.current, queueTimeoutMs });
-    return dueInMs === undefined ? deadlines : { ...deadlines, totalMs: dueInMs };
+    return deadlinesOf(chain, { ...gateway.current, queueTimeoutMs, leftMs });
   }
 
   #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {

@@ -24,13 +24,14 @@ export interface SubmitContext {
  */
 export async function submitRun(
   run: LiveRun,
-  { job, dueInMs }: { readonly job: RunJob; readonly dueInMs: number | undefined },
+  { job, totalMs }: { readonly job: RunJob; readonly totalMs: number },
   { node, records, queues, announcer, log }: SubmitContext,
 ): Promise<void> {
   const { runId, provider, session } = job;
   // Repeated with every try, and no other run's.
   const submission = randomUUID();
-  const record = { runId, edge: node, provider, session, dueInMs, submission };
+  const dueInMs = job.background ? totalMs : undefined;
+  const record = { runId, edge: node, provider, session, totalMs, dueInMs, submission };
   try {
     const outcome = await persist(async () => {
       const created = await records.create(record);

@@ -85,6 +85,8 @@ export class TestEdge {
   readonly runs: LiveRuns;
   readonly subscription: Subscription;
   starter: RunStarter;
+  /** Runs that were past every bound. */
+  stuck = 0;
 
   private constructor(fixture: StreamFixture) {
     const { commands, keys, prefix } = fixture;
@@ -94,7 +96,12 @@ export class TestEdge {
       keyPrefix: prefix,
       providers: () => ["mine", "glm", "hasty"],
     });
-    this.runs = new LiveRuns((runId) => this.starter.unread(runId));
+    this.runs = new LiveRuns(
+      (runId) => this.starter.unread(runId),
+      () => {
+        this.stuck += 1;
+      },
+    );
     this.subscription = new Subscription({
       createSubscriber: () => fixture.subscriber(),
       commands,

@@ -9,6 +9,7 @@
 -- ARGV[5]  for a run that goes on though nobody reads it, after how many ms it must be over; '' for any other
 -- ARGV[6]  unique to this submission, which may be repeated
 -- ARGV[7]  run id
+-- ARGV[8]  after how many ms it must be over, whoever reads it; '' where nobody said so
 --
 -- Returns 'created', also when called again for the same submission after an answer was lost.
 --   'waiting'  the id is taken, by this session, and nobody has claimed that run: whoever created it may
@@ -33,5 +34,8 @@ if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[1], 'due_at', due_at)
   redis.call('ZADD', KEYS[2], due_at, ARGV[7])
   redis.call('PEXPIRE', KEYS[2], ARGV[1])
+end
+if ARGV[8] ~= '' then
+  redis.call('HSET', KEYS[1], 'ends_by', now + tonumber(ARGV[8]))
 end
 return 'created'

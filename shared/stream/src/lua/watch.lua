@@ -6,18 +6,21 @@
 -- ARGV[3]  session the caller belongs to; another session's run is as good as unknown. '' for one that
 --          may read any run whose id it knows
 --
--- Returns {'watching', state, epoch, seq, provider, session, ms until it must be over} | {'full'} | {'unknown'}.
--- The last is '' for a run that ends with its readers.
+-- Returns {'watching', state, epoch, seq, provider, session, due_in, left} | {'full'} | {'unknown'}.
+-- due_in and left are the ms until it must be over: the first '' for a run that ends with its readers, the
+-- second where nobody said so when it was created.
 -- Invariant: whatever is appended after this is published to the node, whatever was appended before
 -- is in the log; so a reader that watches first and reads the log second misses nothing.
 
-local state, epoch, seq, provider, edges, session, due_at =
-  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'provider', 'edges', 'session', 'due_at'))
+local state, epoch, seq, provider, edges, session, due_at, ends_by = unpack(redis.call('HMGET', KEYS[1],
+  'state', 'epoch', 'seq', 'provider', 'edges', 'session', 'due_at', 'ends_by'))
 if not state or (ARGV[3] ~= '' and session ~= ARGV[3]) then
   return { 'unknown' }
 end
-local due_in = due_at and tonumber(due_at) - now_ms() or ''
-local watching = { 'watching', state, tonumber(epoch), tonumber(seq), provider, session, due_in }
+local now = now_ms()
+local due_in = due_at and tonumber(due_at) - now or ''
+local left = ends_by and tonumber(ends_by) - now or due_in
+local watching = { 'watching', state, tonumber(epoch), tonumber(seq), provider, session, due_in, left }
 local nodes = nodes_of(edges)
 for _, node in ipairs(nodes) do
   if node == ARGV[1] then
