@@ -60,7 +60,7 @@ Durations are seconds, each measured by one process on its monotonic clock. Wher
 whichever the user saw first. Runs that a client resumed elsewhere are counted once, by the edge that accepted them, unless that one is gone by their end. Whether its connection was
 warm is known of a run from its worker's last word: runs that their edge ended (cancelled, or past a deadline) have \`connection="none"\` and are
 held against the target of warm ones. A first text is of those who are shown text as it comes: a request that waits for the whole answer, and a run in the
-background, have none to be in time. A question that a v1 client asks during an answer is accepted when its turn comes. The number of series does not depend on what users send: any value that is not among a label's own is counted as \`other\`, and the series of a provider go
+background, have none to be in time. A question that a v1 client asks during an answer is accepted when its turn comes. A request under an id that another run has is a refusal, and no run. The number of series does not depend on what users send: any value that is not among a label's own is counted as \`other\`, and the series of a provider go
 when it is no longer configured.
 
 ## Edges

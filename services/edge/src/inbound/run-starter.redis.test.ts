@@ -1,7 +1,7 @@
 /** A run from the edge's side: what the client is told, and what the cluster learns. */
 import { randomUUID } from "node:crypto";
 import { BEGINNING, RunRecords, type TerminalEntry } from "@openclaw/stream";
-import { eventually } from "@openclaw/testing";
+import { eventually, Scraped } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { NotingAnswer, TestEdge } from "../testing/test-edge.ts";
 
@@ -201,6 +201,29 @@ test("a run that Redis never answered for is not ended here: it may be another e
   await edge.fixture.commands.connect();
   await edge.starter.stop();
   expect((await elsewhere.status(runId))?.state).toBe("queued");
+});
+
+test("an id that another run has is a refusal, and says nothing of how well users are served", async () => {
+  const { runId } = await edge.elsewhere();
+  const answer = new NotingAnswer();
+  edge.starter.begin({
+    runId,
+    session: "another",
+    messages: [{ role: "user", content: "hi" }],
+    provider: "mine",
+    answer,
+    onEnded: () => undefined,
+  });
+  await eventually("the refusal", () => answer.terminals[0]);
+  expect(answer.terminals).toMatchObject([{ failure: { code: "invalid_request" } }]);
+  expect(edge.runs.count).toBe(0);
+  expect(edge.stats.takeTotals()).toEqual({});
+  const seen = new Scraped(await edge.metrics.read());
+  expect(seen.sum("openclaw_refusals_total", { code: "invalid_request" })).toBe(1);
+  expect(seen.sum("openclaw_run_errors_total")).toBe(0);
+  expect(seen.sum("openclaw_target_runs_total")).toBe(0);
+  expect(seen.sum("gen_ai_server_request_duration_seconds_count")).toBe(0);
+  await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
 test("over the limit of open runs a request is refused as overloaded", async () => {

@@ -155,10 +155,9 @@ export class RunStarter implements Part {
       isBackground: background === true,
       onEnded: (ended) => {
         runs.remove(run);
-        this.#options.stats.record(ended);
-        this.#options.meter?.ended(ended);
         trace?.ended(ended);
-        this.#report(ended, "run finished");
+        if (ended.refusal) this.refused(ended.refusal);
+        else this.#count(ended);
         request.onEnded(run);
       },
     });
@@ -281,6 +280,12 @@ export class RunStarter implements Part {
   #deadlines(chain: readonly string[], leftMs?: number): RunDeadlines {
     const { gateway, queueTimeoutMs } = this.#options;
     return deadlinesOf(chain, { ...gateway.current, queueTimeoutMs, leftMs });
+  }
+
+  #count(ended: EndedRun): void {
+    this.#options.stats.record(ended);
+    this.#options.meter?.ended(ended);
+    this.#report(ended, "run finished");
   }
 
   #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {

@@ -38,6 +38,8 @@ export interface EndedRun {
   readonly terminal: TerminalEntry;
   /** True where this edge ended it and the cluster does not know yet. */
   readonly byEdge: boolean;
+  /** Why it never was a run, where it was not: another one has its id. */
+  readonly refusal?: Failure;
   readonly attempts: number;
   readonly characters: number;
   /** Whether its text went to a client as it came. */
@@ -217,10 +219,9 @@ export class LiveRun {
   /** Another run has its id, which goes on: nothing of this one is to be told to the cluster. */
   taken(): void {
     const message = "There is a run of that id already; resume it, or choose another id.";
-    this.#end(
-      { type: "failed", failure: failure("invalid_request", message), timings: undefined },
-      { isToldToCluster: false },
-    );
+    const refusal = failure("invalid_request", message);
+    const terminal = { type: "failed", failure: refusal, timings: undefined } as const;
+    this.#end(terminal, { isToldToCluster: false, refusal });
   }
 
   /** The edge stops before the run is over: who can come back finds it elsewhere. */
@@ -300,7 +301,11 @@ export class LiveRun {
   /** `position`: where the log has it; where it has not, it is this edge's to tell the cluster. */
   #end(
     terminal: TerminalEntry,
-    { position, isToldToCluster = true }: { position?: Position; isToldToCluster?: boolean } = {},
+    {
+      position,
+      isToldToCluster = true,
+      refusal,
+    }: { position?: Position; isToldToCluster?: boolean; refusal?: Failure } = {},
   ): void {
     if (this.isEnded) return;
     this.#state = "ended";
@@ -323,6 +328,7 @@ export class LiveRun {
       model: this.#model,
       terminal,
       byEdge: isToldToCluster && this.#isOurs,
+      ...(refusal && { refusal }),
       attempts: this.#attempts,
       characters: this.#characters,
       isStreamed: this.#options.answer.isStreamed,

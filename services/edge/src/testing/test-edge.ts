@@ -1,6 +1,7 @@
 /** An edge's runs on a real Redis, without its sockets, and the rest of the cluster by hand. */
 import { randomUUID } from "node:crypto";
 import { parseGatewayConfig } from "@openclaw/config";
+import { Metrics } from "@openclaw/metrics";
 import type { RunOptions } from "@openclaw/protocol";
 import { RunIntake, type RunJob, RunQueues } from "@openclaw/queue";
 import { createBlockingConnection, createLogger } from "@openclaw/runtime";
@@ -22,6 +23,7 @@ import type { StartedRun } from "../inbound/started-run.ts";
 import type { Answer, DeltaOutcome } from "../outbound/answer.ts";
 import { Curtain } from "../outbound/curtain.ts";
 import { LiveRuns } from "../outbound/live-runs.ts";
+import { RunMeter } from "../outbound/run-meter.ts";
 import { RunStats } from "../outbound/run-stats.ts";
 
 export const NODE = "edge-1";
@@ -37,6 +39,8 @@ const GATEWAY = parseGatewayConfig(
   },
   { source: "test", env: {} },
 );
+
+const UNCHANGING = { current: GATEWAY, onChange: () => undefined };
 
 /** A client that notes what it is told. */
 export class NotingAnswer implements Answer {
@@ -83,6 +87,9 @@ export class TestEdge {
   readonly fixture: StreamFixture;
   readonly queues: RunQueues;
   readonly runs: LiveRuns;
+  readonly stats = new RunStats();
+  readonly metrics = new Metrics({ kind: "edge", gateway: UNCHANGING, node: false });
+  readonly #meter = new RunMeter(this.metrics, UNCHANGING);
   readonly subscription: Subscription;
   starter: RunStarter;
   /** Runs that were past every bound. */
@@ -155,7 +162,8 @@ export class TestEdge {
       records,
       queues: this.queues,
       runs: this.runs,
-      stats: new RunStats(),
+      stats: this.stats,
+      meter: this.#meter,
       choice: { order: (members) => [...members] },
       log,
       maxRuns: 10,
