@@ -8,6 +8,8 @@ import type { LiveRun } from "../outbound/live-run.ts";
 import type { LiveRuns } from "../outbound/live-runs.ts";
 
 const ASK_WITHIN_MS = 4_000;
+/** Between two looks at who reads a run, at least; also where a client has no time to come back. */
+const LOOK_AGAIN_MS = 1_000;
 
 export interface RunReadersOptions {
   readonly node: string;
@@ -60,7 +62,7 @@ export class RunReaders {
       considered.catch((error: unknown) => {
         this.#options.log.warn({ runId: run.runId, err: error }, "readers of a run not known");
         // Asked again; what is no longer followed here is found to be unread.
-        this.keepFor(run, graceMs);
+        this.keepFor(run, Math.max(graceMs, LOOK_AGAIN_MS));
       });
     }, graceMs);
     timer.unref();
@@ -101,7 +103,7 @@ export class RunReaders {
       this.#isReadElsewhere(watchers) ||
       runs.readers(run.runId) > 1 ||
       this.#returning.has(run.runId);
-    if (isRead) this.keepFor(run, graceMs);
+    if (isRead) this.keepFor(run, Math.max(graceMs, LOOK_AGAIN_MS));
     else run.cancel("disconnected");
   }
 
