@@ -43,7 +43,8 @@ describe("a run that this edge is told of though nobody here reads it", () => {
       writer.write({ type: "text", text: "x" });
       await eventually("the text", () => answer.text === "x");
       edge.starter.keepFor(run, 50);
-      const end = eventually("the end", () => run.isEnded, { withinMs: 500 });
+      // Looked at twice, as the other might only not have been heard of.
+      const end = eventually("the end", () => run.isEnded, { withinMs: 5_000 });
       if (isGivenUp) await end;
       else await expect(end).rejects.toThrow();
       run.cancel("client");

@@ -10,6 +10,8 @@ import type { LiveRuns } from "../outbound/live-runs.ts";
 const ASK_WITHIN_MS = 4_000;
 /** Between two looks at who reads a run, at least; also where a client has no time to come back. */
 const LOOK_AGAIN_MS = 1_000;
+/** After Redis was away, or just begun, an edge is taken for dead until it has said of itself that it lives. */
+const HEARD_AGAIN_MS = 3_000;
 
 export interface RunReadersOptions {
   readonly node: string;
@@ -55,11 +57,10 @@ export class RunReaders {
   }
 
   /** Decides in `graceMs` whether the run goes on without the client that left it. */
-  keepFor(run: LiveRun, graceMs: number): void {
+  keepFor(run: LiveRun, graceMs: number, isSecondLook = false): void {
     const timer = setTimeout(() => {
       if (run.isEnded) return;
-      const considered = run.isResumed ? this.#leave(run) : this.#keepIfRead(run, graceMs);
-      considered.catch((error: unknown) => {
+      this.#consider(run, graceMs, isSecondLook).catch((error: unknown) => {
         this.#options.log.warn({ runId: run.runId, err: error }, "readers of a run not known");
         // Asked again; what is no longer followed here is found to be unread.
         this.keepFor(run, Math.max(graceMs, LOOK_AGAIN_MS));
@@ -95,16 +96,21 @@ export class RunReaders {
   }
 
   /** A run that began here is followed to its end while anybody reads it, so that it is counted once. */
-  async #keepIfRead(run: LiveRun, graceMs: number): Promise<void> {
-    const { records, runs } = this.#options;
+  async #consider(run: LiveRun, graceMs: number, isSecondLook: boolean): Promise<void> {
+    const { records, node } = this.#options;
     const watchers = await persist(() => records.watchers(run.runId), ASK_WITHIN_MS);
-    // Asked last: somebody may have come back meanwhile.
-    const isRead =
-      this.#isReadElsewhere(watchers) ||
-      runs.readers(run.runId) > 1 ||
-      this.#returning.has(run.runId);
-    if (isRead) this.keepFor(run, Math.max(graceMs, LOOK_AGAIN_MS));
-    else run.cancel("disconnected");
+    const isReadElsewhere = this.#isReadElsewhere(watchers);
+    const isOtherSilent = !isReadElsewhere && watchers.some((watcher) => watcher !== node);
+    if (isOtherSilent && !isSecondLook) this.keepFor(run, HEARD_AGAIN_MS, true);
+    else if (run.isResumed) await this.#leave(run);
+    else if (isReadElsewhere || this.#isReadBeside(run)) {
+      this.keepFor(run, Math.max(graceMs, LOOK_AGAIN_MS));
+    } else run.cancel("disconnected");
+  }
+
+  /** Asked last: somebody may have come back meanwhile. */
+  #isReadBeside({ runId }: LiveRun): boolean {
+    return this.#options.runs.readers(runId) > 1 || this.#returning.has(runId);
   }
 
   /** A run that was resumed here is followed no further; without any reader left it ends, as a rule. */
