@@ -98,11 +98,17 @@ export class Link {
       if (this.#waiting.size + this.#waiters.size > 0) this.#open();
       return;
     }
-    for (const run of this.#waiting) {
+    for (const run of this.#inTurn()) {
       if (!this.#current?.hasRoom) return;
       this.#waiting.delete(run);
       this.#current.ask(run);
     }
+  }
+
+  /** Those that may have begun come first: a gateway cancels what nobody comes back for. */
+  *#inTurn(): Generator<OpenRun> {
+    for (const run of this.#waiting) if (run.mayHaveBegun) yield run;
+    yield* this.#waiting;
   }
 
   #open(): void {

@@ -62,6 +62,11 @@ export class OpenRun {
     return this.answer.end !== undefined;
   }
 
+  /** Whether a gateway may be at work on it: it has taken the run, or not said what became of it. */
+  get mayHaveBegun(): boolean {
+    return this.id !== undefined || this.sent > 0;
+  }
+
   /** UTF-8 bytes of what is asked. */
   get bytes(): number {
     const { prompt } = this.#options;

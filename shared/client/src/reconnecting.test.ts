@@ -137,6 +137,24 @@ describe("a lost connection", () => {
     expect(gateway.peers.length).toBe(2);
   });
 
+  test.each([
+    ["open", "resume"],
+    ["asked for", "run"],
+  ] as const)("the run that was %s has its place back before one that waits", async (was, type) => {
+    gateway.onPeer = (peer) => peer.ready({ maxRuns: 1 });
+    const client = gateway.connect();
+    const [run] = [client.run("one"), client.run("two")];
+    const first = await gateway.peer();
+    const { run: id } = await first.told("run");
+    if (was === "open") {
+      await first.accept(id ?? "");
+      await eventually("the run", () => run.id);
+    }
+    first.close();
+    const next = await gateway.peer(1);
+    expect(await eventually("a frame", () => next.frames[0])).toMatchObject({ type, run: id });
+  });
+
   test("that stays open but says nothing is found out by a ping, and left", async () => {
     const run = gateway.connect({ silenceMs: 50, pongMs: 50 }).run("go");
     const peer = await gateway.peer();
