@@ -18,6 +18,8 @@ export interface ConnectionEvents {
   onAdrift(run: OpenRun): void;
   /** The gateway cannot take it at this moment. */
   onNotNow(run: OpenRun, reason: GatewayError): void;
+  /** A run that ended here held its place until now, when the gateway answered. */
+  onRoom(): void;
   onClosed(code: number, why?: string): void;
 }
 
@@ -127,6 +129,7 @@ export class Connection {
     if (!run) return;
     if (run.isEnded) {
       this.send({ type: "cancel", run: id });
+      this.#events.onRoom();
       return;
     }
     run.id = id;
@@ -140,7 +143,11 @@ export class Connection {
   #onRefused(ref: string, { code, message, ...more }: Down<"error">): void {
     const run = this.#pending.get(ref);
     this.#pending.delete(ref);
-    if (!run || run.isEnded) return;
+    if (!run) return;
+    if (run.isEnded) {
+      this.#events.onRoom();
+      return;
+    }
     // It is known not to have begun.
     run.sent -= 1;
     const error = new GatewayError(code, message, more);

@@ -58,6 +58,24 @@ describe("one socket", () => {
     expect((await peer.told("run", 1)).message).toBe("two");
   });
 
+  test.each(["accepted", "refused"])(
+    "has room for the next once it has %s a run that was cancelled before",
+    async (outcome) => {
+      gateway.onPeer = (peer) => peer.ready({ maxRuns: 1 });
+      const client = gateway.connect();
+      const [run] = [client.run("one"), client.run("two")];
+      const peer = await gateway.peer();
+      const { ref } = await peer.told("run");
+      run.cancel();
+      if (outcome === "accepted") peer.send({ type: "accepted", ref, run: "r1" });
+      else peer.send({ type: "error", ref, code: "overloaded", message: "Full.", retryable: true });
+      expect((await peer.told("run", 1)).message).toBe("two");
+      // The gateway must hear of the free place first.
+      const told = outcome === "accepted" ? ["run", "cancel", "run"] : ["run", "run"];
+      expect(peer.frames.map(({ type }) => type)).toEqual(told);
+    },
+  );
+
   test("what it will not take is refused here: the gateway would close it under all other runs", async () => {
     const run = gateway.connect().run("ü".repeat(501));
     await expect(run.text()).rejects.toMatchObject({ code: "message_too_long", retryable: false });

@@ -119,6 +119,7 @@ export class Link {
         onDraining: () => this.#lost(connection),
         onAdrift: (run) => this.#adrift(run),
         onNotNow: (run, reason) => this.#notNow(run, reason),
+        onRoom: () => this.#pump(),
         onClosed: (code, why) => this.#onClosed(connection, code, why),
       });
       this.#connections.add(connection);
