@@ -20,7 +20,6 @@ export class V2Answer implements Answer {
   readonly isStreamed = true;
   readonly #options: V2AnswerOptions;
   #epoch: number;
-  /** Whether the client knows the run by its id. */
   #isKnown: boolean;
   /** Whether the client has been shown anything of the current attempt. */
   #hasShown: boolean;
@@ -30,6 +29,11 @@ export class V2Answer implements Answer {
     this.#epoch = options.epoch;
     this.#isKnown = options.ref === undefined;
     this.#hasShown = options.epoch > 0;
+  }
+
+  /** Whether the client knows the run by its id. One that was refused, it does not. */
+  get isKnown(): boolean {
+    return this.#isKnown;
   }
 
   /** Also called by what comes next: a worker may be faster than the queue's answer to this edge. */

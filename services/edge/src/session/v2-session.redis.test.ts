@@ -14,7 +14,7 @@ import {
   type TerminalEntry,
 } from "@openclaw/stream";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
-import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
 import { RunStarter } from "../inbound/run-starter.ts";
 import { LiveRuns } from "../outbound/live-runs.ts";
 import { RunStats } from "../outbound/run-stats.ts";
@@ -299,6 +299,37 @@ test("a run's id may be the client's choice, and is given once, here or on anoth
   expect(await queues.waiting("mine")).toEqual([mine]);
   say({ type: "cancel", run: mine });
   await eventually("its job to go", async () => (await queues.waiting("mine")).length === 0);
+});
+
+test("an id that was refused may be asked for again, here or where the first one is", async () => {
+  const [free, theirs] = [randomUUID(), randomUUID()];
+  await records.create({ runId: theirs, edge: "edge-2", provider: "mine", session: "s" });
+  const writer = await attempt(theirs);
+  const create = vi.spyOn(records, "create").mockRejectedValue(new Error("no answer"));
+  say({ type: "run", ref: "1", run: free, message: "hi" });
+  say({ type: "run", ref: "2", run: theirs, message: "hi" });
+  const refused = () => connection.frames.filter(({ type }) => type === "error");
+  await eventually("both refusals", () => refused().length === 2);
+  create.mockRestore();
+
+  say({ type: "cancel", run: theirs });
+  await heard("cancelled");
+  expect(await writer.end(COMPLETED)).toBe("ended");
+
+  say({ type: "resume", run: free, after: BEGINNING });
+  await heard("resumed");
+  expect(connection.frames.at(-1)).toMatchObject({ reason: "unknown_run" });
+  say({ type: "run", ref: "3", run: free, message: "hi" });
+  await heard("accepted");
+  expect(refused()).toMatchObject([
+    { ref: "1", code: "unavailable" },
+    { ref: "2", code: "unavailable" },
+  ]);
+  expect(await queues.waiting("mine")).toEqual([free]);
+  say({ type: "cancel", run: free });
+  await eventually("its job to go", async () => (await queues.waiting("mine")).length === 0);
+  say({ type: "run", ref: "4", run: free, message: "hi" });
+  expect(refused()[2]).toMatchObject({ ref: "4", code: "invalid_request" });
 });
 
 test("a run whose edge died before it was on its queue is put there by who asks for it again", async () => {

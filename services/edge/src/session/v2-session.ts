@@ -48,7 +48,10 @@ export class V2Session implements Session {
    * would be followed twice if it were asked for again.
    */
   readonly #resuming = new Map<string, { isCancelled: boolean }>();
-  /** Runs that have ended here, the latest last: a cancel may have crossed their end. */
+  /**
+   * Runs that have ended here, the latest last: a cancel may have crossed their end. None that was
+   * refused: its id may be asked for again, or be that of a run which goes on.
+   */
   readonly #past = new Set<string>();
   /** Runs that are cancelled without being read here. */
   readonly #cancelling = new Set<string>();
@@ -116,6 +119,7 @@ export class V2Session implements Session {
       return;
     }
     const runId = chosen ?? starter.newRunId();
+    const answer = this.#answer(runId, { ref, epoch: 0 });
     const run = starter.begin({
       runId,
       session: session ?? this.#connection.session,
@@ -123,8 +127,8 @@ export class V2Session implements Session {
       provider,
       options,
       traceparent: this.#connection.traceparent,
-      answer: this.#answer(runId, { ref, epoch: 0 }),
-      onEnded: (run) => this.#ended(run),
+      answer,
+      onEnded: (run) => this.#ended(run, answer),
     });
     this.#runs.set(runId, run);
   }
@@ -170,20 +174,21 @@ export class V2Session implements Session {
     const earlier = this.#runs.get(runId);
     const resuming = { isCancelled: false };
     this.#resuming.set(runId, resuming);
+    const answer = this.#answer(runId, after);
     try {
       const resumed = await starter.resume({
         runId,
         // A run that this connection began for another session is still its own to resume here.
         session: session ?? earlier?.session ?? this.#connection.session,
         after,
-        answer: this.#answer(runId, after),
+        answer,
         onResumed: (outcome) => {
           // Asked for again: the later reader takes the place of the earlier one.
           if (earlier) starter.replace(earlier, graceMs);
           this.#runs.delete(runId);
           this.#send({ type: "resumed", run: runId, outcome });
         },
-        onEnded: (run) => this.#ended(run),
+        onEnded: (run) => this.#ended(run, answer),
       });
       // Only clients of other protocols know where a run ended, and nothing is behind that.
       if (resumed === "nothing_left") this.#notResumable(runId, "unknown_position");
@@ -241,11 +246,11 @@ export class V2Session implements Session {
     });
   }
 
-  #ended(run: StartedRun): void {
+  #ended(run: StartedRun, { isKnown }: V2Answer): void {
     const { runId } = run;
     // Another reader may have taken its place.
     if (this.#runs.get(runId) === run) this.#runs.delete(runId);
-    this.#remember(runId);
+    if (isKnown) this.#remember(runId);
     this.#noteIdle();
   }
 
