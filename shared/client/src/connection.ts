@@ -152,7 +152,8 @@ export class Connection {
     run.sent -= 1;
     const error = new GatewayError(code, message, more);
     if (NOT_NOW.has(code)) {
-      // A gateway that refused a run after all remembers its id.
+      // A gateway that refused a run after all may have made it known, and ends it. Where another one
+      // may have begun with it, only its old id keeps it from being begun twice.
       if (run.sent === 0) run.chosenId = randomId();
       this.#notNow(run, error);
     } else if (code === "invalid_request" && run.sent > 0) this.#adopt(run, error);

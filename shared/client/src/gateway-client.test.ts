@@ -261,7 +261,7 @@ describe("refused by the gateway", () => {
     const peer = await gateway.peer();
     const { ref } = await peer.told("run");
     peer.send({ type: "error", ref, code: "unavailable", message: "Not now.", retryable: true });
-    // A gateway that refused a run after all remembers its id.
+    // A gateway that refused a run after all may have made it known, and ends it.
     const [refused, again] = [await peer.told("run"), await peer.told("run", 1)];
     expect(again.run).not.toBe(refused.run);
     await peer.accept("r", { nth: 1 });

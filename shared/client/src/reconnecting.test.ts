@@ -99,6 +99,20 @@ describe("a lost connection", () => {
     expect(await run.text()).toBe("whole");
   });
 
+  test("before `accepted`, and then refused as unavailable: it keeps its id, as the first may be alive", async () => {
+    const run = gateway.connect().run("go");
+    const first = await gateway.peer();
+    const { run: id = "" } = await first.told("run");
+    first.close();
+    const peer = await gateway.peer(1);
+    const { ref } = await peer.told("run");
+    peer.send({ type: "error", ref, code: "unavailable", message: "Not now.", retryable: true });
+    expect((await peer.told("run", 1)).run).toBe(id);
+    await peer.accept(id, { nth: 1 });
+    peer.send(...deltas(id, ["whole"]), done(id));
+    expect(await run.text()).toBe("whole");
+  });
+
   test("before `accepted`, of a request that is wrong after all: that is what its user is told", async () => {
     const run = gateway.connect().run("go");
     const first = await gateway.peer();
