@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => fixture.close());
 
 /** What is asked of providers meanwhile, and what is said of it. */
-async function rehearsed(redis = fixture.commands) {
+async function rehearsed({ redis = fixture.commands, maxMs = 10_000 } = {}) {
   const hosts: string[] = [];
   const onRequest = (message: unknown) => {
     const { request } = message as { request: { origin: string } };
@@ -25,7 +25,7 @@ async function rehearsed(redis = fixture.commands) {
   onTestFinished(() => void diagnostics.unsubscribe("undici:request:create", onRequest));
   const warnings: unknown[] = [];
   const log = { warn: (fields: unknown) => void warnings.push(fields) };
-  await rehearse({ redis, keyPrefix: fixture.prefix, partitions: 4, log });
+  await rehearse({ redis, keyPrefix: fixture.prefix, partitions: 4, log, maxMs });
   return { hosts, warnings };
 }
 
@@ -50,12 +50,12 @@ test("goes all the way to the end of a run, apart from those of users, and is fo
   await eventually("nothing left", async () => (await left()) === 0, { withinMs: 3_000 });
 });
 
-test("without Redis it is over in a second, and says so", async () => {
+test("without Redis it is over in the time that it has, and says so", async () => {
   const log = createLogger({ service: "test", level: "silent" });
   const away = createCommandConnection({ url: "redis://127.0.0.1:1", name: "test:away", log });
   const begunAt = performance.now();
-  const { warnings } = await rehearsed(away);
-  expect(performance.now() - begunAt).toBeLessThan(2_000);
+  const { warnings } = await rehearsed({ redis: away, maxMs: 500 });
+  expect(performance.now() - begunAt).toBeLessThan(1_500);
   expect(warnings).toHaveLength(1);
   away.disconnect();
 });
