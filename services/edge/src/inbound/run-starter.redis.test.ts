@@ -226,6 +226,15 @@ test("an id that another run has is a refusal, and says nothing of how well user
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
+test("a run that this edge leaves while it is submitted goes on for who comes back elsewhere", async () => {
+  const { run } = edge.start();
+  for (const reader of edge.runs.of(run.runId)) reader.leave();
+  await edge.queued();
+  await edge.starter.stop();
+  expect((await edge.fixture.records.status(run.runId))?.state).toBe("queued");
+  await edge.queues.remove("mine", run.runId);
+});
+
 test("over the limit of open runs a request is refused as overloaded", async () => {
   edge.limit({ maxRuns: 1 });
   edge.start();

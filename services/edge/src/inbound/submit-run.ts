@@ -37,7 +37,7 @@ export async function submitRun(
       const created = await records.create(record);
       if (created === "created") run.created();
       // One that waits has a place on a queue already, unless its edge died in between.
-      if (created !== "taken" && !run.isEnded) await queues.add(job);
+      if (created !== "taken" && isOpen(run)) await queues.add(job);
       return created;
     }, SUBMIT_WITHIN_MS);
     if (outcome !== "created") {
@@ -51,6 +51,11 @@ export async function submitRun(
   }
   // Ended in the meantime: that was announced before the run was there to be ended. What was never answered
   // for may be there all the same, and read elsewhere: a client that lost this edge asks again.
-  if (run.isEnded && run.isOurs)
+  if (!isOpen(run) && run.isOurs)
     announcer.announce({ runId, chain: run.chain, terminal: CANCELLED });
+}
+
+/** One that this edge left, as it stops, is to be found by its client on another. */
+function isOpen(run: LiveRun): boolean {
+  return !run.isEnded || run.isLeft;
 }

@@ -86,6 +86,7 @@ export class LiveRun {
    * under it is not to be delivered, and its end not to be told to the cluster.
    */
   #isOurs: boolean;
+  #isLeft = false;
 
   constructor(options: LiveRunOptions) {
     this.#options = options;
@@ -148,6 +149,11 @@ export class LiveRun {
     return this.#state === "ended";
   }
 
+  /** Whether it goes on without this edge. */
+  get isLeft(): boolean {
+    return this.#isLeft;
+  }
+
   /** Whether what is known under its id is its own. */
   get isOurs(): boolean {
     return this.#isOurs;
@@ -204,6 +210,7 @@ export class LiveRun {
   /** Follows the run no further, which goes on without this edge. */
   leave(): void {
     this.#state = "ended";
+    this.#isLeft = true;
     this.#follower.close();
   }
 
