@@ -145,6 +145,8 @@ export class Connection {
     this.#pending.delete(ref);
     if (!run) return;
     if (run.isEnded) {
+      // What was sent over a connection that was lost may be at work.
+      if (run.sent > 1) this.send({ type: "cancel", run: run.chosenId, session: run.session });
       this.#events.onRoom();
       return;
     }

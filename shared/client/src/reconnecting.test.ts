@@ -127,6 +127,19 @@ describe("a lost connection", () => {
     await expect(run.text()).rejects.toMatchObject(refusal);
   });
 
+  test("before `accepted`, and cancelled before it is refused: what had begun elsewhere is cancelled", async () => {
+    const run = gateway.connect().run("go");
+    const first = await gateway.peer();
+    const { run: id } = await first.told("run");
+    first.close();
+    const peer = await gateway.peer(1);
+    const { ref } = await peer.told("run");
+    run.cancel();
+    peer.send({ type: "error", ref, code: "invalid_request", message: "Taken.", retryable: false });
+    expect(await peer.told("cancel")).toMatchObject({ run: id });
+    await expect(run.text()).rejects.toMatchObject({ code: "cancelled" });
+  });
+
   test("resumes and cancels runs of other sessions by the name of their session", async () => {
     const client = gateway.connect({ session: "mine" });
     const own = client.run("own");
