@@ -73,6 +73,16 @@ describe("claiming", () => {
     expect(last).toMatchObject({ type: "failed", failure: { code: "attempts_exhausted" } });
   });
 
+  test("ends a run that should have been over: nobody waits for what would be bought", async () => {
+    const edge = await stream.startEdge();
+    const runId = await stream.createRun({ edge: edge.node, totalMs: -1 });
+    edge.follow(runId);
+    expect(await stream.claim(runId)).toEqual({ outcome: "overdue" });
+    expect(await stream.claim(runId)).toEqual({ outcome: "ended", state: "failed" });
+    const last = await eventually("the terminal", () => edge.ended(runId));
+    expect(last).toMatchObject({ type: "failed", failure: { code: "run_timeout" } });
+  });
+
   test("a run whose worker was heard of is held against others, and only as long", async () => {
     const held = new RunRecords(stream.commands, stream.keys, {
       ...DEFAULT_RETENTION,
@@ -89,6 +99,7 @@ describe("claiming", () => {
         maxAttempts: 1,
         started: { type: "started", provider: "nvidia1", model: "m" },
         exhausted: EXHAUSTED,
+        overdue: EXHAUSTED,
       });
     // Kept by its touches alone, longer than one of them reaches.
     const refused = await eventually("a second touch", async () => {

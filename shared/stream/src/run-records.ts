@@ -63,6 +63,8 @@ export type ClaimOutcome =
   /** The attempt that a hedge was to stand in for has said something, or has ended. */
   | { readonly outcome: "spoken" }
   | { readonly outcome: "exhausted" }
+  /** It should have been over by now, and is. */
+  | { readonly outcome: "overdue" }
   | { readonly outcome: "unknown" };
 
 export type MoveOutcome = "moved" | "fenced" | "ended" | "unknown";
@@ -158,6 +160,7 @@ export class RunRecords {
    *
    * @param lease unique to this claim; the same lease again gets the same epoch
    * @param exhausted what ends the run where it was tried `maxAttempts` times already
+   * @param overdue what ends it where the `totalMs` of its creation are over
    * @param hedges the epoch of the attempt that this one is to stand in for, if that has said nothing
    */
   async claim(claim: {
@@ -167,6 +170,7 @@ export class RunRecords {
     maxAttempts: number;
     started: StartedEntry;
     exhausted: TerminalEntry;
+    overdue: TerminalEntry;
     hedges?: number;
   }): Promise<ClaimOutcome> {
     const { runId } = claim;
@@ -187,6 +191,7 @@ export class RunRecords {
         this.#retention.heldMs,
         claim.hedges ?? "",
         MAX_TRIES,
+        encodeEntry(claim.overdue),
       ],
     );
     // The shape is the script's own.
@@ -203,7 +208,7 @@ export class RunRecords {
     if (outcome === "moved") return { outcome, provider: String(detail) };
     if (outcome === "tired") return { outcome, epoch: Number(detail) };
     if (outcome === "held") return { outcome, forMs: Number(detail) };
-    return { outcome: outcome as "spoken" | "exhausted" | "unknown" };
+    return { outcome: outcome as "spoken" | "exhausted" | "overdue" | "unknown" };
   }
 
   /**

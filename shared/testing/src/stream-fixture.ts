@@ -76,6 +76,7 @@ function runsIn(records: RunRecords, appender: Appender) {
       maxAttempts: 2,
       started: STARTED,
       exhausted: { type: "failed", failure: failure("attempts_exhausted"), timings: undefined },
+      overdue: { type: "failed", failure: failure("run_timeout"), timings: undefined },
       ...more,
     });
   const claimed = async (runId: string) => {

@@ -159,6 +159,7 @@ async function attempt(runId: string): Promise<RunWriter> {
     maxAttempts: 2,
     started: { type: "started", provider: "mine", model: "m" },
     exhausted: { type: "cancelled", reason: "client" },
+    overdue: { type: "cancelled", reason: "client" },
   });
   if (claim.outcome !== "claimed") throw new Error(claim.outcome);
   return appender.open({ runId, epoch: claim.epoch, onLost: () => undefined });

@@ -209,6 +209,7 @@ export class TestEdge {
       maxAttempts: 2,
       started: { type: "started", provider: "mine", model: "m" },
       exhausted: { type: "cancelled", reason: "client" },
+      overdue: { type: "cancelled", reason: "client" },
     });
     if (claim.outcome !== "claimed") throw new Error(claim.outcome);
     return this.appender.open({ runId, epoch: claim.epoch, onLost: () => undefined });

@@ -23,6 +23,7 @@ export function claimRun(
     maxAttempts,
     started: { type: "started", provider: provider.name, model: provider.config.model },
     exhausted: { type: "failed", failure: failure("attempts_exhausted"), timings: undefined },
+    overdue: { type: "failed", failure: failure("run_timeout"), timings: undefined },
     ...(hedges !== undefined && { hedges }),
   } as const;
   return persist(() => records.claim(claim), CLAIM_WITHIN_MS);

@@ -129,6 +129,7 @@ test("the worker of a hedge dies after it had won: whoever is offered the job go
     maxAttempts: 2,
     started: { type: "started", provider: "quick", model: "m" },
     exhausted: { type: "cancelled", reason: "client" },
+    overdue: { type: "cancelled", reason: "client" },
     ...(hedge.hedges !== undefined && { hedges: hedge.hedges }),
   });
   expect(won.outcome).toBe("claimed");

@@ -15,8 +15,9 @@
 -- ARGV[11] how long in ms an attempt that was heard of keeps the run from others
 -- ARGV[12] for a hedge, the epoch of the attempt that has said nothing so far; '' for any other
 -- ARGV[13] most attempts in a row with one provider
+-- ARGV[14] payload of the `failed` entry for a run that should have been over by now
 --
--- Returns {'claimed', epoch, attempt, try} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'unknown'}
+-- Returns {'claimed', epoch, attempt, try} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'overdue'} | {'unknown'}
 --   | {'held', ms}: another attempt is at work; ask again in so long
 --   | {'tired', epoch}: this provider has been tried often enough; the run may have another one
 --   | {'spoken'}: the attempt that a hedge was to stand in for has said something, or is none any more.
@@ -27,9 +28,9 @@
 
 local record, log = KEYS[1], KEYS[2]
 local is_hedge = ARGV[12] ~= ''
-local state, epoch, seq, lease, edges, provider, attempts, heard_at, worker, hedger, tries =
+local state, epoch, seq, lease, edges, provider, attempts, heard_at, worker, hedger, tries, ends_by =
   unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges', 'provider', 'attempts',
-    'heard_at', 'worker', 'hedger', 'tries'))
+    'heard_at', 'worker', 'hedger', 'tries', 'ends_by'))
 if not state then
   return { 'unknown' }
 end
@@ -55,6 +56,17 @@ local held_ms = not is_hedge and state == 'active' and tonumber(heard_at) + tonu
 if held_ms > 0 then
   return { 'held', held_ms }
 end
+local function fail(outcome, payload)
+  end_run({
+    id = ARGV[1], record = record, log = log, channel_prefix = ARGV[2], edges = edges,
+    epoch = epoch, seq = seq, state = 'failed', payload = payload, window_ms = ARGV[7],
+  })
+  return { outcome }
+end
+-- Whoever was to end it in time is gone, and nobody waits for what would be bought now.
+if ends_by and now > tonumber(ends_by) then
+  return fail('overdue', ARGV[14])
+end
 -- A hedge is no attempt of its own: it is begun before the other has failed.
 if is_hedge then
   tries = 1
@@ -65,11 +77,7 @@ if attempts <= tonumber(ARGV[5]) and tries > tonumber(ARGV[13]) then
   return { 'tired', epoch }
 end
 if attempts > tonumber(ARGV[5]) then
-  end_run({
-    id = ARGV[1], record = record, log = log, channel_prefix = ARGV[2], edges = edges,
-    epoch = epoch, seq = seq, state = 'failed', payload = ARGV[9], window_ms = ARGV[7],
-  })
-  return { 'exhausted' }
+  return fail('exhausted', ARGV[9])
 end
 if is_hedge then
   redis.call('HSET', record, 'hedged', epoch)
