@@ -2,21 +2,24 @@
 import type { LabelValue } from "./labels.ts";
 import type { Metrics } from "./metrics.ts";
 
-export interface Vitals {
+interface RedisVitals {
   /** Whether Redis answers commands in time. */
   readonly redis: () => boolean;
   /** Whether what is published arrives. */
   readonly subscription: () => boolean;
-  /** Redis' code for why it writes nothing though it answers. */
-  readonly writeRefusal: () => string | undefined;
+}
+
+export interface Vitals extends RedisVitals {
   /** Why it is not ready; empty while it is. */
   readonly troubles: () => readonly string[];
 }
 
-export function tellVitals(
-  metrics: Metrics,
-  { redis, subscription, troubles }: Omit<Vitals, "writeRefusal">,
-): void {
+export interface RedisTroubles extends RedisVitals {
+  /** Redis' code for why it writes nothing though it answers. */
+  readonly writeRefusal: () => string | undefined;
+}
+
+export function tellVitals(metrics: Metrics, { redis, subscription, troubles }: Vitals): void {
   const tell = (name: "redis_up" | "subscription_up" | "ready", isSo: () => boolean) =>
     metrics.gauge(`openclaw_${name}`).from(() => [[{}, Number(isSo())]]);
   tell("redis_up", redis);
@@ -25,8 +28,7 @@ export function tellVitals(
 }
 
 /** Why a process cannot do its work, in the words of `/health`. */
-export function troublesOf(vitals: Omit<Vitals, "troubles">): string[] {
-  const { redis, subscription, writeRefusal } = vitals;
+export function troublesOf({ redis, subscription, writeRefusal }: RedisTroubles): string[] {
   const troubles: string[] = [];
   if (!redis()) troubles.push("redis does not answer in time");
   else if (writeRefusal() !== undefined) troubles.push(`redis refuses writes (${writeRefusal()})`);

@@ -83,6 +83,19 @@ describe("claiming", () => {
     expect(last).toMatchObject({ type: "failed", failure: { code: "run_timeout" } });
   });
 
+  test("how long a run has waited is known to readers that come later, for each provider anew", async () => {
+    const runId = await stream.createRun();
+    const waited = async () => {
+      const watched = await stream.records.watch(runId, { node: "late" });
+      return watched.outcome === "watching" ? watched.waitedMs : watched.outcome;
+    };
+    await eventually("some time", async () => Number(await waited()) > 50);
+    const epoch = await stream.claimed(runId);
+    expect(await waited()).toBeUndefined();
+    await stream.records.move({ runId, epoch, from: "nvidia1", provider: "zhipu" });
+    expect(await waited()).toBeLessThan(50);
+  });
+
   test("a run whose worker was heard of is held against others, and only as long", async () => {
     const held = new RunRecords(stream.commands, stream.keys, {
       ...DEFAULT_RETENTION,

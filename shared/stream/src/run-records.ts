@@ -88,6 +88,8 @@ export type WatchOutcome =
       readonly dueInMs: number | undefined;
       /** In how many ms it must be over, whoever reads it; undefined where nobody said so. */
       readonly leftMs: number | undefined;
+      /** How long it has waited for a worker of its provider; undefined where it does not. */
+      readonly waitedMs: number | undefined;
     }
   | { readonly outcome: "full" }
   | { readonly outcome: "unknown" };
@@ -125,7 +127,7 @@ export class RunRecords {
   /**
    * Makes a queued run, watched by `edge`, which must already be subscribed.
    *
-   * @param run `totalMs`: how long it may take, for readers that come later; with `dueInMs` it goes on though
+   * @param run `totalMs`: how long it may take, for readers and claims that come later; with `dueInMs` it goes on though
    *   nobody reads it, and must be over by then; `submission` is repeated when this is, and is anew for another
    *   request
    */
@@ -252,7 +254,7 @@ export class RunRecords {
   /**
    * Ends a run from outside its attempt; exactly one terminal entry results, whoever is first.
    *
-   * @param unreadBy where given, a run goes on that is watched by any other node than these; at least one
+   * @param unreadBy where given, a run goes on that is watched by any other node than these
    */
   async end(runId: string, terminal: TerminalEntry): Promise<EndOutcome>;
   async end(
@@ -263,7 +265,7 @@ export class RunRecords {
   async end(
     runId: string,
     terminal: TerminalEntry,
-    unreadBy: readonly string[] = [],
+    unreadBy?: readonly string[],
   ): Promise<EndOutcome | "read_elsewhere"> {
     const reply = await RunRecords.#end.run(
       this.#redis,
@@ -274,7 +276,7 @@ export class RunRecords {
         this.#retention.resumeWindowMs,
         terminal.type,
         encodeEntry(terminal),
-        unreadBy.join(" "),
+        unreadBy ? ` ${unreadBy.join(" ")} ` : "",
       ],
     );
     return reply as EndOutcome | "read_elsewhere";
@@ -293,7 +295,7 @@ export class RunRecords {
       [this.#keys.record(runId)],
       [node, MAX_WATCHERS, session],
     );
-    const [outcome, state, epoch, seq, provider, owner, dueIn, left] = reply as [
+    const [outcome, state, epoch, seq, provider, owner, dueIn, left, waited] = reply as [
       "watching" | "full" | "unknown",
       RunState,
       number,
@@ -302,12 +304,14 @@ export class RunRecords {
       string,
       number | "",
       number | "",
+      number | "",
     ];
     if (outcome !== "watching") return { outcome };
-    const dueInMs = dueIn === "" ? undefined : dueIn;
-    const leftMs = left === "" ? undefined : left;
+    const [dueInMs, leftMs, waitedMs] = [dueIn, left, waited].map((ms) =>
+      ms === "" ? undefined : ms,
+    );
     const position = { epoch, seq };
-    return { outcome, state, position, provider, session: owner, dueInMs, leftMs };
+    return { outcome, state, position, provider, session: owner, dueInMs, leftMs, waitedMs };
   }
 
   /** How a run fares; undefined for one that is not known. */

@@ -15,7 +15,7 @@ import {
 import type { TerminalEntry } from "@openclaw/stream";
 import { parseChatRequest } from "../inbound/chat-request.ts";
 import { namedModels, providerFor } from "../inbound/model-choice.ts";
-import type { Refusal } from "../inbound/provider-chain.ts";
+import type { RequestRefusal } from "../inbound/provider-chain.ts";
 import type { RunStarter } from "../inbound/run-starter.ts";
 import type { Answer } from "../outbound/answer.ts";
 import { messageOf, usageOf } from "../outbound/chat-shape.ts";
@@ -133,7 +133,7 @@ function wishesOf(request: ChatCompletionRequest) {
 }
 
 /** Names the field that is wrong as this API has it. */
-function refuseInChatWords(exchange: HttpExchange, refusal: Refusal): void {
+function refuseInChatWords(exchange: HttpExchange, refusal: RequestRefusal): void {
   const { problem } = refusal;
   if (!problem) {
     refuse(exchange, refusal);

@@ -9,7 +9,7 @@ import { type Failure, failure } from "@openclaw/protocol";
 import type { ProviderChoice } from "./provider-choice.ts";
 
 /** Why a request is refused, in the words of protocol v2; where that is one of its fields, what is wrong with it. */
-export interface Refusal extends Failure {
+export interface RequestRefusal extends Failure {
   readonly problem?: OptionProblem;
 }
 
@@ -18,7 +18,7 @@ export function chainRefusal(
   asked: string,
   wishes: Wishes,
   gateway: GatewayConfig,
-): Refusal | undefined {
+): RequestRefusal | undefined {
   const members = membersOf(asked, gateway);
   if (members.length === 0) {
     const known = Object.keys({ ...gateway.providers, ...gateway.groups }).join(", ");

@@ -33,8 +33,12 @@ export class RunAnnouncer {
   }
 
   announce(end: RunEnd): void {
-    const announced = this.#tellCluster(end).finally(() => this.#announcing.delete(announced));
-    this.#announcing.add(announced);
+    this.#track(this.#persistently(end.runId, () => this.#tellCluster(end)));
+  }
+
+  /** Takes a run off its queues that is known to have ended. */
+  clear({ runId, chain }: Omit<RunEnd, "terminal">): void {
+    this.#track(this.#persistently(runId, () => this.#takeOffQueues(runId, chain)));
   }
 
   /** Resolves when the cluster knows of every end so far. */
@@ -42,20 +46,28 @@ export class RunAnnouncer {
     await Promise.all(this.#announcing);
   }
 
-  async #tellCluster({ runId, chain, terminal }: RunEnd): Promise<void> {
-    const { queues, log } = this.#options;
+  #track(telling: Promise<void>): void {
+    const tracked = telling.finally(() => this.#announcing.delete(tracked));
+    this.#announcing.add(tracked);
+  }
+
+  async #persistently(runId: string, tell: () => Promise<void>): Promise<void> {
     try {
-      await persist(async () => {
-        if ((await this.#end(runId, terminal)) === "read_elsewhere") {
-          log.info({ runId }, "run left to its other readers");
-          return;
-        }
-        for (const name of chain) await queues.remove(name, runId);
-      }, ANNOUNCE_WITHIN_MS);
+      await persist(tell, ANNOUNCE_WITHIN_MS);
     } catch (error) {
       // What is still published of it here is found to be unread, and its worker gives it up.
-      log.warn({ runId, err: error }, "end not announced");
+      this.#options.log.warn({ runId, err: error }, "end not announced");
     }
+  }
+
+  async #tellCluster({ runId, chain, terminal }: RunEnd): Promise<void> {
+    if ((await this.#end(runId, terminal)) === "read_elsewhere") {
+      this.#options.log.info({ runId }, "run left to its other readers");
+    } else await this.#takeOffQueues(runId, chain);
+  }
+
+  async #takeOffQueues(runId: string, chain: readonly string[]): Promise<void> {
+    for (const name of chain) await this.#options.queues.remove(name, runId);
   }
 
   /**

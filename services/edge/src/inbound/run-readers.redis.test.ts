@@ -158,6 +158,48 @@ test("a run that outlived as many edges as may watch it is followed by the next"
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
+test("a run that two read here ends for one of them alone, and with the last for all", async () => {
+  const { run, answer } = edge.start();
+  await edge.queued();
+  const other = new NotingAnswer();
+  const second = await edge.starter.resume({
+    runId: run.runId,
+    session: "s",
+    after: BEGINNING,
+    answer: other,
+    onResumed: () => undefined,
+    onEnded: () => undefined,
+  });
+  if (typeof second === "string") throw new Error(second);
+  run.cancel("interrupted");
+  expect(answer.terminals).toHaveLength(1);
+  await edge.starter.stop();
+  expect([(await edge.records.status(run.runId))?.state, other.terminals]).toEqual(["queued", []]);
+  second.cancel("interrupted");
+  await edge.starter.stop();
+  expect((await edge.records.status(run.runId))?.state).toBe("cancelled");
+});
+
+test("a run that has waited elsewhere waits here for the rest of its time", async () => {
+  edge.limit({ queueTimeoutMs: 2_000 });
+  const { runId } = await edge.elsewhere();
+  const queuedAt = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const answer = new NotingAnswer();
+  await edge.starter.resume({
+    runId,
+    session: "s",
+    after: BEGINNING,
+    answer,
+    onResumed: () => undefined,
+    onEnded: () => undefined,
+  });
+  await eventually("the end", () => answer.terminals[0]);
+  expect(answer.terminals).toMatchObject([{ failure: { code: "queue_timeout" } }]);
+  expect(performance.now() - queuedAt).toBeLessThan(3_300);
+  await edge.records.end(runId, { type: "cancelled", reason: "client" });
+});
+
 describe("a run that goes on though nobody reads it", () => {
   const resume = (runId: string, answer: Answer, after: Position = BEGINNING) =>
     edge.starter.resume({

@@ -40,7 +40,7 @@ function edge(isAlive: () => boolean, isResumed = false) {
     session: "s",
     provider: "p",
     chain: ["p"],
-    ...(isResumed && { resumed: { after: BEGINNING, isQueued: false } }),
+    ...(isResumed && { resumed: { after: BEGINNING, waitedMs: undefined } }),
     answer: UNREAD,
     read: async () => undefined,
     deadlines: { queueMs: () => 60_000, silenceMs: () => 60_000, totalMs: 60_000 },
@@ -70,6 +70,15 @@ describe("a run whose other edge is not heard of", () => {
       // What was resumed here is left to the other, as ever.
       expect([run.isEnded, abandoned()]).toEqual([isResumed, 0]);
     }
+  });
+
+  test("keeps the whole time that its client has to come back, from when that one fell silent", async () => {
+    const { readers, run } = edge(() => false);
+    readers.keepFor(run, 10_000);
+    await vi.advanceTimersByTimeAsync(19_900);
+    expect(run.isEnded).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(run.isEnded).toBe(true);
   });
 
   test("is given up at the second look", async () => {

@@ -24,6 +24,14 @@ export interface RunReadersOptions {
   readonly onAbandoned: (run: LiveRun) => void;
 }
 
+/** At who reads a run, some time after its client left. */
+interface Look {
+  readonly graceMs: number;
+  readonly inMs: number;
+  /** The last one found another edge in its record that was silent. */
+  readonly isSecond: boolean;
+}
+
 export class RunReaders {
   readonly #options: RunReadersOptions;
   /** Runs that clients are coming back for right now, and how many of them. */
@@ -57,16 +65,25 @@ export class RunReaders {
   }
 
   /** Decides in `graceMs` whether the run goes on without the client that left it. */
-  keepFor(run: LiveRun, graceMs: number, isSecondLook = false): void {
+  keepFor(run: LiveRun, graceMs: number): void {
+    this.#lookLater(run, { graceMs, inMs: graceMs, isSecond: false });
+  }
+
+  #lookLater(run: LiveRun, look: Look): void {
     const timer = setTimeout(() => {
       if (run.isEnded) return;
-      this.#consider(run, graceMs, isSecondLook).catch((error: unknown) => {
+      this.#consider(run, look).catch((error: unknown) => {
         this.#options.log.warn({ runId: run.runId, err: error }, "readers of a run not known");
         // Asked again; what is no longer followed here is found to be unread.
-        this.keepFor(run, Math.max(graceMs, LOOK_AGAIN_MS));
+        this.#lookAgain(run, look);
       });
-    }, graceMs);
+    }, look.inMs);
     timer.unref();
+  }
+
+  #lookAgain(run: LiveRun, { graceMs }: Look): void {
+    const inMs = Math.max(graceMs, LOOK_AGAIN_MS);
+    this.#lookLater(run, { graceMs, inMs, isSecond: false });
   }
 
   /** A run is published to this edge though nobody here follows it. */
@@ -82,30 +99,33 @@ export class RunReaders {
   }
 
   /**
-   * Takes this edge off a run that has ended for its readers here; answers the nodes on its list that do not
-   * read it: this one and dead ones, which would keep it on its queue for a worker to answer nobody.
+   * Takes this edge off a run that has ended for a reader here, unless there is another; answers the nodes on
+   * its list that do not read it: this one then, and dead ones, which would keep it on its queue for a worker to
+   * answer nobody.
    *
    * @throws what Redis throws
    */
   async stopReading(runId: string): Promise<readonly string[]> {
     const { records, node, isAlive } = this.#options;
-    const watchers = this.#isWanted(runId)
-      ? await records.watchers(runId)
-      : await this.#unwatch(runId);
-    return [node, ...watchers.filter((watcher) => !isAlive(watcher))];
+    const isWanted = this.#isWanted(runId);
+    const watchers = isWanted ? await records.watchers(runId) : await this.#unwatch(runId);
+    const dead = watchers.filter((watcher) => watcher !== node && !isAlive(watcher));
+    return isWanted ? dead : [node, ...dead];
   }
 
   /** A run that began here is followed to its end while anybody reads it, so that it is counted once. */
-  async #consider(run: LiveRun, graceMs: number, isSecondLook: boolean): Promise<void> {
+  async #consider(run: LiveRun, look: Look): Promise<void> {
     const { records, node } = this.#options;
     const watchers = await persist(() => records.watchers(run.runId), ASK_WITHIN_MS);
     const isReadElsewhere = this.#isReadElsewhere(watchers);
     const isOtherSilent = !isReadElsewhere && watchers.some((watcher) => watcher !== node);
-    if (isOtherSilent && !isSecondLook) this.keepFor(run, HEARD_AGAIN_MS, true);
-    else if (run.isResumed) await this.#leave(run);
-    else if (isReadElsewhere || this.#isReadBeside(run)) {
-      this.keepFor(run, Math.max(graceMs, LOOK_AGAIN_MS));
-    } else run.cancel("disconnected");
+    if (isOtherSilent && !look.isSecond) {
+      // Its client may have been there until just now, and has time to come back as well.
+      const inMs = Math.max(look.graceMs, HEARD_AGAIN_MS);
+      this.#lookLater(run, { graceMs: look.graceMs, inMs, isSecond: true });
+    } else if (run.isResumed) await this.#leave(run);
+    else if (isReadElsewhere || this.#isReadBeside(run)) this.#lookAgain(run, look);
+    else run.cancel("disconnected");
   }
 
   /** Asked last: somebody may have come back meanwhile. */

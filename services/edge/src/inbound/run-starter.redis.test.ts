@@ -226,6 +226,20 @@ test("an id that another run has is a refusal, and says nothing of how well user
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
+test("a run that Redis took no job for ends here, and goes on for who reads it elsewhere", async () => {
+  const { commands, prefix } = edge.fixture;
+  await commands.set(`${prefix}{queue-mine}:runs:meta`, "no hash", "PX", 60_000);
+  const { run, answer } = edge.start();
+  await eventually("its record", async () => {
+    const asked = { node: "edge-elsewhere", session: "s" };
+    return (await edge.records.watch(run.runId, asked)).outcome === "watching";
+  });
+  await eventually("the end here", () => answer.terminals.length === 1, { withinMs: 6_000 });
+  expect(answer.terminals[0]).toMatchObject({ failure: { code: "unavailable" } });
+  await edge.starter.stop();
+  expect((await edge.records.status(run.runId))?.state).toBe("queued");
+});
+
 test("a run that this edge leaves while it is submitted goes on for who comes back elsewhere", async () => {
   const { run } = edge.start();
   for (const reader of edge.runs.of(run.runId)) reader.leave();

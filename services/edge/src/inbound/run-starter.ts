@@ -16,13 +16,13 @@ import type { RunMeter } from "../outbound/run-meter.ts";
 import type { RunDeadlines } from "../outbound/run-patience.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
 import type { RunTraces } from "../outbound/run-traces.ts";
-import { chainOf, chainRefusal, type Refusal, withFallback } from "./provider-chain.ts";
+import { chainOf, chainRefusal, type RequestRefusal, withFallback } from "./provider-chain.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
 import { deadlinesOf } from "./run-deadlines.ts";
 import { RunReaders } from "./run-readers.ts";
 import type { ResumeRefusal, ResumeRequest, RunRequest, StartedRun } from "./started-run.ts";
-import { CANCELLED, SUBMIT_WITHIN_MS, submitRun } from "./submit-run.ts";
+import { SUBMIT_WITHIN_MS, submitRun } from "./submit-run.ts";
 import { watchRun } from "./watch-run.ts";
 
 const READS_AT_ONCE = 64;
@@ -99,7 +99,7 @@ export class RunStarter implements Part {
   }
 
   /** Why a request for this provider, with these wishes, is refused right now. Counts it if so. */
-  refusal(provider: string | undefined, wishes: Wishes = {}): Refusal | undefined {
+  refusal(provider: string | undefined, wishes: Wishes = {}): RequestRefusal | undefined {
     const refusal = this.#refusal(provider, wishes);
     if (refusal) this.refused(refusal);
     return refusal;
@@ -110,7 +110,7 @@ export class RunStarter implements Part {
     this.#options.meter?.refused(code);
   }
 
-  #refusal(provider: string | undefined, wishes: Wishes): Refusal | undefined {
+  #refusal(provider: string | undefined, wishes: Wishes): RequestRefusal | undefined {
     const { runs, maxRuns, isRedisWell } = this.#options;
     const gateway = this.#options.gateway.current;
     const refusal = chainRefusal(provider ?? gateway.defaultProvider, wishes, gateway);
@@ -198,14 +198,14 @@ export class RunStarter implements Part {
     const { runId, after, answer, onResumed, onEnded } = request;
     const watched = await watchRun(request, { ...this.#options, readers: this.#readers });
     if (typeof watched === "string") return watched;
-    const { provider, session, state, isOver, dueInMs, leftMs } = watched;
+    const { provider, session, isOver, dueInMs, leftMs, waitedMs } = watched;
     const chain = withFallback(provider, this.#options.gateway.current);
     const run = new LiveRun({
       runId,
       session,
       provider,
       chain,
-      resumed: { after, isQueued: state === "queued" },
+      resumed: { after, waitedMs },
       answer,
       read: this.#read,
       // However often readers come and go, a run ends when it was to end.
@@ -240,7 +240,7 @@ export class RunStarter implements Part {
     if (cancelled === "already") return "ended";
     // The log knows already; what is left is its place on a queue.
     const chain = withFallback(cancelled.provider, this.#options.gateway.current);
-    this.#announcer.announce({ runId, chain, terminal: CANCELLED });
+    this.#announcer.clear({ runId, chain });
     return "cancelled";
   }
 
@@ -253,7 +253,7 @@ export class RunStarter implements Part {
   async endOverdue(runId: string, provider: string): Promise<void> {
     const chain = withFallback(provider, this.#options.gateway.current);
     await persist(() => this.#options.records.end(runId, OVERDUE), SUBMIT_WITHIN_MS);
-    this.#announcer.announce({ runId, chain, terminal: OVERDUE });
+    this.#announcer.clear({ runId, chain });
   }
 
   /** Gives a client `graceMs` to come back for a run, here or elsewhere, before it is cancelled. */

@@ -8,7 +8,6 @@ import type { RunAnnouncer } from "./run-announcer.ts";
 
 /** A busy moment must not fail a user, an outage must not keep one waiting. */
 export const SUBMIT_WITHIN_MS = 4_000;
-export const CANCELLED = { type: "cancelled", reason: "client" } as const;
 
 export interface SubmitContext {
   readonly node: string;
@@ -37,7 +36,7 @@ export async function submitRun(
       const created = await records.create(record);
       if (created === "created") run.created();
       // One that waits has a place on a queue already, unless its edge died in between.
-      if (created !== "taken" && isOpen(run)) await queues.add(job);
+      if (created !== "taken" && run.terminal === undefined) await queues.add(job);
       return created;
     }, SUBMIT_WITHIN_MS);
     if (outcome !== "created") {
@@ -51,11 +50,6 @@ export async function submitRun(
   }
   // Ended in the meantime: that was announced before the run was there to be ended. What was never answered
   // for may be there all the same, and read elsewhere: a client that lost this edge asks again.
-  if (!isOpen(run) && run.isOurs)
-    announcer.announce({ runId, chain: run.chain, terminal: CANCELLED });
-}
-
-/** One that this edge left, as it stops, is to be found by its client on another. */
-function isOpen(run: LiveRun): boolean {
-  return !run.isEnded || run.isLeft;
+  const { terminal } = run;
+  if (terminal && run.isOurs) announcer.announce({ runId, chain: run.chain, terminal });
 }

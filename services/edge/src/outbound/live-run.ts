@@ -54,8 +54,11 @@ export interface LiveRunOptions {
   readonly provider: string;
   /** Who may come to work on it: the provider, and those that stand in for it. */
   readonly chain: readonly string[];
-  /** For a client that came back: the position from which on it wants the run, and how that fares now. */
-  readonly resumed?: { readonly after: Position; readonly isQueued: boolean };
+  /**
+   * For a client that came back: the position from which on it wants the run, and how long that has waited for
+   * a worker, where it does.
+   */
+  readonly resumed?: { readonly after: Position; readonly waitedMs: number | undefined };
   readonly answer: Answer;
   readonly read: RunRecords["read"];
   readonly deadlines: RunDeadlines;
@@ -86,7 +89,7 @@ export class LiveRun {
    * under it is not to be delivered, and its end not to be told to the cluster.
    */
   #isOurs: boolean;
-  #isLeft = false;
+  #terminal: TerminalEntry | undefined;
 
   constructor(options: LiveRunOptions) {
     this.#options = options;
@@ -94,9 +97,16 @@ export class LiveRun {
     this.#answer = options.answer;
     const { acceptedAt } = this.#clock;
     const isResumed = resumed !== undefined;
-    this.#patience = new RunPatience({ deadlines, provider, acceptedAt, isResumed });
+    const { waitedMs } = resumed ?? {};
+    this.#patience = new RunPatience({
+      deadlines,
+      provider,
+      acceptedAt,
+      isResumed,
+      waitedMs: waitedMs ?? 0,
+    });
     this.#isOurs = resumed !== undefined;
-    if (resumed) this.#state = resumed.isQueued ? "queued" : "streaming";
+    if (resumed) this.#state = waitedMs === undefined ? "streaming" : "queued";
     this.#follower = new Follower({
       runId,
       after: resumed?.after ?? BEGINNING,
@@ -149,9 +159,9 @@ export class LiveRun {
     return this.#state === "ended";
   }
 
-  /** Whether it goes on without this edge. */
-  get isLeft(): boolean {
-    return this.#isLeft;
+  /** How it ended; undefined also for one that goes on without this edge. */
+  get terminal(): TerminalEntry | undefined {
+    return this.#terminal;
   }
 
   /** Whether what is known under its id is its own. */
@@ -210,7 +220,6 @@ export class LiveRun {
   /** Follows the run no further, which goes on without this edge. */
   leave(): void {
     this.#state = "ended";
-    this.#isLeft = true;
     this.#follower.close();
   }
 
@@ -316,6 +325,7 @@ export class LiveRun {
   ): void {
     if (this.isEnded) return;
     this.#state = "ended";
+    this.#terminal = terminal;
     this.#follower.close();
     const { runId, session, provider, chain, onEnded } = this.#options;
     const timings = terminal.type === "cancelled" ? undefined : terminal.timings;

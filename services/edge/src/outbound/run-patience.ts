@@ -30,6 +30,8 @@ export interface RunPatienceOptions {
   readonly acceptedAt: number;
   /** Whether it began elsewhere: how long it took is not known then. */
   readonly isResumed: boolean;
+  /** How long it had waited for a worker by then. */
+  readonly waitedMs: number;
 }
 
 export class RunPatience {
@@ -43,11 +45,11 @@ export class RunPatience {
   #isKnownStuck = false;
 
   constructor(options: RunPatienceOptions) {
-    const { acceptedAt, provider } = options;
+    const { acceptedAt, provider, waitedMs } = options;
     this.#options = options;
     this.#heardAt = acceptedAt;
     this.#deliveredAt = acceptedAt;
-    this.#waitsSince = acceptedAt;
+    this.#waitsSince = acceptedAt - waitedMs;
     this.#waitsFor = provider;
   }
 

@@ -59,7 +59,7 @@ end
 local function fail(outcome, payload)
   end_run({
     id = ARGV[1], record = record, log = log, channel_prefix = ARGV[2], edges = edges,
-    epoch = epoch, seq = seq, state = 'failed', payload = payload, window_ms = ARGV[7],
+    worker = worker, hedger = hedger, epoch = epoch, seq = seq, state = 'failed', payload = payload, window_ms = ARGV[7],
   })
   return { outcome }
 end

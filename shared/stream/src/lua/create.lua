@@ -27,7 +27,8 @@ if submission then
 end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'state', 'queued', 'epoch', 0, 'seq', 0, 'attempts', 0, 'bytes', 0,
-  'edges', ARGV[2], 'provider', ARGV[3], 'session', ARGV[4], 'submission', ARGV[6], 'created_at', now)
+  'edges', ARGV[2], 'provider', ARGV[3], 'session', ARGV[4], 'submission', ARGV[6], 'created_at', now,
+  'queued_at', now)
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 if ARGV[5] ~= '' then
   local due_at = now + tonumber(ARGV[5])

@@ -7,7 +7,7 @@
 -- ARGV[3]  resume window in ms
 -- ARGV[4]  state to end in: failed | cancelled
 -- ARGV[5]  payload of the terminal entry
--- ARGV[6]  nodes that do not read the run, separated by spaces: where any other watches it, it goes on;
+-- ARGV[6]  nodes that do not read the run, each between spaces: where any other watches it, it goes on;
 --          '' ends it for everybody
 --
 -- Returns 'ended' | 'already' | 'read_elsewhere' | 'unknown'.
@@ -23,9 +23,8 @@ if is_terminal(state) then
   return 'already'
 end
 if ARGV[6] ~= '' then
-  local unread = ' ' .. ARGV[6] .. ' '
   for _, node in ipairs(nodes_of(edges)) do
-    if not string.find(unread, ' ' .. node .. ' ', 1, true) then
+    if not string.find(ARGV[6], ' ' .. node .. ' ', 1, true) then
       return 'read_elsewhere'
     end
   end

@@ -16,7 +16,9 @@
 --   bytes     size of the log's payloads
 --   ended_by  writer | order, once the run has ended
 --   due_at    of a run that goes on though nobody reads it: when it must be over, in milliseconds like an epoch
---   ends_by   when it must be over, whoever reads it; likewise. Held by the edges that follow it
+--   ends_by   when it must be over, whoever reads it; likewise. Held by the edges that follow it, and by whoever
+--             claims it
+--   queued_at since when it waits for its present provider, or has waited; likewise
 --   created_at, started_at, first_at, ended_at
 --             when it was created, first claimed, gave its first piece, ended; likewise
 -- Its log is a stream with ids <epoch>-<seq>, one field 'p' per entry.

@@ -44,6 +44,7 @@ seq = tonumber(seq) + 1
 redis.call('XADD', KEYS[2], epoch .. '-' .. seq, 'p', ARGV[5])
 -- A run that was never claimed has no log until now.
 redis.call('PEXPIRE', KEYS[2], math.max(1, redis.call('PTTL', KEYS[1])))
-redis.call('HSET', KEYS[1], 'state', 'queued', 'seq', seq, 'provider', ARGV[4], 'lease', '', 'worker', '', 'hedger', '')
+redis.call('HSET', KEYS[1], 'state', 'queued', 'seq', seq, 'provider', ARGV[4], 'lease', '', 'worker', '', 'hedger', '',
+  'queued_at', now_ms())
 publish(ARGV[2], nodes_of(edges .. ' ' .. (hedger or '')), frame(ARGV[1], tonumber(epoch), seq, ARGV[5]))
 return 'moved'

@@ -6,21 +6,23 @@
 -- ARGV[3]  session the caller belongs to; another session's run is as good as unknown. '' for one that
 --          may read any run whose id it knows
 --
--- Returns {'watching', state, epoch, seq, provider, session, due_in, left} | {'full'} | {'unknown'}.
+-- Returns {'watching', state, epoch, seq, provider, session, due_in, left, waited} | {'full'} | {'unknown'}.
 -- due_in and left are the ms until it must be over: the first '' for a run that ends with its readers, the
--- second where nobody said so when it was created.
+-- second where nobody said so when it was created. waited is how many ms it has waited for a worker, '' where
+-- it does not.
 -- Invariant: whatever is appended after this is published to the node, whatever was appended before
 -- is in the log; so a reader that watches first and reads the log second misses nothing.
 
-local state, epoch, seq, provider, edges, session, due_at, ends_by = unpack(redis.call('HMGET', KEYS[1],
-  'state', 'epoch', 'seq', 'provider', 'edges', 'session', 'due_at', 'ends_by'))
+local state, epoch, seq, provider, edges, session, due_at, ends_by, queued_at = unpack(redis.call('HMGET', KEYS[1],
+  'state', 'epoch', 'seq', 'provider', 'edges', 'session', 'due_at', 'ends_by', 'queued_at'))
 if not state or (ARGV[3] ~= '' and session ~= ARGV[3]) then
   return { 'unknown' }
 end
 local now = now_ms()
 local due_in = due_at and tonumber(due_at) - now or ''
 local left = ends_by and tonumber(ends_by) - now or due_in
-local watching = { 'watching', state, tonumber(epoch), tonumber(seq), provider, session, due_in, left }
+local waited = state == 'queued' and now - tonumber(queued_at or now) or ''
+local watching = { 'watching', state, tonumber(epoch), tonumber(seq), provider, session, due_in, left, waited }
 local nodes = nodes_of(edges)
 for _, node in ipairs(nodes) do
   if node == ARGV[1] then
