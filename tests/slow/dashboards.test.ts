@@ -266,8 +266,14 @@ test("a provider turns slow: its region's share falls, its alert fires (by the r
       ({ labels }) => `${labels.alertname} ${labels.target} ${labels.measure}`,
     );
   const alert = "OpenClawTargetMissedFast domestic first_text";
+  const another = "OpenClawTargetMissedFast overseas_warm first_text";
   const before = await share();
-  expect(await firing()).not.toContain(alert);
+  // Some of the load before was to fail, which an alert may still tell.
+  await eventually(
+    "an end of the alerts before",
+    async () => (await firing()).every((one) => one !== alert && one !== another),
+    { withinMs: 20_000, everyMs: 250 },
+  );
   const late = () => users.framed("zhipu", { firstTokenMs: 1_300 });
   const inTime = () => users.framed("hunyuan");
   const load = new Load([...Array.from({ length: 10 }, () => late), inTime, inTime]);
@@ -289,7 +295,7 @@ test("a provider turns slow: its region's share falls, its alert fires (by the r
       `longest phase ${longest?.legend}, ${inMs(longest?.value)}`,
   );
   expect(before).toBeGreaterThan(0.9);
-  expect(fired).not.toContain("OpenClawTargetMissedFast overseas_warm first_text");
+  expect(fired).not.toContain(another);
   expect(["response_headers", "first_token"]).toContain(longest?.legend);
   expect(longest?.value).toBeGreaterThan(1.2);
 });
