@@ -164,7 +164,7 @@ export class LiveRun {
     return this.#terminal;
   }
 
-  /** Whether what is known under its id is its own. */
+  /** Whether what the cluster knows under its id is this run. */
   get isOurs(): boolean {
     return this.#isOurs;
   }

@@ -42,14 +42,21 @@ export class QueueNotices implements Part {
   async #tellAll(): Promise<void> {
     if (this.#isTelling) return;
     this.#isTelling = true;
+    try {
+      await Promise.all([...this.#waiting()].map((one) => this.#tell(...one)));
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  #waiting(): ReadonlyMap<string, readonly LiveRun[]> {
     const byProvider = new Map<string, LiveRun[]>();
     for (const run of this.#options.runs.queued()) {
       const waiting = byProvider.get(run.waitsFor);
       if (waiting) waiting.push(run);
       else byProvider.set(run.waitsFor, [run]);
     }
-    await Promise.all([...byProvider].map((one) => this.#tell(...one)));
-    this.#isTelling = false;
+    return byProvider;
   }
 
   async #tell(provider: string, waiting: readonly LiveRun[]): Promise<void> {
