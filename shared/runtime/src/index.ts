@@ -1,5 +1,6 @@
 export * from "./admin-server.ts";
 export * from "./file-watch.ts";
+export * from "./free-port.ts";
 export * from "./hangup.ts";
 export * from "./life-cycle.ts";
 export * from "./log.ts";

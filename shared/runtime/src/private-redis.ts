@@ -6,8 +6,9 @@ import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { freePort } from "./free-port.ts";
 import { type GuardedRedis, spawnGuarded } from "./redis-guard.ts";
-import { answersAs, freePort } from "./redis-probe.ts";
+import { answersAs } from "./redis-probe.ts";
 
 const OLDEST_MAJOR = 7;
 const START_DEADLINE_MS = 10_000;

@@ -1,5 +1,5 @@
-/** What starting a Redis needs to know of the network. Plain sockets: a client would reconnect. */
-import { connect, createServer } from "node:net";
+/** What starting a Redis needs to know of the network. A plain socket: a client would reconnect. */
+import { connect } from "node:net";
 
 const PROBE_DEADLINE_MS = 1_000;
 
@@ -23,22 +23,6 @@ export function answersAs(pid: number, port: number): Promise<boolean> {
       reply += bytes.toString("latin1");
       if (reply.includes("\r\n-LOADING")) end(false);
       if (reply.endsWith("+PONG\r\n")) end(reply.includes(`process_id:${pid}\r\n`));
-    });
-  });
-}
-
-/** A port nobody listens on at this moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === "object" && address !== null
-          ? resolve(address.port)
-          : reject(new Error("no port was given")),
-      );
     });
   });
 }

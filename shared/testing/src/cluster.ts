@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { freePort } from "./free-port.ts";
+import { freePort } from "@openclaw/runtime";
 import { Scraped } from "./scraped.ts";
 
 export type ServiceName = "edge" | "worker";

@@ -2,10 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type PrivateRedis, startPrivateRedis } from "@openclaw/runtime";
+import { freePort, type PrivateRedis, startPrivateRedis } from "@openclaw/runtime";
 import { Redis } from "ioredis";
 import { eventually } from "./eventually.ts";
-import { freePort } from "./free-port.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
 export class FaultyRedis {

@@ -1,3 +1,4 @@
+export { freePort } from "@openclaw/runtime";
 export * from "./agreement.ts";
 export * from "./ask-timed.ts";
 export * from "./chat-reader.ts";
@@ -5,7 +6,6 @@ export * from "./cluster.ts";
 export * from "./eventually.ts";
 export * from "./faulty-redis.ts";
 export * from "./figures.ts";
-export * from "./free-port.ts";
 export * from "./kept-spans.ts";
 export * from "./persistent-user.ts";
 export * from "./redis-cluster.ts";

@@ -2,10 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type PrivateRedis, startPrivateRedis } from "@openclaw/runtime";
+import { freePort, type PrivateRedis, startPrivateRedis } from "@openclaw/runtime";
 import { Redis } from "ioredis";
 import { eventually } from "./eventually.ts";
-import { freePort } from "./free-port.ts";
 
 const SLOTS = 16_384;
 /** How long a node may be silent before the others call it failed, and a replica is promoted. */

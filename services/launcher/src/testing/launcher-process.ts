@@ -1,10 +1,10 @@
 /** The launcher as a process of its own, built from today's source, with services of our choice. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { freePort } from "@openclaw/runtime";
 import { build } from "vite";
 import { expect, vi } from "vitest";
 import type { ServicePaths } from "../config.ts";
@@ -139,13 +139,4 @@ export async function expectNothingLeft(workshop: string): Promise<void> {
 
 export async function removeWorkshop(workshop: string): Promise<void> {
   await rm(workshop, RECURSIVE);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== "object" || address === null) throw new Error("no port was given");
-  return address.port;
 }
