@@ -1,11 +1,12 @@
 /**
  * Makes `npm start` and `npm test` work in a fresh clone, with nothing but Node and npm: installs
- * the packages, finds or installs Redis, builds. Says nothing when there is nothing to do.
+ * the packages, finds or installs Redis, builds; with `--tests` also what tests run besides. Says
+ * nothing when there is nothing to do.
  *
  * It may be killed halfway or run many times at once: each step looks first whether it is done,
  * leaves its mark only at its end, and works under one lock.
  */
-import { execPath, exit, versions } from "node:process";
+import { argv, execPath, exit, versions } from "node:process";
 import { fileURLToPath } from "node:url";
 
 const OLDEST_NODE = [20, 18, 1];
@@ -25,6 +26,10 @@ async function bootstrap() {
   const { buildStep } = await import("./bootstrap/build.mjs");
   const { withLock } = await import("./bootstrap/lock.mjs");
   const steps = [packagesStep(root), redisStep(), buildStep(root)];
+  if (argv.includes("--tests")) {
+    const { testToolsStep } = await import("./bootstrap/test-tools.mjs");
+    steps.push(testToolsStep());
+  }
   if (steps.every((step) => step.isDone())) return;
   await withLock(root, async () => {
     for (const step of steps) if (!step.isDone()) await step.run();

@@ -1,10 +1,12 @@
 /** Step 2: there is a Redis, 7 or later, to use or to start. */
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { env } from "node:process";
-import { announce, ask, BootstrapError, run } from "./command.mjs";
+import { announce, ask, BootstrapError } from "./command.mjs";
+import { installer } from "./system-packages.mjs";
 
 const OLDEST_MAJOR = 7;
 const SERVERS = ["redis-server", "valkey-server"];
+const PACKAGES = { apt: "redis-server", brew: "redis" };
 
 export function redisStep() {
   return { isDone: () => Boolean(env.REDIS_URL) || isFound(), run: install };
@@ -27,52 +29,9 @@ async function install() {
   }
   const how = installer();
   if (how === undefined) throw missing("Redis 7 or later is needed and was not found.");
-  await announce(`Installing Redis (${how.name})`, how.install);
+  const install = () => how.install([PACKAGES[how.key]], "Or set REDIS_URL.");
+  await announce(`Installing Redis (${how.name})`, install);
   if (!isFound()) throw missing(`${how.name} has no Redis 7 or later.`);
-}
-
-function installer() {
-  if (process.platform === "darwin" && ask("brew", ["--version"])) {
-    return { name: "Homebrew", install: withHomebrew };
-  }
-  const isRoot = process.getuid?.() === 0;
-  return isRoot && ask("apt-get", ["--version"])
-    ? { name: "apt-get", install: withAptGet }
-    : undefined;
-}
-
-async function withHomebrew() {
-  await run("brew", ["install", "--quiet", "redis"], {
-    env: { HOMEBREW_NO_AUTO_UPDATE: "1", HOMEBREW_NO_ENV_HINTS: "1" },
-    failure: "brew install redis failed: see above.",
-  });
-}
-
-async function withAptGet() {
-  const options = {
-    env: { DEBIAN_FRONTEND: "noninteractive" },
-    failure: "apt-get could not install redis-server: see above, or set REDIS_URL.",
-  };
-  // Part of the lists may fail to refresh and the package be there all the same.
-  await run("apt-get", ["update"], options).catch(() => undefined);
-  await withoutServices(() =>
-    run("apt-get", ["install", "-y", "--no-install-recommends", "redis-server"], options),
-  );
-}
-
-/** Only the program is wanted: the package would also start it, on port 6379 and at every boot. */
-async function withoutServices(work) {
-  const policy = "/usr/sbin/policy-rc.d";
-  const isOurs = !existsSync(policy);
-  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
-  const remove = () => rmSync(policy, { force: true });
-  if (isOurs) process.once("exit", remove);
-  try {
-    await work();
-  } finally {
-    if (isOurs) remove();
-    process.off("exit", remove);
-  }
   if (existsSync("/run/systemd/system")) ask("systemctl", ["disable", "--now", "redis-server"]);
 }
 

@@ -1,12 +1,13 @@
 /** What the autoscaler asks of Prometheus, and what it makes of the answer. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { faultsOf, selectorsOf } from "../rules/promql.ts";
+import { needs } from "../tools.ts";
 
 interface Scaled {
   readonly metadata: { readonly name: string };
@@ -37,9 +38,6 @@ test("a query asks for nothing that is not there, and no answer changes nothing"
   }
 });
 
-const isMissing = spawnSync("promtool", ["--version"]).error !== undefined;
-if (isMissing) console.warn("promtool is missing (Debian package prometheus)");
-
 /** Series of two edges and a worker, `undefined` where nobody has them. */
 interface Cluster {
   readonly zhipu?: { readonly waiting: number; readonly active: number };
@@ -61,37 +59,41 @@ function seriesOf({ limits = {}, ...queues }: Cluster): [string, number][] {
   return [...ofQueues, ...ofLimits];
 }
 
-test.skipIf(isMissing)("workers are for the runs that accounts take, and those alone", async () => {
-  const [trigger] = triggersOf("openclaw-worker");
-  const limits = { zhipu: 100, nvidia1: 300 };
-  const zhipu = { waiting: 500, active: 90 };
-  const nvidia1 = { waiting: 20, active: 30 };
-  const cases: { cluster: Cluster; runs: number | undefined }[] = [
-    { cluster: { zhipu, nvidia1, limits }, runs: 100 + 50 },
-    { cluster: { zhipu, nvidia1, limits: { zhipu: 100 } }, runs: 100 + 50 },
-    // No worker is alive.
-    { cluster: { zhipu, nvidia1 }, runs: 590 + 50 },
-    { cluster: { zhipu: { waiting: 0, active: 0 }, limits }, runs: 0 },
-    // Redis is away.
-    { cluster: { limits }, runs: undefined },
-  ];
-  const tests = cases.map(({ cluster, runs }) => ({
-    input_series: seriesOf(cluster).map(([series, values]) => ({ series, values: `${values}` })),
-    promql_expr_test: [
-      {
-        expr: trigger?.metadata.query,
-        eval_time: "0s",
-        exp_samples: runs === undefined ? [] : [{ labels: "{}", value: runs }],
-      },
-    ],
-  }));
-  const directory = await mkdtemp(join(tmpdir(), "openclaw-test-autoscaling-"));
-  try {
-    const path = join(directory, "tests.yml");
-    // JSON is YAML.
-    await writeFile(path, JSON.stringify({ rule_files: [], tests }));
-    await expect(promisify(execFile)("promtool", ["test", "rules", path])).resolves.toBeDefined();
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+describe("the trigger of the workers", () => {
+  needs("promtool");
+
+  test("workers are for the runs that accounts take, and those alone", async () => {
+    const [trigger] = triggersOf("openclaw-worker");
+    const limits = { zhipu: 100, nvidia1: 300 };
+    const zhipu = { waiting: 500, active: 90 };
+    const nvidia1 = { waiting: 20, active: 30 };
+    const cases: { cluster: Cluster; runs: number | undefined }[] = [
+      { cluster: { zhipu, nvidia1, limits }, runs: 100 + 50 },
+      { cluster: { zhipu, nvidia1, limits: { zhipu: 100 } }, runs: 100 + 50 },
+      // No worker is alive.
+      { cluster: { zhipu, nvidia1 }, runs: 590 + 50 },
+      { cluster: { zhipu: { waiting: 0, active: 0 }, limits }, runs: 0 },
+      // Redis is away.
+      { cluster: { limits }, runs: undefined },
+    ];
+    const tests = cases.map(({ cluster, runs }) => ({
+      input_series: seriesOf(cluster).map(([series, values]) => ({ series, values: `${values}` })),
+      promql_expr_test: [
+        {
+          expr: trigger?.metadata.query,
+          eval_time: "0s",
+          exp_samples: runs === undefined ? [] : [{ labels: "{}", value: runs }],
+        },
+      ],
+    }));
+    const directory = await mkdtemp(join(tmpdir(), "openclaw-test-autoscaling-"));
+    try {
+      const path = join(directory, "tests.yml");
+      // JSON is YAML.
+      await writeFile(path, JSON.stringify({ rule_files: [], tests }));
+      await expect(promisify(execFile)("promtool", ["test", "rules", path])).resolves.toBeDefined();
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
 });

@@ -1,5 +1,5 @@
 /** What Prometheus and Alertmanager are configured with is right, in the word of their own tools, shipped or in docs/deployment.md. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,15 +7,9 @@ import { promisify } from "node:util";
 import { PrometheusRule } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { needs } from "../tools.ts";
 
 const run = promisify(execFile);
-
-/** Whether a tool is there; if it is not, its tests are left out, and a word says so. */
-function has(tool: string, debianPackage: string): boolean {
-  if (!spawnSync(tool, ["--version"]).error) return true;
-  console.warn(`${tool} is missing (Debian package ${debianPackage})`);
-  return false;
-}
 
 test.each(["targets", "alerts"])("the rules %s fit into a PrometheusRule", (name) => {
   const spec = parse(readFileSync(`deploy/prometheus/rules/${name}.yml`, "utf8"));
@@ -23,7 +17,8 @@ test.each(["targets", "alerts"])("the rules %s fit into a PrometheusRule", (name
   expect(() => rule.validate()).not.toThrow();
 });
 
-describe.skipIf(!has("promtool", "prometheus"))("promtool takes", () => {
+describe("promtool takes", () => {
+  needs("promtool");
   const documented = readFileSync("docs/deployment.md", "utf8")
     .split("```yaml\n")
     .slice(1)
@@ -49,12 +44,13 @@ describe.skipIf(!has("promtool", "prometheus"))("promtool takes", () => {
   });
 });
 
-test.skipIf(!has("amtool", "prometheus-alertmanager"))(
-  "amtool takes the shipped configuration",
-  async () => {
+describe("amtool takes", () => {
+  needs("amtool");
+
+  test("the shipped configuration", async () => {
     const checked = run("amtool", ["check-config", "deploy/alertmanager/alertmanager.yml"]);
     await expect(checked).resolves.toMatchObject({
       stdout: expect.stringContaining("1 receivers"),
     });
-  },
-);
+  });
+});

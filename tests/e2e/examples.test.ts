@@ -1,5 +1,5 @@
 /** The examples of `docs/examples`, run as they stand there. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import {
@@ -12,6 +12,7 @@ import {
 } from "@openclaw/simulator";
 import { Cluster, freePort, TcpProxy } from "@openclaw/testing";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { needs } from "../tools.ts";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 const DIRECTORY = "docs/examples";
@@ -20,30 +21,21 @@ const files = readdirSync(DIRECTORY).filter((name) => name !== "README.md");
 
 interface Runner {
   readonly command: string;
-  /** Succeeds where everything is installed that files of this kind need. */
-  readonly probe: readonly [string, ...string[]];
+  /** Tools that files of this kind need besides. */
+  readonly tools: readonly string[];
 }
 
 /** By how a file's name ends. Debian's Python has Debian's packages. */
 const RUNNERS: Readonly<Record<string, Runner>> = {
-  py: {
-    command: "/usr/bin/python3",
-    probe: ["/usr/bin/python3", "-c", "import websockets"],
-  },
-  sh: { command: "sh", probe: ["sh", "-c", "curl --version && jq --version"] },
-  mjs: { command: process.execPath, probe: [process.execPath, "--version"] },
+  py: { command: "/usr/bin/python3", tools: ["websockets for Python"] },
+  sh: { command: "sh", tools: ["curl", "jq"] },
+  mjs: { command: process.execPath, tools: [] },
 };
 
 function runnerOf(name: string): Runner {
   const runner = RUNNERS[name.split(".").at(-1) ?? ""];
   if (runner === undefined) throw new Error(`nothing runs ${name}`);
   return runner;
-}
-
-/** `npm test` needs nothing but Node; what CI needs more, it installs. */
-function isInstalled(name: string): boolean {
-  const [command, ...probe] = runnerOf(name).probe;
-  return spawnSync(command, probe).status === 0;
 }
 
 let simulator: Simulator;
@@ -124,7 +116,9 @@ function expectBeginning({ code, stdout }: Outcome, question: string): void {
 }
 
 for (const name of files) {
-  describe(name, { concurrent: true, skip: !isInstalled(name) }, () => {
+  describe(name, { concurrent: true }, () => {
+    needs(...runnerOf(name).tools);
+
     test("prints the answer, byte for byte, and nothing else", async () => {
       const question = asking({});
       expect(await run(name, question)).toEqual(wholeAnswer(question));
@@ -154,18 +148,17 @@ for (const name of files) {
 /** Those that come back for the rest of an answer; the others say that they cannot. */
 const RETURNING = ["curl_run.sh", "sdk.mjs"];
 
-describe("a connection that is lost in the middle of an answer", { concurrent: true }, () => {
-  for (const name of files) {
-    const isReturning = RETURNING.includes(name);
-    const what = isReturning ? "goes on where it was" : "says so, behind what there was";
-    test(`${name} ${what}`, { skip: !isInstalled(name) }, async () => {
-      const question = asking({ gapMs: 20 });
-      const outcome = await runAndLose(name, question);
-      if (isReturning) expect(outcome).toEqual(wholeAnswer(question));
-      else expectBeginning(outcome, question);
-      if (!isReturning) expect(outcome.stderr).toMatch(/connection|closed|terminated|broke off/i);
-    });
-  }
+describe.each(files)("%s, when a connection is lost in the middle of an answer", (name) => {
+  needs(...runnerOf(name).tools);
+  const isReturning = RETURNING.includes(name);
+
+  test(isReturning ? "goes on where it was" : "says so, behind what there was", async () => {
+    const question = asking({ gapMs: 20 });
+    const outcome = await runAndLose(name, question);
+    if (isReturning) expect(outcome).toEqual(wholeAnswer(question));
+    else expectBeginning(outcome, question);
+    if (!isReturning) expect(outcome.stderr).toMatch(/connection|closed|terminated|broke off/i);
+  });
 });
 
 test.each(files)("%s is short, and the README beside it tells how to run it", (name) => {

@@ -1,9 +1,10 @@
 /** The rules of deploy/prometheus: what they ask for exists, what they say is explained, and they fire when they should. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { needs } from "../tools.ts";
 import { faultsOf, selectorsOf } from "./promql.ts";
 import { readRules, recordedBy, ruleFiles } from "./rule-files.ts";
 
@@ -73,30 +74,19 @@ describe("rules", () => {
 });
 
 describe("promtool", () => {
-  const isMissing = spawnSync("promtool", ["--version"]).error !== undefined;
-  if (isMissing) {
-    console.warn(
-      "promtool is missing (Debian package prometheus): the rules' own tests are left out",
-    );
-  }
+  needs("promtool");
 
-  test.skipIf(isMissing)(
-    "every alert fires when it should, and not when it should not",
-    async () => {
-      const files = readdirSync(TESTS);
-      await expect(
-        promisify(execFile)("promtool", ["test", "rules", ...files], { cwd: TESTS }),
-      ).resolves.toBeDefined();
-      const tested = files.map((file) => readFileSync(`${TESTS}/${file}`, "utf8")).join("\n");
-      const untested = alerts.filter(({ alert }) => {
-        const cases = tested.split(`- alertname: ${alert}\n`).slice(1);
-        const fires = cases.filter((text) =>
-          /^ +eval_time: \w+\n +exp_alerts:\n/.test(text),
-        ).length;
-        return fires === 0;
-      });
-      expect(untested).toEqual([]);
-    },
-    60_000,
-  );
+  test("every alert fires when it should, and not when it should not", async () => {
+    const files = readdirSync(TESTS);
+    await expect(
+      promisify(execFile)("promtool", ["test", "rules", ...files], { cwd: TESTS }),
+    ).resolves.toBeDefined();
+    const tested = files.map((file) => readFileSync(`${TESTS}/${file}`, "utf8")).join("\n");
+    const untested = alerts.filter(({ alert }) => {
+      const cases = tested.split(`- alertname: ${alert}\n`).slice(1);
+      const fires = cases.filter((text) => /^ +eval_time: \w+\n +exp_alerts:\n/.test(text)).length;
+      return fires === 0;
+    });
+    expect(untested).toEqual([]);
+  }, 60_000);
 });
