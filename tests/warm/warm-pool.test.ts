@@ -64,11 +64,13 @@ async function run(client: ProviderClient, prompt = directive({ words: 3 })) {
   return seen;
 }
 
-/** Resolves when so many connections are open, the handshake of each done. */
+/** Resolves when so many connections are open, the handshake of each done, and none is just being closed. */
 async function connections(simulator: Simulator, count: number): Promise<void> {
   await eventually(`${count} connections`, () => {
     const { sockets, handshakes } = simulator.stats();
-    return sockets.open === count && handshakes.full + handshakes.resumed === sockets.opened;
+    const isSettled = sockets.closed >= sockets.idleClosed;
+    const isReady = handshakes.full + handshakes.resumed === sockets.opened;
+    return sockets.open === count && isSettled && isReady;
   });
 }
 

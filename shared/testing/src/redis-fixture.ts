@@ -17,8 +17,10 @@ export interface RedisFixture {
   /** A subscriber connection, not yet connected. */
   subscriber(): RedisClient;
   /**
-   * Closes every connection, deletes the test's keys, and throws if one of them would have
-   * stayed for ever.
+   * Waits until every key of the test has an expiry or is gone, deletes them, and closes every connection. What the
+   * test has started may still be ending.
+   *
+   * @throws where a key without an expiry is still there after 5 s: it would have stayed for ever
    */
   close(): Promise<void>;
 }
@@ -44,7 +46,8 @@ export async function createRedisFixture(url: string): Promise<RedisFixture> {
     connect,
     subscriber: () => keep(createSubscriberConnection({ url, name: "test:subscriber", log })),
     async close() {
-      const leaked = await clearKeys(commands, prefix);
+      const leaked = await keysThatStay(commands, prefix);
+      await deleteKeys(commands, prefix);
       for (const redis of opened) redis.disconnect();
       if (leaked.length > 0) throw new Error(`keys without an expiry: ${leaked.join(", ")}`);
     },
@@ -53,14 +56,28 @@ export async function createRedisFixture(url: string): Promise<RedisFixture> {
 
 /** What BullMQ keeps of a queue for ever, however many runs went through it. */
 const QUEUE_SETTINGS = /:runs:(?:meta|events|id|marker|stalled-check)$/;
+const GONE_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 50;
 
-async function clearKeys(redis: RedisClient, prefix: string): Promise<string[]> {
+async function keysThatStay(redis: RedisClient, prefix: string): Promise<string[]> {
+  const deadline = performance.now() + GONE_WITHIN_MS;
+  for (;;) {
+    const eternal = await eternalKeys(redis, prefix);
+    if (eternal.length === 0 || performance.now() > deadline) return eternal;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+async function eternalKeys(redis: RedisClient, prefix: string): Promise<string[]> {
   const eternal: string[] = [];
   for (const key of await keysOf(redis, `${prefix}*`)) {
     if (!QUEUE_SETTINGS.test(key) && (await redis.pttl(key)) === -1) eternal.push(key);
-    await redis.del(key);
   }
   return eternal;
+}
+
+async function deleteKeys(redis: RedisClient, prefix: string): Promise<void> {
+  for (const key of await keysOf(redis, `${prefix}*`)) await redis.del(key);
 }
 
 /** Of all masters, where it is a cluster. */
