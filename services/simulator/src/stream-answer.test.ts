@@ -127,12 +127,12 @@ test("an answer of very many pieces due at once is whole", async () => {
 test("pieces keep their schedule: late timers do not add up", async () => {
   const simulator = await startSimulator();
   const startedAt = performance.now();
-  const prompt = directive({ words: 2_001, firstTokenMs: 50, gapMs: 0.1 });
+  const prompt = directive({ words: 10_001, firstTokenMs: 50, gapMs: 0.1 });
   await askStream({ simulator, prompt });
   const tookMs = performance.now() - startedAt;
-  expect(tookMs).toBeGreaterThanOrEqual(250);
+  expect(tookMs).toBeGreaterThanOrEqual(1_050);
   // A timer per piece would take at least a millisecond for each.
-  expect(tookMs).toBeLessThan(1_500);
+  expect(tookMs).toBeLessThan(8_000);
 });
 
 test("the connection cost is paid by the first request of a socket, and never again", async () => {

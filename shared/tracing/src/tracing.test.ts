@@ -159,5 +159,6 @@ test("a dead collector costs one line, and a process that stops does not wait fo
   await vi.waitFor(() => expect(lines).toHaveLength(3));
   const stoppedAt = performance.now();
   await tracing.stop();
-  expect(performance.now() - stoppedAt).toBeLessThan(100);
+  // It waits for no collector, which it would for 10 s.
+  expect(performance.now() - stoppedAt).toBeLessThan(3_000);
 });

@@ -107,7 +107,7 @@ test("a new connection pays handshakeMs before its handshake, a resumed one as m
   const second = await timed(ticket);
   for (const { tookMs } of [first, second]) {
     expect(tookMs).toBeGreaterThanOrEqual(119);
-    expect(tookMs).toBeLessThan(400);
+    expect(tookMs).toBeLessThan(2_000);
   }
   expect(second.socket.isSessionReused()).toBe(true);
   await until(() => simulator.stats().handshakes.resumed === 1);

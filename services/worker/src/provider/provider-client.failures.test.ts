@@ -40,7 +40,7 @@ describe("failures name the provider and tell nothing of what it said", () => {
     expect(await errorOf(collect(await client(fake.url)))).toMatchObject({
       code: "provider_error",
     });
-    expect(performance.now() - startedAt).toBeLessThan(3_500);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
   it("reads an error that comes first in a stream of status 200", async () => {

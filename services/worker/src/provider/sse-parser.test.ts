@@ -157,6 +157,6 @@ describe("limits", () => {
     for (let n = 0; n < 500_000; n += 1) Array.from(parser.push(one));
     expect(Array.from(parser.push(bytes("\n\n")))[0]?.data).toHaveLength(500_000);
     // Quadratic work would take minutes.
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 });
