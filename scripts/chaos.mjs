@@ -15,7 +15,7 @@ for (const [name, value] of Object.entries(values)) {
     process.exit(1);
   }
 }
-const { status } = spawnSync("npx", ["vitest", "run", "--project", "chaos"], {
+const { status } = spawnSync("npx", ["vitest", "run", "tests/chaos/chaos.test.ts"], {
   stdio: "inherit",
   env: {
     ...process.env,

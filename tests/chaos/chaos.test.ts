@@ -8,6 +8,7 @@ import { INSTANT, profilesAt } from "@openclaw/simulator";
 import { Cluster, FaultyRedis } from "@openclaw/testing";
 import { expect, test } from "vitest";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
+import { sizeOf } from "../suites.ts";
 import type { Crowd } from "./crowd.ts";
 import { injectFaults } from "./faults.ts";
 import { History } from "./history.ts";
@@ -19,7 +20,7 @@ import { report } from "./report.ts";
 import { v1User } from "./v1-user.ts";
 import { v2User } from "./v2-user.ts";
 
-const minutes = Number(process.env.CHAOS_MINUTES ?? 0.5);
+const minutes = Number(process.env.CHAOS_MINUTES ?? sizeOf("chaos"));
 const seed = Number(process.env.CHAOS_SEED ?? 1);
 const users = Number(process.env.CHAOS_USERS ?? 200);
 

@@ -57,8 +57,6 @@ export class TestNetwork {
 }
 
 export class GatewayContainers {
-  /** Seven seconds of them: outages take four. */
-  readonly answerWords = 70;
   readonly #edges: StartedTestContainer[] = [];
   readonly #others: StartedTestContainer[] = [];
   #turn = 0;

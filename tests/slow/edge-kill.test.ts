@@ -15,15 +15,17 @@ import {
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { Random } from "../chaos/random.ts";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
+import { boundMs, sizeOf } from "../suites.ts";
 
 /** Every kill makes every client reconnect: a run comes back this often. */
 const KILLS_PER_ROUND = 5;
-const ROUNDS = 4;
+const ROUNDS = sizeOf("edge-kill") / KILLS_PER_ROUND;
 const CLIENTS = 6;
 /** One in mid-answer throughout, one that soon ends, so that some come back to what is over. */
 const WORDS = [400, 80];
 const GAP_MS = 25;
-const BAR_MS = 1_000;
+/** A reader that is told of nothing reads its log again after 2 s. */
+const BAR_MS = boundMs({ promised: 1_000, fault: 2_000 });
 
 const random = new Random(18);
 

@@ -6,12 +6,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { answerFor } from "@openclaw/simulator";
 import { freePort, V1Client } from "@openclaw/testing";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { LaunchedGateway } from "../e2e/launched-gateway.ts";
 import { SHIPPED_NAMES } from "../e2e/simulated-gateway.ts";
+import { sizeOf } from "../suites.ts";
 
 const run = promisify(execFile);
 let clone = "";
+
+beforeEach(({ skip }) => skip(sizeOf("fresh-clone") === 0, "left to npm run test:long"));
 
 beforeAll(async () => {
   clone = await mkdtemp(join(tmpdir(), "openclaw-clone-"));

@@ -1,18 +1,20 @@
-/** A thousand answers over HTTP at once, three hundred of which are left in the middle. */
+/** Many answers over HTTP at once, three of ten of which are left in the middle. */
 import { setTimeout as delay } from "node:timers/promises";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { ChatReader, Cluster, eventually, figuresOf, inWords, V1Client } from "@openclaw/testing";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { Random } from "../chaos/random.ts";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
+import { boundMs, sizeOf } from "../suites.ts";
 
-const READERS = 1_000;
-const LEAVERS = 300;
+const READERS = sizeOf("http-crowd");
+const LEAVERS = 0.3 * READERS;
 const LEAVING_MS = 3_000;
-const CLOSED_BAR_MS = 500;
-const ROUNDS = 300;
-/** What the HTTP door may add to the first text, p50. */
+const CLOSED_BAR_MS = boundMs({ promised: 500, fault: 3_000 });
+const ROUNDS = 0.3 * READERS;
+/** What the HTTP door may add to the first text, p50, and how often the time of a socket on a busy machine. */
 const ADDED_BAR_MS = 2;
+const ADDED_BAR_SHARE = 0.5;
 const PROVIDER = "zhipu";
 
 let simulator: Simulator;
@@ -101,5 +103,5 @@ test("first text comes as soon as over a WebSocket", async () => {
   console.log(`first text: over a WebSocket ${inWords(socket)}, over HTTP ${inWords(http)}`);
   const addedMs = http.p50 - socket.p50;
   console.log(`HTTP adds ${addedMs.toFixed(2)} ms (p50)`);
-  expect(addedMs).toBeLessThan(ADDED_BAR_MS);
+  expect(addedMs).toBeLessThan(Math.max(ADDED_BAR_MS, ADDED_BAR_SHARE * socket.p50));
 });

@@ -10,6 +10,7 @@ import { Cluster, eventually, FaultyRedis } from "@openclaw/testing";
 import { Redis } from "ioredis";
 import { test as base, expect } from "vitest";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
+import { sizeOf } from "../suites.ts";
 import {
   expectEveryRunEnded,
   expectRefusedWhileAway,
@@ -25,11 +26,8 @@ import {
 /** Share of a core that a process may take while it can only wait. */
 const MOST_BUSY = 0.15;
 
-/** Words of an answer that an outage of 3 s meets in the middle. */
-const SHORT = 60;
-
 /** Each test has a Redis and a cluster of its own. */
-const test = base
+const ofItsOwn = base
   .extend("redis", async ({ onTestFinished }) => {
     const redis = await FaultyRedis.start();
     onTestFinished(() => redis.stop());
@@ -44,10 +42,13 @@ const test = base
     return cluster;
   });
 
-test("killed, and back after 3 s with its data", async ({ redis, cluster }) => {
-  const seen = await watchCluster({ redis, cluster, answerWords: SHORT }, async () => {
+/** They mostly wait. In full each has the machine for itself. */
+const test = sizeOf("redis-faults") > 1 ? ofItsOwn.concurrent : ofItsOwn;
+
+test("killed, and back later with its data", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster }, async (awayMs) => {
     await redis.kill();
-    await delay(3_000);
+    await delay(awayMs);
     await redis.restart({ empty: false });
   });
   expectRefusedWhileAway(seen);
@@ -55,10 +56,10 @@ test("killed, and back after 3 s with its data", async ({ redis, cluster }) => {
   await expectEveryRunEnded(seen, ["done"]);
 });
 
-test("killed, and back after 3 s without any data", async ({ redis, cluster }) => {
-  const seen = await watchCluster({ redis, cluster }, async () => {
+test("killed, and back later without any data", async ({ redis, cluster }) => {
+  const seen = await watchCluster({ redis, cluster }, async (awayMs) => {
     await redis.kill();
-    await delay(3_000);
+    await delay(awayMs);
     await redis.restart({ empty: true });
   });
   expectRefusedWhileAway(seen);
@@ -68,9 +69,9 @@ test("killed, and back after 3 s without any data", async ({ redis, cluster }) =
 });
 
 test("stands still for 8 s", async ({ redis, cluster }) => {
-  const seen = await watchCluster({ redis, cluster }, async () => {
+  const seen = await watchCluster({ redis, cluster }, async (awayMs) => {
     redis.freeze();
-    await delay(8_000);
+    await delay(Math.max(8_000, awayMs));
     redis.thaw();
   });
   expectRefusedWhileAway(seen);
@@ -79,9 +80,9 @@ test("stands still for 8 s", async ({ redis, cluster }) => {
 });
 
 test("answers every command 500 ms late, for 8 s", async ({ redis, cluster }) => {
-  const seen = await watchCluster({ redis, cluster }, async () => {
+  const seen = await watchCluster({ redis, cluster }, async (awayMs) => {
     redis.network.latencyMs = 500;
-    await delay(8_000);
+    await delay(Math.max(8_000, awayMs));
     redis.network.latencyMs = 0;
   });
   expectRefusedWhileAway(seen);
@@ -108,14 +109,16 @@ test("is cut off without a word", async ({ redis, cluster }) => {
 });
 
 test("is full for 8 s", async ({ redis, cluster }) => {
-  const seen = await watchCluster({ redis, cluster }, () => fullFor(redis, 8_000));
+  const seen = await watchCluster({ redis, cluster }, (awayMs) =>
+    fullFor(redis, Math.max(8_000, awayMs)),
+  );
   expectRefusedWhileAway(seen);
   expectWellAgain(seen);
   await expectEveryRunEnded(seen, ["done"]);
 });
 
 test("has all its connections reset, three times", async ({ redis, cluster }) => {
-  const seen = await watchCluster({ redis, cluster, answerWords: SHORT }, async () => {
+  const seen = await watchCluster({ redis, cluster }, async () => {
     for (let times = 0; times < 3; times += 1) {
       redis.network.reset();
       await delay(500);
@@ -135,8 +138,7 @@ test("fails over to a replica, while old connections lead to the old master", as
   await expectEveryRunEnded(seen, ["done", "unavailable"]);
 });
 
-// These two mostly wait, and so they do it together.
-test.concurrent("is away for 30 s: sockets stay, nothing spins, and every answer is whole in the end", async ({
+test("is away for 30 s: sockets stay, nothing spins, and every answer is whole in the end", async ({
   redis,
   cluster,
 }) => {
@@ -164,7 +166,7 @@ test.concurrent("is away for 30 s: sockets stay, nothing spins, and every answer
   expect([...cluster.running("edge"), ...cluster.running("worker")]).toEqual(processes);
 });
 
-test.concurrent("throws off the subscribers while an edge stands still, which then fills the gap", async ({
+test("throws off the subscribers while an edge stands still, which then fills the gap", async ({
   redis,
   cluster,
 }) => {
@@ -181,7 +183,7 @@ test.concurrent("throws off the subscribers while an edge stands still, which th
   await expectEveryRunEnded({ open }, ["done"]);
 });
 
-test.concurrent("is full for 30 s, longer than an attempt waits: every answer is whole in the end, or says that it is not", async ({
+test("is full for 30 s, longer than an attempt waits: every answer is whole in the end, or says that it is not", async ({
   redis,
   cluster,
 }) => {
@@ -205,23 +207,19 @@ async function fullFor(redis: FaultyRedis, forMs: number): Promise<void> {
 interface WatchedCluster {
   readonly redis: FaultyRedis;
   readonly cluster: Cluster;
-  readonly answerWords?: number;
 }
 
 /** Watches, and judges what the processes of this cluster do meanwhile. */
 async function watchCluster(
-  { redis, cluster, answerWords }: WatchedCluster,
-  outage: () => Promise<void>,
+  { redis, cluster }: WatchedCluster,
+  outage: (awayMs: number) => Promise<void>,
 ): Promise<Seen> {
   const before = redis.network.accepted;
   let reconnects = 0;
-  const seen = await watch(
-    { host: cluster.host, ...(answerWords && { answerWords }) },
-    async () => {
-      await outage();
-      reconnects = redis.network.accepted - before;
-    },
-  );
+  const seen = await watch(cluster, async (awayMs) => {
+    await outage(awayMs);
+    reconnects = redis.network.accepted - before;
+  });
   const seconds = (seen.backAt - seen.awayAt) / 1_000;
   const connections =
     cluster.running("edge").length * 2 + cluster.running("worker").length * (3 + PROVIDERS.length);

@@ -4,11 +4,14 @@ import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { FireHose, type LongAnswer, pieceOf } from "./fire-hose.ts";
 
 const SLOW_CONSUMER_MS = 2_000;
-/** More than the sockets' own buffers take, in answers that fit their logs. */
+/**
+ * More than the sockets' own buffers take, in answers that fit their logs; for four seconds, so that most of it is
+ * still to come when the client stops reading.
+ */
 const ANSWERS: readonly LongAnswer[] = ["a", "b", "c", "d"].map((id) => ({
   id,
   pieces: 200,
-  gapMs: 2,
+  gapMs: 20,
 }));
 
 let hose: FireHose;

@@ -7,6 +7,7 @@ import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@open
 import { Cluster, eventually, figuresOf, inWords, V1Client } from "@openclaw/testing";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
+import { isFull, sizeOf } from "../suites.ts";
 import { FireHose, type LongAnswer } from "./fire-hose.ts";
 import { LongReader } from "./long-reader.ts";
 
@@ -20,11 +21,13 @@ const READERS = { v1: 10, v2: 90 };
  */
 const LONG = { pieces: 140, gapMs: 80 };
 /** What everybody is sent meanwhile, for as long as is measured. */
-const LIVE = { pieces: 24, gapMs: 500 };
+const LIVE = { pieces: isFull ? 24 : 10, gapMs: 500 };
 const SETTLE_MS = 2_000;
 /** They come back one after the other. */
 const RETURN_EVERY_MS = 50;
 const STOPPED = READERS.v1 + READERS.v2;
+/** The more rounds, the less a moment of the machine counts. */
+const MOST_SLOWER = isFull ? 1.2 : 2;
 const MEGABYTE = 1024 * 1024;
 /** Of what is held back, some 180 MB, the smaller part; it is in the logs. The rest is garbage not yet collected. */
 const MOST_GROWTH_BYTES = 96 * MEGABYTE;
@@ -205,9 +208,9 @@ function expectHeldBack(session: string): void {
   expect(ended("run finished")).toBeLessThanOrEqual(ofOwner + READERS.v1);
 }
 
-/** Twice each, one after the other, so that a machine that grows busier is not taken for the edge. */
+/** One after the other, so that a machine that grows busier is not taken for the edge. */
 async function loadInTurn(): Promise<void> {
-  for (const round of [1, 2]) {
+  for (let round = 1; round <= sizeOf("slow-reader"); round += 1) {
     await load("reading", round);
     await load("stopped", round);
   }
@@ -231,6 +234,6 @@ test("are held back in bounded memory, hurt nobody, and are caught up byte for b
   if (!reading || !stopped) throw new Error("unreachable: both are above");
   const ratio = figuresOf(stopped.gaps).p99 / figuresOf(reading.gaps).p99;
   console.log(`p99 gap with ${STOPPED} stopped against reading: ${ratio.toFixed(2)} times`);
-  expect(ratio).toBeLessThan(1.2);
+  expect(ratio).toBeLessThan(MOST_SLOWER);
   expect(stopped.residentBytes - reading.residentBytes).toBeLessThan(MOST_GROWTH_BYTES);
 });

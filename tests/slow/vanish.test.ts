@@ -7,8 +7,9 @@ import { Redis } from "ioredis";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { Random } from "../chaos/random.ts";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
+import { sizeOf } from "../suites.ts";
 
-const USERS = 2_000;
+const USERS = sizeOf("vanish");
 const AT_ONCE = 100;
 const MEGABYTE = 1024 * 1024;
 
@@ -34,7 +35,7 @@ afterEach(async () => {
   redis?.disconnect();
 });
 
-test("2,000 users vanish in mid-answer: no crash, no run, upstream, key or memory stays", async () => {
+test(`${USERS} users vanish in mid-answer: no crash, no run, upstream, key or memory stays`, async () => {
   const random = new Random(3);
   await crowd(AT_ONCE, random);
   const before = await residentBytes("edge");

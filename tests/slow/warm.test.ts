@@ -18,12 +18,16 @@ import {
 import { Cluster, eventually, figuresOf, V2Client } from "@openclaw/testing";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { simulatedGateway } from "../e2e/simulated-gateway.ts";
+import { boundMs, sizeOf } from "../suites.ts";
 
 const HANDSHAKE_MS = 150;
 /** The provider's own part of each first token. */
 const FIRST_TOKEN_MS = 100;
 /** The less a start costs beside what a busy machine adds, the more of them it takes to tell. */
-const STARTS = { warm: 7, cold: 3 };
+const COLD_STARTS = Math.floor(0.3 * sizeOf("warm")) || 1;
+const STARTS = { warm: sizeOf("warm") - COLD_STARTS, cold: COLD_STARTS };
+/** A run that pays anything of the handshake pays all of it. */
+const BAR_MS = boundMs({ promised: 10, fault: HANDSHAKE_MS / 2 });
 const RUNS = 10;
 
 let directory: string;
@@ -116,11 +120,11 @@ async function firstAndTenth({ warm, count }: { warm: number; count: number }) {
 test("on a warm pool the first run is within 10 ms of the tenth, handshakes being 150 ms", async () => {
   const { costMs, labels } = await firstAndTenth({ warm: 4, count: STARTS.warm });
   expect(new Set(labels)).toEqual(new Set(["warm"]));
-  expect(costMs).toBeLessThan(10);
+  expect(costMs).toBeLessThan(BAR_MS);
 });
 
 test("without a warm pool the first run pays the handshake", async () => {
   const { costMs, labels } = await firstAndTenth({ warm: 0, count: STARTS.cold });
   expect(new Set(labels)).toEqual(new Set(["cold"]));
-  expect(costMs).toBeGreaterThan(HANDSHAKE_MS - 10);
+  expect(costMs).toBeGreaterThan(HANDSHAKE_MS / 2);
 });

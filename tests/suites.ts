@@ -1,0 +1,63 @@
+/**
+ * The long suites, and how much of each is run: a small N with every change, by `npm test`, and all of it before an
+ * issue is closed, by `npm run test:long`. docs/testing.md shows this table.
+ */
+
+export interface Suite {
+  readonly file: string;
+  /** What N counts. */
+  readonly counts: string;
+  /** N with every change. */
+  readonly gate: number;
+  readonly full: number;
+  /** Minutes on an idle machine with 2 cores. */
+  readonly minutes: { readonly gate: number; readonly full: number };
+  /** What measures latency, or keeps every core busy, runs beside nothing else. */
+  readonly alone: boolean;
+}
+
+export const SUITES = {
+  cancel: suite("tests/slow/cancel", "runs cancelled, 40 at once", [150, 1_000], [0, 0], "alone"),
+  chaos: suite("tests/chaos/chaos", "minutes of faults", [0.5, 5], [0, 0], "alone"),
+  dashboards: suite("tests/slow/dashboards", "users with a watch", [50, 200], [0, 0], "alone"),
+  "edge-kill": suite("tests/slow/edge-kill", "edges killed", [5, 20], [0, 0]),
+  "fresh-clone": suite("tests/slow/fresh-clone", "clones, started and stopped", [0, 1], [0, 0]),
+  hedging: suite("tests/slow/hedging", "runs", [100, 400], [0, 0]),
+  "http-crowd": suite("tests/slow/http-crowd", "readers at once", [200, 1_000], [0, 0], "alone"),
+  "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [0, 0]),
+  reload: suite("tests/slow/reload", "runs that stream meanwhile", [40, 200], [0, 0]),
+  "sdk-edge-kill": suite("tests/slow/sdk-edge-kill", "edges killed", [3, 23], [0, 0]),
+  "slow-reader": suite("tests/slow/slow-reader", "rounds", [1, 2], [0, 0], "alone"),
+  vanish: suite("tests/slow/vanish", "users who vanish", [300, 2_000], [0, 0], "alone"),
+  warm: suite("tests/slow/warm", "workers started", [3, 10], [0, 0], "alone"),
+  "worker-kill": suite("tests/slow/worker-kill", "workers killed", [5, 50], [0, 0]),
+} as const satisfies Readonly<Record<string, Suite>>;
+
+export type SuiteName = keyof typeof SUITES;
+
+/** Set by `npm run test:long`. */
+export const isFull = process.env.TEST_SIZE === "full";
+
+/** N of a suite in this run. */
+export function sizeOf(name: SuiteName): number {
+  return SUITES[name][isFull ? "full" : "gate"];
+}
+
+/**
+ * A bound on a time. In full, on an idle machine, it is what is promised; with every change, where the machine may be
+ * busy, it is what only a fault can reach.
+ */
+export function boundMs({ promised, fault }: { promised: number; fault: number }): number {
+  return isFull ? promised : fault;
+}
+
+function suite(
+  path: string,
+  counts: string,
+  [gate, full]: readonly [number, number],
+  [gateMinutes, fullMinutes]: readonly [number, number],
+  alone?: "alone",
+): Suite {
+  const minutes = { gate: gateMinutes, full: fullMinutes };
+  return { file: `${path}.test.ts`, counts, gate, full, minutes, alone: alone === "alone" };
+}
