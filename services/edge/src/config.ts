@@ -6,9 +6,31 @@ import {
   wholeNumber,
 } from "@openclaw/config";
 import { z } from "zod";
+import { originOf } from "./inbound/origins.ts";
 
 const MIN_KEY_LENGTH = 16;
-const KEY_RULE = "each key must have at least 16 characters";
+const KEY_RULE = `each key must have at least ${MIN_KEY_LENGTH} characters`;
+const BLANK_RULE =
+  "a key is blank; name keys with one comma between them, or leave the variable empty to serve everybody";
+const ORIGIN_RULE =
+  "must be `*`, or origins such as https://app.example.com with one comma between them, without a path";
+const URL_RULE = "must be a URL such as https://gateway.example.com";
+
+const listSchema = z
+  .string()
+  .optional()
+  .transform((text) => text?.split(",").map((part) => part.trim()) ?? []);
+
+const keySchema = z
+  .string()
+  .refine((key) => key !== "", BLANK_RULE)
+  .refine((key) => key === "" || key.length >= MIN_KEY_LENGTH, KEY_RULE);
+
+const originSchema = z.string().transform((text, problems) => {
+  const origin = originOf(text);
+  if (origin === undefined) problems.addIssue(ORIGIN_RULE);
+  return origin ?? "";
+});
 
 export const edgeEnvSchema = z.object({
   ...clusterEnvShape,
@@ -16,18 +38,21 @@ export const edgeEnvSchema = z.object({
   EDGE_PORT: wholeNumber({ min: 1, max: 65_535, default: 8001 }).describe(
     "Port to listen on; several edges of one machine share it.",
   ),
-  EDGE_API_KEYS: z
-    .string()
-    .optional()
-    .transform((keys = "") =>
-      keys
-        .split(",")
-        .map((key) => key.trim())
-        .filter(Boolean),
-    )
-    .pipe(z.array(z.string().min(MIN_KEY_LENGTH, KEY_RULE)))
+  EDGE_API_KEYS: listSchema
+    .pipe(z.array(keySchema))
     .describe(
-      "Keys that clients must show, separated by commas, each of at least 16 characters: as `Authorization: Bearer KEY`, or as `?api_key=KEY` where a browser opens a WebSocket. Without any, everybody is served.",
+      "Keys that clients must show, separated by commas, each of at least 16 characters: as `Authorization: Bearer KEY`, or as `?api_key=KEY` where a browser opens a WebSocket. Without any, every program that reaches the gateway is served, and the web pages of `EDGE_PUBLIC_URL` and `EDGE_ALLOWED_ORIGINS`. A blank key is refused.",
+    ),
+  EDGE_PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: URL_RULE })
+    .optional()
+    .describe(
+      "Where users reach the gateway, such as `https://gateway.example.com`. Web pages of that origin, and those of loopback addresses, may use it.",
+    ),
+  EDGE_ALLOWED_ORIGINS: listSchema
+    .pipe(z.array(originSchema))
+    .describe(
+      "Other web pages that may use the gateway, by their origins, separated by commas, such as `https://app.example.com`; `*` for all. Programs send no origin and need none.",
     ),
   EDGE_MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: 1_048_576, default: 32_768 }).describe(
     "Longest message of a user, in UTF-8 bytes.",
@@ -49,6 +74,9 @@ export const edgeEnvSchema = z.object({
   ),
   EDGE_MAX_WAITING: wholeNumber({ min: 0, max: 1_000, default: 16 }).describe(
     "Most messages of one connection that wait for their turn.",
+  ),
+  EDGE_V1_ERROR_LINGER_MS: wholeNumber({ min: 0, max: 3_600_000, default: 30_000 }).describe(
+    "How long a connection of protocol v1 stays behind an error while its client sends nothing, since old clients wait for ever there. 0: for ever.",
   ),
   EDGE_QUEUE_TIMEOUT_MS: wholeNumber({ min: 1, max: 3_600_000, default: 30_000 }).describe(
     "How long a run may wait for a worker.",

@@ -1,16 +1,18 @@
 /** Puts together what stands between an edge's runs and its users: sockets, HTTP, and the one port for both. */
 import type { Metrics } from "@openclaw/metrics";
-import { failure } from "@openclaw/protocol";
+import { type Failure, failure } from "@openclaw/protocol";
 import type { Base } from "./edge.ts";
 import type { EdgeRedis, EdgeRuns } from "./edge-runs.ts";
 import { ChatDoor } from "./http/chat-door.ts";
 import { readClusterStats } from "./http/cluster-stats.ts";
+import { Gate } from "./http/gate.ts";
 import { HttpExchanges } from "./http/http-exchanges.ts";
 import { ModelsDoor } from "./http/models-door.ts";
 import { OpenApiDoor } from "./http/openapi/openapi-door.ts";
 import { RunsDoor } from "./http/runs-door.ts";
 import { StatsDoor } from "./http/stats-door.ts";
 import { ClientKeys } from "./inbound/client-keys.ts";
+import { Origins } from "./inbound/origins.ts";
 import type { RunLookup } from "./inbound/run-lookup.ts";
 import type { RunStarter } from "./inbound/run-starter.ts";
 import { Sessions } from "./session/sessions.ts";
@@ -26,6 +28,7 @@ export function createSessions({ config, log }: Base, starter: RunStarter): Sess
       starter,
       limits: { maxMessageBytes: config.EDGE_MAX_MESSAGE_BYTES },
       maxWaiting: config.EDGE_MAX_WAITING,
+      errorLingerMs: config.EDGE_V1_ERROR_LINGER_MS,
     },
     v2: {
       starter,
@@ -57,7 +60,18 @@ export function createDoors({ config, gateway, log }: Base, behind: Behind) {
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
     onSlowConsumer: () => slowConsumers.inc({}),
   };
+  const gate = new Gate(
+    new Origins({
+      publicUrl: config.EDGE_PUBLIC_URL,
+      allowed: config.EDGE_ALLOWED_ORIGINS,
+      hasKeys: config.EDGE_API_KEYS.length > 0,
+      listenHost: config.EDGE_HOST,
+    }),
+  );
+  const onRefused = (reason: Failure) => starter.refused(reason);
   const exchanges = new HttpExchanges({
+    gate,
+    onRefused,
     maxOpen: config.EDGE_MAX_CONNECTIONS,
     keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
     ...slow,
@@ -76,7 +90,8 @@ export function createDoors({ config, gateway, log }: Base, behind: Behind) {
     port: config.EDGE_PORT,
     log,
     refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
-    onRefused: (reason) => starter.refused(reason),
+    onRefused,
+    gate,
     clientKeys,
     maxFrameBytes,
     exchanges,

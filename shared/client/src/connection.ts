@@ -7,7 +7,6 @@ import type { Down, DownFrame, Limits, UpFrame } from "./wire.ts";
 
 export interface ConnectionOptions extends SocketOptions {
   readonly address: string;
-  readonly session: string;
 }
 
 export interface ConnectionEvents {
@@ -32,7 +31,8 @@ const OUR_FAULT: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009]);
 
 export class Connection {
   readonly #socket: Socket;
-  readonly #session: string;
+  /** To whom the gateway says that this connection belongs. */
+  #session = "";
   readonly #events: ConnectionEvents;
   /** Asked for and not yet accepted, by their own names. One that ended here is to be cancelled there. */
   readonly #pending = new Map<string, OpenRun>();
@@ -41,11 +41,11 @@ export class Connection {
   isLeaving = false;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
-    this.#session = options.session;
     this.#events = events;
     this.#socket = new Socket(options.address, options, {
-      onReady: ({ limits }) => {
+      onReady: ({ limits, session }) => {
         this.#limits = limits;
+        this.#session = session;
         events.onReady();
       },
       onFrame: (frame) => {

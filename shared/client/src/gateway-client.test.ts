@@ -289,11 +289,41 @@ describe("what cannot work is said at once:", () => {
     vi.unstubAllGlobals();
   });
 
-  test("a session of other characters, an address of another kind", () => {
+  test.each(["张三", "user@example.com", "a/b?c#d%e f"])(
+    "a session %s is asked for as it is",
+    async (session) => {
+      const client = gateway.connect({ session });
+      void client
+        .run("go")
+        .text()
+        .catch(() => undefined);
+      const peer = await gateway.peer();
+      expect(peer.session).toBe(session);
+      peer.ready();
+      expect(await peer.told("run")).not.toHaveProperty("session");
+    },
+  );
+
+  test.each([".", ".."])(
+    "a session %s, which no URL can name, is named in the request",
+    async (session) => {
+      const client = gateway.connect({ session });
+      void client
+        .run("go")
+        .text()
+        .catch(() => undefined);
+      const peer = await gateway.peer();
+      expect(peer.session).toBe("");
+      peer.ready();
+      expect(await peer.told("run")).toMatchObject({ session });
+    },
+  );
+
+  test("a session with control characters or of too many bytes, an address of another kind", () => {
     const client = gateway.connect();
     const bad = expect.objectContaining({ code: "invalid_session" });
-    expect(() => client.run("go", { session: "a b" })).toThrow(bad);
-    expect(() => gateway.connect({ session: "a/b" })).toThrow(bad);
+    expect(() => client.run("go", { session: "a\nb" })).toThrow(bad);
+    expect(() => gateway.connect({ session: "张".repeat(86) })).toThrow(bad);
     expect(() => gateway.connect({ url: "file:///etc" })).toThrow(TypeError);
   });
 });

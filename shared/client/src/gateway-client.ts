@@ -5,7 +5,7 @@ import { OpenRun } from "./open-run.ts";
 import { randomId } from "./random-id.ts";
 import { Run } from "./run.ts";
 import { addressOf, type WebSocketConstructor, webSocketOf } from "./web-socket.ts";
-import { type ChatMessage, type RunOptions, SESSION_ID } from "./wire.ts";
+import { type ChatMessage, isSessionId, type RunOptions } from "./wire.ts";
 
 export interface GatewayClientOptions {
   /**
@@ -121,7 +121,7 @@ export class GatewayClient {
 }
 
 function checkedSession(session: string): string {
-  if (SESSION_ID.test(session)) return session;
-  const message = "A session id is 1 to 128 characters of A-Z a-z 0-9 . _ : and -.";
+  if (isSessionId(session)) return session;
+  const message = "A session id is 1 to 256 bytes of UTF-8 without control characters.";
   throw new GatewayError("invalid_session", message, { retryable: false });
 }

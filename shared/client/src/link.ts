@@ -12,6 +12,7 @@ import { GatewayError } from "./gateway-error.ts";
 import type { OpenRun } from "./open-run.ts";
 
 export interface LinkOptions extends ConnectionOptions {
+  readonly session: string;
   /** So long a run may be without a connection, or be told "not now". */
   readonly giveUpMs: number;
 }

@@ -41,6 +41,8 @@ export function addressOf(url: string, session: string): string {
   if (!/^wss?:$/.test(address.protocol))
     throw new TypeError("The url must begin with ws: or wss:.");
   const path = address.pathname === "/" ? "/ws/stream" : address.pathname.replace(/\/$/, "");
-  address.pathname = `${path}/${session}`;
+  // URLs give these two a meaning of their own, encoded or not: such a session is named with each request.
+  const isNamed = session !== "." && session !== "..";
+  address.pathname = `${path}/${isNamed ? encodeURIComponent(session) : ""}`;
   return address.href;
 }

@@ -1,7 +1,7 @@
 import {
   CLOSE_CODES,
   type ErrorCode,
-  isSessionId,
+  isSessionId as isGatewaySessionId,
   V2_SUBPROTOCOL,
   type V2Down,
   type V2Limits,
@@ -11,8 +11,8 @@ import { expect, expectTypeOf, test } from "vitest";
 import { comesBack } from "./connection.ts";
 import {
   type DownFrame,
+  isSessionId,
   type Limits,
-  SESSION_ID,
   SUBPROTOCOL,
   type UpFrame,
   type WireErrorCode,
@@ -28,8 +28,9 @@ test("the types of every frame are those of the gateway's schemas", () => {
 
 test("so are the subprotocol, what a session may be called, and which close codes come back", () => {
   expect(SUBPROTOCOL).toBe(V2_SUBPROTOCOL);
-  for (const id of ["a", "A.z_9:-", "", "a b", "ü", "x".repeat(128), "x".repeat(129)]) {
-    expect(SESSION_ID.test(id)).toBe(isSessionId(id));
+  const ids = ["a", "A.z_9:-", "", "a b", "张三", "a\n", "\u0085", "\ud83d", "x".repeat(256)];
+  for (const id of [...ids, "x".repeat(257), "张".repeat(85), "张".repeat(86)]) {
+    expect(isSessionId(id), id).toBe(isGatewaySessionId(id));
   }
   const forGood = Object.entries(CLOSE_CODES).filter(([, code]) => !comesBack(code));
   expect(forGood).toEqual([["invalidApiKey", 4501]]);

@@ -8,8 +8,15 @@
 /** Asked for as the WebSocket subprotocol. */
 export const SUBPROTOCOL = "openclaw.v2";
 
-/** What a session may be called. */
-export const SESSION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const MAX_SESSION_BYTES = 256;
+/** Control characters, and half surrogate pairs, which have no UTF-8. */
+const NOT_IN_SESSIONS = /[\p{Cc}\p{Cs}]/u;
+
+/** What a session may be called: any text of 1 to 256 bytes of UTF-8 without control characters. */
+export function isSessionId(id: string): boolean {
+  if (id === "" || NOT_IN_SESSIONS.test(id)) return false;
+  return new TextEncoder().encode(id).length <= MAX_SESSION_BYTES;
+}
 
 /** A place in a run: the attempt, and the piece within it, counted from 1. */
 export interface Position {
@@ -77,6 +84,9 @@ export type WireErrorCode =
   | "binary_frame"
   | "frame_too_long"
   | "invalid_session"
+  | "unsupported_media_type"
+  | "head_too_long"
+  | "origin_not_allowed"
   | "invalid_api_key"
   | "unknown_run"
   | "too_many_waiting"

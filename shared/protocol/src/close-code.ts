@@ -5,6 +5,8 @@
  * same would happen again. v1 clients get the codes of RFC 6455 where one says the same.
  */
 export const CLOSE_CODES = {
+  /** v1: the client has said nothing for a while behind an error, and may wait for ever. */
+  normal: 1000,
   /** v1: the server is restarting; another one answers. */
   serviceRestart: 1012,
   /** v1: a thousand refused frames came ahead of their answers. */

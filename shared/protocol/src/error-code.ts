@@ -16,9 +16,15 @@ export const ERROR_CODES = {
   binary_frame: entry("Binary frames are not part of this protocol. Send JSON as text.", false),
   frame_too_long: entry("The frame is longer than this server accepts.", false),
   invalid_session: entry(
-    "The session id must be 1 to 128 characters of A-Z a-z 0-9 . _ : and -.",
+    "The session id must be 1 to 256 bytes of UTF-8 without control characters, percent-encoded in the path.",
     false,
   ),
+  unsupported_media_type: entry(
+    "The body must be JSON, with the header `content-type: application/json`.",
+    false,
+  ),
+  head_too_long: entry("The head of the request is longer than this server accepts.", false),
+  origin_not_allowed: entry("Pages of that origin may not use this gateway.", false),
   invalid_api_key: entry(
     "The API key is missing or wrong. Send it as `Authorization: Bearer KEY`, or as `?api_key=KEY` from a browser.",
     false,

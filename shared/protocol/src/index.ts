@@ -2,6 +2,7 @@ export * from "./chat-completions.ts";
 export * from "./close-code.ts";
 export * from "./conversation.ts";
 export * from "./error-code.ts";
+export * from "./json-text.ts";
 export * from "./request-problem.ts";
 export * from "./run.ts";
 export * from "./runs.ts";

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { conversationMessageSchema, passedFieldsSchema } from "./conversation.ts";
 import { ERROR_CODES, type ErrorCode } from "./error-code.ts";
 import { runOptionsSchema } from "./run.ts";
-import { SESSION_ID } from "./session-id.ts";
+import { sessionIdSchema } from "./session-id.ts";
 import { type V2Down, v2DownSchema } from "./v2.ts";
 
 const count = z.int().min(0);
@@ -30,9 +30,7 @@ export const runRequestSchema = z
       .nullish()
       .describe("A provider, a group of them, or `auto`; the default where it is left out."),
     options: runOptionsSchema.nullish(),
-    session: z
-      .string()
-      .regex(SESSION_ID, "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -")
+    session: sessionIdSchema
       .optional()
       .describe("A session whose WebSocket clients may resume the run as well."),
     ...passedFieldsSchema.shape,

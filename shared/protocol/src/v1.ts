@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { type Failure, failure } from "./error-code.ts";
 import { frameProblems } from "./frame-problem.ts";
+import { parseJsonText } from "./json-text.ts";
 
 const text = z.string({
   error: ({ input }) => (input === undefined ? "is missing" : "must be a string"),
@@ -34,7 +35,7 @@ export type V1Parsed =
 
 /** Reads one text frame from a v1 client. Never throws: a bad frame is a failure to send back. */
 export function parseV1Up(frame: string, limits: V1Limits): V1Parsed {
-  const json = parseJson(frame);
+  const json = parseJsonText(frame);
   if (json === undefined) return refuse(failure("invalid_json"));
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     return refuse(
@@ -63,15 +64,6 @@ function parseMessage(json: object, limits: V1Limits): V1Parsed {
     );
   }
   return { ok: true, up: { type: "message", message, provider: provider ?? undefined } };
-}
-
-function parseJson(frame: string): unknown {
-  try {
-    return JSON.parse(frame);
-  } catch {
-    // Not JSON: the caller answers with `invalid_json`. JSON itself cannot produce `undefined`.
-    return undefined;
-  }
 }
 
 function refuse(reason: Failure): V1Parsed {

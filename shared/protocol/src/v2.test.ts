@@ -11,7 +11,7 @@ const parse = (frame: unknown) => parseV2Up(JSON.stringify(frame), LIMITS);
  * The hash of the wire as it is. If this test fails you changed the protocol: existing clients must
  * still be understood and still understand; say so in PROTOCOL.md, and put the new hash here.
  */
-const WIRE = "7fa441c814923975";
+const WIRE = "7283f2b221e04b8a";
 
 test("the wire of v2 is the one that was agreed on", () => {
   const wire = JSON.stringify([z.toJSONSchema(v2UpSchema), z.toJSONSchema(v2DownSchema)]);
@@ -47,6 +47,12 @@ describe("what a v2 client may say", () => {
   ])("%j", (frame) => expect(parse(frame)).toEqual({ ok: true, up: frame }));
 });
 
+test("a byte order mark is no part of a frame, nor of a session", () => {
+  const frame = '{"type":"run","ref":"1","message":"hi","session":"\uFEFF张三"}';
+  const up = { type: "run", ref: "1", message: "hi", session: "张三" };
+  expect(parseV2Up(`\uFEFF${frame}`, LIMITS)).toEqual({ ok: true, up });
+});
+
 const run = (more: object) => ({ type: "run", ref: "7", message: "hi", ...more });
 
 describe("what is refused, with the ref of its request", () => {
@@ -55,7 +61,7 @@ describe("what is refused, with the ref of its request", () => {
     [{ type: "run", ref: "7", message: " " }, "invalid_request", /`message` must not be empty/],
     [{ type: "run", ref: "7", message: "hi", messages: [] }, "invalid_request", /messages/],
     [{ type: "run", ref: "7", message: "x".repeat(17) }, "message_too_long", /17 .*16/],
-    [run({ session: "a b" }), "invalid_request", /`session` must be 1 to 128/],
+    [run({ session: "a\nb" }), "invalid_request", /`session` must be 1 to 256 bytes/],
     [run({ session: "" }), "invalid_request", /session/],
     [{ type: "run", message: "hi" }, "invalid_request", /^`ref` is missing\.$/, undefined],
     [run({ messages: [{ role: "user", content: "x" }] }), "invalid_request", /not both/],
@@ -79,6 +85,12 @@ describe("what is refused, with the ref of its request", () => {
       ref,
       failure: { code, message: expect.stringMatching(message) },
     });
+  });
+
+  test("a ref may be any text of its length, and comes back as it was", () => {
+    const frame = { type: "run", ref: "我的 问题", message: " " };
+    expect(parse(frame)).toMatchObject({ ok: false, ref: frame.ref });
+    expect(parse({ ...frame, ref: "x".repeat(129) })).toMatchObject({ ok: false, ref: undefined });
   });
 
   test("what is not JSON has none", () => {

@@ -7,17 +7,15 @@
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, type Failure, failure } from "./error-code.ts";
 import { frameProblems } from "./frame-problem.ts";
+import { parseJsonText } from "./json-text.ts";
 import { chatMessageSchema, runOptionsSchema } from "./run.ts";
-import { isSessionId, SESSION_ID } from "./session-id.ts";
+import { sessionIdSchema } from "./session-id.ts";
 
 /** Asked for as the WebSocket subprotocol. */
 export const V2_SUBPROTOCOL = "openclaw.v2";
 
 const id = z.string().min(1).max(128);
 const count = z.int().min(0);
-const sessionSchema = z
-  .string()
-  .regex(SESSION_ID, "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -");
 const positionSchema = z.object({ epoch: count, seq: count });
 
 /** Starts a run. `ref` is the client's own name for it until `accepted` gives its id. */
@@ -32,7 +30,7 @@ const runSchema = z
     provider: z.string().min(1).nullish(),
     options: runOptionsSchema.nullish(),
     /** To whom the run belongs, where it is not the connection's own session. */
-    session: sessionSchema.optional(),
+    session: sessionIdSchema.optional(),
   })
   .refine(({ message, messages }) => (message === undefined) !== (messages === undefined), {
     error: "needs either `message` or `messages`, not both",
@@ -45,12 +43,12 @@ const runSchema = z
 export const v2UpSchema = z.discriminatedUnion("type", [
   runSchema,
   // Both of a run of the connection's own session, where they name no other.
-  z.object({ type: z.literal("cancel"), run: id, session: sessionSchema.optional() }),
+  z.object({ type: z.literal("cancel"), run: id, session: sessionIdSchema.optional() }),
   z.object({
     type: z.literal("resume"),
     run: id,
     after: positionSchema,
-    session: sessionSchema.optional(),
+    session: sessionIdSchema.optional(),
   }),
   z.object({ type: z.literal("ping") }),
 ]);
@@ -71,7 +69,7 @@ export const v2DownSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("ready"),
     connection: id,
-    session: id,
+    session: sessionIdSchema,
     limits: z.object({ maxMessageBytes: count, maxRuns: count }),
   }),
   z.object({ type: z.literal("accepted"), ref: id, run: id }),
@@ -162,12 +160,8 @@ const NOT_JSON =
 
 /** Reads one text frame from a v2 client. Never throws: a bad frame is a failure to send back. */
 export function parseV2Up(frame: string, { maxMessageBytes }: V2Limits): V2Parsed {
-  let json: unknown;
-  try {
-    json = JSON.parse(frame);
-  } catch {
-    return refuse(failure("invalid_json", NOT_JSON), undefined);
-  }
+  const json = parseJsonText(frame);
+  if (json === undefined) return refuse(failure("invalid_json", NOT_JSON), undefined);
   const ref = refOf(json);
   const parsed = v2UpSchema.safeParse(json);
   if (!parsed.success) {
@@ -202,7 +196,7 @@ export function v2Error(
 function refOf(json: unknown): string | undefined {
   if (typeof json !== "object" || json === null || !("ref" in json)) return undefined;
   // Echoed only where it is what a `ref` may be.
-  return typeof json.ref === "string" && isSessionId(json.ref) ? json.ref : undefined;
+  return id.safeParse(json.ref).data;
 }
 
 function textBytes(up: V2Up): number {

@@ -28,8 +28,7 @@ export function route(
   { exchanges, log, clientKeys, starter }: RouteOptions,
   handle: (exchange: HttpExchange) => Promise<void> | void,
 ): (response: HttpResponse, request: HttpRequest) => void {
-  return (response, request) => {
-    const exchange = exchanges.open(response, request);
+  return exchanges.route((exchange) => {
     const isKnown = clientKeys.accept(credentialsOf(exchange));
     const refusal = exchanges.isFull ? FULL : isKnown ? undefined : UNKNOWN;
     if (refusal) {
@@ -47,7 +46,7 @@ export function route(
     } catch (error) {
       fail(error);
     }
-  };
+  });
 }
 
 function credentialsOf(exchange: HttpExchange): Credentials {

@@ -1,13 +1,14 @@
-import uws from "uWebSockets.js";
 import { once } from "node:events";
 import { request } from "node:http";
 import { expect, test } from "vitest";
+import { uws } from "../socket/uws.ts";
 import { HttpExchange } from "./http-exchange.ts";
 
 /** What a client is sent whose request is answered so. */
 async function answered(method: string, answer: (exchange: HttpExchange) => void) {
   const app = uws.App();
   const options = {
+    headers: {},
     slowConsumerMs: 1_000,
     onSlowConsumer: () => undefined,
     keepAliveAfterMs: 1_000,

@@ -14,6 +14,8 @@ import { type HttpStatus, statusLine } from "./http-status.ts";
 import { RequestCopy } from "./request-copy.ts";
 
 export interface HttpExchangeOptions {
+  /** Of the reply, whatever it is. */
+  readonly headers: Headers;
   /** How long a client may leave a full connection unread before it is cut. */
   readonly slowConsumerMs: number;
   /** One was cut. */
@@ -47,8 +49,11 @@ const HEARD_OUT_BYTES = 16 * 1024 * 1024;
 /** In UTF-16 units: what the kernel takes at once of any response. */
 const SMALL_BODY = 16_384;
 
-/** Lines that begin with a colon are comments of the event stream format. */
-const COMMENT = ":\n\n";
+/**
+ * Lines that begin with a colon are comments of the event stream format. Without an empty line behind it: some
+ * clients take each of those for the end of an event.
+ */
+const COMMENT = ":\n";
 
 export class HttpExchange {
   readonly request: RequestCopy;
@@ -137,8 +142,13 @@ export class HttpExchange {
    */
   reply(status: HttpStatus, body: unknown, headers: Headers = {}): void {
     if (this.#body) return;
+    // What has no body must not get one: it would be taken for the next response of the connection.
+    if (this.request.method === "head") {
+      this.replyEmpty(status, headers);
+      return;
+    }
     const text = typeof body === "string" ? body : JSON.stringify(body);
-    const all = { ...COMMON_HEADERS, ...named(headers) };
+    const all = { ...COMMON_HEADERS, ...this.#named(headers) };
     if (text.length > SMALL_BODY) this.#replyAtLength(status, Buffer.from(text), all);
     else {
       const response = this.#over();
@@ -164,7 +174,7 @@ export class HttpExchange {
   replyEmpty(status: HttpStatus, headers: Headers = {}): void {
     const response = this.#over();
     response?.cork(() => {
-      writeHead(response, status, { ...named(headers), ...this.#closing });
+      writeHead(response, status, { ...this.#named(headers), ...this.#closing });
       // With any argument, uWebSockets.js says how long a body would be, and an undefined length is 2^63.
       response.endWithoutBody();
     });
@@ -175,7 +185,7 @@ export class HttpExchange {
    * comment that a long silence makes necessary.
    */
   stream(headers: Headers): void {
-    this.#streamHeaders = { ...STREAM_HEADERS, ...named(headers) };
+    this.#streamHeaders = { ...STREAM_HEADERS, ...this.#named(headers) };
   }
 
   /** Writes to the stream. Answers whether it can take more; after `false`, wait for `onDrain`. */
@@ -227,6 +237,11 @@ export class HttpExchange {
     this.#options.onSlowConsumer();
     // Aborts the response, which then is gone.
     this.#response?.close();
+  }
+
+  /** Every response can be named to the operator: by its run's id, or by one of its own. */
+  #named(headers: Headers): Headers {
+    return { "x-request-id": randomUUID(), ...this.#options.headers, ...headers };
   }
 
   get #closes(): boolean {
@@ -284,11 +299,6 @@ export class HttpExchange {
   #gone(): void {
     if (this.#over()) this.#onGone();
   }
-}
-
-/** Every response can be named to whoever runs the gateway: by its run's id, or by one of its own. */
-function named(headers: Headers): Headers {
-  return { "x-request-id": randomUUID(), ...headers };
 }
 
 function writeHead(response: HttpResponse, status: HttpStatus, headers: Headers): void {

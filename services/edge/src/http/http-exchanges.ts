@@ -1,16 +1,24 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
+import type { Failure } from "@openclaw/protocol";
 import type { Part } from "@openclaw/runtime";
-import { HttpExchange } from "./http-exchange.ts";
+import { refuse } from "./api-error.ts";
+import { preflightHeaders } from "./cors.ts";
+import type { Admission, Gate } from "./gate.ts";
+import { type Headers, HttpExchange } from "./http-exchange.ts";
 
 const SWEEP_INTERVAL_MS = 1_000;
 
 export interface HttpExchangesOptions {
+  readonly gate: Pick<Gate, "admit">;
+  readonly onRefused: (reason: Failure) => void;
   /** Most of them at once; more are refused. */
   readonly maxOpen: number;
   readonly slowConsumerMs: number;
   readonly onSlowConsumer: () => void;
   readonly keepAliveAfterMs: number;
 }
+
+type Route = (response: HttpResponse, request: HttpRequest) => void;
 
 /** The open HTTP requests of this edge. */
 export class HttpExchanges implements Part {
@@ -33,18 +41,26 @@ export class HttpExchanges implements Part {
     return this.#open.size > this.#options.maxOpen;
   }
 
-  /** Must be called within the route's handler. */
-  open(response: HttpResponse, request: HttpRequest): HttpExchange {
-    const exchange = new HttpExchange(response, request, {
-      ...this.#options,
-      isLeaving: () => this.#draining,
-      onOver: (over) => {
-        this.#open.delete(over);
-        if (this.#open.size === 0) this.#onEmpty();
-      },
+  /** A route whose handler is only called for what may be asked at all. */
+  route(handle: (exchange: HttpExchange, admission: Admission) => void): Route {
+    const { gate, onRefused } = this.#options;
+    return (response, request) => {
+      const admission = gate.admit(request);
+      const { refusal, headers } = admission;
+      const exchange = this.#exchange(response, request, headers);
+      if (refusal) {
+        onRefused(refusal);
+        refuse(exchange, refusal);
+      } else handle(exchange, admission);
+    };
+  }
+
+  /** Answers a browser that asks whether a page may ask. It has no key yet. */
+  preflight(): Route {
+    return this.route((exchange, { isReadable }) => {
+      const asked = exchange.request.header("access-control-request-headers") ?? "";
+      exchange.replyEmpty(204, isReadable ? preflightHeaders(asked) : {});
     });
-    this.#open.add(exchange);
-    return exchange;
   }
 
   async start(): Promise<void> {
@@ -67,5 +83,19 @@ export class HttpExchanges implements Part {
 
   async stop(): Promise<void> {
     clearInterval(this.#sweeping);
+  }
+
+  #exchange(response: HttpResponse, request: HttpRequest, headers: Headers): HttpExchange {
+    const exchange = new HttpExchange(response, request, {
+      ...this.#options,
+      headers,
+      isLeaving: () => this.#draining,
+      onOver: (over) => {
+        this.#open.delete(over);
+        if (this.#open.size === 0) this.#onEmpty();
+      },
+    });
+    this.#open.add(exchange);
+    return exchange;
   }
 }

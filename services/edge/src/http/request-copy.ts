@@ -2,20 +2,26 @@ import type { HttpRequest } from "uWebSockets.js";
 
 /** What a request says of itself. uWebSockets.js only lends it: it is gone when the route's handler returns. */
 export class RequestCopy {
-  /** Without its query, decoded; empty where it is no valid percent-encoding. */
+  /** In lower case. */
+  readonly method: string;
+  /** Without its query, as it was sent. */
+  readonly url: string;
+  /** The same, decoded; empty where it is no valid percent-encoding. */
   readonly path: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #parameters: readonly string[];
   readonly #query: URLSearchParams;
 
   constructor(request: HttpRequest) {
+    this.method = request.getMethod();
     const headers: Record<string, string> = {};
     request.forEach((name, value) => {
       headers[name] = value;
     });
     this.#headers = headers;
     this.#parameters = [decode(request.getParameter(0)), decode(request.getParameter(1))];
-    this.path = decode(request.getUrl());
+    this.url = request.getUrl();
+    this.path = decode(this.url);
     this.#query = new URLSearchParams(request.getQuery());
   }
 

@@ -1,6 +1,6 @@
 /** The plain HTTP routes of an edge. */
 
-import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
+import type { TemplatedApp } from "uWebSockets.js";
 import { refuseAddress } from "./api-error.ts";
 import type { Door } from "./door.ts";
 import type { HttpExchange } from "./http-exchange.ts";
@@ -22,33 +22,19 @@ const LONGEST_TOLD = 128;
 
 /** Adds the routes to an app; must come after the WebSocket routes. */
 export function serveHttp(app: TemplatedApp, { exchanges, troubles, doors }: RoutesOptions): void {
-  const on =
-    (handle: (exchange: HttpExchange, request: HttpRequest) => void) =>
-    (response: HttpResponse, request: HttpRequest) =>
-      handle(exchanges.open(response, request), request);
   for (const door of doors) door.serve(app);
-  app.get(
-    "/health",
-    on((exchange) => {
-      const reasons = troubles();
-      const ok = reasons.length === 0;
-      exchange.reply(ok ? 200 : 503, { status: ok ? "ok" : "unavailable", reasons });
-    }),
-  );
-  // What many load balancers ask.
-  app.head(
-    "/health",
-    on((exchange) => exchange.replyEmpty(troubles().length === 0 ? 200 : 503)),
-  );
+  const tellHealth = exchanges.route((exchange) => {
+    const reasons = troubles();
+    const ok = reasons.length === 0;
+    exchange.reply(ok ? 200 : 503, { status: ok ? "ok" : "unavailable", reasons });
+  });
+  // Many load balancers ask with HEAD.
+  app.get("/health", tellHealth).head("/health", tellHealth);
   for (const path of ["/ws/stream", "/ws/stream/", "/ws/stream/:session"]) {
-    app.get(path, on(refusePlain));
+    app.get(path, exchanges.route(refusePlain));
   }
-  // A body would be taken for the next response of the connection.
-  app.head(
-    "/*",
-    on((exchange) => exchange.replyEmpty(404)),
-  );
-  app.any("/*", on(refuseUnknown));
+  app.options("/*", exchanges.preflight());
+  app.any("/*", exchanges.route(refuseUnknown));
 }
 
 function refusePlain(exchange: HttpExchange): void {
@@ -56,8 +42,9 @@ function refusePlain(exchange: HttpExchange): void {
   refuseAddress(exchange, { code: "upgrade_required", message }, { upgrade: "websocket" });
 }
 
-function refuseUnknown(exchange: HttpExchange, request: HttpRequest): void {
-  const asked = `${request.getMethod().toUpperCase()} ${request.getUrl().slice(0, LONGEST_TOLD)}`;
+function refuseUnknown(exchange: HttpExchange): void {
+  const { method, url } = exchange.request;
+  const asked = `${method.toUpperCase()} ${url.slice(0, LONGEST_TOLD)}`;
   const message = `There is no ${asked} here. ${WHERE}`;
   refuseAddress(exchange, { code: "unknown_url", message });
 }

@@ -3,6 +3,7 @@ import {
   type ConversationMessage,
   type Failure,
   failure,
+  parseJsonText,
   requestProblem,
 } from "@openclaw/protocol";
 import type { z } from "zod";
@@ -29,7 +30,7 @@ export function parseBody<Schema extends z.ZodType>(
   body: Buffer,
   { schema, hint, prepare = (json) => json }: BodyShape<Schema>,
 ): ParsedBody<z.infer<Schema>> {
-  const json = parseJson(body);
+  const json = parseJsonText(textOf(body));
   if (json === undefined) {
     return {
       ok: false,
@@ -58,10 +59,9 @@ export function lengthProblem(
   return failure("message_too_long", message);
 }
 
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    return undefined;
-  }
+/** JSON is UTF-8. A file that PowerShell wrote is UTF-16, and its byte order mark says so. */
+function textOf(body: Buffer): string {
+  if (body[0] === 0xff && body[1] === 0xfe) return new TextDecoder("utf-16le").decode(body);
+  if (body[0] === 0xfe && body[1] === 0xff) return new TextDecoder("utf-16be").decode(body);
+  return body.toString();
 }

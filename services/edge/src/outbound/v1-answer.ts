@@ -14,9 +14,15 @@ export class V1Answer implements Answer {
   readonly #framer = new BareTextFramer();
   readonly #curtain = new Curtain();
   #isAnotherAttempt = false;
+  #hasFailed = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+  }
+
+  /** Whether its last frame was an error. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   onAccepted(): void {
@@ -57,9 +63,13 @@ export class V1Answer implements Answer {
   }
 
   #lastFrame(terminal: TerminalEntry): string {
-    if (terminal.type !== "completed") return v1ErrorFrame(failureOf(terminal));
     // The attempt that finished said less than the client was shown.
-    return this.#curtain.isDrawn ? v1ErrorFrame(failure("interrupted")) : V1_DONE;
+    const isCut = this.#curtain.isDrawn;
+    this.#hasFailed = terminal.type !== "completed" || isCut;
+    if (!this.#hasFailed) return V1_DONE;
+    return v1ErrorFrame(
+      terminal.type === "completed" ? failure("interrupted") : failureOf(terminal),
+    );
   }
 
   #write(frames: readonly string[]): DeltaOutcome {

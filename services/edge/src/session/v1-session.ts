@@ -14,6 +14,7 @@ import type { RunStarter } from "../inbound/run-starter.ts";
 import type { StartedRun } from "../inbound/started-run.ts";
 import { V1Answer } from "../outbound/v1-answer.ts";
 import type { Connection } from "../socket/connection.ts";
+import { ErrorLinger } from "./error-linger.ts";
 import type { Session } from "./session.ts";
 
 export interface V1SessionOptions {
@@ -21,6 +22,8 @@ export interface V1SessionOptions {
   readonly limits: V1Limits;
   /** Most messages that wait while one is answered. */
   readonly maxWaiting: number;
+  /** How long a client may say nothing behind an error; 0: for ever. */
+  readonly errorLingerMs: number;
 }
 
 interface V1SessionContext extends V1SessionOptions {
@@ -45,11 +48,21 @@ export class V1Session implements Session {
   /** In the order of their frames. An error frame ends an answer, so even refusals wait their turn. */
   #waiting: Waiting[] = [];
   #current: StartedRun | undefined;
+  /** The client asked for the end of the current answer, so it does not wait for another one. */
+  #isCancelled = false;
+  /** The last answer was an error that the client did not ask for. */
+  #hasFailed = false;
+  readonly #linger: ErrorLinger;
 
   constructor(connection: Connection, options: V1SessionContext) {
     this.#connection = connection;
     this.#options = options;
     connection.onDrain(() => this.#current?.resume());
+    const reason = "nothing was sent for a while behind an error";
+    this.#linger = new ErrorLinger({
+      ...options,
+      onOver: () => connection.endWhenWritten(CLOSE_CODES.normal, reason),
+    });
   }
 
   get isIdle(): boolean {
@@ -57,6 +70,7 @@ export class V1Session implements Session {
   }
 
   onText(frame: string): void {
+    this.#linger.heard();
     const parsed = parseV1Up(frame, this.#options.limits);
     if (!parsed.ok) {
       this.#refuse(parsed.failure);
@@ -64,16 +78,18 @@ export class V1Session implements Session {
     }
     const { up } = parsed;
     if (up.type === "ping") this.#connection.send(V1_PONG);
-    else if (up.type === "cancel") this.#current?.cancel("client");
+    else if (up.type === "cancel") this.#cancel();
     else this.#take(up);
   }
 
   onBinary(): void {
+    this.#linger.heard();
     this.#refuse(failure("binary_frame"));
   }
 
   onClose(): void {
     this.#waiting = [];
+    this.#linger.end();
     this.#current?.cancel("disconnected");
   }
 
@@ -82,6 +98,11 @@ export class V1Session implements Session {
     this.#waiting = this.#waiting.map((waiting) =>
       "refusal" in waiting ? waiting : { refusal: failure("draining") },
     );
+  }
+
+  #cancel(): void {
+    this.#isCancelled = this.#current !== undefined;
+    this.#current?.cancel("client");
   }
 
   #take({ message, provider }: Question): void {
@@ -112,25 +133,35 @@ export class V1Session implements Session {
     while (!this.#current && this.#connection.isOpen) {
       const waiting = this.#waiting.shift();
       if (!waiting) {
+        if (this.#hasFailed) this.#linger.begin();
         this.#options.onIdle();
         return;
       }
       // What was acceptable when it came may not be any more.
       const refusal =
         "refusal" in waiting ? waiting.refusal : this.#options.starter.refusal(waiting.provider);
-      if (refusal) this.#connection.send(v1ErrorFrame(refusal));
+      if (refusal) this.#tell(refusal);
       else if (!("refusal" in waiting)) this.#answer(waiting);
     }
   }
 
+  #tell(refusal: Failure): void {
+    this.#hasFailed = true;
+    this.#connection.send(v1ErrorFrame(refusal));
+  }
+
   #answer({ message, provider }: Question): void {
+    this.#linger.end();
+    this.#isCancelled = false;
+    const answer = new V1Answer(this.#connection);
     this.#current = this.#options.starter.begin({
       session: this.#connection.session,
       messages: [{ role: "user", content: message }],
       provider,
       traceparent: this.#connection.traceparent,
-      answer: new V1Answer(this.#connection),
+      answer,
       onEnded: () => {
+        this.#hasFailed = answer.hasFailed && !this.#isCancelled;
         this.#current = undefined;
         // Not within this call: a run that fails at once must not recurse through all that waits.
         setImmediate(() => this.#next());

@@ -1,7 +1,8 @@
-import uws from "uWebSockets.js";
+import type { TemplatedApp, us_listen_socket } from "uWebSockets.js";
 import type { Part } from "@openclaw/runtime";
 import { type RoutesOptions, serveHttp } from "../http/routes.ts";
 import { type SocketServerOptions, serveSockets } from "./socket-server.ts";
+import { uws } from "./uws.ts";
 
 export interface ListenerOptions extends SocketServerOptions, RoutesOptions {
   readonly host: string;
@@ -18,8 +19,8 @@ export interface ListenerOptions extends SocketServerOptions, RoutesOptions {
 export class Listener implements Part {
   readonly name = "listener";
   readonly #options: ListenerOptions;
-  #app: uws.TemplatedApp | undefined;
-  #listening: uws.us_listen_socket | undefined;
+  #app: TemplatedApp | undefined;
+  #listening: us_listen_socket | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -43,7 +44,7 @@ export class Listener implements Part {
     serveSockets(app, this.#options);
     serveHttp(app, this.#options);
     this.#app = app;
-    this.#listening = await new Promise<uws.us_listen_socket>((resolve, reject) => {
+    this.#listening = await new Promise<us_listen_socket>((resolve, reject) => {
       app.listen(host, port, (token) => {
         if (token) resolve(token);
         else reject(new ListenError(host, port));

@@ -17,13 +17,15 @@ import {
   CLOSE_CODES,
   type Failure,
   failure,
-  isSessionId,
+  sessionOfPath,
   V2_SUBPROTOCOL,
   v1ErrorFrame,
   v2Error,
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import { refusalOf } from "../http/api-error.ts";
+import type { Gate } from "../http/gate.ts";
+import type { Headers } from "../http/http-exchange.ts";
 import { statusLine } from "../http/http-status.ts";
 import type { ClientKeys } from "../inbound/client-keys.ts";
 import { Connection, MAX_BUFFERED_BYTES, type SlowConsumerLimits } from "./connection.ts";
@@ -52,6 +54,7 @@ export interface SocketServerOptions extends SlowConsumerLimits {
   readonly log: Logger;
   /** Longest frame that is read; a longer one is refused with a reason and the socket closed. */
   readonly maxFrameBytes: number;
+  readonly gate: Pick<Gate, "admit">;
   readonly clientKeys: ClientKeys;
   /** Why no connection is taken right now. */
   readonly refusal: () => Failure | undefined;
@@ -85,10 +88,11 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     idleTimeout: IDLE_TIMEOUT_S,
     sendPingsAutomatically: true,
     upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
-      const refusal = options.refusal() ?? keyRefusal(options.clientKeys, request);
+      const { refusal: unwanted, headers } = options.gate.admit(request);
+      const refusal = unwanted ?? options.refusal() ?? keyRefusal(options.clientKeys, request);
       if (refusal) options.onRefused(refusal);
-      if (refusal && !isToldLater(refusal, request)) refuseUpgrade(response, refusal);
-      else upgrade(response, request, context, refusal);
+      if (refusal && !isToldLater(refusal, request)) refuseUpgrade(response, refusal, headers);
+      else upgrade(response, request, { context, headers, ...(refusal && { refusal }) });
     },
     open: (socket: WebSocket<ConnectionData>) =>
       guard("open", () => {
@@ -151,15 +155,17 @@ function protocolOf(request: HttpRequest): "v1" | "v2" {
 function upgrade(
   response: HttpResponse,
   request: HttpRequest,
-  context: us_socket_context_t,
-  refusal?: Failure,
+  {
+    context,
+    headers,
+    refusal,
+  }: { context: us_socket_context_t; headers: Headers; refusal?: Failure },
 ): void {
   const key = request.getHeader("sec-websocket-key");
   const extensions = request.getHeader("sec-websocket-extensions");
-  const asked = decode(request.getParameter(0) ?? "");
-  const session = asked === "" ? randomUUID() : asked;
-  if (session === undefined || !isSessionId(session)) {
-    refuseUpgrade(response, failure("invalid_session"));
+  const asked = sessionOfPath(request.getParameter(0) ?? "");
+  if (asked === undefined) {
+    refuseUpgrade(response, failure("invalid_session"), headers);
     return;
   }
   const protocol = protocolOf(request);
@@ -167,7 +173,7 @@ function upgrade(
   const traceparent = request.getHeader("traceparent").slice(0, TRACEPARENT_LENGTH) || undefined;
   const data: ConnectionData = {
     id: randomUUID(),
-    session,
+    session: asked || randomUUID(),
     protocol,
     traceparent,
     ...(refusal && { refusal }),
@@ -177,22 +183,12 @@ function upgrade(
   response.cork(() => response.upgrade(data, key, confirmed, extensions, context));
 }
 
-function refuseUpgrade(response: HttpResponse, refusal: Failure): void {
+function refuseUpgrade(response: HttpResponse, refusal: Failure, headers: Headers): void {
   response.cork(() => {
-    response
-      .writeStatus(statusLine(refusalOf(refusal).status))
-      .writeHeader("content-type", "application/json")
-      .end(v1ErrorFrame(refusal));
+    response.writeStatus(statusLine(refusalOf(refusal).status));
+    for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
+    response.writeHeader("content-type", "application/json").end(v1ErrorFrame(refusal));
   });
-}
-
-/** `undefined` where the path is not valid percent-encoding. */
-function decode(parameter: string): string | undefined {
-  try {
-    return decodeURIComponent(parameter);
-  } catch {
-    return undefined;
-  }
 }
 
 function refuseFrame(connection: Connection, bytes: number, limit: number): void {

@@ -83,7 +83,7 @@ export class ScriptedGateway {
   private constructor(server: WebSocketServer) {
     this.#server = server;
     server.on("connection", (socket, { url = "" }) => {
-      const peer = new Peer(socket, url.split("/").at(-1) ?? "");
+      const peer = new Peer(socket, decodeURIComponent(url.split("/").at(-1) ?? ""));
       this.peers.push(peer);
       this.onPeer(peer);
     });

@@ -12,11 +12,9 @@ export class OpenApiDoor implements Door {
   }
 
   serve(app: TemplatedApp): void {
-    // Pages of documentation elsewhere may show it.
-    const headers = { "access-control-allow-origin": "*" };
     app.get(
       "/openapi.json",
-      route(this.#options, (exchange) => exchange.reply(200, this.#document, headers)),
+      route(this.#options, (exchange) => exchange.reply(200, this.#document)),
     );
   }
 }

@@ -28,11 +28,14 @@ type HeaderName = keyof typeof HEADERS;
 export const REFUSALS = {
   400: "The request, or what it asks of the provider, is wrong: `param` names the field, where there is one.",
   401: "The gateway has keys, and the request has none of them.",
+  403: "A web page asks that may not use the gateway, or the gateway is asked by a name that it does not know.",
   404: "There is no such model, provider, run or address.",
   409: "The run was cancelled.",
   413: "The request is longer than this server accepts.",
+  415: "The body is of another type than `application/json`.",
   426: "The address speaks WebSocket.",
   429: "The provider limits the gateway, or (without `retry-after`) its account is used up.",
+  431: "The head of the request is longer than 16 KiB.",
   500: "The gateway failed.",
   502: "The provider failed, and nobody could stand in for it.",
   503: "The gateway, or the provider, is at its limit or away for the moment.",
@@ -61,9 +64,12 @@ export function response(
   };
 }
 
+/** Whatever is asked, the head and the page that asks are looked at first. */
+const ANYWHERE: readonly RefusalStatus[] = [403, 431];
+
 export function refusals(...statuses: readonly RefusalStatus[]): Json {
   return Object.fromEntries(
-    statuses.map((status) => [
+    [...statuses, ...ANYWHERE].map((status) => [
       status,
       response(REFUSALS[status], json("Error"), headersOfRefusal(status)),
     ]),

@@ -1,0 +1,60 @@
+/** What a browser must be told before a page of another origin may ask, and read the reply. */
+import type { Headers } from "./http-exchange.ts";
+
+/** Every reply depends on it, also one without any of these headers: a cache must not give it to another page. */
+const VARY: Headers = { vary: "Origin" };
+
+/** Those of ours that tell a client something. */
+const EXPOSED = [
+  "x-request-id",
+  "retry-after",
+  "retry-after-ms",
+  "x-should-retry",
+  "location",
+  ...["ratelimit", "ratelimit-policy"],
+  ...["limit", "remaining", "reset"].flatMap((what) =>
+    ["requests", "tokens"].map((of) => `x-ratelimit-${what}-${of}`),
+  ),
+].join(", ");
+
+const METHODS = "GET, HEAD, POST, DELETE, OPTIONS";
+
+/** What clients send of their own. `*` would leave out `Authorization`. */
+const ACCEPTED = [
+  ...["authorization", "content-type", "accept", "cache-control", "last-event-id"],
+  ...["x-request-id", "x-api-key", "idempotency-key", "traceparent", "tracestate", "baggage"],
+  ...["openai-organization", "openai-project", "openai-beta", "user-agent"],
+];
+
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]{1,128}$/;
+/** So long a browser need not ask again. */
+const MAX_AGE_S = "600";
+
+/** @param reader the origin whose pages may read the reply, or `*` */
+export function replyHeaders(reader: string | undefined): Headers {
+  if (reader === undefined) return VARY;
+  return {
+    ...VARY,
+    "access-control-allow-origin": reader,
+    "access-control-expose-headers": EXPOSED,
+    // For a proxy in front that knows its users by cookies. Never for just any page.
+    ...(reader !== "*" && { "access-control-allow-credentials": "true" }),
+  };
+}
+
+/**
+ * Of the reply to a page that may read replies and asks whether it may ask.
+ *
+ * @param asked for: `Access-Control-Request-Headers`. Libraries add headers of their own (`x-stainless-…`), and none
+ * that such a page sends can do harm.
+ */
+export function preflightHeaders(asked: string): Headers {
+  const names = asked.split(",").map((name) => name.trim().toLowerCase());
+  const accepted = new Set([...ACCEPTED, ...names.filter((name) => HEADER_NAME.test(name))]);
+  return {
+    vary: "Origin, Access-Control-Request-Headers",
+    "access-control-allow-methods": METHODS,
+    "access-control-allow-headers": [...accepted].join(", "),
+    "access-control-max-age": MAX_AGE_S,
+  };
+}

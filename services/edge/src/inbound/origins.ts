@@ -1,0 +1,122 @@
+/**
+ * Which web pages may use this gateway.
+ *
+ * A browser sends requests for any page that a user visits, also to addresses that only this user can reach.
+ * It says which page asks in `Origin`, or at least in `Sec-Fetch-Site` that it is another site's. Programs send
+ * neither. One request needs neither for a page to read the reply: one to the page's own name, which may have been
+ * rebound to this machine. Only `Host` shows that.
+ *
+ * Where the gateway has keys, the key decides, and this only says which pages may read replies.
+ */
+import { type Failure, failure } from "@openclaw/protocol";
+
+export interface OriginRules {
+  /** Where the gateway is reached from outside. */
+  readonly publicUrl: string | undefined;
+  /** Other origins, as browsers write them, or `*`. */
+  readonly allowed: readonly string[];
+  readonly hasKeys: boolean;
+  /** The address that this edge listens on. */
+  readonly listenHost: string;
+}
+
+/** What a browser says of a request; empty where it was not sent. */
+export interface AskedFrom {
+  readonly origin: string;
+  /** `Sec-Fetch-Site` */
+  readonly site: string;
+  readonly host: string;
+}
+
+export interface OriginVerdict {
+  /** Why nothing is served. */
+  readonly refusal?: Failure;
+  /** The origin whose pages may read the reply, or `*`. */
+  readonly reader?: string;
+}
+
+const ANY = "*";
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){1,3}|\[?::1\]?)$/;
+/** A name, or an IPv6 address in brackets, and a port. */
+const HOST = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/;
+const LONGEST_TOLD = 128;
+const SETTINGS =
+  "Add its origin to EDGE_ALLOWED_ORIGINS, or set EDGE_PUBLIC_URL to where users reach this gateway.";
+
+export class Origins {
+  readonly #hasKeys: boolean;
+  readonly #isForAll: boolean;
+  readonly #checksHost: boolean;
+  readonly #origins: ReadonlySet<string>;
+  readonly #hosts: ReadonlySet<string>;
+
+  constructor({ publicUrl, allowed, hasKeys, listenHost }: OriginRules) {
+    const own = publicUrl === undefined ? [] : [new URL(publicUrl).origin];
+    this.#hasKeys = hasKeys;
+    this.#isForAll = allowed.includes(ANY);
+    this.#checksHost = !hasKeys && !this.#isForAll && LOOPBACK.test(listenHost.toLowerCase());
+    this.#origins = new Set([...own, ...allowed]);
+    this.#hosts = new Set([...this.#origins].flatMap((origin) => hostnameOf(origin) ?? []));
+  }
+
+  judge({ origin, site, host }: AskedFrom): OriginVerdict {
+    if (this.#checksHost && !this.#isKnownHost(host)) return refuse(nameSentence(host));
+    if (origin !== "") return this.#judgeOrigin(origin);
+    const isOpen = this.#hasKeys || this.#isForAll;
+    return site === "cross-site" && !isOpen ? refuse(`Other sites ${MAY_NOT} ${SETTINGS}`) : {};
+  }
+
+  #judgeOrigin(origin: string): OriginVerdict {
+    if (this.#isForAll) return { reader: ANY };
+    if (this.#origins.has(origin) || isLoopback(origin)) return { reader: origin };
+    return this.#hasKeys ? {} : refuse(originSentence(origin));
+  }
+
+  #isKnownHost(host: string): boolean {
+    const name = HOST.exec(host.toLowerCase())?.[1];
+    return name !== undefined && (LOOPBACK.test(name) || this.#hosts.has(name));
+  }
+}
+
+const MAY_NOT = "may not use this gateway, which has no keys.";
+
+function refuse(sentence: string): OriginVerdict {
+  return { refusal: failure("origin_not_allowed", sentence) };
+}
+
+function originSentence(origin: string): string {
+  const pages =
+    origin === "null" ? "Pages without an origin" : `Pages of ${origin.slice(0, LONGEST_TOLD)}`;
+  return `${pages} ${MAY_NOT} ${SETTINGS}`;
+}
+
+function nameSentence(host: string): string {
+  return `The name ${JSON.stringify(host.slice(0, LONGEST_TOLD))} is not one of this gateway, which has no keys and listens on loopback. ${SETTINGS}`;
+}
+
+/** Of any port, as its pages come from the user's own machine. */
+function isLoopback(origin: string): boolean {
+  const name = hostnameOf(origin);
+  // A browser writes an origin in one way only.
+  return name !== undefined && LOOPBACK.test(name) && new URL(origin).origin === origin;
+}
+
+function hostnameOf(origin: string): string | undefined {
+  if (!URL.canParse(origin)) return undefined;
+  const { protocol, hostname } = new URL(origin);
+  return protocol === "http:" || protocol === "https:" ? hostname : undefined;
+}
+
+/**
+ * An origin as a browser writes it, from what an operator wrote; `undefined` where it is not one origin. `null` is
+ * none: every page without an origin has it.
+ */
+export function originOf(text: string): string | undefined {
+  if (text === ANY) return ANY;
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, origin, host, pathname, search, hash, username, password } = new URL(text);
+  const rest = `${pathname === "/" ? "" : pathname}${search}${hash}${username}${password}`;
+  if (rest !== "" || host === "" || host.includes(ANY)) return undefined;
+  // Extensions and apps have schemes of their own, whose origins URL does not know.
+  return origin === "null" ? `${protocol}//${host}` : origin;
+}

@@ -1,0 +1,10 @@
+/**
+ * uWebSockets.js with room for long request heads.
+ *
+ * The library reads this variable once, when its binary is loaded, and answers a longer head that arrives in
+ * several segments with a page of HTML. Its limit is therefore above ours, which `http/gate.ts` tells in JSON.
+ */
+process.env.UWS_HTTP_MAX_HEADERS_SIZE = String(32 * 1024);
+const { default: uws } = await import("uWebSockets.js");
+
+export { uws };

@@ -1,0 +1,85 @@
+/** What an edge answers over HTTP without a cluster behind it, on a port of its own. */
+import { createLogger } from "@openclaw/runtime";
+import { Gate } from "../http/gate.ts";
+import { HttpExchanges } from "../http/http-exchanges.ts";
+import { ModelsDoor } from "../http/models-door.ts";
+import { OpenApiDoor } from "../http/openapi/openapi-door.ts";
+import { serveHttp } from "../http/routes.ts";
+import { StatsDoor } from "../http/stats-door.ts";
+import { ClientKeys } from "../inbound/client-keys.ts";
+import { type OriginRules, Origins } from "../inbound/origins.ts";
+import { serveSockets } from "../socket/socket-server.ts";
+import { uws } from "../socket/uws.ts";
+
+export interface TestDoorsOptions {
+  readonly keys?: readonly string[];
+  readonly origins?: Partial<OriginRules>;
+}
+
+export class TestDoors {
+  readonly #app = uws.App();
+  readonly port: number;
+  /** What was refused, by its code. */
+  readonly refused: string[] = [];
+  readStats: () => Promise<unknown> = async () => ({});
+
+  private constructor({ keys = [], origins = {} }: TestDoorsOptions) {
+    const log = createLogger({ service: "test", level: "silent" });
+    const clientKeys = new ClientKeys(keys);
+    const rules = { publicUrl: undefined, allowed: [], listenHost: "127.0.0.1", ...origins };
+    const gate = new Gate(new Origins({ hasKeys: keys.length > 0, ...rules }));
+    const onRefused = ({ code }: { code: string }) => void this.refused.push(code);
+    const slow = { slowConsumerMs: 1_000, onSlowConsumer: () => undefined };
+    const exchanges = new HttpExchanges({
+      gate,
+      onRefused,
+      maxOpen: 100,
+      keepAliveAfterMs: 1_000,
+      ...slow,
+    });
+    const options = { exchanges, log, clientKeys, starter: { refused: onRefused } };
+    const gateway = { current: { providers: {}, groups: {}, models: {}, defaultProvider: "" } };
+    serveSockets(this.#app, {
+      ...slow,
+      log,
+      gate,
+      clientKeys,
+      maxFrameBytes: 1_000,
+      refusal: () => undefined,
+      onRefused,
+      onConnection: (connection) => ({
+        onText: () => connection.send(connection.session),
+        onBinary: () => undefined,
+        onClose: () => undefined,
+      }),
+    });
+    serveHttp(this.#app, {
+      exchanges,
+      troubles: () => [],
+      doors: [
+        // What of the configuration it looks at.
+        new ModelsDoor({ ...options, gateway: gateway as never }),
+        new OpenApiDoor(options),
+        new StatsDoor({ ...options, readStats: () => this.readStats() }),
+      ],
+    });
+    let port = 0;
+    // Called before it returns.
+    this.#app.listen("127.0.0.1", 0, (token) => {
+      port = token ? uws.us_socket_local_port(token) : 0;
+    });
+    this.port = port;
+  }
+
+  static async open(options: TestDoorsOptions): Promise<TestDoors> {
+    return new TestDoors(options);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  close(): void {
+    this.#app.close();
+  }
+}
