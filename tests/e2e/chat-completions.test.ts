@@ -73,7 +73,7 @@ async function sendBody(bytes: number): Promise<{ response: string; sent: number
   const socket = connect(Number(port), hostname);
   // A reset shows in what came of it.
   socket.on("error", () => undefined);
-  socket.write("POST /v1/chat/completions HTTP/1.1\r\nhost: edge\r\nconnection: close\r\n");
+  socket.write("POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
   socket.write(`content-length: ${bytes}\r\n\r\n`);
   const part = Buffer.alloc(MEGABYTE, "x");
   let sent = 0;

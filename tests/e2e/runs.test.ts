@@ -53,11 +53,14 @@ afterAll(async () => {
 async function ask(operation: string, init: RequestInit & { run?: string; query?: string } = {}) {
   const [method = "", path = ""] = operation.split(" ");
   const { run = "", query = "" } = init;
+  const headers = { "content-type": "application/json", ...init.headers };
   // The kernel may hand a connection to an edge that is just dying.
   const response = await eventually("a response", () =>
-    fetch(`http://${cluster.host}${path.replace("{run}", run)}${query}`, { method, ...init }).catch(
-      () => undefined,
-    ),
+    fetch(`http://${cluster.host}${path.replace("{run}", run)}${query}`, {
+      method,
+      ...init,
+      headers,
+    }).catch(() => undefined),
   );
   const body: unknown = response.status === 204 ? undefined : await response.json();
   document.check(operation, response, body);
@@ -165,6 +168,7 @@ describe("a run", () => {
   test("that began as a chat completion is found under its request id", async () => {
     const response = await fetch(`http://${cluster.host}/v1/chat/completions`, {
       method: "POST",
+      headers: { "content-type": "application/json" },
       body: JSON.stringify({
         model: "zhipu",
         messages: [{ role: "user", content: directive({ text: "Yes." }) }],

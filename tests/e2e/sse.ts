@@ -26,5 +26,6 @@ export async function* eventsOf(
       yield { id: field("id"), event: field("event"), data: data.join("\n") };
     }
   }
-  if (rest !== "") throw new Error("the stream ended within an event");
+  // A comment is no part of an event.
+  if (!/^(:.*\n)*$/.test(rest)) throw new Error("the stream ended within an event");
 }

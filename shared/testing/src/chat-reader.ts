@@ -38,7 +38,10 @@ export class ChatReader {
     { model, prompt, apiKey, agent = keptOpen }: ChatQuestion,
   ): Promise<ChatReader> {
     const askedAt = performance.now();
-    const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    const headers = {
+      "content-type": "application/json",
+      ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+    };
     const asked = request(`http://${host}/v1/chat/completions`, { method: "POST", agent, headers });
     asked.end(
       JSON.stringify({ model, stream: true, messages: [{ role: "user", content: prompt }] }),
@@ -87,11 +90,11 @@ export class ChatReader {
 
   #take(text: string): void {
     if (this.#hasLeft) return;
-    const events = (this.#rest + text).split("\n\n");
-    this.#rest = events.pop() ?? "";
-    for (const event of events) {
-      if (event === "data: [DONE]") this.#isWhole = true;
-      else if (event.startsWith("data: ")) this.#read(JSON.parse(event.slice(6)));
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line === "data: [DONE]") this.#isWhole = true;
+      else if (line.startsWith("data: ")) this.#read(JSON.parse(line.slice(6)));
     }
   }
 

@@ -11,7 +11,7 @@ import { refuse } from "./api-error.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 
 /** How soon a reader comes back, in ms: what is lost is one edge, and others are there. */
-const RETRY = "retry: 500\n";
+const RETRY = "retry: 500\n\n";
 /** Both numbers stay below 2^53. */
 const POSITION = /^\d{1,15}-\d{1,15}$/;
 const LAST_EVENT_ID = "last-event-id";
