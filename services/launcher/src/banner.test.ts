@@ -8,6 +8,8 @@ const facts = {
   port: 8001,
   edges: 2,
   workers: 1,
+  keys: 0,
+  publicUrl: undefined,
   redis: { url: "redis://127.0.0.1:43871", isPrivate: true },
   metrics: [
     { name: "worker-1", port: 40_003 },
@@ -25,6 +27,7 @@ describe("banner", () => {
   OpenAI API  http://127.0.0.1:8001/v1
   Health      http://127.0.0.1:8001/health
   Listening   host 127.0.0.1, port 8001
+  Keys        none is asked for: every program that reaches it is served
   Processes   2 edges, 1 worker
   Redis       private, redis://127.0.0.1:43871
   Metrics     http://127.0.0.1:40002/metrics  edge-2
@@ -47,6 +50,12 @@ Ctrl-C stops everything.
       "left out, no key: nvidia1 (NVIDIA1_API_KEY), nvidia2 (NVIDIA2_API_KEY), hunyuan (HUNYUAN_API_KEY)",
     );
     expect(text).not.toContain("secret");
+  });
+
+  test("says whether keys are asked for, and where users come from outside", () => {
+    const text = banner({ ...facts, keys: 2, publicUrl: "https://gateway.example.com" });
+    expect(text).toContain("Keys        asked for, 2 keys (EDGE_API_KEYS)");
+    expect(text).toContain("Public URL  https://gateway.example.com (EDGE_PUBLIC_URL)");
   });
 
   test("names the groups, and the default where it is one", () => {

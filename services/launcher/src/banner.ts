@@ -6,6 +6,10 @@ export interface BannerFacts {
   readonly port: number;
   readonly edges: number;
   readonly workers: number;
+  /** How many keys clients may show; without any, none is asked for. */
+  readonly keys: number;
+  /** Where users reach the gateway from outside. */
+  readonly publicUrl: string | undefined;
   /** Without credentials. */
   readonly redis: { readonly url: string; readonly isPrivate: boolean };
   /** Processes that answer operators, and their ports. */
@@ -20,6 +24,8 @@ export function banner({
   port,
   edges,
   workers,
+  keys,
+  publicUrl,
   redis,
   metrics,
   providers,
@@ -30,6 +36,8 @@ export function banner({
     row("OpenAI API", `http://${at}/v1`),
     row("Health", `http://${at}/health`),
     row("Listening", `host ${host}, port ${port}`),
+    ...(publicUrl === undefined ? [] : [row("Public URL", `${publicUrl} (EDGE_PUBLIC_URL)`)]),
+    row("Keys", keysLine(keys)),
     row("Processes", `${count(edges, "edge")}, ${count(workers, "worker")}`),
     row("Redis", redis.isPrivate ? `private, ${redis.url}` : `${redis.url} (REDIS_URL)`),
     ...metricsRows(metrics),
@@ -43,6 +51,11 @@ export function banner({
     "Ctrl-C stops everything.",
     "",
   ].join("\n");
+}
+
+function keysLine(keys: number): string {
+  if (keys === 0) return "none is asked for: every program that reaches it is served";
+  return `asked for, ${count(keys, "key")} (EDGE_API_KEYS)`;
 }
 
 /** Where a client on this machine connects: a wildcard is no address to connect to. */

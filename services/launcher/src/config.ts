@@ -14,6 +14,9 @@ export interface ServicePaths {
 export interface LauncherConfig extends Omit<Options, "port"> {
   readonly host: string;
   readonly port: number;
+  /** How many keys clients may show. The edges look at them. */
+  readonly keys: number;
+  readonly publicUrl: string | undefined;
   /** Undefined: a private Redis is started. */
   readonly redisUrl: string | undefined;
   readonly services: ServicePaths;
@@ -32,6 +35,8 @@ export function readConfig(
     ...options,
     host: env.EDGE_HOST || "127.0.0.1",
     port: options.port ?? wholeNumber("EDGE_PORT", env.EDGE_PORT, 65_535) ?? DEFAULT_PORT,
+    keys: env.EDGE_API_KEYS ? env.EDGE_API_KEYS.split(",").length : 0,
+    publicUrl: env.EDGE_PUBLIC_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
     services,
     env,

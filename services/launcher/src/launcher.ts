@@ -55,7 +55,7 @@ export class Launcher {
   }
 
   async #start(): Promise<string> {
-    const { host, port, redisUrl, edges, workers } = this.#config;
+    const { host, port, keys, publicUrl, redisUrl, edges, workers } = this.#config;
     const providers = planProviders(this.#config.env);
     await assertPortFree(host, port);
     if (redisUrl !== undefined) await assertRedisUsable(redisUrl);
@@ -67,7 +67,7 @@ export class Launcher {
     await this.#startAll("edge", edges);
     const redis = { url: withoutCredentials(url) ?? "", isPrivate: redisUrl === undefined };
     const metrics = [...this.#adminPorts].map(([name, adminPort]) => ({ name, port: adminPort }));
-    return banner({ host, port, edges, workers, redis, metrics, providers });
+    return banner({ host, port, edges, workers, keys, publicUrl, redis, metrics, providers });
   }
 
   /** Ends everything, the edges first and Redis last, and removes what was written. Safe twice. */
