@@ -20,12 +20,16 @@ export class ErrorLinger {
   begin(): void {
     const { errorLingerMs, onOver } = this.#options;
     this.end();
-    if (errorLingerMs > 0) this.#timer = setTimeout(onOver, errorLingerMs).unref();
+    if (errorLingerMs === 0) return;
+    this.#timer = setTimeout(() => {
+      this.end();
+      onOver();
+    }, errorLingerMs).unref();
   }
 
   /** The client said something: its time starts again. */
   heard(): void {
-    this.#timer?.refresh();
+    if (this.#timer) this.begin();
   }
 
   end(): void {
