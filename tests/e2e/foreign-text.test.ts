@@ -96,7 +96,7 @@ describe("a session of any text", () => {
 
 describe("a byte order mark is no part of what was sent", () => {
   const message = directive({ text: "marked" });
-  const marked = "\uFEFF" + JSON.stringify({ message, provider: "zhipu" });
+  const marked = `\uFEFF${JSON.stringify({ message, provider: "zhipu" })}`;
   const utf16 = Buffer.from(marked, "utf16le");
 
   test.each([
