@@ -32,11 +32,11 @@ const test = base.extend("open", ({ onTestFinished }) => async (options: TestDoo
 });
 
 /** Asks as a browser would; `fetch` does not let a program write these headers. */
-async function ask(doors: TestDoors, route: string, headers: Asked = {}) {
+async function ask(doors: TestDoors, route: string, headers: Asked = {}, sent?: Buffer) {
   const [method = "", path = ""] = route.split(" ");
   const asked = request({ port: doors.port, host: "127.0.0.1", method, path, headers });
-  asked.end();
-  const [response] = await once(asked, "response");
+  asked.end(sent);
+  const [[response]] = await Promise.all([once(asked, "response"), once(asked, "finish")]);
   const body = Buffer.concat(await response.toArray()).toString();
   return { status: response.statusCode as number, headers: response.headers, body };
 }
@@ -79,6 +79,15 @@ describe("on every route", () => {
       }
     }
     expect(new Set(doors.refused)).toEqual(new Set(["origin_not_allowed"]));
+  });
+
+  test("what is refused is told so, however long its body", async ({ open }) => {
+    const doors = await open({});
+    for (const bytes of [1_000, 100_000, 5_000_000]) {
+      const asked = { origin: FOREIGN, "content-length": String(bytes) };
+      const { status } = await ask(doors, "POST /v1/runs", asked, Buffer.alloc(bytes, "x"));
+      expect(status).toBe(403);
+    }
   });
 
   test("with keys another origin needs one, and may not read", async ({ open }) => {

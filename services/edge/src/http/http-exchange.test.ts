@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import { uws } from "../socket/uws.ts";
 import { HttpExchange } from "./http-exchange.ts";
 
+const KEEP_ALIVE_AFTER_MS = 1_000;
+
 /** What a client is sent whose request is answered so. */
 async function answered(method: string, answer: (exchange: HttpExchange) => void) {
   const app = uws.App();
@@ -11,7 +13,7 @@ async function answered(method: string, answer: (exchange: HttpExchange) => void
     headers: {},
     slowConsumerMs: 1_000,
     onSlowConsumer: () => undefined,
-    keepAliveAfterMs: 1_000,
+    keepAliveAfterMs: KEEP_ALIVE_AFTER_MS,
     isLeaving: () => false,
     onOver: () => undefined,
   };
@@ -21,9 +23,11 @@ async function answered(method: string, answer: (exchange: HttpExchange) => void
   });
   const asked = request({ port, method });
   asked.end();
-  const [{ statusCode, headers }] = await once(asked, "response");
+  const [response] = await once(asked, "response");
+  const { statusCode, headers } = response;
+  const body = Buffer.concat(await response.toArray()).toString();
   app.close();
-  return { status: statusCode, length: headers["content-length"] };
+  return { status: statusCode, length: headers["content-length"], body };
 }
 
 test.each([
@@ -31,6 +35,23 @@ test.each([
   ["HEAD", 200],
 ] as const)("a response to %s without a body promises none", async (method, status) => {
   const { length, ...sent } = await answered(method, (exchange) => exchange.replyEmpty(status));
-  expect(sent.status).toBe(status);
+  expect(sent).toEqual({ status, body: "" });
   expect(length).toBeUndefined();
+});
+
+test("a response to HEAD has the status of the one to GET, and no body", async () => {
+  const sent = await answered("HEAD", (exchange) => exchange.reply(404, { error: {} }));
+  expect(sent).toEqual({ status: 404, length: undefined, body: "" });
+});
+
+test("a stream that is silent is kept alive by lines that end no event", async () => {
+  const { body } = await answered("GET", (exchange) => {
+    exchange.stream({});
+    for (let silent = 1; silent <= 2; silent += 1) {
+      exchange.sweep(performance.now() + 2 * KEEP_ALIVE_AFTER_MS);
+    }
+    exchange.write("data: late\n\n");
+    exchange.end();
+  });
+  expect(body).toBe(":\n:\ndata: late\n\n");
 });
