@@ -120,6 +120,13 @@ describe("each dependency has one home", () => {
   });
 });
 
+test("uWebSockets.js is loaded in one place, which tells it first how long a head may be", () => {
+  const loaders = files
+    .filter(({ text }) => /^import (?!type)[^;]*from "uWebSockets\.js"|import\("uWeb/m.test(text))
+    .map(({ path }) => path);
+  expect(loaders).toEqual(["services/edge/src/socket/uws.ts"]);
+});
+
 test("process.env is read in config.ts alone", () => {
   const readers = shipped
     // What is set there is for libraries.

@@ -40,8 +40,9 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){1,3}|\[?::1\]?)$/;
 /** A name, or an IPv6 address in brackets, and a port. */
 const HOST = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/;
 const LONGEST_TOLD = 128;
+const MAY_NOT = "may not use this gateway, which has no keys.";
 const SETTINGS =
-  "Add its origin to EDGE_ALLOWED_ORIGINS, or set EDGE_PUBLIC_URL to where users reach this gateway.";
+  "EDGE_ALLOWED_ORIGINS names the origins of pages that may; EDGE_PUBLIC_URL is where users reach this gateway.";
 
 export class Origins {
   readonly #hasKeys: boolean;
@@ -78,16 +79,13 @@ export class Origins {
   }
 }
 
-const MAY_NOT = "may not use this gateway, which has no keys.";
-
 function refuse(sentence: string): OriginVerdict {
   return { refusal: failure("origin_not_allowed", sentence) };
 }
 
 function originSentence(origin: string): string {
-  const pages =
-    origin === "null" ? "Pages without an origin" : `Pages of ${origin.slice(0, LONGEST_TOLD)}`;
-  return `${pages} ${MAY_NOT} ${SETTINGS}`;
+  if (origin === "null") return `Pages without an origin, such as files, ${MAY_NOT} ${SETTINGS}`;
+  return `Pages of ${origin.slice(0, LONGEST_TOLD)} ${MAY_NOT} ${SETTINGS}`;
 }
 
 function nameSentence(host: string): string {
