@@ -55,14 +55,16 @@ describe("a client that reads until `done` and knows nothing else", () => {
     ["an unknown provider", { message: "Hello", provider: "nosuch" }],
     ["a run that failed", { message: directive({ status: 500 }), provider: "hunyuan" }],
     ["an empty message", { message: " " }],
-    ["no message at all", {}],
   ])("ends by itself behind %s", async (_, asked) => {
     const socket = new WebSocket(cluster.url());
     await once(socket, "open");
     const frames: string[] = [];
     socket.on("message", (data) => frames.push(String(data)));
     socket.send(JSON.stringify(asked));
+    // As Python's `websockets` does by itself: they say that the connection lives, and nothing of its client.
+    const pings = setInterval(() => socket.ping(), LINGER_MS / 5);
     const [code] = await once(socket, "close");
+    clearInterval(pings);
     expect([code, frames.length]).toEqual([1000, 1]);
     expect(JSON.parse(frames[0] ?? "")).toMatchObject({ type: "error" });
   });
@@ -103,6 +105,16 @@ describe.concurrent("a client that read the error", () => {
     client.send('{"type":"cancel"}');
     expect((await client.reply()).terminal.code).toBe("cancelled");
     await outlast(client);
+    client.close();
+  });
+
+  test("is not closed behind a frame that was no message, such as a heartbeat of its own", async () => {
+    const client = await connect();
+    for (const frame of ["heartbeat", '{"type":"heartbeat"}']) {
+      client.send(frame);
+      expect((await client.reply()).terminal.type).toBe("error");
+      await outlast(client);
+    }
     client.close();
   });
 

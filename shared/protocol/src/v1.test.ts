@@ -30,6 +30,19 @@ describe("what a v1 client may say", () => {
   ])("%j", (frame, up) => expect(parse(frame)).toEqual({ ok: true, up }));
 });
 
+test.each([
+  ["hello", false],
+  ["[1]", false],
+  ['"hi"', false],
+  ['{"type":"heartbeat"}', false],
+  ["{}", false],
+  ['{"message":" "}', true],
+  ['{"message":5}', true],
+  ['{"message":"much too long a message"}', true],
+])("the client of %s, which is refused, waits for an answer: %s", (frame, isMessage) => {
+  expect(parse(frame)).toMatchObject({ ok: false, isMessage });
+});
+
 test("the limit counts UTF-8 bytes, and its exact value is accepted", () => {
   expect(parse({ message: "你好你好你" })).toMatchObject({ ok: true });
   expect(parse({ message: "你好你好你好" })).toMatchObject({

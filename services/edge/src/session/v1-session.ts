@@ -36,8 +36,14 @@ interface Question {
   readonly provider: string | undefined;
 }
 
+interface Refused {
+  readonly refusal: Failure;
+  /** Whether it was a message: what else a client may send is not waited upon. */
+  readonly isMessage: boolean;
+}
+
 /** What is to be answered in turn: a question, or a frame that was refused. */
-type Waiting = Question | { readonly refusal: Failure };
+type Waiting = Question | Refused;
 
 /** A client that sends this many frames ahead of its answers is not one that waits for them. */
 const MOST_WAITING_REFUSALS = 1_000;
@@ -50,7 +56,7 @@ export class V1Session implements Session {
   #current: StartedRun | undefined;
   /** The client asked for the end of the current answer, so it does not wait for another one. */
   #isCancelled = false;
-  /** The last answer was an error that the client did not ask for. */
+  /** The last message was answered with an error that the client did not ask for. */
   #hasFailed = false;
   readonly #linger: ErrorLinger;
 
@@ -73,7 +79,7 @@ export class V1Session implements Session {
     this.#linger.heard();
     const parsed = parseV1Up(frame, this.#options.limits);
     if (!parsed.ok) {
-      this.#refuse(parsed.failure);
+      this.#refuse({ refusal: parsed.failure, isMessage: parsed.isMessage });
       return;
     }
     const { up } = parsed;
@@ -84,7 +90,7 @@ export class V1Session implements Session {
 
   onBinary(): void {
     this.#linger.heard();
-    this.#refuse(failure("binary_frame"));
+    this.#refuse({ refusal: failure("binary_frame"), isMessage: false });
   }
 
   onClose(): void {
@@ -96,7 +102,7 @@ export class V1Session implements Session {
   /** Questions that wait will be refused when their turn comes; the answer in hand goes on. */
   drain(): void {
     this.#waiting = this.#waiting.map((waiting) =>
-      "refusal" in waiting ? waiting : { refusal: failure("draining") },
+      "refusal" in waiting ? waiting : { refusal: failure("draining"), isMessage: true },
     );
   }
 
@@ -108,23 +114,23 @@ export class V1Session implements Session {
   #take({ message, provider }: Question): void {
     const refusal = this.#options.starter.refusal(provider);
     const questions = this.#waiting.filter((waiting) => !("refusal" in waiting)).length;
-    if (refusal) this.#refuse(refusal);
+    if (refusal) this.#refuse({ refusal, isMessage: true });
     else if (questions >= this.#options.maxWaiting && this.#current) {
       const tooMany = failure("too_many_waiting");
       this.#options.starter.refused(tooMany);
-      this.#refuse(tooMany);
+      this.#refuse({ refusal: tooMany, isMessage: true });
     } else {
       this.#waiting.push({ message, provider });
       this.#next();
     }
   }
 
-  #refuse(refusal: Failure): void {
+  #refuse(refused: Refused): void {
     if (this.#waiting.length >= MOST_WAITING_REFUSALS) {
       this.#connection.end(CLOSE_CODES.policyViolation, "too many frames ahead of their answers");
       return;
     }
-    this.#waiting.push({ refusal });
+    this.#waiting.push(refused);
     this.#next();
   }
 
@@ -137,16 +143,18 @@ export class V1Session implements Session {
         this.#options.onIdle();
         return;
       }
-      // What was acceptable when it came may not be any more.
-      const refusal =
-        "refusal" in waiting ? waiting.refusal : this.#options.starter.refusal(waiting.provider);
-      if (refusal) this.#tell(refusal);
-      else if (!("refusal" in waiting)) this.#answer(waiting);
+      if ("refusal" in waiting) this.#tell(waiting);
+      else {
+        // What was acceptable when it came may not be any more.
+        const refusal = this.#options.starter.refusal(waiting.provider);
+        if (refusal) this.#tell({ refusal, isMessage: true });
+        else this.#answer(waiting);
+      }
     }
   }
 
-  #tell(refusal: Failure): void {
-    this.#hasFailed = true;
+  #tell({ refusal, isMessage }: Refused): void {
+    if (isMessage) this.#hasFailed = true;
     this.#connection.send(v1ErrorFrame(refusal));
   }
 
