@@ -175,7 +175,7 @@ describe("never silence:", () => {
     gateway.onPeer = (peer) => {
       if (gateway.peers.length > 1) peer.ready();
     };
-    const run = gateway.connect({ connectTimeoutMs: 50 }).run("go");
+    const run = gateway.connect({ connectTimeoutMs: 1_000 }).run("go");
     const peer = await gateway.peer(1);
     await peer.accept("r");
     peer.send(done("r"));
