@@ -36,6 +36,9 @@ const timeoutsSchema = z.strictObject({
   connectMs: ms(10_000).describe("To open a socket, TLS included."),
   firstTokenMs: ms(20_000).describe("From taking the run to the first text, connecting included."),
   stallMs: ms(15_000).describe("Longest silence between two pieces of text."),
+  endMs: ms(1_000).describe(
+    "How long usage and the end of the stream are waited for once the provider said why it stopped and has said nothing more.",
+  ),
   totalMs: ms(120_000).describe("Whole run, from the moment a worker takes it."),
 });
 
@@ -90,6 +93,12 @@ const providerSchema = z.strictObject({
     .default(false)
     .describe(
       "When this provider takes over an answer that broke off: true has it continue the text so far, false has it begin anew. For servers that continue a trailing assistant message (vLLM, SGLang, DeepSeek, Kimi, Model Studio), of kind `openai` only.",
+    ),
+  finishesWithDone: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether `[DONE]` behind content is the end of an answer without a finish reason; otherwise such an answer counts as cut. Default: true for kind `nvidia`, some of whose models never give a reason, else false.",
     ),
   simulated: z
     .boolean()

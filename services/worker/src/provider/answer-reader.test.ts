@@ -1,53 +1,10 @@
 import type { ProviderKind } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
-import { AnswerReader } from "./answer-reader.ts";
-import { dialectOf } from "./dialects/dialect.ts";
-import { ProviderError } from "./provider-error.ts";
-import type { ProviderEvent } from "./provider-event.ts";
+import { chunk, DONE, frame, readAnswer } from "../testing/read-answer.ts";
 
-interface Outcome {
-  readonly text: string;
-  readonly reasoning: string;
-  readonly last: ProviderEvent | ErrorCode | undefined;
-  readonly message: string;
-}
-
-/** Reads a whole body, given in pieces, the way the client does. */
-function read(pieces: readonly (string | Uint8Array)[], kind: ProviderKind = "openai"): Outcome {
-  const reader = new AnswerReader({
-    dialect: dialectOf(kind),
-    fail: (code, detail) => new ProviderError(code, { provider: kind, detail }),
-  });
-  const events: ProviderEvent[] = [];
-  const joined = (type: "text" | "reasoning") =>
-    events.map((event) => (event.type === type ? event.text : "")).join("");
-  const outcome = (last: Outcome["last"], message = "") => ({
-    text: joined("text"),
-    reasoning: joined("reasoning"),
-    last,
-    message,
-  });
-  try {
-    for (const piece of pieces) {
-      const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
-      for (const event of reader.push(bytes)) events.push(event);
-      if (reader.done) break;
-    }
-    events.push(...reader.end());
-  } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
-    return outcome(error.code, error.message);
-  }
-  expect(events.filter(({ type }) => type === "finished")).toHaveLength(1);
-  for (const event of events) if ("text" in event) expect(event.text).not.toBe("");
-  return outcome(events.at(-1));
-}
-
-const frame = (json: unknown) => `data: ${JSON.stringify(json)}\n\n`;
-const chunk = (delta: object, rest: object = {}, top: object = {}) =>
-  frame({ id: "1", model: "m", choices: [{ index: 0, delta, ...rest }], ...top });
-const DONE = "data: [DONE]\n\n";
+const read = (pieces: readonly (string | Uint8Array)[], kind: ProviderKind = "openai") =>
+  readAnswer(pieces, { kind });
 const stop = chunk({}, { finish_reason: "stop" });
 const finished = (finish: string, usage?: object) => ({
   type: "finished",
@@ -240,7 +197,7 @@ describe("errors inside a response of status 200", () => {
       frame({ ErrorMsg: { Msg: "x", Code: 4001 } }),
       "provider_error",
     ],
-    "a bare string": ["openai", frame({ error: "overloaded" }), "provider_error"],
+    "a bare string": ["openai", frame({ error: "overloaded" }), "provider_overloaded"],
     "an error event that is not JSON": ["openai", "event: error\ndata: oops\n\n", "provider_error"],
   };
   for (const [fact, [kind, body, code]] of Object.entries(cases)) {

@@ -5,15 +5,17 @@
  * `text/event-stream`, and streams under other types. The first character does.
  */
 import { CompletionReader, type CompletionReaderOptions } from "./chat-completions.ts";
+import { parseJson } from "./json.ts";
 import type { Fail } from "./provider-error.ts";
 import type { ProviderEvent } from "./provider-event.ts";
-import { isObject } from "./refusal.ts";
 import { MAX_EVENT_LENGTH, SseParser } from "./sse-parser.ts";
 
 type Shape = "unknown" | "events" | "json";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const WHITE_SPACE = [0x20, 0x09, 0x0a, 0x0d];
+/** What JSON that is worth reading begins with: an object, a list, a text. */
+const JSON_BEGINNING = [0x7b, 0x5b, 0x22];
 
 export class AnswerReader {
   readonly #fail: Fail;
@@ -40,6 +42,16 @@ export class AnswerReader {
     return this.#completion.finishing;
   }
 
+  /** The provider gave a reason to stop more than once: one alone does not mean the end. */
+  get hasGoneOn(): boolean {
+    return this.#completion.hasGoneOn;
+  }
+
+  /** How many events have said something of the answer itself. */
+  get pieces(): number {
+    return this.#completion.pieces;
+  }
+
   /**
    * Gives events one by one, so that what came before an error in the same bytes is not lost.
    *
@@ -55,10 +67,20 @@ export class AnswerReader {
     }
   }
 
-  /** The body is over. @throws ProviderError unless the provider had finished */
-  *end(): Generator<ProviderEvent, void, undefined> {
+  /**
+   * The body is over.
+   *
+   * @param isCut by us, while the provider held it open: then half an event means that it was speaking
+   * @throws ProviderError unless the provider had finished
+   */
+  *end({ isCut = false } = {}): Generator<ProviderEvent, void, undefined> {
     if (this.#shape === "json") yield* this.#readJson();
-    for (const event of this.#parser.end()) yield* this.#completion.readLastEvent(event);
+    for (const event of this.#parser.end()) {
+      const events = this.#completion.readLastEvent(event);
+      // Behind a reason it is mostly usage, unless reasons come with every piece.
+      if (!events && (isCut || this.hasGoneOn)) throw this.#fail("provider_cut");
+      yield* events ?? [];
+    }
     yield* this.#completion.finish();
   }
 
@@ -69,7 +91,7 @@ export class AnswerReader {
     if (first === undefined) return "unknown";
     // A page of some proxy in between, sent with status 200.
     if (first === 0x3c) throw this.#fail("provider_malformed", "HTML");
-    return first === 0x7b ? "json" : "events";
+    return JSON_BEGINNING.includes(first) ? "json" : "events";
   }
 
   #gather(text: string): void {
@@ -80,13 +102,9 @@ export class AnswerReader {
   }
 
   #readJson(): ProviderEvent[] {
-    let json: unknown;
-    try {
-      json = JSON.parse(this.#json);
-    } catch {
-      // The message of the engine quotes the body, so it is no cause. JSON without its end was cut off.
-      throw this.#fail(this.#json.trimEnd().endsWith("}") ? "provider_malformed" : "provider_cut");
-    }
-    return isObject(json) ? this.#completion.readObject(json) : [];
+    const json = parseJson(this.#json);
+    if (json !== undefined) return this.#completion.readBody(json);
+    // JSON without its end was cut off.
+    throw this.#fail(/[}\]"]\s*$/.test(this.#json) ? "provider_malformed" : "provider_cut");
   }
 }

@@ -3,19 +3,19 @@
  *
  * Providers differ in what they leave out, repeat and merge, so nothing here relies on one order of
  * chunks: role, text, reasoning, finish reason and usage may come alone or together, in any chunk.
+ * What carries the answer and is not understood fails the attempt; other fields are passed over.
  */
 import type { FinishReason, Usage } from "@openclaw/protocol";
+import { AnswerContent } from "./answer-content.ts";
 import { classifyRefusal, type Dialect, refusalDetail } from "./dialects/dialect.ts";
 import { type Ending, readFinishReason } from "./finish-reason.ts";
 import { gluedChunk } from "./glued-chunk.ts";
-import { InlineThinking, type Split } from "./inline-thinking.ts";
-import { parseObject } from "./parse-object.ts";
+import { isObject, type JsonObject, listOf, parseJson } from "./json.ts";
+import { notUnderstood } from "./not-understood.ts";
 import type { Fail, ProviderError } from "./provider-error.ts";
 import type { ProviderEvent } from "./provider-event.ts";
-import { isObject, readErrorObject } from "./refusal.ts";
+import { readErrorObject, readErrorText, saysSomething } from "./refusal.ts";
 import type { SseEvent } from "./sse-parser.ts";
-import { SurrogateJoiner } from "./surrogate-joiner.ts";
-import { ToolCalls } from "./tool-calls.ts";
 import { readUsage } from "./usage.ts";
 
 export const CHAT_COMPLETIONS_PATH = "/chat/completions";
@@ -30,32 +30,25 @@ export interface CompletionReaderOptions {
   readonly mayBeEmpty?: boolean;
   /** The request had tools. Otherwise nobody knows what to do with a call: it is no part of the answer. */
   readonly mayCall?: boolean;
+  /** An end marker behind content is an end, without any reason. */
+  readonly finishesWithDone?: boolean;
 }
 
-/** Reads one answer. Knows nothing of bytes: it is given events, or the one object of a plain JSON answer. */
+/** Reads one answer. Knows nothing of bytes: it is given events, or the value of a plain JSON answer. */
 export class CompletionReader {
-  readonly #dialect: Dialect;
+  readonly #options: CompletionReaderOptions;
   readonly #fail: Fail;
-  readonly #mayBeEmpty: boolean;
-  readonly #mayCall: boolean;
-  #calls: ToolCalls;
-  #thinking: InlineThinking;
-  readonly #text = new SurrogateJoiner();
-  readonly #reasoning = new SurrogateJoiner();
-  #sawText = false;
-  #sawReasoning = false;
+  #content: AnswerContent;
   #ending: Ending | undefined;
+  #hasGoneOn = false;
   #usage: Usage | undefined;
   #model: string | undefined;
   #done = false;
 
-  constructor({ dialect, fail, mayBeEmpty = false, mayCall = false }: CompletionReaderOptions) {
-    this.#dialect = dialect;
-    this.#fail = fail;
-    this.#mayBeEmpty = mayBeEmpty;
-    this.#mayCall = mayCall;
-    this.#calls = new ToolCalls(fail);
-    this.#thinking = new InlineThinking({ midText: mayBeEmpty });
+  constructor(options: CompletionReaderOptions) {
+    this.#options = options;
+    this.#fail = options.fail;
+    this.#content = new AnswerContent(options);
   }
 
   /** The provider said that nothing follows. */
@@ -68,7 +61,17 @@ export class CompletionReader {
     return this.#ending !== undefined;
   }
 
-  /** @throws ProviderError for an error in the stream, and for what is not JSON */
+  /** It said so before, and went on: its reasons do not mean much. */
+  get hasGoneOn(): boolean {
+    return this.#hasGoneOn;
+  }
+
+  /** How many events have said something of the answer itself. */
+  get pieces(): number {
+    return this.#content.pieces;
+  }
+
+  /** @throws ProviderError for an error in the stream, and for what is not understood */
   readEvent({ event, data }: SseEvent): ProviderEvent[] {
     const trimmed = data.trim();
     if (this.#done || trimmed === "") return [];
@@ -76,33 +79,41 @@ export class CompletionReader {
       this.#done = true;
       return [];
     }
-    const json = parseObject(trimmed);
-    if (event === "error") throw this.#refused(json ?? {});
-    return this.readObject(json ?? this.#resync(trimmed));
+    const json = parseJson(trimmed);
+    if (event === "error") throw this.#refused(json, trimmed);
+    return json === undefined ? this.readValue(this.#resync(trimmed)) : this.readValue(json);
   }
 
-  /** As `readEvent`, for an event the stream broke off in: if it is not whole it does not count. */
-  readLastEvent(event: SseEvent): ProviderEvent[] {
+  /**
+   * As `readEvent`, for an event the stream broke off in: one that is not whole does not count.
+   *
+   * @returns undefined where it is not whole
+   */
+  readLastEvent(event: SseEvent): ProviderEvent[] | undefined {
     const data = event.data.trim();
-    return data === "[DONE]" || parseObject(data) !== undefined ? this.readEvent(event) : [];
+    const isWhole = data === "" || data === "[DONE]" || parseJson(data) !== undefined;
+    return isWhole ? this.readEvent(event) : undefined;
   }
 
-  /** Reads a chunk, or a whole completion, which has `message` where a chunk has `delta`. */
-  readObject(json: Readonly<Record<string, unknown>>): ProviderEvent[] {
-    const error = readErrorObject(json);
-    if (error !== undefined) throw this.#refused(json);
-    // Cumulative, merged into the last chunk or in one of its own: the last one seen is the sum.
-    this.#usage = readUsage(json.usage) ?? this.#usage;
-    if (typeof json.model === "string" && json.model !== "") {
-      this.#model ??= json.model.slice(0, MAX_MODEL_LENGTH);
+  /** Reads a chunk, a whole completion, which has `message` where a chunk has `delta`, or a list of them. */
+  readValue(json: unknown): ProviderEvent[] {
+    if (Array.isArray(json)) return json.flatMap((element) => this.#readObject(element));
+    return this.#readObject(json);
+  }
+
+  /**
+   * Reads the one value that a plain JSON answer is.
+   *
+   * @throws ProviderError also where it is neither an answer nor an error
+   */
+  readBody(json: unknown): ProviderEvent[] {
+    const isAnswer = listOf(json).some((one) => isObject(one) && Array.isArray(one.choices));
+    if (isAnswer) return this.readValue(json);
+    const error = readErrorText(json);
+    if (error.code === "" && error.text === "") {
+      throw this.#fail("provider_malformed", "neither an answer nor an error");
     }
-    const choice: unknown = Array.isArray(json.choices) ? json.choices[0] : undefined;
-    if (!isObject(choice)) return [];
-    const delta = [choice.delta, choice.message].find(isObject) ?? {};
-    const whole = delta !== choice.delta;
-    const events = [...this.#readDelta(delta), ...this.#readCalls(delta.tool_calls, whole)];
-    this.#ending = readFinishReason(choice.finish_reason) ?? this.#ending;
-    return events;
+    throw this.#refused(json);
   }
 
   /**
@@ -111,53 +122,66 @@ export class CompletionReader {
    * @throws ProviderError where the provider did not finish, or finished with nothing
    */
   finish(): ProviderEvent[] {
-    const rest = this.#pass(this.#thinking.flush());
+    const rest = this.#content.flush();
     const finish = this.#judge();
     return [
       ...rest,
-      ...textEvent("reasoning", this.#reasoning.flush()),
-      ...textEvent("text", this.#text.flush()),
-      ...this.#calls.end(),
+      ...this.#content.end({ isWhole: finish === "stop" || finish === "tool_calls" }),
       { type: "finished", finish, usage: this.#usage, model: this.#model },
     ];
   }
 
-  #readDelta(delta: Readonly<Record<string, unknown>>): ProviderEvent[] {
-    const { content, reasoning_content, reasoning } = delta;
-    const thought = [reasoning_content, reasoning].find((value) => isText(value)) ?? "";
-    const { reasoning: inline, text } = this.#thinking.push(isText(content) ? content : "");
-    return this.#pass({ reasoning: thought + inline, text });
+  #readObject(json: unknown): ProviderEvent[] {
+    if (!isObject(json)) throw notUnderstood(this.#fail, "an event", json);
+    if (readErrorObject(json)) throw this.#refused(json);
+    this.#readUsage(json);
+    if (typeof json.model === "string" && json.model !== "") {
+      this.#model ??= json.model.slice(0, MAX_MODEL_LENGTH);
+    }
+    return this.#choicesOf(json).flatMap((choice) => this.#readChoice(choice, json.object));
   }
 
-  #readCalls(raw: unknown, whole: boolean): ProviderEvent[] {
-    return this.#mayCall ? this.#calls.push(raw, { whole }) : [];
+  /** One answer was asked for. An event may have several pieces of it. */
+  #choicesOf({ choices }: JsonObject): JsonObject[] {
+    if (choices === undefined || choices === null) return [];
+    if (!Array.isArray(choices)) throw notUnderstood(this.#fail, "choices", choices);
+    return choices.map((choice: unknown) => {
+      if (!isObject(choice)) throw notUnderstood(this.#fail, "choices[]", choice);
+      if (choice.index === choices[0].index) return choice;
+      throw this.#fail("provider_malformed", "choices of more than one answer");
+    });
   }
 
-  get #saidNothing(): boolean {
-    return !this.#sawText && !this.#sawReasoning && !this.#calls.any;
+  #readChoice(choice: JsonObject, object: unknown): ProviderEvent[] {
+    if (saysSomething(choice.error)) throw this.#refused({ error: choice.error });
+    this.#readUsage(choice);
+    const before = this.#content.pieces;
+    const events = this.#content.read(choice, { isChunk: object === "chat.completion.chunk" });
+    // A reason that something follows was none.
+    if (this.#content.pieces > before) {
+      this.#hasGoneOn ||= this.finishing;
+      this.#ending = undefined;
+    }
+    this.#ending = readFinishReason(choice.finish_reason, this.#fail) ?? this.#ending;
+    return events;
   }
 
-  #pass({ reasoning, text }: Split): ProviderEvent[] {
-    this.#sawReasoning ||= reasoning !== "";
-    this.#sawText ||= text !== "";
-    return [
-      ...textEvent("reasoning", this.#reasoning.push(reasoning)),
-      ...textEvent("text", this.#text.push(text)),
-    ];
+  /** Cumulative, merged into the last chunk or in one of its own: the last one seen is the sum. */
+  #readUsage({ usage, x_groq }: JsonObject): void {
+    const read = readUsage(usage, this.#fail);
+    const nested = isObject(x_groq) ? readUsage(x_groq.usage, this.#fail) : undefined;
+    this.#usage = read ?? nested ?? this.#usage;
   }
 
   /**
    * A frame that is not JSON may be one that broke off, with another stream glued to it. Where
    * nothing was said yet, that one is the answer; otherwise text of two answers would be spliced.
    */
-  #resync(data: string): Readonly<Record<string, unknown>> {
+  #resync(data: string): JsonObject {
     const glued = gluedChunk(data);
     if (glued === undefined) throw this.#fail("provider_malformed", "not JSON");
-    if (!this.#saidNothing) {
-      throw this.#fail("provider_malformed", "two streams in one");
-    }
-    this.#thinking = new InlineThinking({ midText: this.#mayBeEmpty });
-    this.#calls = new ToolCalls(this.#fail);
+    if (!this.#content.saidNothing) throw this.#fail("provider_malformed", "two streams in one");
+    this.#content = new AnswerContent(this.#options);
     this.#ending = undefined;
     this.#usage = undefined;
     this.#model = undefined;
@@ -165,20 +189,27 @@ export class CompletionReader {
   }
 
   #judge(): FinishReason {
-    const ending = this.#ending;
-    const empty = this.#saidNothing;
+    const { saidNothing, saysText, calls } = this.#content;
+    const ending = this.#ending ?? this.#endingOfDone();
     if (ending === undefined) {
       // An end marker alone, with nothing before it, is a finished answer without content.
-      throw this.#fail(this.#done && empty ? "provider_empty" : "provider_cut");
+      throw this.#fail(this.#done && saidNothing ? "provider_empty" : "provider_cut");
     }
-    if (ending === "failed") throw this.#fail(empty ? "provider_error" : "provider_cut");
+    if (ending === "failed") throw this.#fail(saidNothing ? "provider_error" : "provider_cut");
     if (ending === "context_full") {
-      if (!this.#sawText && !this.#calls.any) throw this.#fail("context_length_exceeded");
+      if (!saysText && !calls.any) throw this.#fail("context_length_exceeded");
       return "length";
     }
-    if (empty && ending === "content_filter") throw this.#fail("content_filtered");
-    if (empty && !this.#mayBeEmpty) throw this.#fail("provider_empty");
+    if (saidNothing && ending === "content_filter") throw this.#fail("content_filtered");
+    if (saidNothing && !this.#options.mayBeEmpty) throw this.#fail("provider_empty");
     return this.#withCalls(ending);
+  }
+
+  /** Thinking alone is no answer, and half a call is none either. */
+  #endingOfDone(): FinishReason | undefined {
+    const { saysText, calls } = this.#content;
+    const isWhole = (saysText || calls.any) && calls.areWhole;
+    return this.#done && this.#options.finishesWithDone && isWhole ? "stop" : undefined;
   }
 
   /**
@@ -186,26 +217,19 @@ export class CompletionReader {
    * that was demanded, and any call of some, ends with `stop`; a call that a parser lost, with `tool_calls`.
    */
   #withCalls(ending: FinishReason): FinishReason {
-    if (ending === "stop" && this.#calls.any) return "tool_calls";
-    if (ending !== "tool_calls" || this.#calls.any) return ending;
-    if (!this.#sawText) throw this.#fail("provider_malformed", "a tool call that never came");
+    const { calls, saysText } = this.#content;
+    if (ending === "stop" && calls.any) return "tool_calls";
+    if (ending !== "tool_calls" || calls.any) return ending;
+    if (!saysText) throw this.#fail("provider_malformed", "a tool call that never came");
     return "stop";
   }
 
-  #refused(json: Readonly<Record<string, unknown>>): ProviderError {
-    const refusal = readErrorObject(json) ?? readErrorObject({ error: json });
-    if (refusal === undefined) return this.#fail("provider_error");
+  /** @param text what came where it is no JSON */
+  #refused(json: unknown, text = ""): ProviderError {
+    const refusal = readErrorText(json ?? text);
     return this.#fail(
-      classifyRefusal(this.#dialect, refusal),
-      refusalDetail(this.#dialect, { ...refusal, status: undefined }),
+      classifyRefusal(this.#options.dialect, refusal),
+      refusalDetail(this.#options.dialect, { ...refusal, status: undefined }),
     );
   }
-}
-
-function textEvent(type: "text" | "reasoning", text: string): ProviderEvent[] {
-  return text === "" ? [] : [{ type, text }];
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string" && value !== "";
 }

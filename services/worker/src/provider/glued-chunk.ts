@@ -1,4 +1,4 @@
-import { parseObject } from "./parse-object.ts";
+import { parseObject } from "./json.ts";
 
 /** Where a chunk may begin in the middle of what should be one: glued on, or on a line of its own. */
 const BEGINNING = /(?:data: ?|\n)(?=\{"id")/g;

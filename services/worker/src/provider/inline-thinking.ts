@@ -22,6 +22,11 @@ export class InlineThinking {
     this.#state = midText ? "text" : "start";
   }
 
+  /** Inside the tags. */
+  get isOpen(): boolean {
+    return this.#state === "thinking";
+  }
+
   /** Gives what can be told by now; the beginning of a tag waits for its end. */
   push(piece: string): Split {
     const content = this.#held + piece;
@@ -43,6 +48,7 @@ export class InlineThinking {
     const held = this.#held;
     this.#held = "";
     const thinking = this.#state === "thinking";
+    this.#state = "text";
     return { reasoning: thinking ? held : "", text: thinking ? "" : held };
   }
 

@@ -6,6 +6,7 @@ import type { ErrorCode } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import { AnswerReader } from "./answer-reader.ts";
 import { chatRequestBody } from "./chat-request-body.ts";
+import { DecodedBody } from "./content-encoding.ts";
 import { classifyRefusal, type Dialect, dialectOf, refusalDetail } from "./dialects/dialect.ts";
 import type { TlsOptions } from "./dialer.ts";
 import { policyOf } from "./failure-policy.ts";
@@ -13,6 +14,7 @@ import { type Fail, ProviderError } from "./provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
 import { ProviderHealth } from "./provider-health.ts";
 import type { MeteredClient, ProviderMeter, RequestMeter } from "./provider-meter.ts";
+import { type Receiving, receiveAnswer } from "./receive-answer.ts";
 import { readRefusal } from "./refusal.ts";
 import { chunksOf, drain, readErrorBody } from "./response-body.ts";
 import { describeTransportError } from "./transport-error.ts";
@@ -60,9 +62,6 @@ export interface ProviderClientOptions {
 export function createProviderClient(options: ProviderClientOptions): ProviderClient {
   return new HttpProviderClient(options);
 }
-
-/** Once the answer is whole, usage and the end marker may take this long; some providers send neither. */
-const FINISH_GRACE_MS = 1_000;
 
 class HttpProviderClient implements ProviderClient {
   readonly name: string;
@@ -113,22 +112,22 @@ class HttpProviderClient implements ProviderClient {
     const mayBeEmpty = request.partial !== undefined;
     const mayCall = request.passed?.tools !== undefined;
     const fail = this.#failing(response);
-    const reader = new AnswerReader({ dialect, fail, mayBeEmpty, mayCall });
+    const { finishesWithDone = dialect.finishesWithDone } = this.config;
+    const reader = new AnswerReader({ dialect, fail, mayBeEmpty, mayCall, finishesWithDone });
+    let body: DecodedBody | undefined;
     let received = false;
     try {
       const headers = { type: "headers", connection, sentAt } as const;
       meter?.see(headers);
       yield headers;
       if (response.status !== 200) throw await this.#refused(response);
-      for await (const event of this.#receive(response, reader)) {
+      body = new DecodedBody(chunksOf(response.body), response.encodings, fail);
+      const onReceived = () => {
+        received = true;
+        drain(response);
+      };
+      for await (const event of this.#receive(response, { reader, body, onReceived })) {
         // Text that was read before the abort is of no use to anyone after it.
-        signal.throwIfAborted();
-        meter?.see(event);
-        yield event;
-      }
-      received = true;
-      drain(response);
-      for (const event of reader.end()) {
         signal.throwIfAborted();
         meter?.see(event);
         yield event;
@@ -139,6 +138,7 @@ class HttpProviderClient implements ProviderClient {
       throw reason;
     } finally {
       meter?.ended();
+      body?.close();
       if (!received) response.close();
     }
   }
@@ -183,33 +183,19 @@ class HttpProviderClient implements ProviderClient {
 
   async #refused(response: UpstreamResponse): Promise<ProviderError> {
     const dialect = this.#dialect;
-    const refusal = readRefusal(response.status, await readErrorBody(response));
-    return this.#failing(response)(
-      classifyRefusal(dialect, refusal),
-      refusalDetail(dialect, refusal),
-    );
+    const fail = this.#failing(response);
+    const refusal = readRefusal(response.status, await readErrorBody(response, fail));
+    return fail(classifyRefusal(dialect, refusal), refusalDetail(dialect, refusal));
   }
 
-  /** Gives what the body says until the provider is done, with it or with the connection. */
-  async *#receive(
+  #receive(
     response: UpstreamResponse,
-    reader: AnswerReader,
-  ): AsyncGenerator<ProviderEvent, void, undefined> {
-    const { body, close } = response;
-    let grace: NodeJS.Timeout | undefined;
-    try {
-      for await (const chunk of chunksOf(body)) {
-        yield* reader.push(chunk);
-        if (reader.done) return;
-        if (reader.finishing) grace ??= setTimeout(close, FINISH_GRACE_MS);
-      }
-    } catch (error) {
-      if (error instanceof ProviderError) throw error;
-      // A connection that breaks after the finish reason took nothing away from the answer.
-      if (!reader.finishing) throw this.#broken(response, error);
-    } finally {
-      clearTimeout(grace);
-    }
+    { reader, ...own }: { readonly reader: AnswerReader } & Pick<Receiving, "body" | "onReceived">,
+  ): AsyncIterable<ProviderEvent> {
+    const { close } = response;
+    const { endMs } = this.config.timeouts;
+    const broken = (error: unknown) => this.#broken(response, error);
+    return receiveAnswer(reader, { ...own, endMs, close, broken });
   }
 
   #failing({ status, connection, retryAfterMs }: UpstreamResponse): Fail {

@@ -27,6 +27,8 @@ export interface ProviderErrorOptions {
 export class ProviderError extends Error {
   readonly code: ErrorCode;
   readonly failure: Failure;
+  /** What exactly, in a few words that may be logged: `HTTP 401`, `content is of type number`. */
+  readonly detail?: string;
   /** HTTP status of the response, where there was one. */
   readonly status?: number;
   /** How the socket came to be, where the request got as far as having one. */
@@ -41,6 +43,7 @@ export class ProviderError extends Error {
     this.name = "ProviderError";
     this.code = code;
     this.failure = failure(code, message, retryAfterMs);
+    if (detail !== undefined) this.detail = detail;
     if (status !== undefined) this.status = status;
     if (connection !== undefined) this.connection = connection;
     if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;

@@ -39,8 +39,8 @@ export type ProviderEvent =
    * `sentAt` is when the request went out, on this process's monotonic clock.
    */
   | { readonly type: "headers"; readonly connection: ConnectionLabel; readonly sentAt: number }
-  /** A piece of the answer, never empty. */
-  | { readonly type: "text"; readonly text: string }
+  /** A piece of the answer, never empty. `isRefusal` where the model says why it does not answer. */
+  | { readonly type: "text"; readonly text: string; readonly isRefusal?: true }
   /** A piece of the model's thinking, never empty. */
   | { readonly type: "reasoning"; readonly text: string }
   /** Only where the request had tools. */

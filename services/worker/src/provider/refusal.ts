@@ -1,9 +1,12 @@
 /**
- * What a provider says when it does not answer, in any of the envelopes seen, and what it means.
+ * What a provider says when it does not answer, in any of the envelopes seen.
+ *
+ * It comes before the answer, with a status, or inside a stream of status 200; as an object, a list, a
+ * text, or one in the other. What it means is in `refusal-rules.ts`.
  */
-import type { ErrorCode } from "@openclaw/protocol";
+import { isObject, type JsonObject, listOf, parseJson } from "./json.ts";
 
-/** An error as the provider put it: by status before the answer, or inside a stream of status 200. */
+/** An error as the provider put it. */
 export interface Refusal {
   /** HTTP status; inside a stream the status-like number of the envelope, if it has one. */
   readonly status: number | undefined;
@@ -14,11 +17,37 @@ export interface Refusal {
 }
 
 const MAX_TEXT = 4_096;
+const MAX_DEPTH = 8;
+const MAX_LIST = 32;
+
+/** Fields that hold the error itself: what they say goes before what is said around them. */
+const ENVELOPES = [
+  "error",
+  "Error",
+  "errors",
+  "ErrorMsg",
+  "Response",
+  "base_resp",
+  "fault",
+  "data",
+];
+const CODES = ["code", "Code", "error_code", "errorCode", "err_code", "errcode", "status_code"];
+const STATUSES = ["status", "statusCode", "http_status"];
+/**
+ * Fields that say what is wrong, as a text or as more of the same. Other fields are not read: some
+ * envelopes quote the whole request, whose words must not be taken for the provider's.
+ */
+const WORDS = [
+  ...["message", "Message", "msg", "Msg", "title", "detail", "details", "description", "reason"],
+  ...["error_description", "error_message", "errorMessage", "error_msg", "errmsg", "status_msg"],
+  ...["type", "status", "faultstring", "innererror", "metadata", "raw", "cause"],
+];
+const SUCCESS = /^\s*(?:ok|success|successful|none|null|no error|0|200)?\s*$/i;
 
 /** Reads the body of a refusal. HTML, an empty body and a broken one all say nothing. */
 export function readRefusal(status: number, body: string): Refusal {
-  const envelope = findEnvelope(parseJson(body));
-  return envelope === undefined ? { status, code: "", text: "" } : describe(envelope, status);
+  const json = parseJson(body);
+  return describe(json === undefined ? plainText(body) : json, status);
 }
 
 /**
@@ -26,115 +55,95 @@ export function readRefusal(status: number, body: string): Refusal {
  *
  * @returns undefined where the object is no error
  */
-export function readErrorObject(json: Readonly<Record<string, unknown>>): Refusal | undefined {
-  const envelope = isError(json) ? findEnvelope(json) : undefined;
-  if (envelope === undefined) return undefined;
-  const code = Number(field(envelope, ["code", "status"]));
-  return describe(envelope, code >= 400 && code <= 599 ? code : undefined);
+export function readErrorObject(json: JsonObject): Refusal | undefined {
+  return isError(json) ? readErrorText(json) : undefined;
 }
 
-/** OpenAI's own codes, which the compatible servers borrow. */
-const COMMON_CODES: Readonly<Record<string, ErrorCode>> = {
-  invalid_api_key: "provider_auth",
-  insufficient_quota: "provider_quota",
-  billing_hard_limit_reached: "provider_quota",
-  model_not_found: "model_not_found",
-  context_length_exceeded: "context_length_exceeded",
-  content_filter: "content_filtered",
-  content_policy_violation: "content_filtered",
-  rate_limit_exceeded: "provider_rate_limited",
-  server_error: "provider_error",
-};
-
-const COMMON_STATUSES: Readonly<Record<number, ErrorCode>> = {
-  // Accepted for later: the request waits in a queue whose end nobody promises.
-  202: "provider_overloaded",
-  401: "provider_auth",
-  402: "provider_quota",
-  403: "provider_auth",
-  404: "model_not_found",
-  408: "provider_error",
-  409: "provider_error",
-  410: "model_not_found",
-  413: "context_length_exceeded",
-  429: "provider_rate_limited",
-  451: "content_filtered",
-  503: "provider_overloaded",
-  504: "provider_overloaded",
-  529: "provider_overloaded",
-};
-
-const MODEL_TEXT = /\bmodel\b.{0,120}(?:not found|not exist|not supported)/;
-const CONTEXT_TEXT =
-  /maximum context length|context[ _]length|context window|prompt is too long|too many tokens/;
-
-/** What a refusal means where the provider's dialect knows nothing more precise. */
-export function classifyCommon({ status, code, text }: Refusal): ErrorCode {
-  const known = COMMON_CODES[code];
-  if (known !== undefined) return known;
-  // Servers without codes say these two only in words.
-  if (status === undefined || status === 400 || status === 422) {
-    if (CONTEXT_TEXT.test(text)) return "context_length_exceeded";
-    if (MODEL_TEXT.test(text)) return "model_not_found";
-  }
-  if (status === undefined) return "provider_error";
-  return COMMON_STATUSES[status] ?? classifyRange(status);
+/** Reads what is known to be an error and came with status 200, as JSON of any shape or as a text. */
+export function readErrorText(error: unknown): Refusal {
+  return describe(error, undefined);
 }
 
-/** Whether a code is one of OpenAI's: closed vocabulary, safe to show. */
-export function isCommonCode(code: string): boolean {
-  return Object.hasOwn(COMMON_CODES, code);
+/** Whether a field for errors has one in it: many servers send it empty, or as "ok", all the time. */
+export function saysSomething(value: unknown): boolean {
+  if (typeof value === "string") return !SUCCESS.test(value);
+  if (typeof value === "number") return value !== 0 && value !== 200;
+  if (Array.isArray(value)) return value.some(saysSomething);
+  if (isObject(value))
+    return Object.values(value).some((field) => field !== true && saysSomething(field));
+  return value === true;
 }
-
-function classifyRange(status: number): ErrorCode {
-  if (status >= 500) return "provider_error";
-  // Another 2xx carries no answer; a redirect means that the configured URL is wrong.
-  return status < 300 ? "provider_malformed" : "provider_rejected";
-}
-
-type Envelope = Readonly<Record<string, unknown>>;
 
 /** Whether a JSON object of a 200 response is an error, in one of the shapes seen in the wild. */
-function isError(json: Envelope): boolean {
-  if (json.error || json.ErrorMsg || json.object === "error" || json.success === false) return true;
-  if (isObject(json.Response) && isObject(json.Response.Error)) return true;
+function isError(json: JsonObject): boolean {
+  if (json.object === "error" || json.success === false) return true;
+  if (saysSomething(json.error) || saysSomething(json.ErrorMsg)) return true;
+  if (isObject(json.Response) && saysSomething(json.Response.Error)) return true;
+  if (isObject(json.base_resp) && saysSomething(json.base_resp.status_code)) return true;
+  // What has a piece of an answer in it is one, whatever its other fields are called.
+  if (Array.isArray(json.choices)) return false;
+  if (saysSomething(json.errors) || saysSomething(json.detail)) return true;
   // Problem JSON, as a gateway in front of the model server writes it.
-  return typeof json.status === "number" && json.status >= 400 && !Array.isArray(json.choices);
+  return (typeof json.status === "number" && json.status >= 400) || isBareError(json);
 }
 
-function findEnvelope(json: unknown): Envelope | undefined {
-  if (!isObject(json)) return undefined;
-  const { error, ErrorMsg, Response } = json;
-  if (typeof error === "string") return { ...json, message: error };
-  const nested = isObject(Response) ? Response.Error : undefined;
-  return [error, ErrorMsg, nested].find(isObject) ?? json;
+/** The inside of an envelope without the envelope. */
+function isBareError({ message, msg, code, type }: JsonObject): boolean {
+  if (!saysSomething(message ?? msg)) return false;
+  return saysSomething(code) || (typeof type === "string" && /error|exception/i.test(type));
 }
 
-function describe(envelope: Envelope, status: number | undefined): Refusal {
-  const words = ["message", "Message", "msg", "Msg", "title", "detail", "type"]
-    .map((name) => envelope[name])
-    .filter((value) => typeof value === "string");
-  return {
-    status,
-    code: field(envelope, ["code", "Code"]),
-    text: words.join(" ").slice(0, MAX_TEXT).toLowerCase(),
-  };
+interface Gathered {
+  readonly codes: string[];
+  readonly statuses: number[];
+  text: string;
 }
 
-function field(envelope: Envelope, names: readonly string[]): string {
-  const value = names.map((name) => envelope[name]).find((found) => found != null);
-  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+function describe(error: unknown, status: number | undefined): Refusal {
+  const gathered: Gathered = { codes: [], statuses: [], text: "" };
+  gather(error, gathered, 0);
+  const { codes, statuses, text } = gathered;
+  // One that only repeats the status says less than any other.
+  const code = codes.find((known) => !isStatus(Number(known))) ?? codes[0] ?? "";
+  const stated = [...codes.map(Number), ...statuses].find(
+    (number) => number >= 400 && isStatus(number),
+  );
+  return { status: status ?? stated, code, text: text.toLowerCase() };
 }
 
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    // HTML of a proxy, or a body cut at our limit: the status has to do.
-    return undefined;
+function gather(value: unknown, into: Gathered, depth: number): void {
+  if (depth > MAX_DEPTH || into.text.length >= MAX_TEXT) return;
+  if (typeof value === "string") gatherText(value, into, depth);
+  else if (Array.isArray(value)) {
+    for (const element of value.slice(0, MAX_LIST)) gather(element, into, depth + 1);
+  } else if (isObject(value)) {
+    for (const name of ENVELOPES) gather(value[name], into, depth + 1);
+    for (const name of CODES) gatherCode(value[name], into.codes);
+    for (const name of STATUSES)
+      if (typeof value[name] === "number") into.statuses.push(value[name]);
+    for (const name of WORDS) gather(value[name], into, depth + 1);
   }
 }
 
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** A gateway may quote the error of another as a text, JSON and all. */
+function gatherText(text: string, into: Gathered, depth: number): void {
+  const nested = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
+  if (nested !== undefined) gather(nested, into, depth + 1);
+  else into.text += `${into.text === "" ? "" : " "}${text.slice(0, MAX_TEXT - into.text.length)}`;
+}
+
+function gatherCode(value: unknown, codes: string[]): void {
+  for (const code of listOf(value)) {
+    if ((typeof code === "string" && code !== "") || typeof code === "number")
+      codes.push(String(code));
+  }
+}
+
+function isStatus(number: number): boolean {
+  return number >= 100 && number <= 599;
+}
+
+/** A page of a proxy, or JSON that was cut at our limit: the status has to do. */
+function plainText(body: string): string {
+  return /^\s*[<{[]/.test(body) ? "" : body;
 }

@@ -2,6 +2,8 @@
  * Reading and letting go of response bodies, each within a bound of bytes and time.
  */
 import type { Readable } from "node:stream";
+import { DecodedBody } from "./content-encoding.ts";
+import type { Fail } from "./provider-error.ts";
 
 /** What of an error's body is read: enough for any envelope, not for a page. */
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -20,22 +22,30 @@ interface Closable {
   readonly close: () => void;
 }
 
+interface ErrorResponse extends Closable {
+  readonly encodings: readonly string[];
+}
+
 /** Gives the beginning of an error's body, or what of it came in time. Never throws. */
-export async function readErrorBody({ body, close }: Closable): Promise<string> {
-  const timer = setTimeout(close, MAX_ERROR_MS);
+export async function readErrorBody(response: ErrorResponse, fail: Fail): Promise<string> {
+  const timer = setTimeout(response.close, MAX_ERROR_MS);
   const decoder = new TextDecoder();
   let text = "";
+  let body: DecodedBody | undefined;
   try {
-    for await (const chunk of chunksOf(body)) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.length > MAX_ERROR_BYTES) break;
+    body = new DecodedBody(chunksOf(response.body), response.encodings, fail);
+    while (text.length <= MAX_ERROR_BYTES) {
+      const bytes = await body.next();
+      if (bytes === undefined) break;
+      text += decoder.decode(bytes, { stream: true });
     }
   } catch {
-    // Cut off or too slow. The status is known, and the body would only have refined it.
+    // Cut off, too slow, or broken. The status is known, and the body would only have refined it.
   } finally {
     clearTimeout(timer);
+    body?.close();
   }
-  drain({ body, close });
+  drain(response);
   return text.slice(0, MAX_ERROR_BYTES);
 }
 

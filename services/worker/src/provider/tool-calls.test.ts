@@ -24,8 +24,8 @@ interface Told {
 /** The calls that these chunks tell of, and the pieces they were told in. */
 function read(...chunks: readonly (readonly unknown[])[]) {
   const calls = new ToolCalls(fail);
-  const events = chunks.flatMap((chunk) => calls.push(chunk, { whole: false }));
-  return told([...events, ...calls.end()]);
+  const events = chunks.flatMap((chunk) => calls.push({ tool_calls: chunk }));
+  return told([...events, ...calls.end({ isWhole: true })]);
 }
 
 /** Joins pieces as a client does, which is strict about what it may get. */
@@ -134,11 +134,11 @@ test("arguments that are an object and no text become text", () => {
   ]);
 });
 
-test("what is no list of calls is none", () => {
+test("what says nothing is no call", () => {
   const calls = new ToolCalls(fail);
-  const nonsense = [undefined, null, "calls", {}, [null, "x", 1], [{ index: 0 }]];
-  expect(nonsense.flatMap((raw) => calls.push(raw, { whole: false }))).toEqual([]);
-  expect([calls.end(), calls.any]).toEqual([[], false]);
+  const empty = [undefined, null, [], [null], [{ index: 0 }], [piece({ index: 0 }, "", "")]];
+  expect(empty.flatMap((tool_calls) => calls.push({ tool_calls }))).toEqual([]);
+  expect([calls.end({ isWhole: true }), calls.any]).toEqual([[], false]);
 });
 
 describe("an answer fails as malformed", () => {
@@ -148,6 +148,14 @@ describe("an answer fails as malformed", () => {
     ["with a call that is never named", [piece({ index: 0, id: "a" }, undefined, "{}")]],
     ["with a name without end", [piece({ index: 0 }, "x".repeat(257))]],
     ["with arguments without end and name", [piece({ index: 0 }, undefined, "x".repeat(65_537))]],
+    ["with a call that has only an id", [piece({ index: 0, id: "a" })]],
+    ["with a text in place of a call", ["time()"]],
+    ["with arguments that are a list", [piece({ index: 0, id: "a" }, "time", ["now"])]],
+    ["with a call of another kind", [{ index: 0, id: "a", type: "mcp", mcp: {} }]],
+    [
+      "with two sets of arguments",
+      [piece({ index: 0, id: "a" }, "time", "{}"), piece({ index: 0, id: "a" }, "time", '{"a":1}')],
+    ],
   ])("%s", (_, chunk) => {
     expect(() => read(chunk)).toThrow(expect.objectContaining({ code: "provider_malformed" }));
   });

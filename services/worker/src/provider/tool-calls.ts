@@ -4,12 +4,14 @@
  * A call comes in pieces, and which piece belongs to which call is told differently by everyone: by an
  * index, by an index that is -1, absent or 0 for all of them, by an id, or by nothing but order. What
  * leaves here counts calls from 0 in order of their first appearance, has an id and a name on the first
- * piece of each and on no other, and the arguments as they came.
+ * piece of each and on no other, and the arguments as they came. A call that is told once more as a
+ * whole is told once: a client would run it twice.
  */
 import { randomUUID } from "node:crypto";
+import { type CallPiece, readCalls, readFunctionCall } from "./call-piece.ts";
+import { type JsonObject, parseJson } from "./json.ts";
 import type { Fail } from "./provider-error.ts";
 import type { ToolCallEvent } from "./provider-event.ts";
-import { isObject } from "./refusal.ts";
 import { SurrogateJoiner } from "./surrogate-joiner.ts";
 
 /** As many as a request may have tools. A model that calls more is in a loop. */
@@ -20,21 +22,15 @@ const MAX_ID = 256;
 /** How much may come of a call that has no name yet. */
 const MAX_HELD = 64 * 1024;
 
-/** One piece as it came; what is empty is absent. */
-interface Piece {
-  readonly slot: number | undefined;
-  readonly id: string | undefined;
-  readonly name: string | undefined;
-  readonly given: string;
-}
-
 interface Call {
-  readonly slot: number | undefined;
+  readonly slot: CallPiece["slot"];
   /** Its number among those that were told; undefined until its name is known. */
   index: number | undefined;
   /** The provider's own. */
   id: string | undefined;
-  held: string;
+  name: string | undefined;
+  /** All arguments so far. */
+  given: string;
   readonly joiner: SurrogateJoiner;
 }
 
@@ -52,60 +48,115 @@ export class ToolCalls {
     return this.#ids.size > 0;
   }
 
+  /** Whether the arguments of each are JSON, or none. */
+  get areWhole(): boolean {
+    return this.#calls.every(({ given }) => given.trim() === "" || parseJson(given) !== undefined);
+  }
+
   /**
-   * Takes the `tool_calls` of a chunk, or of a whole message, where each element is a call of its own.
+   * Takes the calls of a delta, `tool_calls` or the older `function_call`.
    *
-   * @throws ProviderError for more than any answer has
+   * @throws ProviderError for more than any answer has, and for what is no call
    */
-  push(raw: unknown, { whole }: { readonly whole: boolean }): ToolCallEvent[] {
-    if (!Array.isArray(raw)) return [];
-    return raw.filter(isObject).flatMap((element) => {
-      const piece = readPiece(element);
-      return this.#take(whole ? this.#begin(piece) : this.#callOf(piece), piece);
+  push(delta: JsonObject): ToolCallEvent[] {
+    return this.#pieces(delta).flatMap((piece) => this.#take(this.#callOf(piece), piece));
+  }
+
+  /**
+   * Takes the calls of a whole message, where each element is a call of its own. Those that pieces told
+   * of before are told no more of than was missing.
+   *
+   * @throws ProviderError as `push`, and where the message contradicts the pieces
+   */
+  pushWhole(message: JsonObject): ToolCallEvent[] {
+    const known = [...this.#calls];
+    return this.#pieces(message).flatMap((piece) => {
+      const same = known.find(({ id }) => id !== undefined && id === piece.id) ?? known[0];
+      if (same === undefined) return this.#take(this.#begin(piece), piece);
+      known.splice(known.indexOf(same), 1);
+      return this.#take(same, { ...piece, given: this.#restOf(same, piece) });
     });
   }
 
-  /** The answer is over. @throws ProviderError where a call was never named */
-  end(): ToolCallEvent[] {
+  /**
+   * The answer is over. Arguments that never came are `{}`, unless the answer was cut short: then they
+   * might have come.
+   *
+   * @throws ProviderError where a call was never named
+   */
+  end({ isWhole }: { readonly isWhole: boolean }): ToolCallEvent[] {
     return this.#calls.flatMap((call) => {
-      if (call.index === undefined && call.held !== "") {
+      if (call.index === undefined && (call.given !== "" || call.id !== undefined)) {
         throw this.#fail("provider_malformed", "a tool call without a name");
       }
-      return eventOf(call, call.joiner.flush());
+      const isBare = isWhole && call.given.trim() === "";
+      return eventOf(call, call.joiner.flush() + (isBare ? "{}" : ""));
     });
   }
 
-  #callOf(piece: Piece): Call {
+  /** Some send both, the older one for old clients. */
+  #pieces({ tool_calls, function_call }: JsonObject): CallPiece[] {
+    const pieces = readCalls(tool_calls, this.#fail);
+    return pieces.length > 0 ? pieces : readFunctionCall(function_call, this.#fail);
+  }
+
+  #callOf(piece: CallPiece): Call {
     const { slot, id } = piece;
     const inSlot = this.#calls.filter((call) => call.slot === slot);
-    const same = id === undefined ? undefined : inSlot.find((call) => call.id === id);
+    // A call that is repeated may have lost its index.
+    const among = slot === undefined ? this.#calls : inSlot;
+    const same = id === undefined ? undefined : among.find((call) => call.id === id);
     // What names nobody goes on with what came last, wherever that was said to be.
     const last = inSlot.at(-1) ?? (isNameless(piece) ? this.#calls.at(-1) : undefined);
     if (same) return same;
     return last && !isAnother(last, piece) ? last : this.#begin(piece);
   }
 
-  #begin({ slot, id }: Piece): Call {
+  #begin({ slot, id }: CallPiece): Call {
     if (this.#calls.length === MAX_CALLS) {
       throw this.#fail("provider_malformed", `more than ${MAX_CALLS} tool calls`);
     }
-    const call = { slot, id, index: undefined, held: "", joiner: new SurrogateJoiner() };
+    const joiner = new SurrogateJoiner();
+    const call = { slot, id, index: undefined, name: undefined, given: "", joiner };
     this.#calls.push(call);
     return call;
   }
 
-  #take(call: Call, { id, name, given }: Piece): ToolCallEvent[] {
+  #take(call: Call, piece: CallPiece): ToolCallEvent[] {
+    const { id, name } = piece;
+    const given = this.#isRepeated(call, piece) ? "" : piece.given;
+    call.given += given;
     if (call.index !== undefined) return eventOf(call, call.joiner.push(given));
     call.id ??= id;
-    call.held += given;
     if (name === undefined) {
-      if (call.held.length > MAX_HELD) throw this.#fail("provider_malformed", "an endless call");
+      if (call.given.length > MAX_HELD) throw this.#fail("provider_malformed", "an endless call");
       return [];
     }
     if (name.length > MAX_NAME) throw this.#fail("provider_malformed", "an endless name");
+    call.name = name;
     call.index = this.#ids.size;
-    const first = { id: this.#uniqueId(call.id), name, arguments: call.joiner.push(call.held) };
+    const first = { id: this.#uniqueId(call.id), name, arguments: call.joiner.push(call.given) };
     return [{ type: "tool_call", index: call.index, ...first }];
+  }
+
+  /** Behind arguments that are whole, others can only be the same ones again. */
+  #isRepeated({ given: said }: Call, { given }: CallPiece): boolean {
+    if (!said.trimEnd().endsWith("}") || !given.trimStart().startsWith("{")) return false;
+    const whole = parseJson(said);
+    if (whole === undefined) return false;
+    if (said.trim() === given.trim() || isSameJson(whole, parseJson(given))) return true;
+    throw this.#fail("provider_malformed", "a tool call with two sets of arguments");
+  }
+
+  /** What a whole call has beyond what its pieces had. */
+  #restOf(call: Call, { name, given }: CallPiece): string {
+    const { given: said } = call;
+    const isOther = name !== undefined && call.name !== undefined && name !== call.name;
+    if (!isOther) {
+      if (given.startsWith(said)) return given.slice(said.length);
+      if (given.trim() === "" || isSameJson(parseJson(said), parseJson(given))) return "";
+    }
+    throw this.#fail("provider_malformed", "a tool call that differs from its pieces");
   }
 
   #uniqueId(id: string | undefined): string {
@@ -120,28 +171,17 @@ export class ToolCalls {
  * Whether a piece begins another call than the last one of its slot. Some repeat the name in each piece,
  * and some make up a new id for each, so only both together say so; without an index the name does.
  */
-function isAnother(last: Call, { slot, id, name }: Piece): boolean {
+function isAnother(last: Call, { slot, id, name }: CallPiece): boolean {
   if (last.index === undefined || name === undefined) return false;
   return slot === undefined || (id !== undefined && id !== last.id);
 }
 
-function isNameless({ id, name }: Piece): boolean {
+function isNameless({ id, name }: CallPiece): boolean {
   return id === undefined && name === undefined;
 }
 
-function readPiece({ index, id, function: called }: Readonly<Record<string, unknown>>): Piece {
-  const { name, arguments: given } = isObject(called) ? called : {};
-  return {
-    slot: typeof index === "number" && index >= 0 ? index : undefined,
-    id: wordOf(id),
-    name: wordOf(name),
-    // Some give the object itself.
-    given: isObject(given) ? JSON.stringify(given) : (wordOf(given) ?? ""),
-  };
-}
-
-function wordOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+function isSameJson(one: unknown, other: unknown): boolean {
+  return one !== undefined && JSON.stringify(one) === JSON.stringify(other);
 }
 
 function eventOf({ index }: Call, given: string): ToolCallEvent[] {

@@ -10,6 +10,7 @@ import type { Logger } from "@openclaw/runtime";
 import { type Dispatcher, Pool } from "undici";
 import { CarrierWatch } from "./carrier.ts";
 import { CHAT_COMPLETIONS_PATH } from "./chat-completions.ts";
+import { encodingsOf } from "./content-encoding.ts";
 import { dialectOf } from "./dialects/dialect.ts";
 import { Dialer, type TlsOptions } from "./dialer.ts";
 import { ProviderError } from "./provider-error.ts";
@@ -31,6 +32,8 @@ export interface UpstreamResponse {
   readonly status: number;
   readonly body: Readable;
   readonly connection: ConnectionLabel;
+  /** How the body is encoded, in the order in which that was done; mostly not at all. */
+  readonly encodings: readonly string[];
   /** What the response's headers ask for; see `readRetryAfter`. */
   readonly retryAfterMs: number | undefined;
   /** When the request went out, on this process's monotonic clock. */
@@ -172,6 +175,7 @@ export class Upstream {
         status: response.statusCode,
         body: response.body,
         connection: this.#label(body, askedAt) ?? "cold",
+        encodings: encodingsOf(response.headers["content-encoding"]),
         retryAfterMs: readRetryAfter(response.headers),
         sentAt: this.#carriers.carrierOf(body)?.sentAt ?? performance.now(),
         close() {

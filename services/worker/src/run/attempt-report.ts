@@ -9,7 +9,7 @@ import type { Continuance } from "./fail-over.ts";
 
 /** How an attempt came out: the terminal it wrote, or why it wrote none. */
 export type AttemptOutcome =
-  | { readonly terminal: TerminalEntry; readonly httpStatus: number | undefined }
+  | { readonly terminal: TerminalEntry; readonly error?: ProviderError | undefined }
   | (Continuance & { readonly error: ProviderError })
   | { readonly lost: LetGoReason };
 
@@ -31,16 +31,20 @@ export function reportAttempt(
     log[level]({ ...facts, reason: outcome.lost }, "attempt let go");
     return;
   }
-  if ("error" in outcome) {
+  if (!("terminal" in outcome)) {
     const { error, ...goesOn } = outcome;
-    const { code, status: httpStatus } = error;
     const what = "movedTo" in goesOn ? "attempt failed over" : "attempt postponed";
-    log.warn({ ...facts, code, httpStatus, ...goesOn }, what);
+    log.warn({ ...facts, ...factsOf(error), code: error.code, ...goesOn }, what);
     return;
   }
-  const { terminal, httpStatus } = outcome;
+  const { terminal, error } = outcome;
   if (terminal.type === "failed") {
     const { code } = terminal.failure;
-    log.warn({ ...facts, outcome: terminal.type, code, httpStatus }, "attempt finished");
+    log.warn({ ...facts, ...factsOf(error), outcome: terminal.type, code }, "attempt finished");
   } else log.info({ ...facts, outcome: terminal.type }, "attempt finished");
+}
+
+/** What only the operator is to know, or knows what to do with. */
+function factsOf(error: ProviderError | undefined) {
+  return { httpStatus: error?.status, detail: error?.detail };
 }

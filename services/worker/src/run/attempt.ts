@@ -114,7 +114,7 @@ interface AnswerContext extends AttemptContext, Claimed {
 async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutcome> {
   const { writer, clock } = context;
   let terminal: TerminalEntry;
-  let httpStatus: number | undefined;
+  let failed: ProviderError | undefined;
   try {
     if (!context.begun) refuseIfClosed(context.provider);
     terminal = await relayAnswer(job, context);
@@ -130,7 +130,7 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
         context.counts.count("movedTo" in goesOn ? "failed_over" : "postponed");
         return { ...goesOn, error };
       }
-      httpStatus = error.status;
+      failed = error;
     }
     terminal = terminalOf(job, error, context);
   }
@@ -142,7 +142,7 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
   }
   if (written !== "appended") return letGo(job, written, context);
   context.counts.count(isOrphaned(terminal) ? "orphaned" : "finished");
-  return { terminal, httpStatus };
+  return { terminal, error: failed };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ProviderConfig, ProviderKind } from "@openclaw/config";
 import type { ConversationMessage, ErrorCode, PassedFields, RunOptions } from "@openclaw/protocol";
-import { classifyCommon, isCommonCode, type Refusal } from "../refusal.ts";
+import type { Refusal } from "../refusal.ts";
+import { classifyCommon, isCommonCode } from "../refusal-rules.ts";
 import { nvidia } from "./nvidia.ts";
 import { openai } from "./openai.ts";
 import { tencent } from "./tencent.ts";
@@ -24,6 +25,8 @@ export interface Dialect {
   optionFields?(options: RunOptions, config: ProviderConfig): Readonly<Record<string, unknown>>;
   /** How to ask for the continuation of a trailing assistant message; absent where nobody documents it. */
   continuation?(config: ProviderConfig): Continuation;
+  /** `finishesWithDone` where the configuration does not say. */
+  readonly finishesWithDone?: boolean;
   /** Codes of the provider's error envelope: a closed vocabulary, so they may be shown. */
   readonly codes: Readonly<Record<string, ErrorCode>>;
   /** What cannot be told by code alone; undefined leaves it to the common rules. */

@@ -23,6 +23,8 @@ export const nvidia: Dialect = {
     const seconds = Math.floor(timeouts.firstTokenMs / 1_000);
     return { "nvcf-poll-seconds": String(Math.min(Math.max(1, seconds), MAX_POLL_SECONDS)) };
   },
+  // Some of its model servers never give a reason.
+  finishesWithDone: true,
   codes: {},
   classify: ({ text }) => (FULL_OR_BROKEN.test(text) ? "provider_overloaded" : undefined),
 };

@@ -1,0 +1,80 @@
+/**
+ * Reads an answer off the network until it is over: with its end marker, with the end of the body, or,
+ * where a provider leaves the connection open, when it has said nothing for a while behind its reason.
+ */
+import type { AnswerReader } from "./answer-reader.ts";
+import type { DecodedBody } from "./content-encoding.ts";
+import { ProviderError } from "./provider-error.ts";
+import type { ProviderEvent } from "./provider-event.ts";
+
+export interface Receiving {
+  readonly body: DecodedBody;
+  /** How long usage and the end marker are waited for. */
+  readonly endMs: number;
+  /** Breaks the exchange off. */
+  readonly close: () => void;
+  /** The exchange is over; what it was worth is judged next. */
+  readonly onReceived: () => void;
+  /** Makes an error of what the connection failed with. */
+  readonly broken: (error: unknown) => unknown;
+}
+
+/** @throws ProviderError for all that keeps the answer from being whole */
+export async function* receiveAnswer(
+  reader: AnswerReader,
+  { body, endMs, close, onReceived, broken }: Receiving,
+): AsyncGenerator<ProviderEvent, void, undefined> {
+  let isCut = false;
+  let pieces = 0;
+  let endsAt = Number.POSITIVE_INFINITY;
+  try {
+    while (!reader.done) {
+      const waiting = body.next();
+      const bytes = reader.finishing ? await unlessOver(waiting, { body, endsAt }) : await waiting;
+      isCut = bytes === "over";
+      if (bytes === "over" || bytes === undefined) break;
+      const wasFinishing = reader.finishing;
+      yield* reader.push(bytes);
+      // Each reason begins the wait anew, unless nothing was said before it since the last one.
+      if (!wasFinishing || reader.pieces > pieces) endsAt = performance.now() + endMs;
+      pieces = reader.pieces;
+    }
+  } catch (error) {
+    if (error instanceof ProviderError) throw error;
+    // A connection that breaks behind the reason took nothing away from the answer, unless reasons
+    // came with every piece.
+    if (!reader.finishing || reader.hasGoneOn) throw broken(error);
+  }
+  if (isCut) close();
+  onReceived();
+  yield* reader.end({ isCut });
+}
+
+/**
+ * Waits for the next bytes, or until the provider has said nothing for long enough.
+ *
+ * A time-out alone does not mean that: where this process was busy, or waited for its own reader,
+ * bytes may have come meanwhile that nobody has looked at. So it looks once more, and only then it is over.
+ */
+async function unlessOver(
+  bytes: Promise<Uint8Array | undefined>,
+  { body, endsAt }: { readonly body: DecodedBody; readonly endsAt: number },
+): Promise<Uint8Array | undefined | "over"> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<"over">((resolve) => {
+    const look = () => afterNews(() => (body.isDecoding ? look() : resolve("over")));
+    timer = setTimeout(look, Math.max(0, endsAt - performance.now()));
+  });
+  // Once it is over nobody waits for what this becomes.
+  bytes.catch(() => undefined);
+  try {
+    return await Promise.race([bytes, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Calls back once all sockets have been looked at, and what came of it has been passed on. */
+function afterNews(then: () => void): void {
+  setImmediate(() => setImmediate(then));
+}

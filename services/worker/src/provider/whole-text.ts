@@ -1,0 +1,44 @@
+/**
+ * A whole text that comes behind its own pieces, as some providers send one in their last event.
+ */
+
+/** Of what was said, so much is kept to compare. A whole text is one event, which is no longer. */
+const MAX_KEPT = 1024 * 1024;
+
+/** What was said of one text so far. */
+export class SaidText {
+  #said = "";
+
+  get any(): boolean {
+    return this.#said !== "";
+  }
+
+  add(text: string): void {
+    if (this.#said.length <= MAX_KEPT) this.#said += text;
+  }
+
+  /**
+   * What a whole text has beyond what was said: nothing where it is as long or shorter. White space at
+   * both ends does not count, since many servers trim a whole text and no piece.
+   *
+   * @returns undefined where the two differ: then one of them is wrong
+   */
+  restOf(whole: string): string | undefined {
+    if (!this.any) return whole;
+    const [text, said] = [whole.trimStart(), this.#said.trimStart()];
+    if (text.trimEnd() === said.trimEnd()) return "";
+    if (text.startsWith(said)) return text.slice(said.length);
+    return said.startsWith(text.trimEnd()) ? "" : undefined;
+  }
+
+  /** Whether `text`, but for white space at its ends, is all that was said; both have some. */
+  isAll(text: string): boolean {
+    const core = this.#said.trim();
+    return core !== "" && core === text.trim();
+  }
+
+  /** Whether everything that was said begins with `text`, or may once more of it has come. */
+  mayBegin(text: string): boolean {
+    return this.#said.trimStart().startsWith(text.trim());
+  }
+}

@@ -1,0 +1,91 @@
+/** Reading a body the way the client does, without a network. */
+import type { ProviderKind } from "@openclaw/config";
+import type { ErrorCode } from "@openclaw/protocol";
+import { expect } from "vitest";
+import { AnswerReader } from "../provider/answer-reader.ts";
+import { dialectOf } from "../provider/dialects/dialect.ts";
+import { ProviderError } from "../provider/provider-error.ts";
+import type { ProviderEvent } from "../provider/provider-event.ts";
+
+export interface Outcome {
+  readonly text: string;
+  readonly reasoning: string;
+  readonly refusal: string;
+  /** Arguments of all pieces of a call, by its name, in order. */
+  readonly calls: readonly (readonly [name: string, given: string])[];
+  /** The last event of an answer that is whole, else the code it failed with. */
+  readonly last: ProviderEvent | ErrorCode | undefined;
+  readonly message: string;
+}
+
+export interface Reading {
+  readonly kind?: ProviderKind;
+  readonly mayCall?: boolean;
+  readonly finishesWithDone?: boolean;
+}
+
+/** Reads a whole body, given in pieces. */
+export function readAnswer(
+  pieces: readonly (string | Uint8Array)[],
+  { kind = "openai", ...options }: Reading = {},
+): Outcome {
+  const fail = (code: ErrorCode, detail?: string) =>
+    new ProviderError(code, { provider: kind, detail });
+  const reader = new AnswerReader({ dialect: dialectOf(kind), fail, ...options });
+  const events: ProviderEvent[] = [];
+  try {
+    for (const piece of pieces) {
+      const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
+      for (const event of reader.push(bytes)) events.push(event);
+      if (reader.done) break;
+    }
+    events.push(...reader.end());
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return outcomeOf(events, error.code, error.message);
+  }
+  expect(events.filter(({ type }) => type === "finished")).toHaveLength(1);
+  for (const event of events) if ("text" in event) expect(event.text).not.toBe("");
+  return outcomeOf(events, events.at(-1));
+}
+
+export function outcomeOf(
+  events: readonly ProviderEvent[],
+  last: Outcome["last"],
+  message = "",
+): Outcome {
+  const joined = (wanted: "text" | "reasoning", isRefusal?: true) =>
+    events
+      .map((event) =>
+        event.type === wanted && ("isRefusal" in event ? true : undefined) === isRefusal
+          ? event.text
+          : "",
+      )
+      .join("");
+  return {
+    text: joined("text"),
+    reasoning: joined("reasoning"),
+    refusal: joined("text", true),
+    calls: callsOf(events),
+    last,
+    message,
+  };
+}
+
+function callsOf(events: readonly ProviderEvent[]): Outcome["calls"] {
+  const pieces = events.filter((event) => event.type === "tool_call");
+  return pieces
+    .filter(({ name }) => name !== undefined)
+    .map(({ index, name = "" }) => {
+      const own = pieces.filter((piece) => piece.index === index);
+      return [name, own.map((piece) => piece.arguments).join("")] as const;
+    });
+}
+
+export const frame = (json: unknown) => `data: ${JSON.stringify(json)}\n\n`;
+
+/** A chunk of an answer. */
+export const chunk = (delta: unknown, rest: object = {}, top: object = {}) =>
+  frame({ id: "1", model: "m", choices: [{ index: 0, delta, ...rest }], ...top });
+
+export const DONE = "data: [DONE]\n\n";
