@@ -144,19 +144,9 @@ class Layer {
     const transform = this.#transform;
     if (transform === undefined) return [piece];
     this.#bytes = 0;
-    await new Promise<void>((resolve, reject) => {
-      transform.once("error", reject);
-      transform.write(piece, (error) => {
-        transform.off("error", reject);
-        if (error) reject(error);
-        else resolve();
-      });
-    }).catch(() => {
-      const isTooMuch = this.#bytes > MAX_PIECE_BYTES;
-      throw isTooMuch
-        ? tooMuch(this.#fail)
-        : this.#fail("provider_malformed", "broken compression");
-    });
+    const error = await feed(transform, piece);
+    if (this.#bytes > MAX_PIECE_BYTES) throw tooMuch(this.#fail);
+    if (error) throw this.#fail("provider_malformed", "broken compression");
     const decoded = this.#decoded;
     this.#decoded = [];
     return decoded;
@@ -181,6 +171,17 @@ class Layer {
     });
     transform?.on("error", ignore);
   }
+}
+
+/** Resolves once all that is in a piece has come out, with what went wrong. */
+function feed(transform: Transform, piece: Uint8Array): Promise<unknown> {
+  return new Promise((resolve) => {
+    transform.once("error", resolve);
+    transform.write(piece, (error) => {
+      transform.off("error", resolve);
+      resolve(error);
+    });
+  });
 }
 
 function tooMuch(fail: Fail) {

@@ -1,0 +1,187 @@
+/** Answers that a proxy has compressed, though none was asked for. */
+import type { ServerResponse } from "node:http";
+import zlib from "node:zlib";
+import { describe, expect, it, test } from "vitest";
+import { client, collect, errorOf, label, provider } from "../testing/asking.ts";
+import { frame, socketIsFree, WHOLE_ANSWER } from "../testing/fake-provider.ts";
+import type { ProviderEvent } from "./provider-event.ts";
+
+type Compressor = zlib.Gzip | zlib.Deflate | zlib.DeflateRaw | zlib.BrotliCompress;
+
+const PIECES = ["Zipped ", "静夜思 ", "🌙."];
+const DONE = "data: [DONE]\n\n";
+const BODY = [...PIECES.map((content) => frame({ content })), frame({}, "stop"), DONE];
+
+const ENCODERS: Readonly<Record<string, () => Compressor>> = {
+  gzip: () => zlib.createGzip(),
+  "x-gzip": () => zlib.createGzip(),
+  GZIP: () => zlib.createGzip(),
+  deflate: () => zlib.createDeflate(),
+  br: () => zlib.createBrotliCompress(),
+  ...("createZstdCompress" in zlib && {
+    zstd: () => (zlib as unknown as { createZstdCompress(): Compressor }).createZstdCompress(),
+  }),
+};
+
+/** Compresses what is written to it, and gives each piece as it is flushed. */
+function compressing(make: () => Compressor) {
+  const stream = make();
+  const out: Buffer[] = [];
+  stream.on("data", (bytes: Buffer) => out.push(bytes));
+  return {
+    async flushed(text: string): Promise<Buffer> {
+      stream.write(text);
+      await new Promise<void>((resolve) => stream.flush(resolve));
+      return Buffer.concat(out.splice(0));
+    },
+    async ended(text = ""): Promise<Buffer> {
+      const end = new Promise((resolve) => stream.once("end", resolve));
+      stream.end(text);
+      await end;
+      return Buffer.concat(out.splice(0));
+    },
+  };
+}
+
+function begin(response: ServerResponse, encoding: string): void {
+  response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": encoding });
+  response.flushHeaders();
+}
+
+/** Serves a body under an encoding. */
+const serving = (encoding: string, body: Buffer | string) =>
+  provider((_request, response) => {
+    begin(response, encoding);
+    response.end(body);
+  });
+
+const textOf = (events: readonly ProviderEvent[]) =>
+  events.map((event) => (event.type === "text" ? event.text : "")).join("");
+
+describe.each(Object.keys(ENCODERS))("an answer under %s", (encoding) => {
+  const make = ENCODERS[encoding] as () => Compressor;
+
+  it("is read piece by piece, each as it was flushed", async () => {
+    let response: ServerResponse | undefined;
+    const fake = await provider((_request, opened) => {
+      response = opened;
+      begin(opened, encoding);
+    });
+    const compressor = compressing(make);
+    const asked = (await client(fake.url)).stream(
+      { messages: [{ role: "user", content: "hi" }] },
+      { signal: new AbortController().signal },
+    );
+    const events = asked[Symbol.asyncIterator]();
+    await events.next();
+    for (const text of PIECES) {
+      // Each piece is there before the provider writes the next.
+      response?.write(await compressor.flushed(frame({ content: text })));
+      expect((await events.next()).value).toEqual({ type: "text", text });
+    }
+    response?.end(await compressor.ended(frame({}, "stop") + DONE));
+    expect((await events.next()).value).toMatchObject({ type: "finished", finish: "stop" });
+  });
+
+  it("is read whole, and leaves its socket to the next", async () => {
+    const fake = await serving(encoding, await compressing(make).ended(BODY.join("")));
+    const asked = await client(fake.url);
+    expect(textOf(await collect(asked))).toBe(PIECES.join(""));
+    await socketIsFree();
+    expect(label(await collect(asked))).toBe("warm");
+  });
+
+  it("is whole where it breaks off behind its end marker, and cut before", async () => {
+    const compressor = compressing(make);
+    const said = await compressor.flushed(BODY.slice(0, 2).join(""));
+    const marked = await compressor.flushed(BODY.slice(2).join(""));
+    for (const [body, text] of [
+      [Buffer.concat([said, marked]), PIECES.join("")],
+      [said, "provider_cut"],
+    ] as const) {
+      const fake = await provider((_request, response) => {
+        begin(response, encoding);
+        response.write(body);
+        // By itself, then by the connection.
+        if (text === "provider_cut") response.end();
+        else setImmediate(() => response.socket?.destroy());
+      });
+      const asked = collect(await client(fake.url));
+      if (text === "provider_cut") expect((await errorOf(asked)).code).toBe(text);
+      else expect(textOf(await asked)).toBe(text);
+    }
+  });
+});
+
+describe("an encoding", () => {
+  const zipped = zlib.gzipSync(BODY.join(""));
+  const cases: Readonly<Record<string, readonly [string, Buffer | string]>> = {
+    "is deflate without its header": ["deflate", zlib.deflateRawSync(BODY.join(""))],
+    "is gzip by another name": ["deflate", zipped],
+    "is one of two": ["gzip, br", zlib.brotliCompressSync(zipped)],
+    "is beside identity": ["identity, gzip", zipped],
+    "was undone by a proxy that left the header": ["gzip", BODY.join("")],
+    "is none": ["identity", BODY.join("")],
+    "has several members": ["gzip", Buffer.concat(BODY.map((text) => zlib.gzipSync(text)))],
+    "is of a whole answer": [
+      "gzip",
+      zlib.gzipSync(
+        JSON.stringify({
+          choices: [{ message: { content: PIECES.join("") }, finish_reason: "stop" }],
+        }),
+      ),
+    ],
+  };
+  it.each(Object.entries(cases))("%s", async (_, [encoding, body]) => {
+    const fake = await serving(encoding, body);
+    const events = await collect(await client(fake.url));
+    expect(textOf(events)).toBe(PIECES.join(""));
+    expect(events.at(-1)).toMatchObject({ finish: "stop" });
+  });
+
+  it.each([
+    ["is not known", "compress", "an unknown content-encoding"],
+    ["is not known to be one", "constructor", "an unknown content-encoding"],
+    ["is one of too many", "gzip,gzip,gzip,gzip,gzip", "too many encodings"],
+    ["is another than it says", "br", "broken compression"],
+  ])("%s: the answer is malformed", async (_, encoding, detail) => {
+    const fake = await serving(encoding, Buffer.from("\x1f\x8b secret \x00\xff\xff\xff"));
+    const error = await errorOf(collect(await client(fake.url)));
+    expect([error.code, error.detail]).toEqual(["provider_malformed", detail]);
+    expect(error.message).not.toContain("secret");
+  });
+});
+
+test("the bytes that come out of compression are bounded, however few went in", async () => {
+  const bomb = zlib.gzipSync(Buffer.alloc(64 * 1024 * 1024, ":\n"), { level: 9 });
+  expect(bomb.length).toBeLessThan(512 * 1024);
+  const fake = await serving("gzip", bomb);
+  const before = process.memoryUsage().rss;
+  const error = await errorOf(collect(await client(fake.url)));
+  expect([error.code, error.detail]).toEqual([
+    "provider_malformed",
+    "a compressed body without end",
+  ]);
+  expect(process.memoryUsage().rss - before).toBeLessThan(48 * 1024 * 1024);
+});
+
+test("a refusal is read through its compression", async () => {
+  const message = "This model's maximum context length is 8192 tokens.";
+  const body = zlib.gzipSync(JSON.stringify([{ error: { code: 400, message } }]));
+  const fake = await provider((_request, response) => {
+    response.writeHead(400, { "content-encoding": "gzip" }).end(body);
+  });
+  expect((await errorOf(collect(await client(fake.url)))).code).toBe("context_length_exceeded");
+});
+
+test("a refusal in an encoding that is not known is told by its status", async () => {
+  const fake = await provider((_request, response) => {
+    response.writeHead(429, { "content-encoding": "compress" }).end("x");
+  });
+  expect((await errorOf(collect(await client(fake.url)))).code).toBe("provider_rate_limited");
+});
+
+test("an answer that is not encoded is read as it was", async () => {
+  const fake = await provider((_request, response) => response.end(WHOLE_ANSWER.join("")));
+  expect(textOf(await collect(await client(fake.url)))).toBe("Hi");
+});

@@ -1,0 +1,150 @@
+/** When an answer is over, where the provider gives reasons to stop and holds the connection open. */
+import type { ServerResponse } from "node:http";
+import { describe, expect, it, test } from "vitest";
+import { client, collect, errorOf, provider } from "../testing/asking.ts";
+import { beginStream, frame, until } from "../testing/fake-provider.ts";
+import type { ProviderEvent } from "./provider-event.ts";
+
+const DONE = "data: [DONE]\n\n";
+const USAGE = `data: ${JSON.stringify({
+  choices: [],
+  usage: { prompt_tokens: 3, completion_tokens: 5 },
+})}\n\n`;
+const COUNTED = { finish: "stop", usage: { inputTokens: 3, outputTokens: 5 } };
+/** A grace that many pieces with pauses in between are longer than. */
+const HASTY = { timeouts: { endMs: 300 } };
+/** One that only a fault would wait for. */
+const PATIENT = { timeouts: { endMs: 60_000 } };
+
+const textOf = (events: readonly ProviderEvent[]) =>
+  events.map((event) => (event.type === "text" ? event.text : "")).join("");
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A provider that says its lines one after the other, `gapMs` apart, and then does as it is told. */
+const speaking = (
+  lines: readonly string[],
+  gapMs: number,
+  then: (response: ServerResponse) => void,
+) =>
+  provider(async (_request, response) => {
+    beginStream(response);
+    for (const line of lines) {
+      if (response.destroyed) return;
+      response.write(line);
+      await pause(gapMs);
+    }
+    then(response);
+  });
+
+const open = () => undefined;
+
+describe("a reason in every piece", () => {
+  const words = Array.from({ length: 12 }, (_, at) => `w${at} `);
+  const lines = words.map((content) => frame({ content }, "stop"));
+
+  it("ends nothing as long as pieces come, though all of them take longer than the grace", async () => {
+    const fake = await speaking([...lines, USAGE], 60, (response) => response.end(DONE));
+    const events = await collect(await client(fake.url, HASTY));
+    expect(textOf(events)).toBe(words.join(""));
+    expect(events.at(-1)).toMatchObject(COUNTED);
+  });
+
+  it("is a cut where the connection breaks: the next piece would have had one too", async () => {
+    const fake = await speaking(lines, 1, (response) => response.socket?.resetAndDestroy());
+    const error = await errorOf(collect(await client(fake.url, PATIENT)));
+    expect(error.code).toBe("provider_cut");
+  });
+
+  it("ends the answer once nothing has come for the grace", async () => {
+    const fake = await speaking(lines, 1, open);
+    const events = await collect(await client(fake.url, HASTY));
+    expect([textOf(events), events.at(-1)]).toMatchObject([words.join(""), { finish: "stop" }]);
+    await until(() => fake.open.size === 0);
+  });
+});
+
+describe("behind its reason", () => {
+  const hi = [frame({ content: "Hi" }), frame({}, "stop")];
+
+  it("usage is waited for, and the end marker", async () => {
+    const fake = await speaking([...hi, USAGE], 150, (response) => response.write(DONE));
+    expect((await collect(await client(fake.url, PATIENT))).at(-1)).toMatchObject(COUNTED);
+  });
+
+  it("usage that says nothing of the answer does not begin the wait anew", async () => {
+    const usages = Array.from({ length: 40 }, () => USAGE);
+    let said = 0;
+    const fake = await speaking([...hi, ...usages], 60, () => {
+      said += 1;
+    });
+    const events = await collect(await client(fake.url, HASTY));
+    expect([events.at(-1), said]).toMatchObject([COUNTED, 0]);
+  });
+
+  it("text without another reason makes it a cut", async () => {
+    const fake = await speaking([...hi, frame({ content: "!" })], 1, (response) =>
+      response.end(DONE),
+    );
+    const error = await errorOf(collect(await client(fake.url, PATIENT)));
+    expect(error.code).toBe("provider_cut");
+  });
+
+  it("half an event is a cut where the gateway breaks it off", async () => {
+    const fake = await speaking([...hi, 'data: {"choices":[{"delta":{"content":"an'], 1, open);
+    expect((await errorOf(collect(await client(fake.url, HASTY)))).code).toBe("provider_cut");
+  });
+
+  it("an end marker without its empty line is one", async () => {
+    const fake = await speaking([...hi, "data: [DONE]\n"], 1, open);
+    expect((await collect(await client(fake.url, HASTY))).at(-1)).toMatchObject({ finish: "stop" });
+  });
+});
+
+test("what came while nobody looked is part of the answer: a slow reader cuts nothing off", async () => {
+  const fake = await speaking(
+    [frame({ content: "a" }, "stop"), frame({ content: "b" })],
+    1,
+    (response) => response.write(frame({ content: "c" }, "stop")),
+  );
+  const asked = await client(fake.url, { timeouts: { endMs: 40 } });
+  let text = "";
+  const stream = asked.stream(
+    { messages: [{ role: "user", content: "hi" }] },
+    { signal: new AbortController().signal },
+  );
+  for await (const event of stream) {
+    if (event.type !== "text") continue;
+    text += event.text;
+    // As a full writer makes it wait, for several times the grace.
+    await pause(160);
+  }
+  expect(text).toBe("abc");
+});
+
+test("what came while the process was busy is part of the answer", async () => {
+  const busyMs = 400;
+  const fake = await speaking([frame({ content: "a" }, "stop")], 1, (response) => {
+    response.write(frame({ content: "b" }, "stop"));
+    // What was written is in the kernel; the client's timer is due before it is read.
+    const until = performance.now() + busyMs;
+    while (performance.now() < until);
+  });
+  const events = await collect(await client(fake.url, { timeouts: { endMs: 100 } }));
+  expect(textOf(events)).toBe("ab");
+});
+
+describe("an end marker without a reason", () => {
+  const lines = [frame({ content: "Hi" }), DONE];
+
+  it.each([
+    ["openai", undefined, "provider_cut"],
+    ["nvidia", undefined, undefined],
+    ["openai", true, undefined],
+    ["nvidia", false, "provider_cut"],
+  ])("of kind %s, with finishesWithDone %s: %s", async (kind, finishesWithDone, code) => {
+    const fake = await speaking(lines, 1, open);
+    const asked = collect(await client(fake.url, { kind, finishesWithDone }));
+    if (code) expect((await errorOf(asked)).code).toBe(code);
+    else expect((await asked).at(-1)).toMatchObject({ finish: "stop" });
+  });
+});
