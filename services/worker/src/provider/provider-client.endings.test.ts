@@ -123,7 +123,7 @@ test("what came while nobody looked is part of the answer: a slow reader cuts no
 
 test("what came while the process was busy is part of the answer", async () => {
   const busyMs = 400;
-  const fake = await speaking([frame({ content: "a" }, "stop")], 1, (response) => {
+  const fake = await speaking([frame({ content: "a" }, "stop")], 30, (response) => {
     response.write(frame({ content: "b" }, "stop"));
     // What was written is in the kernel; the client's timer is due before it is read.
     const until = performance.now() + busyMs;
