@@ -122,13 +122,15 @@ test("what came while nobody looked is part of the answer: a slow reader cuts no
 });
 
 test("what came while the process was busy is part of the answer", async () => {
-  const busyMs = 400;
-  const fake = await speaking([frame({ content: "a" }, "stop")], 30, (response) => {
+  const beBusy = (response: ServerResponse) => {
     response.write(frame({ content: "b" }, "stop"));
     // What was written is in the kernel; the client's timer is due before it is read.
-    const until = performance.now() + busyMs;
+    const until = performance.now() + 400;
     while (performance.now() < until);
-  });
+  };
+  const fake = await speaking([frame({ content: "a" }, "stop")], 30, (response) =>
+    setImmediate(() => beBusy(response)),
+  );
   const events = await collect(await client(fake.url, { timeouts: { endMs: 100 } }));
   expect(textOf(events)).toBe("ab");
 });
