@@ -66,12 +66,15 @@ export function readErrorText(error: unknown): Refusal {
 
 /** Whether a field for errors has one in it: many servers send it empty, or as "ok", all the time. */
 export function saysSomething(value: unknown): boolean {
+  return value === true || hasWords(value, 0);
+}
+
+function hasWords(value: unknown, depth: number): boolean {
   if (typeof value === "string") return !SUCCESS.test(value);
   if (typeof value === "number") return value !== 0 && value !== 200;
-  if (Array.isArray(value)) return value.some(saysSomething);
-  if (isObject(value))
-    return Object.values(value).some((field) => field !== true && saysSomething(field));
-  return value === true;
+  if (typeof value !== "object" || value === null) return false;
+  // A list as well. Nobody wraps nothing so often.
+  return depth === MAX_DEPTH || Object.values(value).some((field) => hasWords(field, depth + 1));
 }
 
 /** Whether a JSON object of a 200 response is an error, in one of the shapes seen in the wild. */
@@ -129,7 +132,7 @@ function gather(value: unknown, into: Gathered, depth: number): void {
 function gatherText(text: string, into: Gathered, depth: number): void {
   const nested = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
   if (nested !== undefined) gather(nested, into, depth + 1);
-  else into.text += `${into.text === "" ? "" : " "}${text.slice(0, MAX_TEXT - into.text.length)}`;
+  else into.text = `${into.text} ${text}`.trimStart().slice(0, MAX_TEXT);
 }
 
 function gatherCode(value: unknown, codes: string[]): void {
