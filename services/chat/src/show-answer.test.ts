@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { summaryOf } from "./show-answer.ts";
 
 const RESULT: RunResult = {
+  refused: false,
   run: "r",
   text: "x".repeat(300),
   reasoning: "",

@@ -42,7 +42,8 @@ async function showNews(run: Run, screen: Screen): Promise<void> {
 }
 
 /** `zhipu (glm-4.7) · first text 0.31 s · 48 tokens/s`, as the user saw it. */
-export function summaryOf({ provider, model, finish, usage, seen, text }: RunResult): string {
+export function summaryOf(result: RunResult): string {
+  const { provider, model, finish, usage, seen, text, refused } = result;
   const { firstTextMs = seen.totalMs, totalMs } = seen;
   // An answer that came at once has no speed.
   const seconds = Math.max(totalMs - firstTextMs, 1) / 1_000;
@@ -53,6 +54,7 @@ export function summaryOf({ provider, model, finish, usage, seen, text }: RunRes
     `${provider} (${model})`,
     `first text ${(firstTextMs / 1_000).toFixed(2)} s`,
     ...(totalMs - firstTextMs >= 10 ? [speed] : []),
+    ...(refused ? ["refused by the model"] : []),
     ...(finish === "stop" ? [] : [FINISHES[finish]]),
   ].join(" · ");
 }

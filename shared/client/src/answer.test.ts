@@ -75,3 +75,16 @@ test("a gateway that never stops sending is stopped at 8 Mi characters", () => {
   expect(answer.end).toMatchObject({ error: { code: "answer_too_large", retryable: false } });
   expect(textOf(answer).length).toBe(9 * million.length);
 });
+
+test("a refusal is text that says so, to who listens now and to who comes later", () => {
+  const [said, refused] = deltas(RUN, ["Well. ", "No."]);
+  if (!said || refused?.type !== "delta") throw new Error("unreachable");
+  const answer = answerOf(started(RUN), said);
+  const heard: unknown[] = [];
+  answer.listen((event) => heard.push(event));
+  for (const frame of [{ ...refused, refusal: true } as const, done(RUN)]) answer.apply(frame);
+  expect(heard[0]).toEqual({ type: "delta", text: "No.", refusal: true });
+  expect(answer.end).toMatchObject({ result: { text: "Well. No.", refused: true } });
+  const past = answer.listen(() => undefined).past.filter(({ type }) => type === "delta");
+  expect(past).toEqual([{ type: "delta", text: "Well. " }, heard[0]]);
+});

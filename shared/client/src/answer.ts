@@ -15,6 +15,8 @@ export interface Attempt {
   readonly epoch: number;
   readonly delta: string[];
   readonly reasoning: string[];
+  /** The first of `delta` that is a refusal; what follows it belongs to that. */
+  refusedAt?: number;
 }
 
 export type Kind = "delta" | "reasoning";
@@ -145,7 +147,8 @@ export class Answer {
     this.#emit({ type: "started", provider, model });
   }
 
-  #piece({ type, epoch, seq, text }: Piece): boolean {
+  #piece(piece: Piece): boolean {
+    const { type, epoch, seq, text } = piece;
     const { epoch: current, seq: last } = this.#at;
     if (epoch < this.#attempt.epoch || (epoch === current && seq <= last)) return true;
     if (epoch !== current || seq !== last + 1) {
@@ -154,9 +157,11 @@ export class Answer {
     }
     this.#at = { epoch, seq };
     this.#length += text.length;
+    const isRefusal = piece.type === "delta" && piece.refusal === true;
+    if (isRefusal) this.#attempt.refusedAt ??= this.#attempt.delta.length;
     this.#attempt[type].push(text);
     if (type === "delta") this.#firstTextMs ??= this.#elapsedMs();
-    this.#emit({ type, text });
+    this.#emit(isRefusal ? { type: "delta", text, refusal: true } : { type, text });
     if (this.#length > LONGEST_ANSWER) {
       const message = `The answer is longer than ${LONGEST_ANSWER} characters.`;
       this.fail(new GatewayError("answer_too_large", message, { retryable: false }));
@@ -171,6 +176,7 @@ export class Answer {
     const result: RunResult = {
       run: this.#id,
       text: delta.join(""),
+      refused: this.#attempt.refusedAt !== undefined,
       reasoning: reasoning.join(""),
       provider,
       model,
@@ -188,8 +194,12 @@ export class Answer {
   }
 
   #past(): RunEvent[] {
-    const { delta, reasoning } = this.#attempt;
-    const texts = { reasoning: reasoning.join(""), delta: delta.join("") };
+    const { delta, reasoning, refusedAt } = this.#attempt;
+    const texts = {
+      reasoning: reasoning.join(""),
+      delta: delta.slice(0, refusedAt).join(""),
+      refusal: refusedAt === undefined ? "" : delta.slice(refusedAt).join(""),
+    };
     const end = this.#end && "result" in this.#end ? this.#end.result : undefined;
     return [
       ...(this.#id ? [{ type: "accepted", run: this.#id } as const] : []),
@@ -197,6 +207,7 @@ export class Answer {
       ...(this.#by ? [{ type: "started", ...this.#by } as const] : []),
       ...(texts.reasoning ? [{ type: "reasoning", text: texts.reasoning } as const] : []),
       ...(texts.delta ? [{ type: "delta", text: texts.delta } as const] : []),
+      ...(texts.refusal ? [{ type: "delta", text: texts.refusal, refusal: true } as const] : []),
       ...(end ? [{ type: "done", ...end } as const] : []),
     ];
   }

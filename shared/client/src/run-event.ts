@@ -6,6 +6,8 @@ export interface RunResult {
   /** The run's id at the gateway, which its logs have too. */
   readonly run: string;
   readonly text: string;
+  /** The text, or its end, says why the model does not answer. */
+  readonly refused: boolean;
   /** What the model thought, where it says so; else empty. */
   readonly reasoning: string;
   /** Who answered; of a group, or after a failure, perhaps another than was asked. */
@@ -26,7 +28,8 @@ export type RunEvent =
   | { readonly type: "queued"; readonly position: number; readonly waitMs: number }
   /** An attempt begins. Without `restarted` in front of it, nothing was shown of the one before. */
   | { readonly type: "started"; readonly provider: string; readonly model: string }
-  | { readonly type: "delta"; readonly text: string }
+  /** `refusal` where the model says in it why it does not answer. */
+  | { readonly type: "delta"; readonly text: string; readonly refusal?: true }
   | { readonly type: "reasoning"; readonly text: string }
   /** The attempt was lost: throw away what was shown, text and reasoning, another one begins. */
   | { readonly type: "restarted" }
@@ -45,9 +48,11 @@ export function addEvent(waiting: readonly RunEvent[], event: RunEvent): RunEven
   const last = waiting.at(-1);
   switch (event.type) {
     case "delta":
+      if (last?.type !== event.type || last.refusal !== event.refusal) break;
+      return [...waiting.slice(0, -1), { ...event, text: last.text + event.text }];
     case "reasoning":
       if (last?.type !== event.type) break;
-      return [...waiting.slice(0, -1), { type: event.type, text: last.text + event.text }];
+      return [...waiting.slice(0, -1), { ...event, text: last.text + event.text }];
     case "queued":
       if (last?.type === "queued") return [...waiting.slice(0, -1), event];
       break;

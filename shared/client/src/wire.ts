@@ -147,7 +147,14 @@ export type DownFrame =
   | { type: "accepted"; ref: string; run: string }
   | { type: "queued"; run: string; position: number; waitMs: number }
   | { type: "started"; run: string; epoch: number; provider: string; model: string }
-  | { type: "delta"; run: string; epoch: number; seq: number; text: string }
+  | {
+      type: "delta";
+      run: string;
+      epoch: number;
+      seq: number;
+      text: string;
+      refusal?: true | undefined;
+    }
   | { type: "reasoning"; run: string; epoch: number; seq: number; text: string }
   | { type: "restart"; run: string; epoch: number; reason: "attempt_lost" }
   | {

@@ -122,6 +122,8 @@ export const chatChunkSchema = z.strictObject({
         delta: z.strictObject({
           role: z.literal("assistant").optional(),
           content: z.string().optional(),
+          /** Why the model does not answer, in place of content. */
+          refusal: z.string().optional(),
           reasoning_content: z.string().optional(),
           tool_calls: z
             .array(
@@ -155,9 +157,9 @@ export const chatCompletionSchema = z.strictObject({
       index: z.literal(0),
       message: z.strictObject({
         role: z.literal("assistant"),
-        /** Null where there are only tool calls. */
+        /** Null where there are only tool calls, or a refusal. */
         content: z.string().nullable(),
-        refusal: z.null(),
+        refusal: z.string().nullable(),
         reasoning_content: z.string().optional(),
         tool_calls: z.array(calledFunctionSchema).optional(),
       }),

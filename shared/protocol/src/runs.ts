@@ -75,6 +75,7 @@ export const runSchema = z.strictObject({
   position: positionSchema.describe("Of the last entry that is in `text`: events go on behind it."),
   text: z.string().describe("What the last attempt has said so far."),
   reasoning: z.string().optional(),
+  refusal: z.string().optional().describe("Why the model does not answer; it is not in `text`."),
   toolCalls: z
     .array(z.strictObject({ id: z.string(), name: z.string(), arguments: z.string() }))
     .optional(),

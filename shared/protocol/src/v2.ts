@@ -88,6 +88,8 @@ export const v2DownSchema = z.discriminatedUnion("type", [
     epoch: count,
     seq: count,
     text: z.string(),
+    /** The model says in this piece why it does not answer. */
+    refusal: z.literal(true).optional(),
   }),
   z.object({
     type: z.literal("reasoning"),

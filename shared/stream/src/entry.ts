@@ -24,6 +24,8 @@ export interface StartedEntry {
 export interface DeltaEntry {
   readonly type: "text" | "reasoning";
   readonly text: string;
+  /** The model says in it why it does not answer. Never of reasoning. */
+  readonly isRefusal?: true | undefined;
 }
 
 /**
@@ -105,7 +107,8 @@ function toWire(entry: Entry): unknown[] {
     case "started":
       return [STARTED, entry.provider, entry.model];
     case "text":
-      return [TEXT, entry.text];
+      // Edges that do not know the mark read a refusal as text.
+      return entry.isRefusal ? [TEXT, entry.text, true] : [TEXT, entry.text];
     case "reasoning":
       return [REASONING, entry.text];
     case "tool_call":
@@ -182,7 +185,7 @@ function fromWire(wire: unknown): Entry {
     case STARTED:
       return { type: "started", provider: String(rest[0]), model: String(rest[1]) };
     case TEXT:
-      return { type: "text", text: String(rest[0]) };
+      return { type: "text", text: String(rest[0]), ...(rest[1] === true && { isRefusal: true }) };
     case REASONING:
       return { type: "reasoning", text: String(rest[0]) };
     case TOOL_CALL:

@@ -34,6 +34,14 @@ test("neighbouring deltas become one entry, and no delta is merged over another 
   ]);
 });
 
+test("a refusal keeps its mark, and is merged with no other text", () => {
+  const refused = (text: string) => ({ type: "text", text, isRefusal: true }) as const;
+  expect(entriesOf([{ type: "text", text: "a" }, refused("b"), refused("c")])).toEqual([
+    { type: "text", text: "a" },
+    refused("bc"),
+  ]);
+});
+
 test("pieces of one tool call become one entry, two calls stay two", () => {
   expect(
     entriesOf([

@@ -223,7 +223,8 @@ function merge(last: Entry, next: DeltaEntry | ToolCallEntry): Entry | undefined
     if (last.type !== "tool_call" || last.index !== next.index || !isMore) return undefined;
     return { ...last, arguments: last.arguments + next.arguments };
   }
-  return last.type === next.type ? { type: next.type, text: last.text + next.text } : undefined;
+  if (last.type !== next.type || last.isRefusal !== next.isRefusal) return undefined;
+  return { ...next, text: last.text + next.text };
 }
 
 function isEmpty(piece: DeltaEntry | ToolCallEntry): boolean {

@@ -64,3 +64,15 @@ test("the thoughts of one attempt do not stand before the answer of another", ()
   expect(curtain.reasoning("hm")).toBe("");
   expect(curtain.text("yes")).toBe("yes");
 });
+
+test("a refusal is repeated as text is, and neither takes the place of the other", () => {
+  const curtain = new AnswerCurtain();
+  expect([curtain.text("Well. "), curtain.refusal("No.")]).toEqual(["Well. ", "No."]);
+  curtain.draw();
+  expect([curtain.text("Well. "), curtain.isDrawn]).toEqual(["", true]);
+  expect([curtain.refusal("No. Never."), curtain.isDrawn]).toEqual([" Never.", false]);
+  curtain.draw();
+  expect(curtain.refusal("No.")).toBeUndefined();
+  curtain.draw();
+  expect([curtain.text("Well. "), curtain.text("Yes.")]).toEqual(["", undefined]);
+});

@@ -1,5 +1,6 @@
 /**
- * The curtain of `curtain.ts` over all that an answer may consist of: text, reasoning and tool calls.
+ * The curtain of `curtain.ts` over all that an answer may consist of: text, a refusal, reasoning and
+ * tool calls.
  *
  * An id that a later attempt makes up for the same call is another call: the client would return the
  * result of one to the other.
@@ -9,6 +10,7 @@ import { Curtain } from "./curtain.ts";
 
 export class AnswerCurtain {
   readonly #text = new Curtain();
+  readonly #refusal = new Curtain();
   readonly #reasoning = new Curtain();
   readonly #calls = new Curtain();
   #hasReasoned = false;
@@ -23,21 +25,33 @@ export class AnswerCurtain {
    */
   get isDrawn(): boolean {
     return (
-      this.#text.isDrawn || this.#calls.isDrawn || (this.#hasReasoned && this.#reasoning.isDrawn)
+      this.#text.isDrawn ||
+      this.#refusal.isDrawn ||
+      this.#calls.isDrawn ||
+      (this.#hasReasoned && this.#reasoning.isDrawn)
     );
   }
 
   /** Another attempt begins. */
   draw(): void {
-    for (const curtain of [this.#text, this.#reasoning, this.#calls]) curtain.draw();
+    const curtains = [this.#text, this.#refusal, this.#reasoning, this.#calls];
+    for (const curtain of curtains) curtain.draw();
     this.#hasReasoned = false;
     this.#called = undefined;
   }
 
   /** Takes text of the current attempt; answers what of it is new, `undefined` where it differs. */
   text(text: string): string | undefined {
-    if (!this.#mayAnswer()) return undefined;
+    // Nothing of one attempt is to stand behind what another one refused.
+    const isBehindRefusal = !this.#text.isDrawn && this.#refusal.isDrawn;
+    if (isBehindRefusal || !this.#mayAnswer()) return undefined;
     return this.#text.pass(text);
+  }
+
+  /** Likewise, for a refusal. */
+  refusal(text: string): string | undefined {
+    if (!this.#mayAnswer() || this.#text.isDrawn) return undefined;
+    return this.#refusal.pass(text);
   }
 
   /** Likewise, for reasoning. */

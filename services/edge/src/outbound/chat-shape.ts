@@ -24,12 +24,13 @@ export function toolCallOf({ index, id, name, arguments: given }: ToolCallEntry)
 export function messageOf({
   text,
   reasoning,
+  refusal,
   calls,
 }: GatheredText): ChatCompletion["choices"][0]["message"] {
   return {
     role: "assistant",
-    content: text === "" && calls.length > 0 ? null : text,
-    refusal: null,
+    content: text === "" && (calls.length > 0 || refusal !== "") ? null : text,
+    refusal: refusal === "" ? null : refusal,
     ...(reasoning !== "" && { reasoning_content: reasoning }),
     ...(calls.length > 0 && {
       tool_calls: calls.map(({ id, ...called }) => ({ id, type: "function", function: called })),

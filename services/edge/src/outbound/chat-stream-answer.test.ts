@@ -75,3 +75,14 @@ test("an answer without a word is of who finished it", () => {
   answer.onTerminal(COMPLETED);
   expect(modelsOf(chunks())).toEqual(["second/m"]);
 });
+
+test("a refusal is no content, and a later attempt that answers after all is another answer", () => {
+  const { answer, attempt, chunks } = openAnswer();
+  attempt("first");
+  answer.onDelta({ epoch: 1, seq: 1 }, { type: "text", text: "No.", isRefusal: true });
+  const deltas = chunks().map(({ choices: [choice] }) => choice?.delta);
+  expect(deltas).toEqual([{ role: "assistant", content: "" }, { refusal: "No." }]);
+  attempt("second");
+  expect(answer.onDelta({ epoch: 2, seq: 1 }, { type: "text", text: "Well." })).toBe("interrupted");
+  expect(chunks()).toHaveLength(2);
+});

@@ -80,11 +80,11 @@ export class ChatStreamAnswer implements Answer {
     this.#head = `data: ${JSON.stringify(common).slice(0, -1)},"choices":[`;
   }
 
-  onDelta(_position: Position, { type, text }: DeltaEntry): DeltaOutcome {
+  onDelta(_position: Position, { type, text, isRefusal }: DeltaEntry): DeltaOutcome {
     if (type === "text") {
-      const fresh = this.#curtain.text(text);
+      const fresh = isRefusal ? this.#curtain.refusal(text) : this.#curtain.text(text);
       if (fresh === undefined) return "interrupted";
-      return fresh === "" ? "held" : this.#delta({ content: fresh });
+      return fresh === "" ? "held" : this.#delta({ [isRefusal ? "refusal" : "content"]: fresh });
     }
     const fresh = this.#curtain.reasoning(text);
     if (fresh === undefined) return "interrupted";

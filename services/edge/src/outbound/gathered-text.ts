@@ -17,6 +17,7 @@ export class GatheredText {
   attempts = 0;
   text = "";
   reasoning = "";
+  refusal = "";
   #calls = new Map<number, GatheredCall>();
 
   /** The calls in the order of their numbers. */
@@ -30,7 +31,7 @@ export class GatheredText {
         this.#begin(entry);
         break;
       case "text":
-        this.text += entry.text;
+        this[entry.isRefusal ? "refusal" : "text"] += entry.text;
         break;
       case "reasoning":
         this.reasoning += entry.text;
@@ -47,6 +48,7 @@ export class GatheredText {
     this.attempts += 1;
     this.text = "";
     this.reasoning = "";
+    this.refusal = "";
     this.#calls = new Map();
   }
 

@@ -13,7 +13,7 @@ export interface ReadLog {
 
 export function reportOf(id: string, status: RunStatus, log: ReadLog): RunReport {
   const { gathered, position, terminal } = log;
-  const { text, reasoning, calls, model } = gathered;
+  const { text, reasoning, refusal, calls, model } = gathered;
   return {
     id,
     // The log is the truth: its end may be later than the record that was read before it.
@@ -24,6 +24,7 @@ export function reportOf(id: string, status: RunStatus, log: ReadLog): RunReport
     position,
     text,
     ...(reasoning !== "" && { reasoning }),
+    ...(refusal !== "" && { refusal }),
     ...(calls.length > 0 && { toolCalls: calls }),
     ...endOf(terminal),
     timings: timingsOf(status),

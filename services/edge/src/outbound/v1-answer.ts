@@ -39,7 +39,7 @@ export class V1Answer implements Answer {
   }
 
   onDelta(_position: Position, { type, text }: DeltaEntry): DeltaOutcome {
-    // v1 has no frame for reasoning.
+    // v1 has no frame for reasoning, and a refusal is the text that a user is to read.
     if (type === "reasoning") return "held";
     const fresh = this.#curtain.pass(text);
     if (fresh === undefined) return "interrupted";

@@ -17,3 +17,20 @@ test("a tool call, which only HTTP can ask for, is not told, and leaves its numb
     { type: "delta", seq: 3 },
   ]);
 });
+
+test("a refusal is a delta that says so", () => {
+  const sent: V2Down[] = [];
+  const answer = new V2Answer({
+    run: "r",
+    epoch: 7,
+    send: (frame) => sent.push(frame) > 0,
+    batch: (write) => write(),
+  });
+  answer.onDelta({ epoch: 7, seq: 1 }, { type: "text", text: "Well." });
+  answer.onDelta({ epoch: 7, seq: 2 }, { type: "text", text: "No.", isRefusal: true });
+  const frame = { type: "delta", run: "r", epoch: 7 };
+  expect(sent).toEqual([
+    { ...frame, seq: 1, text: "Well." },
+    { ...frame, seq: 2, text: "No.", refusal: true },
+  ]);
+});

@@ -61,12 +61,14 @@ export class V2Answer implements Answer {
     send({ type: "started", run, epoch, provider, model });
   }
 
-  onDelta({ epoch, seq }: Position, { type, text }: DeltaEntry): DeltaOutcome {
+  onDelta({ epoch, seq }: Position, { type, text, isRefusal }: DeltaEntry): DeltaOutcome {
     const { run, send } = this.#options;
     this.#hasShown = true;
     const frame = { run, epoch, seq, text };
     const hasRoom = send(
-      type === "text" ? { type: "delta", ...frame } : { type: "reasoning", ...frame },
+      type === "text"
+        ? { type: "delta", ...frame, ...(isRefusal && { refusal: true }) }
+        : { type: "reasoning", ...frame },
     );
     if (!hasRoom) return "full";
     return type === "text" ? "written" : "held";

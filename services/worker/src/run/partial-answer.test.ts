@@ -134,3 +134,14 @@ describe("the text so far and its continuation make one text", () => {
     expect(new PartialAnswer("Hello \n").given).toBe("Hello");
   });
 });
+
+test("a refusal is not continued: the next attempt begins anew", async () => {
+  const refused: Entry = { type: "text", text: "I can't", isRefusal: true };
+  const rows: readonly Row[] = [
+    [1, 0, started],
+    [1, 1, text("Well. ")],
+    [1, 2, refused],
+    [2, 0, started],
+  ];
+  expect(await partialOf(rows, {})).toBeUndefined();
+});

@@ -73,6 +73,8 @@ async function readTexts(
     for (const { position, entry } of page?.entries ?? []) {
       if (position.epoch >= epoch) return [...texts.values()];
       if (entry.type !== "text") continue;
+      // A model that is to go on with a refusal would go on refusing; another one may answer.
+      if (entry.isRefusal) return [];
       texts.set(position.epoch, (texts.get(position.epoch) ?? "") + entry.text);
     }
     after = page?.complete === false ? page.entries.at(-1)?.position : undefined;
