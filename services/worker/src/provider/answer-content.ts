@@ -18,6 +18,8 @@ const THOUGHT_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 /** The same in parts, beside one of the former or in its place. */
 const THOUGHT_LISTS = ["reasoning_details", "thinking_blocks"];
 
+const BESIDE_CONTENT = ["refusal", ...THOUGHT_FIELDS, ...THOUGHT_LISTS];
+
 const KINDS = ["reasoning", "text", "refusal"] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -101,15 +103,13 @@ export class AnswerContent {
 
   #delta(delta: JsonObject): ProviderEvent[] {
     const said = readSaid(delta, this.#fail);
-    this.#echo.told(said.reasoning);
+    if (said.reasoning !== "") this.#echo.told(said.reasoning);
     const inline = this.#thinking.push(said.text);
     const reasoning = said.reasoning + this.#echo.heard(inline.reasoning, this.#thinking.isOpen);
-    const calls = this.#mayCall ? this.calls.push(delta) : [];
-    const events = [...this.#pass({ ...said, text: inline.text, reasoning }), ...calls];
+    const events = this.#pass({ text: inline.text, reasoning, refusal: said.refusal });
+    if (this.#mayCall) events.push(...this.calls.push(delta));
     // What still waits was said as well.
-    if (said.text !== "" || said.reasoning !== "" || said.refusal !== "" || calls.length > 0) {
-      this.#pieces += 1;
-    }
+    if (events.length > 0 || said.text !== "" || said.reasoning !== "") this.#pieces += 1;
     return events;
   }
 
@@ -142,17 +142,21 @@ export class AnswerContent {
   }
 
   #pass(said: Said): ProviderEvent[] {
-    return KINDS.flatMap((kind) => {
-      if (said[kind] === "") return [];
+    const events: ProviderEvent[] = [];
+    for (const kind of KINDS) {
+      if (said[kind] === "") continue;
       this.#said[kind].add(said[kind]);
-      return eventOf(kind, this.#joiners[kind].push(said[kind]));
-    });
+      events.push(...eventOf(kind, this.#joiners[kind].push(said[kind])));
+    }
+    return events;
   }
 }
 
 /** What a delta or a message says in so many words; tags in its text are text here. */
 function readSaid(delta: JsonObject, fail: Fail): Said {
   const content = readContent(delta.content, "content", fail);
+  // Nearly every chunk.
+  if (BESIDE_CONTENT.every((name) => delta[name] === undefined)) return content;
   const refusal = delta.refusal === false ? undefined : delta.refusal;
   const refused = readContent(refusal, "refusal", fail);
   const fields = THOUGHT_FIELDS.map((name) => readThought(thoughtIn(delta, name), name, fail));

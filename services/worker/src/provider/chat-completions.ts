@@ -138,7 +138,10 @@ export class CompletionReader {
     if (typeof json.model === "string" && json.model !== "") {
       this.#model ??= json.model.slice(0, MAX_MODEL_LENGTH);
     }
-    return this.#choicesOf(json).flatMap((choice) => this.#readChoice(choice, json.object));
+    const choices = this.#choicesOf(json);
+    const [only] = choices;
+    if (only && choices.length === 1) return this.#readChoice(only, json.object);
+    return choices.flatMap((choice) => this.#readChoice(choice, json.object));
   }
 
   /** One answer was asked for. An event may have several pieces of it. */
