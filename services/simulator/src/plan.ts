@@ -2,6 +2,7 @@
 import { answerPieces } from "./answer-for.ts";
 import type { ChatRequest } from "./chat-request.ts";
 import type { Directive } from "./directive.ts";
+import type { Encoding } from "./encoder.ts";
 import type { CallDelta, Delta, Usage } from "./profiles/dialect.ts";
 import type { Timing } from "./profiles/profiles.ts";
 import { inlined } from "./quirks/quirky-dialect.ts";
@@ -41,6 +42,9 @@ export interface Plan {
   readonly framing: Framing;
   /** The last event has no line ends behind it. */
   readonly endsOpen: boolean;
+  /** The whole answer comes once more, behind its last chunk. */
+  readonly wholeLast: boolean;
+  readonly encoding: Encoding | undefined;
   /** Sent behind everything. */
   readonly trailer: string;
   /** How often silence is filled with a comment. */
@@ -84,6 +88,8 @@ export function planAnswer(request: ChatRequest, profile: string, timing: Timing
     portions: { bytes, pauseMs, seed, limit: directive.cutAtByte ?? directive.resetAtByte },
     framing: framingOf(directive),
     endsOpen: directive.lastBlank === false,
+    wholeLast: directive.wholeLast ?? false,
+    encoding: directive.encoding,
     trailer: directive.trailer ?? "",
     commentMs: directive.commentMs,
     splice: spliceOf(directive),

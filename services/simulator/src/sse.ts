@@ -1,3 +1,4 @@
+import { Encoder, type Encoding } from "./encoder.ts";
 import type { SseEvent } from "./profiles/dialect.ts";
 import type { Reply } from "./reply.ts";
 import { createRandom } from "./text/random.ts";
@@ -56,12 +57,14 @@ export class EventSink {
   readonly #reply: Reply;
   readonly #nextSize: (() => number) | undefined;
   readonly #pauseMs: number;
+  readonly #encoder: Encoder | undefined;
   #left: number;
   #size = 0;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(reply: Reply, { bytes, pauseMs, seed, limit }: Portions) {
+  constructor(reply: Reply, { bytes, pauseMs, seed, limit }: Portions, encoding?: Encoding) {
     this.#reply = reply;
+    this.#encoder = encoding && new Encoder(encoding);
     this.#nextSize = sizes(bytes ?? (pauseMs === undefined ? undefined : 1), seed);
     this.#size = this.#nextSize?.() ?? 0;
     this.#pauseMs = pauseMs ?? 0;
@@ -75,11 +78,16 @@ export class EventSink {
 
   /** Resolves when there is room for more; `false` once the client is gone. */
   async write(text: string): Promise<boolean> {
-    const nextSize = this.#nextSize;
-    if (nextSize === undefined && this.#left === Number.POSITIVE_INFINITY) {
+    if (this.#encoder) return this.#send(await this.#encoder.encode(text));
+    if (this.#nextSize === undefined && this.#left === Number.POSITIVE_INFINITY) {
       return this.#reply.write(text);
     }
-    const added = Buffer.from(text).subarray(0, this.#left);
+    return this.#send(Buffer.from(text));
+  }
+
+  async #send(fresh: Buffer): Promise<boolean> {
+    const nextSize = this.#nextSize;
+    const added = fresh.subarray(0, this.#left);
     this.#left -= added.length;
     if (nextSize === undefined) return this.#reply.writeThrough(added);
     const bytes = Buffer.concat([this.#rest, added]);
@@ -96,6 +104,7 @@ export class EventSink {
 
   /** Sends what is held back. */
   async flush(): Promise<boolean> {
+    if (this.#encoder && !(await this.#send(await this.#encoder.end()))) return false;
     const rest = this.#rest;
     this.#rest = Buffer.alloc(0);
     return rest.length > 0 ? this.#reply.writeThrough(rest) : this.#reply.open;

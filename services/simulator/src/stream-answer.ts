@@ -5,6 +5,7 @@
  * late timer does not make the whole answer late; what is due together goes out in one write.
  */
 
+import { encodingHeader } from "./encoder.ts";
 import { spliced } from "./faults/spliced.ts";
 import { spoiled } from "./faults/spoiled.ts";
 import { type Plan, usageAfter } from "./plan.ts";
@@ -13,6 +14,7 @@ import type { Reply } from "./reply.ts";
 import { DONE, EventSink, encodeEvent } from "./sse.ts";
 import type { Outcome } from "./stats.ts";
 import { withClosingCall } from "./tools/call-deltas.ts";
+import { bodyOf } from "./whole-answer.ts";
 
 export interface StagedAnswer {
   readonly reply: Reply;
@@ -38,8 +40,9 @@ export async function streamAnswer(staged: StagedAnswer): Promise<Outcome> {
     "content-type": dialect.streamType,
     "cache-control": "no-cache",
     ...dialect.headers(turn.requestId),
+    ...(plan.encoding && { "content-encoding": encodingHeader(plan.encoding) }),
   });
-  const sink = new EventSink(reply, plan.portions);
+  const sink = new EventSink(reply, plan.portions, plan.encoding);
   const open = (await play(eventsOf(staged), sink, staged)) && (await sink.flush());
   return open ? conclude(plan, reply) : "aborted";
 }
@@ -89,7 +92,8 @@ function closing({ dialect, turn, plan }: Spoken): readonly SseEvent[] {
   if (plan.kind !== "complete") return [];
   const usage = usageAfter(plan, plan.deltas.length);
   const last = withClosingCall(dialect.close(turn, plan.finish, usage), plan.closingCall);
-  return [...last.map((json) => ({ data: JSON.stringify(json) })), ...done];
+  const whole = plan.wholeLast ? [{ data: bodyOf({ dialect, turn, plan }, plan.finish) }] : [];
+  return [...last.map((json) => ({ data: JSON.stringify(json) })), ...whole, ...done];
 }
 
 async function play(

@@ -46,7 +46,11 @@ async function send(staged: StagedAnswer, body: string, outcome: Outcome): Promi
   return (await staged.reply.send(200, headersOf(staged), body)) ? outcome : "aborted";
 }
 
-function bodyOf({ dialect, turn, plan }: StagedAnswer, finish: string | null): string {
+/** The one object that an answer is without a stream, as JSON. */
+export function bodyOf(
+  { dialect, turn, plan }: Pick<StagedAnswer, "dialect" | "turn" | "plan">,
+  finish: string | null,
+): string {
   const text = joined(plan.deltas, "text");
   const reasoning = joined(plan.deltas, "reasoning");
   const usage = usageAfter(plan, plan.deltas.length);

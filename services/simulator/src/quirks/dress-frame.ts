@@ -1,5 +1,6 @@
 /** Changes to one chunk after its profile has made it. */
 import { type Json, tokenCounts, type Usage } from "../profiles/dialect.ts";
+import { dressDelta } from "./dress-delta.ts";
 import type { QuirkFields } from "./quirk-fields.ts";
 
 /** Fields seen on chunks of one provider or another, none of which is part of an answer. */
@@ -10,13 +11,16 @@ const EXTRAS: Json = {
   web_search: [{ title: "a page", content: "not the answer" }],
 };
 
+const EMPTY_ERROR: Json = { error: { message: "", type: "", param: "", code: null } };
+
+type FrameFields = QuirkFields & { readonly finish?: string | undefined };
+
 /** @param number which chunk of the answer it is, from 0 */
-export function dressFrame(frame: Json, fields: QuirkFields, number: number): Json {
-  const { newIdAfter, bare, extras } = fields;
+export function dressFrame(frame: Json, fields: FrameFields, number: number): Json {
+  const { newIdAfter, bare, extras, emptyError } = fields;
   const other = newIdAfter !== undefined && number >= newIdAfter && { id: `${frame.id}-other` };
-  const dressed = mapChoice({ ...frame, ...other, ...(extras && EXTRAS) }, (choice) =>
-    dressChoice(choice, fields),
-  );
+  const more = { ...other, ...(extras && EXTRAS), ...(emptyError && EMPTY_ERROR) };
+  const dressed = mapChoice({ ...frame, ...more }, (choice) => dressChoice(choice, fields));
   if (!bare) return dressed;
   const { id, object, created, model, ...rest } = dressed;
   return rest;
@@ -33,12 +37,15 @@ export function mapChoice(frame: Json, change: (choice: Json) => Json): Json {
   return Array.isArray(choices) ? { ...frame, choices: choices.map(change) } : frame;
 }
 
-function dressChoice(choice: Json, { finishKey, reasoningAs, extras }: QuirkFields): Json {
+function dressChoice(choice: Json, fields: FrameFields): Json {
+  const { finishKey, extras, finish = "stop" } = fields;
   const { finish_reason, ...rest } = choice;
   const last = typeof finish_reason === "string" && finish_reason !== "";
   return {
     ...(finishKey === undefined || last ? choice : { ...rest, ...UNFINISHED[finishKey] }),
-    ...(reasoningAs === "reasoning" && { delta: renamed(choice.delta) }),
+    ...(finishKey === "each" && !last && { finish_reason: finish }),
+    // The profiles make every delta, and each is an object.
+    delta: dressDelta(choice.delta as Json, fields),
     ...(extras && { stop_reason: last ? 151_336 : null }),
   };
 }
@@ -47,10 +54,5 @@ const UNFINISHED = {
   absent: {},
   null: { finish_reason: null },
   empty: { finish_reason: "" },
+  each: {},
 } as const;
-
-function renamed(delta: unknown): Json {
-  // The profiles make every delta, and each is an object.
-  const { reasoning_content, ...rest } = delta as Json;
-  return reasoning_content === undefined ? rest : { ...rest, reasoning: reasoning_content };
-}

@@ -3,28 +3,43 @@
  * an answer looks, and not what it says. Each takes any profile to where only one provider goes.
  */
 import { z } from "zod";
+import { ENCODINGS } from "../encoder.ts";
 import { count, milliseconds } from "../faults/fault-fields.ts";
 
 const yes = z.literal(true).optional();
 
 export const quirkShape = {
-  /** How `finish_reason` looks in chunks that are not the last. */
-  finishKey: z.enum(["absent", "null", "empty"]).optional(),
-  /** Usage in the last chunk, cumulative in every chunk, or in one of its own without choices. */
-  usageIn: z.enum(["finish", "each", "own"]).optional(),
+  /** How `finish_reason` looks in chunks that are not the last; with `each` they have that of the last. */
+  finishKey: z.enum(["absent", "null", "empty", "each"]).optional(),
+  /** Usage in the last chunk, in its choice, cumulative in every chunk, or in one of its own without choices. */
+  usageIn: z.enum(["finish", "choice", "each", "own"]).optional(),
   /** Chunks behind so many have another id. */
   newIdAfter: count.optional(),
   /** Chunks have neither id, `object`, `created` nor `model`. */
   bare: yes,
   /** Chunks have fields that only some provider knows: `note`, `search_info`, `stop_reason`, … */
   extras: yes,
-  /** Where reasoning goes; `think` is between tags in the text, each tag in two pieces. */
-  reasoningAs: z.enum(["reasoning_content", "reasoning", "think"]).optional(),
   /**
-   * How calls are streamed: as specified, at index -1 and each whole in one chunk, or with the last
-   * one's arguments in the chunk that has the finish reason.
+   * Where reasoning goes: `both` is two fields at once, `parts` is a list in `content`, and `think` is
+   * between tags in the text, each tag in two pieces.
    */
-  callsAs: z.enum(["indexed", "negative", "withFinish"]).optional(),
+  reasoningAs: z.enum(["reasoning_content", "reasoning", "both", "parts", "think"]).optional(),
+  /** What text is: a list of parts, or a refusal. */
+  contentAs: z.enum(["parts", "refusal"]).optional(),
+  /**
+   * How calls are streamed: as specified, at index -1 and each whole in one chunk, with the last one's
+   * arguments in the chunk that has the finish reason, each whole and then once more, without any
+   * arguments, or in the older form, which has room for one.
+   */
+  callsAs: z
+    .enum(["indexed", "negative", "withFinish", "repeated", "empty", "function_call"])
+    .optional(),
+  /** Behind the last chunk, the whole answer once more, as if no stream had been asked for. */
+  wholeLast: yes,
+  /** Every chunk has an `error` with nothing in it. */
+  emptyError: yes,
+  /** Compresses the stream, though nobody asked for it. */
+  encoding: z.enum(ENCODINGS).optional(),
 
   /** One JSON body instead of a stream. */
   whole: yes,

@@ -1,6 +1,6 @@
 import type { Directive } from "../directive.ts";
 import type { Delta, Dialect, Json, Turn, Usage } from "../profiles/dialect.ts";
-import { dressFrame, setUsage } from "./dress-frame.ts";
+import { dressFrame, mapChoice, setUsage } from "./dress-frame.ts";
 
 /** A profile's dialect for one answer, with the peculiarities that its request asks for. */
 export function quirkyDialect(dialect: Dialect, fields: Directive): Dialect {
@@ -32,6 +32,9 @@ function closingWith(
   const bare = frames.filter(hasChoices).map((frame) => setUsage(frame, undefined));
   if (usage === undefined) return bare;
   const [last] = bare;
+  if (usageIn === "choice") {
+    return bare.map((frame) => mapChoice(frame, (choice) => setUsage(choice, usage)));
+  }
   if (usageIn !== "own") return bare.map((frame) => setUsage(frame, usage));
   return [...bare, { ...setUsage(last ?? {}, usage), choices: [] }];
 }

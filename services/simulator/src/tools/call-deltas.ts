@@ -21,12 +21,19 @@ export function streamedCalls(
   if (callsAs === "negative") {
     return { deltas: calls.map((call) => begun(call, -1, call.arguments)), closing: undefined };
   }
+  if (callsAs === "repeated") {
+    const each = calls.map((call, index) => begun(call, index, call.arguments));
+    return { deltas: [...each, ...each], closing: undefined };
+  }
+  if (callsAs === "empty") {
+    return { deltas: calls.map((call, index) => begun(call, index, "")), closing: undefined };
+  }
   const deltas = calls.flatMap((call, index) => [
     begun(call, index, ""),
     ...fragments(call).map((text) => more(index, text)),
   ]);
   const last = calls.at(-1);
-  if (callsAs === "indexed" || last === undefined) return { deltas, closing: undefined };
+  if (callsAs !== "withFinish" || last === undefined) return { deltas, closing: undefined };
   const closing = more(calls.length - 1, last.arguments);
   return { deltas: deltas.slice(0, -fragments(last).length), closing };
 }
