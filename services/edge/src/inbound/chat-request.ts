@@ -1,5 +1,6 @@
 /** From the body of a chat completion request to what a run is asked. */
 import { type ChatCompletionRequest, chatCompletionRequestSchema } from "@openclaw/protocol";
+import { withRefusalAsText } from "./refused-turn.ts";
 import { lengthProblem, type ParsedBody, parseBody } from "./request-body.ts";
 
 const SHAPE = {
@@ -28,7 +29,7 @@ function withoutNulls(json: unknown): unknown {
   const request = dropNulls(json, ["model", "messages"]);
   if (!Array.isArray(request.messages)) return request;
   const messages = request.messages.map((message: unknown) =>
-    isObject(message) ? dropNulls(message, ["content"]) : message,
+    isObject(message) ? withRefusalAsText(dropNulls(message, ["content"])) : message,
   );
   return { ...request, messages };
 }

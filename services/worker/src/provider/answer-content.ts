@@ -39,6 +39,7 @@ export class AnswerContent {
   readonly #echo = new ThoughtEcho();
   readonly #thinking: InlineThinking;
   #hasDeltas = false;
+  #isInMessages = false;
   #pieces = 0;
 
   constructor({ fail, mayBeEmpty = false, mayCall = false }: AnswerContentOptions) {
@@ -66,10 +67,10 @@ export class AnswerContent {
   /**
    * Reads what a choice says.
    *
-   * @param isChunk where it is from says of itself that it is a piece of an answer
+   * @param object what the event says that it is: one chunk, or a whole completion
    * @throws ProviderError for what is not understood, and for a message that contradicts its deltas
    */
-  read(choice: JsonObject, { isChunk }: { readonly isChunk: boolean }): ProviderEvent[] {
+  read(choice: JsonObject, object: unknown): ProviderEvent[] {
     const delta = this.#objectOf(choice, "delta");
     const message = this.#objectOf(choice, "message");
     this.#hasDeltas ||= delta !== undefined;
@@ -77,9 +78,15 @@ export class AnswerContent {
     if (!delta && !message) return this.#delta({ content: choice.text });
     const events = delta ? this.#delta(delta) : [];
     if (!message) return events;
-    // A few write `message` where they mean `delta`.
-    if (isChunk && !this.#hasDeltas) return this.#delta(message);
+    if (this.#isPiece(choice, object)) return this.#delta(message);
     return [...events, ...this.#message(message)];
+  }
+
+  /** A few write `message` where they mean `delta`, and some of these do not say what they send. */
+  #isPiece({ finish_reason }: JsonObject, object: unknown): boolean {
+    if (this.#hasDeltas || object === "chat.completion") return false;
+    this.#isInMessages ||= object === "chat.completion.chunk" || !finish_reason;
+    return this.#isInMessages;
   }
 
   /** Nothing follows: what waited to be understood is what it seems to be. */

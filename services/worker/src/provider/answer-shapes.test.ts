@@ -80,6 +80,19 @@ describe("content", () => {
   });
 });
 
+describe("pieces under `message` that do not say what they are", () => {
+  const piece = (content: string, finish_reason: string | null = null) =>
+    frame({ choices: [{ index: 0, message: { role: "assistant", content }, finish_reason }] });
+  reads({
+    "are pieces": [[piece("Hi"), piece(" "), piece("Hi"), piece("!", "stop")], { text: "Hi Hi!" }],
+    "may be followed by a whole completion": [
+      [piece("Hi"), piece(" you"), whole({ content: "Hi you" })],
+      { text: "Hi you" },
+    ],
+    "are one whole answer where the only one has a reason": [[piece("Hi", "stop")], { text: "Hi" }],
+  });
+});
+
 describe("thinking", () => {
   const both = (thought: string) => ({ reasoning_content: thought, reasoning: thought });
   const said = { reasoning: "hm, so", text: "Hi" };

@@ -159,7 +159,7 @@ export class CompletionReader {
     if (saysSomething(choice.error)) throw this.#refused({ error: choice.error });
     this.#readUsage(choice);
     const before = this.#content.pieces;
-    const events = this.#content.read(choice, { isChunk: object === "chat.completion.chunk" });
+    const events = this.#content.read(choice, object);
     // A reason that something follows was none.
     if (this.#content.pieces > before) {
       this.#hasGoneOn ||= this.finishing;
