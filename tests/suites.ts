@@ -26,6 +26,12 @@ export const SUITES = {
   "http-crowd": suite("tests/slow/http-crowd", "readers at once", [200, 1_000], [0, 0], "alone"),
   "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [0, 0]),
   reload: suite("tests/slow/reload", "runs that stream meanwhile", [40, 200], [0, 0]),
+  "repeated-reasons": suite(
+    "tests/slow/repeated-reasons",
+    "pieces of each answer",
+    [300, 3_000],
+    [0, 0],
+  ),
   "sdk-edge-kill": suite("tests/slow/sdk-edge-kill", "edges killed", [3, 23], [0, 0]),
   "slow-reader": suite("tests/slow/slow-reader", "rounds", [1, 2], [0, 0], "alone"),
   vanish: suite("tests/slow/vanish", "users who vanish", [300, 2_000], [0, 0], "alone"),
