@@ -144,6 +144,7 @@ describe("inside a stream of status 200", () => {
     [{ choices: [], message: "x", type: "error", detail: "y", status: 500 }],
     [{ choices: [], base_resp: { status_code: 0, status_msg: "success" } }],
     [{ message: "hello", type: "notice" }],
+    [{ event: "progress", detail: "thinking" }],
   ])("%j is none", (json) => {
     expect(readErrorObject(json as Record<string, unknown>)).toBeUndefined();
   });

@@ -42,6 +42,8 @@ const WORDS = [
   ...["error_description", "error_message", "errorMessage", "error_msg", "errmsg", "status_msg"],
   ...["type", "status", "faultstring", "innererror", "metadata", "raw", "cause"],
 ];
+/** What stands beside these and says nothing of them. */
+const ASIDES = ["instance", "param", "request_id", "success"];
 const SUCCESS = /^\s*(?:ok|success|successful|none|null|no error|0|200)?\s*$/i;
 
 /** Reads the body of a refusal. HTML, an empty body and a broken one all say nothing. */
@@ -85,9 +87,15 @@ function isError(json: JsonObject): boolean {
   if (isObject(json.base_resp) && saysSomething(json.base_resp.status_code)) return true;
   // What has a piece of an answer in it is one, whatever its other fields are called.
   if (Array.isArray(json.choices)) return false;
-  if (saysSomething(json.errors) || saysSomething(json.detail)) return true;
+  if (saysSomething(json.errors) || (saysSomething(json.detail) && isNothingElse(json)))
+    return true;
   // Problem JSON, as a gateway in front of the model server writes it.
   return (typeof json.status === "number" && json.status >= 400) || isBareError(json);
+}
+
+/** News of any kind may have a `detail`; an error has nothing beside it that is not one's own. */
+function isNothingElse(json: JsonObject): boolean {
+  return Object.keys(json).every((name) => [...WORDS, ...CODES, ...ASIDES].includes(name));
 }
 
 /** The inside of an envelope without the envelope. */

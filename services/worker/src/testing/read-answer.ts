@@ -1,7 +1,7 @@
 /** Reading a body the way the client does, without a network. */
 import type { ProviderKind } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
-import { expect } from "vitest";
+import { expect, it } from "vitest";
 import { AnswerReader } from "../provider/answer-reader.ts";
 import { dialectOf } from "../provider/dialects/dialect.ts";
 import { ProviderError } from "../provider/provider-error.ts";
@@ -89,3 +89,32 @@ export const chunk = (delta: unknown, rest: object = {}, top: object = {}) =>
   frame({ id: "1", model: "m", choices: [{ index: 0, delta, ...rest }], ...top });
 
 export const DONE = "data: [DONE]\n\n";
+
+export const STOP = chunk({}, { finish_reason: "stop" });
+export const FINISHED = { type: "finished", finish: "stop" };
+
+/** A whole completion as an event. */
+export const whole = (message: object, rest: object = {}) =>
+  frame({
+    id: "1",
+    object: "chat.completion",
+    model: "m",
+    choices: [
+      { index: 0, message: { role: "assistant", ...message }, finish_reason: "stop", ...rest },
+    ],
+  });
+
+export type Shape = readonly [body: readonly string[], answer: Partial<Outcome>];
+
+/** Tests of shapes, by their names. Each is read as it is, and cut at every byte of its first kilobyte. */
+export function reads(shapes: Readonly<Record<string, Shape>>, options: object = {}): void {
+  it.each(Object.entries(shapes))("%s", (_, [body, answer]) => {
+    const said = { text: "", reasoning: "", refusal: "", calls: [], ...answer };
+    expect(readAnswer(body, options)).toMatchObject({ last: FINISHED, ...said });
+    const bytes = Buffer.from(body.join(""));
+    for (let at = 1; at < Math.min(bytes.length, 1_024); at += 1) {
+      const cut = readAnswer([bytes.subarray(0, at), bytes.subarray(at)], options);
+      expect(cut).toMatchObject(said);
+    }
+  });
+}
