@@ -144,6 +144,8 @@ export class AnswerContent {
   #restOf(kind: Kind, whole: string): string {
     const rest = this.#said[kind].restOf(whole);
     if (rest !== undefined) return rest;
+    // A continuation is said without what it continues, and may be repeated with it.
+    if (this.#midText && this.#said[kind].isEndOf(whole)) return "";
     // Nobody knows which of the two is the answer, and the user has been shown one of them.
     throw this.#fail("provider_malformed", "a whole message that differs from its deltas");
   }

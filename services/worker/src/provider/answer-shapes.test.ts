@@ -252,6 +252,12 @@ describe("a whole message", () => {
     ],
   });
 
+  test("of a continuation may have the beginning that it continues", () => {
+    const body = [chunk({ content: "lo" }), whole({ content: "Hello" })];
+    expect(readAnswer(body, { mayBeEmpty: true })).toMatchObject({ text: "lo", last: FINISHED });
+    expect(readAnswer(body).last).toBe("provider_malformed");
+  });
+
   test("that differs from its deltas fails the answer: nobody knows which of them it is", () => {
     const { text, last, message } = readAnswer([...deltas, whole({ content: "Goodbye" })]);
     expect([text, last]).toEqual(["Hello", "provider_malformed"]);

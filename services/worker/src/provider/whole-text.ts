@@ -31,6 +31,11 @@ export class SaidText {
     return said.startsWith(text.trimEnd()) ? "" : undefined;
   }
 
+  /** Whether a whole text ends with all that was said, behind a beginning that was said elsewhere. */
+  isEndOf(whole: string): boolean {
+    return whole.trimEnd().endsWith(this.#said.trimEnd());
+  }
+
   /** Whether `text`, but for white space at its ends, is all that was said; both have some. */
   isAll(text: string): boolean {
     const core = this.#said.trim();

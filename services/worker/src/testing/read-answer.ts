@@ -21,6 +21,7 @@ export interface Outcome {
 export interface Reading {
   readonly kind?: ProviderKind;
   readonly mayCall?: boolean;
+  readonly mayBeEmpty?: boolean;
   readonly finishesWithDone?: boolean;
 }
 
