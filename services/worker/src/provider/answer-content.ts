@@ -36,7 +36,7 @@ export class AnswerContent {
   readonly #midText: boolean;
   readonly #said = { text: new SaidText(), reasoning: new SaidText(), refusal: new SaidText() };
   readonly #joiners = mapKinds(() => new SurrogateJoiner());
-  readonly #echo = new ThoughtEcho();
+  readonly #echo = new ThoughtEcho(this.#said.reasoning);
   readonly #thinking: InlineThinking;
   #hasDeltas = false;
   #isInMessages = false;
@@ -110,10 +110,10 @@ export class AnswerContent {
 
   #delta(delta: JsonObject): ProviderEvent[] {
     const said = readSaid(delta, this.#fail);
-    if (said.reasoning !== "") this.#echo.told(said.reasoning);
+    const events = said.reasoning === "" ? [] : this.#passThought(said.reasoning);
     const inline = this.#thinking.push(said.text);
-    const reasoning = said.reasoning + this.#echo.heard(inline.reasoning, this.#thinking.isOpen);
-    const events = this.#pass({ text: inline.text, reasoning, refusal: said.refusal });
+    const reasoning = this.#echo.heard(inline.reasoning, this.#thinking.isOpen);
+    events.push(...this.#pass({ text: inline.text, reasoning, refusal: said.refusal }));
     if (this.#mayCall) events.push(...this.calls.push(delta));
     // What still waits was said as well.
     if (events.length > 0 || said.text !== "" || said.reasoning !== "") this.#pieces += 1;
@@ -134,8 +134,9 @@ export class AnswerContent {
   #wholeOf(message: JsonObject): Said {
     const said = readSaid(message, this.#fail);
     const thinking = new InlineThinking({ midText: this.#midText });
-    const echo = new ThoughtEcho();
-    echo.told(said.reasoning);
+    const told = new SaidText();
+    told.add(said.reasoning);
+    const echo = new ThoughtEcho(told);
     const [begun, rest] = [thinking.push(said.text), thinking.flush()];
     const reasoning = said.reasoning + echo.heard(begun.reasoning + rest.reasoning, false);
     return { ...said, text: begun.text + rest.text, reasoning };
@@ -148,6 +149,11 @@ export class AnswerContent {
     if (this.#midText && this.#said[kind].isEndOf(whole)) return "";
     // Nobody knows which of the two is the answer, and the user has been shown one of them.
     throw this.#fail("provider_malformed", "a whole message that differs from its deltas");
+  }
+
+  #passThought(reasoning: string): ProviderEvent[] {
+    this.#echo.told(reasoning);
+    return this.#pass({ ...NOTHING, reasoning });
   }
 
   #pass(said: Said): ProviderEvent[] {

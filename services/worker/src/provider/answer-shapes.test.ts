@@ -142,6 +142,16 @@ describe("thinking", () => {
       [chunk({ reasoning: "hm, so" }), chunk({ content: "<think>\nhm, so\n</think>\nHi" }), STOP],
       said,
     ],
+    "in a field and in tags, with white space in pieces of its own": [
+      [
+        chunk({ reasoning: "hm, so" }),
+        ...["<think>", "\n", " hm,", " ", "so", "\n\n", "</think>", "\nHi"].map((content) =>
+          chunk({ content }),
+        ),
+        STOP,
+      ],
+      said,
+    ],
     "in a field and in tags that go further": [
       [chunk({ reasoning: "hm," }), chunk({ content: "<think>hm, so</think>Hi" }), STOP],
       said,

@@ -29,8 +29,9 @@ interface Call {
   /** The provider's own. */
   id: string | undefined;
   name: string | undefined;
-  /** All arguments so far. */
+  /** All arguments so far, and whether they end like an object. */
   given: string;
+  isClosed: boolean;
   readonly joiner: SurrogateJoiner;
 }
 
@@ -117,7 +118,15 @@ export class ToolCalls {
       throw this.#fail("provider_malformed", `more than ${MAX_CALLS} tool calls`);
     }
     const joiner = new SurrogateJoiner();
-    const call = { slot, id, index: undefined, name: undefined, given: "", joiner };
+    const call = {
+      slot,
+      id,
+      index: undefined,
+      name: undefined,
+      given: "",
+      isClosed: false,
+      joiner,
+    };
     this.#calls.push(call);
     return call;
   }
@@ -126,6 +135,7 @@ export class ToolCalls {
     const { id, name } = piece;
     const given = this.#isRepeated(call, piece) ? "" : piece.given;
     call.given += given;
+    if (given.trim() !== "") call.isClosed = given.trimEnd().endsWith("}");
     if (call.index !== undefined) return eventOf(call, call.joiner.push(given));
     call.id ??= id;
     if (name === undefined) {
@@ -140,8 +150,8 @@ export class ToolCalls {
   }
 
   /** Behind arguments that are whole, others can only be the same ones again. */
-  #isRepeated({ given: said }: Call, { given }: CallPiece): boolean {
-    if (!said.trimEnd().endsWith("}") || !given.trimStart().startsWith("{")) return false;
+  #isRepeated({ given: said, isClosed }: Call, { given }: CallPiece): boolean {
+    if (!isClosed || !given.trimStart().startsWith("{")) return false;
     const whole = parseJson(said);
     if (whole === undefined) return false;
     if (said.trim() === given.trim() || isSameJson(whole, parseJson(given))) return true;

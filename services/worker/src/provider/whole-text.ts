@@ -13,6 +13,11 @@ export class SaidText {
     return this.#said !== "";
   }
 
+  /** Its beginning, where it is long. */
+  get text(): string {
+    return this.#said;
+  }
+
   add(text: string): void {
     if (this.#said.length <= MAX_KEPT) this.#said += text;
   }
@@ -40,10 +45,5 @@ export class SaidText {
   isAll(text: string): boolean {
     const core = this.#said.trim();
     return core !== "" && core === text.trim();
-  }
-
-  /** Whether everything that was said begins with `text`, or may once more of it has come. */
-  mayBegin(text: string): boolean {
-    return this.#said.trimStart().startsWith(text.trim());
   }
 }
