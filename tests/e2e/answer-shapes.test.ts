@@ -324,7 +324,10 @@ describe.each(Object.entries(ROWS))("%s", (name, row) => {
     expect(had).toMatchObject(isFailed(wanted) ? { text: "", finish: wanted.finish } : wanted);
   });
 
-  test.skipIf(row.tools)("over v1, and the provider is asked once by each", async () => {
+  // Neither protocol takes tools.
+  if (row.tools) return;
+
+  test("over v1, and the provider is asked once by each", async () => {
     const before = provider.asked(name);
     const had = await askV1(await visitors.v1(), name);
     const text = wanted.text + wanted.refusal;
@@ -332,7 +335,7 @@ describe.each(Object.entries(ROWS))("%s", (name, row) => {
     expect([had, provider.asked(name) - before]).toEqual([{ text, finish }, 1]);
   });
 
-  test.skipIf(row.tools)("over v2", async () => {
+  test("over v2", async () => {
     const client = await visitors.v2();
     const { calls: _, ...shown } = wanted;
     expect(await askV2(client, name)).toEqual(shown);
