@@ -4,7 +4,8 @@ import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { createBlockingConnection, createLogger, type Logger } from "@openclaw/runtime";
 import { createRedisFixture, eventually, type RedisFixture, TcpProxy } from "@openclaw/testing";
-import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { Redis } from "ioredis";
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { QueueLimits } from "./queue-limits.ts";
 import { RunIntake, RunPostponedError } from "./run-intake.ts";
 import type { RunJob } from "./run-job.ts";
@@ -408,4 +409,64 @@ test("a run offered again to the process that works on it is joined, not started
   finish();
   await eventually("the job to be done", async () => (await queues.counts("a")).active === 0);
   expect(starts).toBe(1);
+});
+
+describe("a Redis that takes away a right", () => {
+  const USER = `intake-${randomUUID().slice(0, 8)}`;
+  const INTAKES = 5;
+  /** Each renews its leases once a second, and looks for a run and for lost ones twice. Unpaced it is thousands. */
+  const MOST_PER_SECOND = 20 * INTAKES;
+  let admin: Redis;
+
+  beforeEach(async () => {
+    admin = new Redis(fixture.url);
+    await admin.call("ACL", "SETUSER", USER, "reset", "on", "nopass", "~*", "&*", "+@all");
+    // Behind the hooks that stop the intakes, which need it for that.
+    onTestFinished(async () => {
+      await admin.call("ACL", "DELUSER", USER);
+      admin.disconnect();
+    });
+  });
+
+  const refused = async () => {
+    const stats = await admin.info("commandstats");
+    const counts = [...stats.matchAll(/(?:rejected|failed)_calls=(\d+)/g)];
+    return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+
+  test.each(["-@scripting", "-evalsha", "-bzpopmin", "-rpoplpush"])(
+    "%s: is asked at a walk, and served once it gives it back",
+    async (right) => {
+      const url = fixture.url.replace("redis://", `redis://${USER}:any@`);
+      const taken: RunJob[] = [];
+      let release: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const onRun = async (run: RunJob) => {
+        taken.push(run);
+        await released;
+      };
+      for (let n = 0; n < INTAKES; n += 1) await startIntake("a", onRun, { url, concurrency: 1 });
+      for (let n = 0; n < INTAKES; n += 1) await queues.add(job("a"));
+      await eventually("all at work", () => taken.length === INTAKES);
+      await admin.call("ACL", "SETUSER", USER, right);
+      // From here on each looks for its next run, which BullMQ does again and again.
+      release();
+      const [before, from] = [await refused(), performance.now()];
+      await eventually("two seconds", () => performance.now() - from > 2_000);
+      const perSecond = ((await refused()) - before) / ((performance.now() - from) / 1_000);
+      expect(perSecond).toBeGreaterThan(0);
+      expect(perSecond).toBeLessThan(MOST_PER_SECOND);
+      await admin.call("ACL", "SETUSER", USER, right.replace("-", "+"));
+      const next = job("a");
+      await queues.add(next);
+      const isTaken = () => taken.some(({ runId }) => runId === next.runId);
+      await eventually("the next run", isTaken, { withinMs: 8_000 });
+      const left = async () => Object.values(await queues.counts("a"));
+      await eventually("all written", async () => (await left()).every((count) => count === 0), {
+        withinMs: 8_000,
+      });
+    },
+  );
 });

@@ -5,8 +5,10 @@
  * expired ones are looked for twice a second. A worker that is slow rather than dead may lose
  * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
  */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger, Part, RedisClient } from "@openclaw/runtime";
 import { DelayedError, type Job, Worker } from "bullmq";
+import { ReplyError } from "ioredis";
 import { queueNames } from "./queue-names.ts";
 import { jobIdOf, type RunJob, runJobSchema } from "./run-job.ts";
 
@@ -29,8 +31,29 @@ const MAX_STALLED = 1_000;
 /** How long a worker that leaves waits for what became of its runs to be written. */
 const WRITTEN_WITHIN_MS = 500;
 
-/** A worker that is back soon after Redis is, and leaves in order, though not at any price. */
+/**
+ * A worker that is back soon after Redis is, and leaves in order, though not at any price.
+ *
+ * BullMQ waits only after an error of the connection. It asks again at once after a command that Redis
+ * refuses, 30,000 times a second, so every way in which its loop asks for a job is paced here.
+ */
 class PromptWorker extends Worker {
+  readonly #leaving = new AbortController();
+
+  /** Gives the loop a refusal only after a pause. */
+  protected override async moveToActive(
+    ...args: Parameters<Worker["moveToActive"]>
+  ): ReturnType<Worker["moveToActive"]> {
+    try {
+      return await super.moveToActive(...args);
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      // Ends early where this worker leaves, which a refusal must not hold up.
+      await delay(RETRY_MS, undefined, { signal: this.#leaving.signal }).catch(() => undefined);
+      throw error;
+    }
+  }
+
   /** BullMQ's own, while a job is delayed, is 10 s. It looks again for what is due after each read. */
   override get maximumBlockTimeout(): number {
     return BLOCK_S;
@@ -46,6 +69,7 @@ class PromptWorker extends Worker {
    * processor is done. Its own `close` waits for that without a bound; forced, it writes nothing more.
    */
   async leave(withinMs: number): Promise<void> {
+    this.#leaving.abort();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, withinMs);
