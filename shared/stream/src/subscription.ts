@@ -45,6 +45,8 @@ export class Subscription implements Part {
   readonly #probes: ReadonlyMap<string, ChannelProbe>;
   #subscriber: RedisClient;
   #subscribed = false;
+  /** Redis answered, and no channel could be subscribed to. */
+  #isRefused = false;
   /** Ticks since a new connection began to be made. */
   #making = 0;
   #probing: NodeJS.Timeout | undefined;
@@ -132,17 +134,18 @@ export class Subscription implements Part {
 
   readonly #restore = async (): Promise<void> => {
     const { log, onRestored } = this.#options;
-    const subscriber = this.#subscriber;
     const failures = await this.#subscribe();
     if (this.#subscribed) {
+      this.#isRefused = false;
       log.info({ unheard: failures.length }, "subscription restored");
       onRestored();
       return;
     }
-    log.warn({ err: failures[0] }, "subscription not restored");
-    // Of a cluster the next tick replaces it.
-    if (subscriber.isCluster) this.#making = MAKING_PROBES;
-    else subscriber.disconnect(true);
+    // Once for each time that it is lost.
+    log[this.#isRefused ? "debug" : "warn"]({ err: failures[0] }, "subscription not restored");
+    this.#isRefused = true;
+    // The next tick replaces it. At once, a Redis that refuses it would be asked 20 times a second.
+    this.#making = MAKING_PROBES;
   };
 
   readonly #receive = (channel: Buffer, message: Buffer): void => {
