@@ -8,6 +8,7 @@ import {
   type Logger,
   type Part,
   ReadinessLog,
+  redisRights,
 } from "@openclaw/runtime";
 import { Tracing } from "@openclaw/tracing";
 import type { EdgeConfig } from "./config.ts";
@@ -71,6 +72,7 @@ export function createEdge(
     tracing,
     new GatewayConfigWatch({ gateway, log }),
     connectionPart("command connection", commands),
+    redisRights({ redis: commands, keyPrefix: config.REDIS_KEY_PREFIX }),
     pulse,
     queues,
     subscription,

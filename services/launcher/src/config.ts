@@ -1,5 +1,6 @@
 /** Everything the launcher is told from outside: the command line and the environment. */
 import { fileURLToPath } from "node:url";
+import { clusterEnvShape } from "@openclaw/config";
 import { type Options, parseOptions, wholeNumber } from "./options.ts";
 
 const DEFAULT_PORT = 8001;
@@ -19,6 +20,7 @@ export interface LauncherConfig extends Omit<Options, "port"> {
   readonly publicUrl: string | undefined;
   /** Undefined: a private Redis is started. */
   readonly redisUrl: string | undefined;
+  readonly keyPrefix: string;
   readonly services: ServicePaths;
   /** What the children inherit. */
   readonly env: NodeJS.ProcessEnv;
@@ -38,6 +40,7 @@ export function readConfig(
     keys: env.EDGE_API_KEYS ? env.EDGE_API_KEYS.split(",").length : 0,
     publicUrl: env.EDGE_PUBLIC_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
+    keyPrefix: clusterEnvShape.REDIS_KEY_PREFIX.parse(env.REDIS_KEY_PREFIX || undefined),
     services,
     env,
   };

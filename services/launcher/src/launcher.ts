@@ -55,10 +55,10 @@ export class Launcher {
   }
 
   async #start(): Promise<string> {
-    const { host, port, keys, publicUrl, redisUrl, edges, workers } = this.#config;
+    const { host, port, keys, publicUrl, redisUrl, keyPrefix, edges, workers } = this.#config;
     const providers = planProviders(this.#config.env);
     await assertPortFree(host, port);
-    if (redisUrl !== undefined) await assertRedisUsable(redisUrl);
+    if (redisUrl !== undefined) await assertRedisUsable(redisUrl, keyPrefix);
     this.#directory = await mkdtemp(join(tmpdir(), "openclaw-"));
     const url = redisUrl ?? (await this.#startRedis(this.#directory));
     this.#childEnv.REDIS_URL = url;

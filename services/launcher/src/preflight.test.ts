@@ -41,13 +41,15 @@ describe("preflight", () => {
 
   test("a Redis that is not there is named without its password", async () => {
     const port = await listen();
-    const attempt = assertRedisUsable(`redis://me:secret@127.0.0.1:${port}/1`);
+    const attempt = assertRedisUsable(`redis://me:secret@127.0.0.1:${port}/1`, "test:");
     await expect(attempt).rejects.toMatchObject({ code: "redis_unusable" });
     await expect(attempt).rejects.toThrow(`redis://127.0.0.1:${port}/1`);
     await expect(attempt).rejects.not.toThrow("secret");
   });
 
   test("a REDIS_URL that is none is refused", async () => {
-    await expect(assertRedisUsable("localhost:6379")).rejects.toThrow("is not a Redis URL");
+    await expect(assertRedisUsable("localhost:6379", "test:")).rejects.toThrow(
+      "is not a Redis URL",
+    );
   });
 });

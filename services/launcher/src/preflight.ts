@@ -1,6 +1,12 @@
 /** What must hold before anything is started, so that a mistake costs a sentence and no process. */
 import { createServer } from "node:net";
-import { connectRedis, createCommandConnection, createLogger } from "@openclaw/runtime";
+import {
+  assertRedisRights,
+  connectRedis,
+  createCommandConnection,
+  createLogger,
+  RedisRightsError,
+} from "@openclaw/runtime";
 import { LaunchError } from "./launch-error.ts";
 import { withoutCredentials } from "./redis-url.ts";
 
@@ -31,11 +37,12 @@ function portSentence(host: string, port: number, code = "unknown error"): strin
 }
 
 /**
- * Asks the Redis of `REDIS_URL` for its version, which proves address, password and rights at once.
+ * Asks the Redis of `REDIS_URL` for its version, which proves address and password, and for the rights of its user.
  *
+ * @param keyPrefix what keys and channels of the gateway begin with
  * @throws LaunchError `redis_unusable`
  */
-export async function assertRedisUsable(url: string): Promise<void> {
+export async function assertRedisUsable(url: string, keyPrefix: string): Promise<void> {
   const where = withoutCredentials(url);
   if (where === undefined) {
     throw unusable("REDIS_URL is not a Redis URL: it looks like redis://HOST:6379.");
@@ -49,12 +56,19 @@ export async function assertRedisUsable(url: string): Promise<void> {
   });
   try {
     await connectRedis(redis);
-    const version = /redis_version:(\S+)/.exec(await redis.info("server"))?.[1];
+    const info = await redis.info("server").catch(async (error: unknown) => {
+      // One that may not ask for that may lack more, all of which is told at once.
+      await assertRedisRights({ redis, keyPrefix });
+      throw error;
+    });
+    const version = /redis_version:(\S+)/.exec(info)?.[1];
     if (version !== undefined && Number.parseInt(version, 10) < OLDEST_REDIS) {
       throw unusable(`The Redis at ${where} is version ${version}: 7 or later is needed.`);
     }
+    await assertRedisRights({ redis, keyPrefix });
   } catch (error) {
     if (error instanceof LaunchError) throw error;
+    if (error instanceof RedisRightsError) throw unusable(error.message, error);
     const cause = reported ?? error;
     const why = cause instanceof Error ? ` (${cause.message})` : "";
     throw unusable(`The Redis of REDIS_URL, ${where}, cannot be used${why}.`, cause);

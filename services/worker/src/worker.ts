@@ -10,6 +10,7 @@ import {
   NodeRegistry,
   type Part,
   ReadinessLog,
+  redisRights,
 } from "@openclaw/runtime";
 import { Tracing } from "@openclaw/tracing";
 import type { WorkerConfig } from "./config.ts";
@@ -84,6 +85,7 @@ export function createWorker(
     tracing,
     new GatewayConfigWatch({ gateway, log }),
     connectionPart("command connection", commands),
+    redisRights({ redis: commands, keyPrefix: redis.keyPrefix }),
     connectionPart("queue connection", queueing),
     pulse,
     queuePulse,

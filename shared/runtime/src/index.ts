@@ -10,5 +10,6 @@ export * from "./private-redis.ts";
 export * from "./readiness-log.ts";
 export * from "./redis.ts";
 export * from "./redis-pulse.ts";
+export * from "./redis-rights.ts";
 export * from "./redis-url.ts";
 export * from "./stop-signals.ts";
