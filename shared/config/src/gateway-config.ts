@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { continuationProblem } from "./continuation.ts";
 import { ConfigError } from "./problem.ts";
+import { NO_PROXY_AT_ALL, PROXY_RULE, parseProxy, proxyOf, proxyProblems } from "./proxy.ts";
 
 const milliseconds = z.int().min(1).max(3_600_000);
 const ms = (fallback: number) => milliseconds.default(fallback);
@@ -75,6 +76,15 @@ const providerSchema = z.strictObject({
     .optional()
     .describe(
       "Most runs begun in any 60 s, over the whole cluster, spread over them: a thirteenth every 5 s, below 26 one after the other. Default: no such limit.",
+    ),
+  proxy: z
+    .string()
+    .refine((text) => text === NO_PROXY_AT_ALL || parseProxy(text) !== undefined, {
+      error: PROXY_RULE,
+    })
+    .optional()
+    .describe(
+      'HTTP proxy that leads to it, by CONNECT: `http://USER:PASSWORD@HOST:PORT`, or `https://` for one that speaks TLS; `"none"` for no proxy. Default: `HTTPS_PROXY` or `HTTP_PROXY`, by the scheme of `baseUrl`, except for hosts in `NO_PROXY`.',
     ),
   pool: poolSchema.prefault({}),
   timeouts: timeoutsSchema.prefault({}),
@@ -154,6 +164,7 @@ export const gatewayConfigSchema = z.strictObject({
   targets: targetsSchema,
 });
 
+/** In a parsed configuration `proxy` is what counts for it: a URL, with the environment heeded; undefined for none. */
 export type ProviderConfig = z.infer<typeof providerSchema>;
 export type ProviderKind = ProviderConfig["kind"];
 export type ProviderTimeouts = ProviderConfig["timeouts"];
@@ -193,15 +204,20 @@ export function parseGatewayConfig(
     problems.push(...invalid.map(describe));
   }
   problems.push(...crossCheck(expanded).map(describe));
+  problems.push(...proxyProblems(env));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(source, problems);
   const { providers, groups, defaultProvider, ...others } = parsed.data;
   const names = Object.keys(providers);
   return {
     ...others,
-    providers,
+    providers: mapped(providers, (provider) => ({ ...provider, proxy: proxyOf(provider, env) })),
     groups: { [EVERYBODY]: names, ...groups },
     defaultProvider: defaultProvider ?? names[0] ?? "",
   };
+}
+
+function mapped<T>(entries: Readonly<Record<string, T>>, change: (one: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).map(([name, one]) => [name, change(one)]));
 }
 
 interface Expansion {

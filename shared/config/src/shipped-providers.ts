@@ -80,6 +80,8 @@ export function simulatedConfig(simulatorUrl: string): Record<string, unknown> {
       const more = {
         apiKey: "simulated",
         simulated: true,
+        // It is ours and near: no proxy of the environment leads there.
+        proxy: "none",
         maxConcurrency: 200,
         pool: { connections: 200 },
       };

@@ -17,9 +17,19 @@ export function createLogger(
     level,
     base: { service, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    // Keys are never passed on purpose; this catches a whole config object logged by mistake.
+    // Keys and passwords are never passed on purpose; this catches a whole config object logged by mistake.
     serializers: { err: describeError },
-    redact: { paths: ["apiKey", "*.apiKey", "*.*.apiKey", "authorization", "*.authorization"] },
+    redact: {
+      paths: [
+        "apiKey",
+        "*.apiKey",
+        "*.*.apiKey",
+        "*.proxy",
+        "*.*.proxy",
+        "authorization",
+        "*.authorization",
+      ],
+    },
   };
   return pino(options, destination);
 }

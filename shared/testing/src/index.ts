@@ -3,6 +3,7 @@ export * from "./agreement.ts";
 export * from "./ask-timed.ts";
 export * from "./chat-reader.ts";
 export * from "./cluster.ts";
+export * from "./connect-proxy.ts";
 export * from "./eventually.ts";
 export * from "./faulty-redis.ts";
 export * from "./figures.ts";

@@ -2,12 +2,13 @@
  * What it means that the connection failed, by the codes of Node and undici.
  */
 import type { ErrorCode } from "@openclaw/protocol";
+import { ProxyFailedError } from "./proxy-tunnel.ts";
 
 export type Phase = "before headers" | "after headers";
 
 interface TransportFailure {
   readonly code: ErrorCode;
-  /** The system's own code, safe to show: `ECONNREFUSED`. */
+  /** Safe to show: the system's own code (`ECONNREFUSED`), or what the proxy did. */
   readonly detail: string | undefined;
   /** What may be kept of the error. */
   readonly cause: unknown;
@@ -22,6 +23,9 @@ export function describeTransportError(error: unknown, phase: Phase): TransportF
   // Errors of the HTTP parser have no code, and carry the bytes they stumbled over.
   if (error instanceof Error && error.name === "HTTPParserError") {
     return { code: "provider_malformed", detail: "not HTTP", cause: undefined };
+  }
+  if (error instanceof ProxyFailedError) {
+    return { code: "provider_unreachable", detail: error.detail, cause: error };
   }
   const systemCode = codeOf(error);
   const detail = /^[A-Z][A-Z0-9_]{0,63}$/.test(systemCode) ? systemCode : undefined;

@@ -62,12 +62,12 @@ export class Upstream {
   readonly #freshPool: Pool;
 
   constructor({ name, config, log, tls }: UpstreamOptions) {
-    const { baseUrl, pool, timeouts } = config;
+    const { baseUrl, pool, timeouts, proxy } = config;
     const url = new URL(baseUrl);
     this.#name = name;
     this.#connectMs = timeouts.connectMs;
     this.#request = { path: pathOf(url), method: "POST", headers: headersOf(config) };
-    this.#dialer = new Dialer({ origin: url, connectMs: timeouts.connectMs, tls });
+    this.#dialer = new Dialer({ origin: url, connectMs: timeouts.connectMs, proxy, tls });
     this.#connector = new WarmConnector({ provider: name, dialer: this.#dialer, pool, log });
     const { resting } = this.#connector;
     this.#carriers = new CarrierWatch({
@@ -161,7 +161,7 @@ export class Upstream {
     signal.addEventListener("abort", close, { once: true });
     const connecting = new AbortController();
     const connectTimer = setTimeout(() => {
-      if (!this.#carriers.carrierOf(body)) connecting.abort(connectTimeout());
+      if (!this.#carriers.carrierOf(body)) connecting.abort(this.#dialer.lateness());
     }, this.#connectMs);
     try {
       const reset = pool === this.#freshPool && { reset: true };
@@ -239,11 +239,6 @@ function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
-}
-
-/** As undici's own, which counts from the start of a dial and not from that of the request. */
-function connectTimeout(): Error {
-  return Object.assign(new Error("no connection in time"), { code: "UND_ERR_CONNECT_TIMEOUT" });
 }
 
 function ignore(): void {

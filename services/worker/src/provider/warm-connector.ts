@@ -186,7 +186,9 @@ export class WarmConnector {
   #fail(cause: string): void {
     if (!this.#running) return;
     if (this.#failures === 0) {
-      this.#options.log.warn({ provider: this.#options.provider, cause }, "provider unreachable");
+      const { provider, dialer, log } = this.#options;
+      const { proxy } = dialer;
+      log.warn({ provider, cause, ...(proxy && { proxy }) }, "provider unreachable");
     }
     if (this.#backoff === undefined) {
       const ceiling = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#failures);

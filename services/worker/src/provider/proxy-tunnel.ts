@@ -1,0 +1,115 @@
+/**
+ * Asks an HTTP proxy for a tunnel to a provider (CONNECT), over a socket that leads to the proxy.
+ *
+ * Whatever goes wrong here is the proxy's failure and no provider's, and says so. Nothing of the proxy's answer but its
+ * status is kept, and nothing of its address but host and port: the rest may be a password.
+ */
+import type { Socket } from "node:net";
+
+/** As much as may come before the tunnel; more is no answer of a proxy. */
+const MAX_HEAD_BYTES = 16 * 1024;
+const HEAD_END = /\r?\n\r?\n/;
+const STATUS = /^HTTP\/1\.[01] (\d{3})[ \r\n]/;
+/** What every answer begins with. */
+const BEGINNING = "HTTP/1.";
+
+const SENTENCES: Readonly<Record<string, string>> = {
+  TIMEOUT: "the proxy did not open a tunnel in time",
+  CLOSED: "the proxy closed the connection instead of opening a tunnel",
+  NOT_HTTP: "the proxy does not speak HTTP",
+  HTTP_407: "the proxy wants another user or password, HTTP 407",
+};
+
+/** The proxy did not let a request through. */
+export class ProxyFailedError extends Error {
+  /** Safe to show: `PROXY_HTTP_407`, `PROXY_ECONNREFUSED`. */
+  readonly code: string;
+  /** A few words for the brackets of an error. */
+  readonly detail: string;
+
+  /** @param reason a word of `SENTENCES`, `HTTP_STATUS`, or the system's code for why it cannot be reached */
+  constructor(reason: string) {
+    const detail = wordsFor(reason);
+    super(detail);
+    this.name = "ProxyFailedError";
+    this.code = `PROXY_${reason}`;
+    this.detail = detail;
+  }
+
+  /** Of an error on the way to the proxy. */
+  static from(error: unknown): ProxyFailedError {
+    if (error instanceof ProxyFailedError) return error;
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "UND_ERR_CONNECT_TIMEOUT") return new ProxyFailedError("TIMEOUT");
+    return new ProxyFailedError(typeof code === "string" ? code : "UNKNOWN");
+  }
+}
+
+function wordsFor(reason: string): string {
+  const status = /^HTTP_(\d{3})$/.exec(reason)?.[1];
+  const refused = status && `the proxy refused the tunnel, HTTP ${status}`;
+  return SENTENCES[reason] ?? refused ?? `the proxy cannot be reached, ${reason}`;
+}
+
+export interface TunnelRequest {
+  /** Where the tunnel leads. */
+  readonly origin: URL;
+  readonly proxy: URL;
+}
+
+/** Calls back once: without an error, when what is written to the socket reaches the provider. */
+export function askForTunnel(
+  socket: Socket,
+  request: TunnelRequest,
+  callback: (error?: ProxyFailedError) => void,
+): void {
+  let head = "";
+  const settle = (error?: ProxyFailedError) => {
+    socket.off("readable", onReadable).off("close", onClose).off("error", onError);
+    callback(error);
+  };
+  const onReadable = () => {
+    for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) {
+      head += chunk.toString("latin1");
+      const verdict = judge(head);
+      if (verdict === "more") continue;
+      return settle(verdict === "open" ? undefined : new ProxyFailedError(verdict));
+    }
+  };
+  const onClose = () => settle(new ProxyFailedError("CLOSED"));
+  const onError = (error: Error) => settle(ProxyFailedError.from(error));
+  socket.on("readable", onReadable).on("close", onClose).on("error", onError);
+  socket.write(requestHead(request));
+}
+
+/** What has come so far: a tunnel, why there is none, or not enough to tell. */
+function judge(head: string): "open" | "more" | "NOT_HTTP" | `HTTP_${string}` {
+  if (!head.startsWith(BEGINNING.slice(0, head.length))) return "NOT_HTTP";
+  const end = HEAD_END.exec(head);
+  if (end === null) return head.length > MAX_HEAD_BYTES ? "NOT_HTTP" : "more";
+  const status = STATUS.exec(head)?.[1];
+  if (status === undefined) return "NOT_HTTP";
+  if (!status.startsWith("2")) return `HTTP_${status}`;
+  // Behind the head nobody may speak before the worker does.
+  return end.index + end[0].length === head.length ? "open" : "NOT_HTTP";
+}
+
+function requestHead({ origin, proxy }: TunnelRequest): string {
+  const port = origin.port || (origin.protocol === "https:" ? "443" : "80");
+  const target = `${origin.hostname}:${port}`;
+  const lines = [`CONNECT ${target} HTTP/1.1`, `Host: ${target}`];
+  if (proxy.username !== "" || proxy.password !== "") {
+    const credentials = `${decode(proxy.username)}:${decode(proxy.password)}`;
+    lines.push(`Proxy-Authorization: Basic ${Buffer.from(credentials).toString("base64")}`);
+  }
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+/** As it stands where it is no percent-encoding. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
