@@ -43,5 +43,21 @@ test.each([
   ["tls", "UNABLE_TO_VERIFY_LEAF_SIGNATURE", /NODE_EXTRA_CA_CERTS/],
   ["tls", "ERR_SSL_WRONG_VERSION_NUMBER", /begin with http instead/],
 ] as const)("%s that fails with %s has advice that fits", (step, cause, advice) => {
-  expect(connectionAdvice({ step, cause }, subject("k"))).toMatch(advice);
+  expect(connectionAdvice({ step, cause }, { subject: subject("k"), isProxied: false })).toMatch(
+    advice,
+  );
+});
+
+test.each([
+  ["tcp", "ECONNREFUSED", /host and port of the proxy in `providers.mine.proxy`, or HTTPS_PROXY/],
+  ["dns", "ENOTFOUND", /host and port of the proxy/],
+  ["proxy", "HTTP_407", /user and password of the proxy/],
+  ["proxy", "HTTP_403", /does not allow this host/],
+  ["proxy", "HTTP_502", /proxy itself cannot reach the provider/],
+  ["proxy", "NOT_HTTP", /is one for CONNECT/],
+  ["proxy", "TIMEOUT", /is one for CONNECT/],
+  ["tls", "CERT_HAS_EXPIRED", /NODE_EXTRA_CA_CERTS/],
+] as const)("behind a proxy, for %s, %s", (step, cause, advice) => {
+  const options = { subject: subject("k"), isProxied: true };
+  expect(connectionAdvice({ step, cause }, options)).toMatch(advice);
 });

@@ -70,17 +70,34 @@ function keyPlace(subject: Subject): string {
 /** @param cause the system's code; the sentence is for the commonest reasons of each step */
 export function connectionAdvice(
   { step, cause }: NonNullable<ConnectionReport["failed"]>,
-  subject: Subject,
+  { subject, isProxied }: { readonly subject: Subject; readonly isProxied: boolean },
 ): string {
+  if (isProxied && step !== "tls") return proxyAdvice({ step, cause }, subject);
   const url = field(subject, "baseUrl");
   if (step === "dns") return `Check the host name in ${url}, and the DNS of this machine.`;
   if (step === "tcp") {
     return cause === "ECONNREFUSED"
       ? `Nothing listens there: check host and port in ${url}, and that the server runs.`
-      : `Check host and port in ${url}, and firewalls; HTTP proxies are not used.`;
+      : `Check host and port in ${url}, and firewalls; behind an HTTP proxy set HTTPS_PROXY, or ${field(subject, "proxy")}.`;
   }
   if (/CERT|VERIFY|SIGNED|ISSUER/.test(cause)) {
-    return "Check the certificate and this machine's clock; a private authority goes into NODE_EXTRA_CA_CERTS.";
+    return "Check the certificate and this machine's clock; a private authority, such as that of a proxy which looks inside, goes into NODE_EXTRA_CA_CERTS.";
   }
   return `Check whether ${url} should begin with http instead, and for proxies in between.`;
+}
+
+function proxyAdvice(
+  { step, cause }: NonNullable<ConnectionReport["failed"]>,
+  subject: Subject,
+): string {
+  const setting = `${field(subject, "proxy")}, or HTTPS_PROXY, HTTP_PROXY and NO_PROXY`;
+  if (step !== "proxy") return `Check host and port of the proxy in ${setting}.`;
+  if (cause === "HTTP_407") return `Check user and password of the proxy in ${setting}.`;
+  if (/^HTTP_5/.test(cause)) {
+    return `The proxy itself cannot reach the provider: check ${field(subject, "baseUrl")}, and ask who runs the proxy.`;
+  }
+  if (/^HTTP_/.test(cause)) {
+    return `The proxy does not allow this host: ask who runs it, or name the host in NO_PROXY if it is reached without.`;
+  }
+  return `Check that what is set as the proxy is one for CONNECT: ${setting}.`;
 }

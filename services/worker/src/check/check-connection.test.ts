@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { ConnectProxy, type ConnectProxyOptions } from "@openclaw/testing";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { provider, rawProvider } from "../testing/asking.ts";
 import { answerAll } from "../testing/fake-provider.ts";
 import { checkConnection } from "./check-connection.ts";
@@ -56,4 +57,54 @@ test("a name is looked up, and the address found is the one that is dialled", as
   const url = new URL(fine.url.replace("127.0.0.1", "localhost"));
   const { stepMs, failed } = await checkConnection(url, within(5_000));
   expect([Object.keys(stepMs), failed]).toEqual([["dns", "tcp"], undefined]);
+});
+
+describe("through a proxy, its part of the way is told apart from the provider's", () => {
+  async function startProxy(options?: ConnectProxyOptions): Promise<ConnectProxy> {
+    const proxy = await ConnectProxy.start(options);
+    onTestFinished(() => proxy.stop());
+    return proxy;
+  }
+  const by = (proxy: ConnectProxy, limitMs = 5_000) => ({ ...within(limitMs), proxy: proxy.url() });
+
+  test("a tunnel that opens", async () => {
+    const [fine, proxy] = [await provider(answerAll), await startProxy()];
+    const { host, stepMs, failed, ...report } = await checkConnection(new URL(fine.url), by(proxy));
+    expect(report.proxy).toBe(proxy.host);
+    expect([host, Object.keys(stepMs), failed]).toEqual([
+      new URL(fine.url).host,
+      ["tcp", "proxy"],
+      undefined,
+    ]);
+    await expect.poll(() => [proxy.openSockets, fine.open.size]).toEqual([0, 0]);
+  });
+
+  test("a proxy that is away", async () => {
+    const [fine, proxy] = [await provider(answerAll), await ConnectProxy.start()];
+    const options = by(proxy);
+    await proxy.stop();
+    const { failed } = await checkConnection(new URL(fine.url), options);
+    expect(failed).toEqual({ step: "tcp", cause: "ECONNREFUSED" });
+  });
+
+  test.each([
+    ["HTTP/1.1 407 No\r\n\r\n", "HTTP_407"],
+    ["HTTP/1.1 403 No\r\n\r\n", "HTTP_403"],
+    ["220 mail\r\n", "NOT_HTTP"],
+    ["", "TIMEOUT"],
+  ])("a proxy that answers %j", async (answer, cause) => {
+    const [fine, proxy] = [await provider(answerAll), await startProxy()];
+    proxy.answer = (socket) => void socket.write(answer);
+    const { stepMs, failed } = await checkConnection(new URL(fine.url), by(proxy, 300));
+    expect(failed).toEqual({ step: "proxy", cause });
+    expect(Object.keys(stepMs)).toEqual(["tcp", "proxy"]);
+  });
+
+  test("a provider behind it that speaks no TLS", async () => {
+    const [plain, proxy] = [await provider(answerAll), await startProxy()];
+    const url = new URL(plain.url.replace("http:", "https:"));
+    const { stepMs, failed } = await checkConnection(url, by(proxy));
+    expect(Object.keys(stepMs)).toEqual(["tcp", "proxy", "tls"]);
+    expect(failed).toEqual({ step: "tls", cause: expect.stringMatching(/^[A-Z_0-9]+$/) });
+  });
 });

@@ -14,6 +14,7 @@ import {
   type TcpNetConnectOpts,
 } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { askForTunnel, ProxyFailedError, type TunnelRequest } from "../provider/proxy-tunnel.ts";
 import { untilAborted } from "../until-aborted.ts";
 import type { ConnectionReport, Step } from "./report.ts";
 
@@ -24,41 +25,95 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:":
 export interface CheckConnectionOptions {
   /** For all steps together, as a worker counts. */
   readonly limitMs: number;
+  /** The proxy that leads there, as a worker's configuration has it: DNS and TCP are those of the proxy then. */
+  readonly proxy?: string | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Resolves with what came of it, whatever that is; the connection is closed again. */
 export async function checkConnection(
   url: URL,
-  { limitMs, signal }: CheckConnectionOptions,
+  { limitMs, proxy, signal }: CheckConnectionOptions,
 ): Promise<ConnectionReport> {
-  const target = targetOf(url);
   const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
   const steps = new TimedSteps(limit);
-  let socket: Socket | undefined;
+  const connection = new CheckedConnection(steps, limit);
+  const report = {
+    host: shown(targetOf(url)),
+    ...(proxy !== undefined && { proxy: shown(targetOf(new URL(proxy))) }),
+    stepMs: steps.tookMs,
+  };
   try {
-    const lookupOf = await resolved(target, steps);
-    const isSecure = url.protocol === "https:";
-    socket = open({ ...target, ...lookupOf, ...TRY_ADDRESSES }, isSecure);
-    await steps.take("tcp", once(socket, "connect", { signal: limit }));
-    if (isSecure) await steps.take("tls", once(socket, "secureConnect", { signal: limit }));
+    if (proxy === undefined) await connection.openTo(url);
+    else await connection.openThrough(new URL(proxy), url);
+    return report;
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
-    const { step, reason } = error;
-    return { host: shown(target), stepMs: steps.tookMs, failed: { step, cause: reason } };
+    return { ...report, failed: { step: error.step, cause: error.reason } };
   } finally {
-    socket?.destroy();
+    connection.close();
   }
-  return { host: shown(target), stepMs: steps.tookMs };
 }
+
+/** One connection that is being opened. */
+class CheckedConnection {
+  readonly #steps: TimedSteps;
+  readonly #limit: AbortSignal;
+  #socket: Socket | undefined;
+
+  constructor(steps: TimedSteps, limit: AbortSignal) {
+    this.#steps = steps;
+    this.#limit = limit;
+  }
+
+  async openTo(url: URL): Promise<void> {
+    const socket = await this.#reach(url);
+    if (isSecure(url)) await this.#steps.take("tls", this.#said("secureConnect", socket));
+  }
+
+  async openThrough(proxy: URL, origin: URL): Promise<void> {
+    const socket = await this.#reach(proxy);
+    await this.#steps.take("proxy", this.#tunnelled(socket, { proxy, origin }));
+    if (!isSecure(origin)) return;
+    this.#socket = open({ ...targetOf(origin), socket }, true);
+    await this.#steps.take("tls", this.#said("secureConnect", this.#socket));
+  }
+
+  /** Only the outermost: Node 20 crashes where a socket and the one around it are both destroyed. */
+  close(): void {
+    this.#socket?.destroy();
+  }
+
+  async #reach(url: URL): Promise<Socket> {
+    const target = targetOf(url);
+    const lookupOf = await resolved(target, this.#steps);
+    const socket = open({ ...target, ...lookupOf, ...TRY_ADDRESSES }, isSecure(url));
+    this.#socket = socket;
+    await this.#steps.take("tcp", this.#said("connect", socket));
+    return socket;
+  }
+
+  async #tunnelled(socket: Socket, request: TunnelRequest): Promise<void> {
+    if (isSecure(request.proxy)) await this.#said("secureConnect", socket);
+    await new Promise<void>((resolve, reject) => {
+      askForTunnel(socket, request, (refused) => (refused ? reject(refused) : resolve()));
+    });
+  }
+
+  #said(event: "connect" | "secureConnect", socket: Socket): Promise<unknown> {
+    return once(socket, event, { signal: this.#limit });
+  }
+}
+
+const isSecure = ({ protocol }: URL) => protocol === "https:";
 
 /**
  * One socket for both steps: it says `connect` when TCP is done, and goes on with TLS by itself.
  * (A second one around the first has Node 20 crash when both are destroyed.)
  */
-function open(options: TcpNetConnectOpts, isSecure: boolean): Socket {
+function open(options: TcpNetConnectOpts & { socket?: Socket }, secure: boolean): Socket {
   const servername = isIP(options.host ?? "") === 0 ? options.host : undefined;
-  const socket = isSecure
+  const socket = secure
     ? connectTls({ ...options, ALPNProtocols: ["http/1.1"], ...(servername && { servername }) })
     : connectTcp(options);
   // An error that comes when no step waits for one, such as after the last, is not to be thrown.
@@ -127,6 +182,7 @@ class StepError extends Error {
 }
 
 function codeOf(error: unknown): string {
+  if (error instanceof ProxyFailedError) return error.code.replace(/^PROXY_/, "");
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" ? code : "UNKNOWN";
 }

@@ -43,8 +43,9 @@ export async function checkProvider(
   const questions = new Questions((temperature) => asker.ask(temperature));
   try {
     const url = new URL(config.baseUrl);
-    const limitMs = config.timeouts.connectMs;
-    const connection = await checkConnection(url, { limitMs, signal });
+    const { proxy, timeouts } = config;
+    const limitMs = timeouts.connectMs;
+    const connection = await checkConnection(url, { limitMs, proxy, signal });
     const failure = connection.failed
       ? unreachable(connection, subject)
       : await askBoth({ asker, questions, subject, targets });
@@ -79,15 +80,21 @@ async function askBoth(asking: Asking): Promise<Finding | undefined> {
   }
 }
 
-function unreachable({ host, stepMs, failed }: ConnectionReport, subject: Subject): Finding {
+function unreachable(report: ConnectionReport, subject: Subject): Finding {
+  const { host, proxy, stepMs, failed } = report;
   const { step, cause } = failed ?? { step: "tcp", cause: "UNKNOWN" };
   const code = "provider_unreachable";
-  const took = `${step.toUpperCase()} failed after ${duration(stepMs[step] ?? 0)}`;
+  const what = step === "proxy" ? "the tunnel" : step.toUpperCase();
+  const took = `${what} failed after ${duration(stepMs[step] ?? 0)}`;
+  // What comes before TLS is the proxy's, where there is one.
+  const where = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
+  const whose = proxy !== undefined && step !== "tls" ? `the proxy ${proxy}` : where;
   const { message } = new ProviderError(code, {
     provider: subject.name,
-    detail: `${host}, ${took}, ${cause}`,
+    detail: `${whose}, ${took}, ${cause}`,
   });
-  return { level: "fail", code, message, action: connectionAdvice({ step, cause }, subject) };
+  const action = connectionAdvice({ step, cause }, { subject, isProxied: proxy !== undefined });
+  return { level: "fail", code, message, action };
 }
 
 interface Findings {

@@ -5,16 +5,21 @@
 import type { ProviderConfig } from "@openclaw/config";
 import type { ConnectionLabel, ErrorCode, Usage } from "@openclaw/protocol";
 
-/** What a connection consists of, in this order. TLS only for https, DNS only for names. */
-export const STEPS = ["dns", "tcp", "tls"] as const;
+/**
+ * What a connection consists of, in this order. TLS only for https, DNS only for names; `proxy` is the tunnel, where a proxy
+ * leads to the provider: DNS and TCP are then those of the proxy, TLS is the provider's inside the tunnel.
+ */
+export const STEPS = ["dns", "tcp", "proxy", "tls"] as const;
 export type Step = (typeof STEPS)[number];
 
 export interface ConnectionReport {
   /** `HOST:PORT`. */
   readonly host: string;
+  /** `HOST:PORT` of the proxy that leads there. */
+  readonly proxy?: string;
   /** How long each step took that was begun, the one that failed included. */
   readonly stepMs: Readonly<Partial<Record<Step, number>>>;
-  /** The system's own code, such as `ENOTFOUND` or `CERT_HAS_EXPIRED`. */
+  /** The system's own code, such as `ENOTFOUND` or `CERT_HAS_EXPIRED`; of a proxy also `HTTP_407` and the like. */
   readonly failed?: { readonly step: Step; readonly cause: string };
 }
 

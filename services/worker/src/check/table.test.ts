@@ -53,6 +53,14 @@ test("each provider is a line: what is not known is a dash, what failed a no", (
   ]);
 });
 
+test("the tunnel of a proxy has a column where there is one", () => {
+  const connection = { ...FINE.connection, proxy: "proxy:3128", stepMs: { tcp: 1, proxy: 42 } };
+  const [, heads, fine, dead] = tableOf([{ ...FINE, connection }, DEAD], targets).split("\n");
+  expect(heads).toMatch(/ dns +tcp +via +tls +key /);
+  expect(fine).toMatch(/ ok +- +1 +42 +- +yes /);
+  expect(dead).toMatch(/ FAIL +- +no +- +- /);
+});
+
 test("a time over its target is marked", () => {
   const { cold, warm } = FINE.answers;
   const late = (answer: typeof cold) => answer && { ...answer, firstTextMs: 12_345 };
@@ -64,7 +72,10 @@ test("no line is longer than 80 columns, however long names and figures are", ()
   const { answers } = FINE;
   const huge = { ...answers.cold, firstTextMs: 3_600_000, fullMs: 3_600_000 };
   const slow = { ...FINE, name: DEAD.name, answers: { cold: huge, warm: huge } } as ProviderReport;
-  const lines = summaryOf([slow, FINE, DEAD], targets).split("\n");
+  const proxied = { ...FINE, connection: { ...FINE.connection, proxy: "proxy:3128" } };
+  const lines = [[slow], [slow, proxied]].flatMap((some) =>
+    summaryOf([...some, FINE, DEAD], targets).split("\n"),
+  );
   expect(lines.filter((line) => line.length > 80)).toEqual([]);
 });
 

@@ -13,7 +13,10 @@ import {
 
 const WIDTH = 80;
 /** However wide the figures are, so much of a name is shown; the notes have it whole. */
-const MIN_NAME = 8;
+const MIN_NAME = 4;
+
+/** The head of the column for the tunnel of a proxy. */
+const VIA = "via";
 
 const VERDICTS = { ok: "ok", warn: "warn", fail: "FAIL" } as const;
 
@@ -23,6 +26,7 @@ const COLUMNS = [
   ["", "", "left"],
   ["connect", "dns", "right"],
   ["", "tcp", "right"],
+  ["", VIA, "right"],
   ["", "tls", "right"],
   ["", "key", "left"],
   ["", "model", "left"],
@@ -34,14 +38,23 @@ const COLUMNS = [
 
 /** `targets` decides which times get a `!`. */
 export function tableOf(reports: readonly ProviderReport[], targets: Targets): string {
-  const rows = reports.map((report) => cellsOf(report, targets));
-  const heads: string[] = COLUMNS.map(([, head]) => head);
+  // Most have no proxy, and the column takes room.
+  const isProxied = reports.some(({ connection }) => connection.proxy !== undefined);
+  const isShown = (column: number) => isProxied || COLUMNS[column]?.[1] !== VIA;
+  const columns = COLUMNS.filter((_, column) => isShown(column));
+  const rows = reports.map((report) =>
+    cellsOf(report, targets).filter((_, column) => isShown(column)),
+  );
+  const heads: string[] = columns.map(([, head]) => head);
   const [longestName = 0, ...widths] = heads.map((head, column) =>
     Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
   const rest = widths.reduce((sum, width) => sum + GAP.length + width, 0);
   const all = [Math.min(longestName, Math.max(MIN_NAME, WIDTH - rest)), ...widths];
-  const lines = [groupLine(all), ...[heads, ...rows].map((cells) => line(cells, all))];
+  const lines = [
+    groupLine(columns, all),
+    ...[heads, ...rows].map((cells) => line(columns, { cells, widths: all })),
+  ];
   return lines.map((text) => text.trimEnd()).join("\n");
 }
 
@@ -92,11 +105,18 @@ function streamCell(answers: readonly (Answer | undefined)[]): string {
   return given.some(isStreamed) ? "yes" : "lump";
 }
 
-function line(cells: readonly string[], widths: readonly number[]): string {
+type Columns = readonly (typeof COLUMNS)[number][];
+
+interface Row {
+  readonly cells: readonly string[];
+  readonly widths: readonly number[];
+}
+
+function line(columns: Columns, { cells, widths }: Row): string {
   return widths
     .map((width, column) => {
       const cell = cutTo(width, cells[column] ?? "");
-      return COLUMNS[column]?.[2] === "right" ? cell.padStart(width) : cell.padEnd(width);
+      return columns[column]?.[2] === "right" ? cell.padStart(width) : cell.padEnd(width);
     })
     .join(GAP);
 }
@@ -106,10 +126,10 @@ function cutTo(width: number, cell: string): string {
 }
 
 /** The heads of groups of columns, each above the first of its group. */
-function groupLine(widths: readonly number[]): string {
+function groupLine(columns: Columns, widths: readonly number[]): string {
   let text = "";
   let at = 0;
-  for (const [column, [group]] of COLUMNS.entries()) {
+  for (const [column, [group]] of columns.entries()) {
     if (group !== "") text = `${text.padEnd(at)}${group}`;
     at += (widths[column] ?? 0) + GAP.length;
   }
