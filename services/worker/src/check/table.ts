@@ -13,7 +13,7 @@ import {
 
 const WIDTH = 80;
 /** However wide the figures are, so much of a name is shown; the notes have it whole. */
-const MIN_NAME = 8;
+const MIN_NAME = 6;
 
 /** The head of the column for the tunnel of a proxy. */
 const VIA = "via";
