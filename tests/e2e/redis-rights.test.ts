@@ -6,11 +6,11 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type PrivateRedis, startPrivateRedis } from "@openclaw/runtime";
+import { type PrivateRedis, REDIS_CLUSTER_COMMANDS, startPrivateRedis } from "@openclaw/runtime";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
+import { Cluster, eventually, RedisCluster, V1Client, V2Client } from "@openclaw/testing";
 import { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 const PASSWORD = "only-for-this-test";
@@ -95,8 +95,8 @@ async function json(url: string, init?: RequestInit): Promise<Record<string, unk
 }
 
 /** Which commands were carried out, in scripts too, and how many Redis refused. */
-async function calls(): Promise<{ done: ReadonlySet<string>; refused: number }> {
-  const stats = await admin.info("commandstats");
+async function calls(redis = admin): Promise<{ done: ReadonlySet<string>; refused: number }> {
+  const stats = await redis.info("commandstats");
   const rows = [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+).*rejected_calls=(\d+)/gm)];
   return {
     done: new Set(rows.filter(([, , count]) => count !== "0").map(([, name = ""]) => name)),
@@ -231,3 +231,28 @@ test.each(["edge", "worker"] as const)(
     );
   },
 );
+
+test("a Redis Cluster needs two commands more, and nothing else", async () => {
+  const redis = await RedisCluster.start();
+  onTestFinished(() => redis.stop());
+  const nodes = redis.url.replace("redis+cluster://", "").split(",");
+  const admins = nodes.map((node) => new Redis(`redis://${node}`));
+  onTestFinished(() => {
+    for (const one of admins) one.disconnect();
+  });
+  const more = REDIS_CLUSTER_COMMANDS.map((name) => `+${name}`);
+  const rules = [`>${PASSWORD}`, ...(await rulesOf("gateway")), ...more];
+  for (const one of admins) await one.call("ACL", "SETUSER", "gateway", "reset", ...rules);
+  cluster = await Cluster.start({
+    redisUrl: redis.url.replace("://", `://gateway:${PASSWORD}@`),
+    gateway: gateway(),
+    env: { REDIS_PARTITIONS: "6" },
+  });
+  const client = await V2Client.connect(cluster.url());
+  await answer(client, cluster);
+  client.close();
+  for (const one of admins) expect(await one.call("ACL", "LOG")).toEqual([]);
+  const done = await Promise.all(admins.map(async (one) => (await calls(one)).done));
+  const unused = REDIS_CLUSTER_COMMANDS.filter((name) => !done.some((names) => names.has(name)));
+  expect(unused).toEqual([]);
+});
