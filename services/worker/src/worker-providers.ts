@@ -68,7 +68,9 @@ function executor(
   const attemptMeter = new AttemptMeter(metrics, counts);
   const hedges = new HedgeBudget(() => gateway.current.hedgeBudget);
   const maxAttempts = config.WORKER_MAX_ATTEMPTS;
-  const context = { records, queues, appender, attempts, limits, hedges, node, maxAttempts, log };
+  const contextTokensOf = (name: string) => gateway.current.providers[name]?.contextTokens;
+  const tools = { appender, attempts, limits, hedges, contextTokensOf };
+  const context = { records, queues, ...tools, node, maxAttempts, log };
   return (job, provider) =>
     traceAttempt(tracing, job, { provider, counts: attemptMeter.of(provider.name) }, (traced) =>
       executeRun(job, { ...context, ...traced }),

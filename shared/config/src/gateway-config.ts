@@ -93,6 +93,30 @@ const providerSchema = z.strictObject({
     .max(8)
     .default([])
     .describe("Providers to ask instead, in this order, when this one fails."),
+  contextTokens: z
+    .int()
+    .min(1)
+    .max(100_000_000)
+    .optional()
+    .describe(
+      "How many tokens its model takes, question and answer together. A request that is too long here goes to a provider of `fallback` that takes more, or whose size is not known. Default: not known.",
+    ),
+  retries: z
+    .int()
+    .min(0)
+    .max(5)
+    .default(0)
+    .describe(
+      "How often it is asked again, before `fallback`, after a failure that may pass (no connection, HTTP 5xx, 429) and before it said anything.",
+    ),
+  retryWithinMs: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(2_000)
+    .describe(
+      "Longest `Retry-After` that is waited for before it is asked again by `retries`; with a longer one, or a 429 without any, `fallback` is asked at once.",
+    ),
   hedgeAfterMs: milliseconds
     .optional()
     .describe(

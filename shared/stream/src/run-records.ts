@@ -39,7 +39,10 @@ export const DEFAULT_RETENTION: Retention = {
 
 /** Most edges that may watch one run: two tabs, a few reconnects; a bound against abuse. */
 const MAX_WATCHERS = 16;
-/** What one account did not manage twice is left to another, however many attempts a run may have. */
+/**
+ * What one account did not manage twice is left to another, however many attempts a run may have; `retries` of its
+ * configuration come on top.
+ */
 export const MAX_TRIES = 2;
 
 /** `waiting`, `taken`: the id is another submission's; the first may not have reached its queue. */
@@ -162,6 +165,7 @@ export class RunRecords {
    *
    * @param lease unique to this claim; the same lease again gets the same epoch
    * @param exhausted what ends the run where it was tried `maxAttempts` times already
+   * @param retries how often this provider may be asked again besides
    * @param overdue what ends it where the `totalMs` of its creation are over
    * @param hedges the epoch of the attempt that this one is to stand in for, if that has said nothing
    */
@@ -170,6 +174,7 @@ export class RunRecords {
     lease: string;
     worker: string;
     maxAttempts: number;
+    retries?: number;
     started: StartedEntry;
     exhausted: TerminalEntry;
     overdue: TerminalEntry;
@@ -192,7 +197,7 @@ export class RunRecords {
         claim.started.provider,
         this.#retention.heldMs,
         claim.hedges ?? "",
-        MAX_TRIES,
+        MAX_TRIES + (claim.retries ?? 0),
         encodeEntry(claim.overdue),
       ],
     );
@@ -229,12 +234,15 @@ export class RunRecords {
   /**
    * Gives the run of a failed attempt to another provider, before it is put on that one's queue; with
    * epoch 0, one that waits at `from`.
+   *
+   * @param run `isFree`: where it stays with its provider, the failed attempt is not counted if it said nothing
    */
   async move(run: {
     runId: string;
     epoch: number;
     from: string;
     provider: string;
+    isFree?: boolean | undefined;
   }): Promise<MoveOutcome> {
     const reply = await RunRecords.#move.run(
       this.#redis,
@@ -246,6 +254,7 @@ export class RunRecords {
         run.provider,
         encodeEntry({ type: "moved", provider: run.provider }),
         run.from,
+        run.isFree ? "1" : "",
       ],
     );
     return reply as MoveOutcome;

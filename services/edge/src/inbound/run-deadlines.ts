@@ -32,7 +32,11 @@ export function deadlinesOf(
     return Math.max(firstTokenMs, stallMs) + SILENT_BACKSTOP_MS;
   };
   // Each that may be asked has its own time, and may let the run wait first.
-  const limits = chain.map((name) => queueMs(name) + (timeoutsOf(name)?.totalMs ?? 0));
+  const limits = chain.map((name) => {
+    const { retries = 0, retryWithinMs = 0 } = providers[name] ?? {};
+    const once = queueMs(name) + (timeoutsOf(name)?.totalMs ?? 0);
+    return once + retries * (once + retryWithinMs);
+  });
   const totalMs = leftMs ?? limits.reduce((sum, limit) => sum + limit, BACKSTOP_MS);
   return { queueMs, silenceMs, totalMs: Math.max(0, totalMs) };
 }

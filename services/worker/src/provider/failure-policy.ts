@@ -7,8 +7,11 @@
 import type { ErrorCode } from "@openclaw/protocol";
 
 export interface FailurePolicy {
-  /** Another provider may succeed. False where the reason lies in the request, or the run is over. */
-  readonly elsewhere: boolean;
+  /**
+   * Another provider may succeed; `roomier`: one that takes longer requests. False where the reason lies in the request, or
+   * the run is over.
+   */
+  readonly elsewhere: boolean | "roomier";
   /** This account may succeed a moment later, if nobody else is there to be asked. */
   readonly later: boolean;
   /** The account has more to do than it may or can: it is asked for less. */
@@ -34,7 +37,7 @@ const BROKEN = { elsewhere: true, later: false, slowsDown: false, counts: true }
 const POLICIES: Readonly<Partial<Record<ErrorCode, FailurePolicy>>> = {
   provider_rejected: REFUSED_REQUEST,
   content_filtered: REFUSED_REQUEST,
-  context_length_exceeded: REFUSED_REQUEST,
+  context_length_exceeded: { ...REFUSED_REQUEST, elsewhere: "roomier" },
   answer_too_large: REFUSED_REQUEST,
   // Counts, though the run has no time left for anybody else.
   run_timeout: { ...REFUSED_REQUEST, counts: true },

@@ -36,6 +36,8 @@ export interface AttemptContext {
   readonly hedges: HedgeBudget;
   /** This worker, as claims record it. */
   readonly node: string;
+  /** How many tokens the model of a provider takes, where that is known. */
+  readonly contextTokensOf: (provider: string) => number | undefined;
   /** Most attempts of one run, over all workers. */
   readonly maxAttempts: number;
   readonly log: Logger;
@@ -188,7 +190,7 @@ function failureOf({ failed }: RunJob, error: unknown, log: Logger): Failure {
   if (error instanceof ProviderError) {
     // Who was asked for has failed before, and is what the user knows of; unless the request itself is
     // refused, which says more.
-    const isFirst = failed === undefined || !policyOf(error.code).elsewhere;
+    const isFirst = failed === undefined || policyOf(error.code).elsewhere !== true;
     if (isFirst || !isErrorCode(failed.code)) return error.failure;
     return failure(failed.code, `${failed.message} Nobody could answer in its place.`);
   }

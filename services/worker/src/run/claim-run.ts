@@ -21,6 +21,7 @@ export function claimRun(
     lease: randomUUID(),
     worker: node,
     maxAttempts,
+    retries: provider.config.retries,
     started: { type: "started", provider: provider.name, model: provider.config.model },
     exhausted: { type: "failed", failure: failure("attempts_exhausted"), timings: undefined },
     overdue: { type: "failed", failure: failure("run_timeout"), timings: undefined },

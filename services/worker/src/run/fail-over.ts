@@ -11,12 +11,15 @@ import type { RunJob, RunQueues } from "@openclaw/queue";
 import { persist } from "@openclaw/runtime";
 import { MAX_TRIES, type RunRecords, type RunWriter } from "@openclaw/stream";
 import { policyOf } from "../provider/failure-policy.ts";
+import type { ProviderClient } from "../provider/provider-client.ts";
 import type { ProviderError } from "../provider/provider-error.ts";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
 const MOVE_WITHIN_MS = 2_000;
 /** A provider that asks for more patience than this gets no second try of a run; the user is told instead. */
 export const LONGEST_WAIT_MS = 10_000;
+/** Before the same provider is asked again at once: not all that failed together at the same moment. */
+const AT_ONCE_MS = { least: 50, most: 250 };
 /**
  * Where it says nothing: until the account's pace may have found what it takes, and not the same moment
  * for all that were refused together.
@@ -32,6 +35,10 @@ export interface FailOverContext {
   readonly maxAttempts: number;
   /** How often in a row this provider has been asked, this attempt included. */
   readonly tries: number;
+  /** The one that failed. */
+  readonly provider: Pick<ProviderClient, "config" | "health">;
+  /** How many tokens the model of a provider takes, where that is known. */
+  readonly contextTokensOf: (provider: string) => number | undefined;
   /** Whether the failed attempt got as far as saying something. */
   readonly hasSpoken: boolean;
   readonly writer: Pick<RunWriter, "flush">;
@@ -44,8 +51,8 @@ export type Continuance = { readonly movedTo: string } | { readonly afterMs: num
 const BREAKS: ReadonlySet<ErrorCode> = new Set(["provider_cut", "provider_stalled"]);
 
 /**
- * Gives the run to the next provider of its chain, unless that could not help or it was tried often
- * enough. What the failed attempt has written stays: its readers know what to do when the next begins.
+ * Gives the run to its provider once more where `retries` allow that, else to the next of its chain, unless that could not
+ * help or it was tried often enough. What the failed attempt has written stays: its readers know what to do when the next begins.
  *
  * @returns what becomes of the run; undefined where the failure is its end
  */
@@ -54,13 +61,18 @@ export async function failOver(
   error: ProviderError,
   context: FailOverContext,
 ): Promise<Continuance | undefined> {
-  const { queues, attempt, maxAttempts, hasSpoken, tries } = context;
+  const { queues, attempt, maxAttempts, hasSpoken } = context;
   const { elsewhere } = policyOf(error.code);
   // Before its first text an attempt costs nothing, see `move.lua`: the chain is walked to its end.
   const isSpent = attempt >= maxAttempts;
   if (!elsewhere || (isSpent && hasSpoken)) return undefined;
-  const next = nextOf(job, queues);
-  const waitMs = isSpent || tries >= MAX_TRIES ? undefined : waitBefore(error, hasSpoken);
+  const againMs = waitBeforeRetry(error, context);
+  if (againMs !== undefined) {
+    const isMoved = await move(job, job.provider, { ...context, isFree: true });
+    return isMoved ? { afterMs: againMs } : undefined;
+  }
+  const next = nextOf(job, queues, elsewhere === "roomier" ? roomierThan(job, context) : undefined);
+  const waitMs = isSpent ? undefined : waitBefore(error, context);
   if (next === undefined && waitMs === undefined) return undefined;
   if (!(await move(job, next ?? job.provider, context))) return undefined;
   if (next === undefined) return { afterMs: waitMs ?? 0 };
@@ -104,9 +116,22 @@ export async function requeue(
   await persist(() => queues.add(jobAt(job, provider)), MOVE_WITHIN_MS);
 }
 
-/** Who is asked next, of those that this process knows. */
-export function nextOf({ fallback }: RunJob, queues: Pick<RunQueues, "has">): string | undefined {
-  return fallback.find((name) => queues.has(name));
+/** The provider to ask next, of those that this process knows. */
+export function nextOf(
+  { fallback }: RunJob,
+  queues: Pick<RunQueues, "has">,
+  isFit: (provider: string) => boolean = () => true,
+): string | undefined {
+  return fallback.find((name) => queues.has(name) && isFit(name));
+}
+
+/** Which providers may take a request that is too long here: those that take more, and those of unknown size. */
+function roomierThan(
+  { provider }: RunJob,
+  { contextTokensOf }: Pick<FailOverContext, "contextTokensOf">,
+): (other: string) => boolean {
+  const tooFew = contextTokensOf(provider) ?? 0;
+  return (other) => (contextTokensOf(other) ?? Number.POSITIVE_INFINITY) > tooFew;
 }
 
 /** The job as it is for a later provider of its chain, which only ever goes forward. */
@@ -114,11 +139,33 @@ export function jobAt(job: RunJob, provider: string): RunJob {
   return { ...job, provider, fallback: job.fallback.slice(job.fallback.indexOf(provider) + 1) };
 }
 
-/** How long to wait before the same provider is asked again; undefined where that is no use. */
-function waitBefore({ code, retryAfterMs }: ProviderError, hasSpoken: boolean): number | undefined {
-  if (hasSpoken || !policyOf(code).later) return undefined;
-  const jitter = WAIT_MS.least + Math.random() * (WAIT_MS.most - WAIT_MS.least);
-  const waitMs = retryAfterMs ?? jitter;
+type Tried = Pick<FailOverContext, "hasSpoken" | "tries" | "provider">;
+
+/** How long to wait before the same provider is asked again ahead of its fallback; undefined where it is not. */
+function waitBeforeRetry(
+  { code, retryAfterMs }: ProviderError,
+  { hasSpoken, tries, provider: { config, health } }: Tried,
+): number | undefined {
+  if (hasSpoken || !policyOf(code).later || tries > config.retries) return undefined;
+  // A limit that does not say when it ends is not over at once.
+  if (retryAfterMs === undefined && code === "provider_rate_limited") return undefined;
+  // While the account rests, a run is not spent on it.
+  const restMs = health.closed ? (health.closed.forMs ?? Number.POSITIVE_INFINITY) : 0;
+  const waitMs = Math.max(retryAfterMs ?? 0, restMs);
+  return waitMs > config.retryWithinMs ? undefined : Math.round(waitMs + between(AT_ONCE_MS));
+}
+
+function between({ least, most }: { readonly least: number; readonly most: number }): number {
+  return least + Math.random() * (most - least);
+}
+
+/** How long to wait before the same provider is asked again where nobody else is there; undefined where that is no use. */
+function waitBefore(
+  { code, retryAfterMs }: ProviderError,
+  { hasSpoken, tries, provider: { config } }: Tried,
+): number | undefined {
+  if (hasSpoken || !policyOf(code).later || tries >= MAX_TRIES + config.retries) return undefined;
+  const waitMs = retryAfterMs ?? between(WAIT_MS);
   return waitMs > LONGEST_WAIT_MS ? undefined : Math.round(waitMs);
 }
 
@@ -126,10 +173,10 @@ function waitBefore({ code, retryAfterMs }: ProviderError, hasSpoken: boolean): 
 async function move(
   { runId, provider: from }: RunJob,
   provider: string,
-  { records, epoch, writer }: FailOverContext,
+  { records, epoch, writer, isFree }: FailOverContext & { readonly isFree?: boolean },
 ): Promise<boolean> {
   // From the move on this attempt writes nothing, and what it has said is the beginning of an answer.
   await writer.flush();
-  const run = { runId, epoch, from, provider };
+  const run = { runId, epoch, from, provider, isFree };
   return (await persist(() => records.move(run), MOVE_WITHIN_MS)) === "moved";
 }

@@ -72,6 +72,7 @@ export class TestWorkers {
       limits: { slowDown: async () => undefined },
       hedges: new HedgeBudget(() => 1),
       node: `worker-${name}`,
+      contextTokensOf: () => undefined,
       maxAttempts: 2,
       log,
     };

@@ -8,6 +8,7 @@
 -- ARGV[4]  the provider to ask next
 -- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and for whom
 -- ARGV[6]  the provider whose job this is: a stale one must not move a run that has gone on from there
+-- ARGV[7]  '1' where the same provider is asked again at no cost, which its tries bound; '' otherwise
 --
 -- Returns 'moved' | 'fenced' | 'ended' | 'unknown'.
 -- Invariant: a run is on one queue. From here on a claim for the old provider is answered `moved`, so
@@ -35,10 +36,10 @@ if provider ~= ARGV[6] then
 end
 if provider ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'tries', 0)
-  -- An attempt that has said nothing and let go in order costs nothing: a chain is walked to its end.
-  if state == 'active' and seq == '0' then
-    redis.call('HINCRBY', KEYS[1], 'attempts', -1)
-  end
+end
+-- An attempt that has said nothing and let go in order costs nothing: a chain is walked to its end.
+if (provider ~= ARGV[4] or ARGV[7] == '1') and state == 'active' and seq == '0' then
+  redis.call('HINCRBY', KEYS[1], 'attempts', -1)
 end
 seq = tonumber(seq) + 1
 redis.call('XADD', KEYS[2], epoch .. '-' .. seq, 'p', ARGV[5])
