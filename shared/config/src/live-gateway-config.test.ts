@@ -57,7 +57,7 @@ describe("reading again", () => {
     const before = live.current;
     live.onChange(() => expect.fail("nothing changed"));
     const bad = { ...LOCAL, kind: "secret-2", baseUrl: "secret-3", apiKey: "${NOT_SET}" };
-    await write({ providers: { a: { ...bad, fallback: ["z"] }, b: { ...LOCAL, retries: 3 } } });
+    await write({ providers: { a: { ...bad, fallback: ["z"] }, b: { ...LOCAL, retreis: 3 } } });
     const reload = live.reload();
     expect(reload).toEqual({
       outcome: "refused",

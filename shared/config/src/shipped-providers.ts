@@ -4,6 +4,10 @@
  * Models and hosts of these services change from month to month; an own configuration file
  * replaces all of this.
  */
+
+/** Another provider can give what the user waits for: the target for a cold connection overseas (8 s), and a little more. */
+const timeouts = { firstTokenMs: 10_000 } as const;
+
 export const SHIPPED_PROVIDERS = {
   nvidia1: {
     kind: "nvidia",
@@ -13,6 +17,7 @@ export const SHIPPED_PROVIDERS = {
     region: "overseas",
     maxConcurrency: 32,
     fallback: ["nvidia2", "zhipu"],
+    timeouts,
   },
   nvidia2: {
     kind: "nvidia",
@@ -22,6 +27,7 @@ export const SHIPPED_PROVIDERS = {
     region: "overseas",
     maxConcurrency: 32,
     fallback: ["nvidia1", "zhipu"],
+    timeouts,
   },
   zhipu: {
     kind: "zhipu",
@@ -31,6 +37,7 @@ export const SHIPPED_PROVIDERS = {
     region: "domestic",
     maxConcurrency: 32,
     fallback: ["hunyuan"],
+    timeouts,
   },
   hunyuan: {
     kind: "tencent",
@@ -40,6 +47,7 @@ export const SHIPPED_PROVIDERS = {
     region: "domestic",
     maxConcurrency: 32,
     fallback: ["zhipu"],
+    timeouts,
   },
 } as const;
 
@@ -61,8 +69,10 @@ export function shippedConfig(env: NodeJS.ProcessEnv): Record<string, unknown> {
     providers: Object.fromEntries(
       names.map((name) => {
         const provider = SHIPPED_PROVIDERS[name];
-        const fallback = provider.fallback.filter((other) => names.includes(other));
-        return [name, { ...provider, fallback }];
+        const { timeouts: hurried, ...own } = provider;
+        const fallback = own.fallback.filter((other) => names.includes(other));
+        // One that nobody stands in for is waited for as long as any other.
+        return [name, { ...own, fallback, ...(fallback.length > 0 && { timeouts: hurried }) }];
       }),
     ),
     ...(names.includes(SHIPPED_DEFAULT_PROVIDER) && { defaultProvider: SHIPPED_DEFAULT_PROVIDER }),

@@ -37,3 +37,25 @@ test("a request that nobody of those asked can heed is refused with the reason",
     problem: { field: "seed", reason: "was given; glm does not know it." },
   });
 });
+
+test("a request that is known to be too long for a provider is asked of the others, if there are any", () => {
+  const sized = parseGatewayConfig(
+    {
+      providers: {
+        small: at("openai", { contextTokens: 8_000, fallback: ["tiny", "large", "unknown"] }),
+        tiny: at("openai", { contextTokens: 4_000 }),
+        large: at("openai", { contextTokens: 32_000 }),
+        unknown: at("openai"),
+        alone: at("openai", { contextTokens: 1_000, fallback: ["tiny"] }),
+      },
+    },
+    { source: "a test", env: {} },
+  );
+  const chain = (asked: string, leastTokens: number) =>
+    chainOf(asked, {}, { gateway: sized, choice, leastTokens });
+  expect(chain("small", 4_000)).toEqual(["small", "tiny", "large", "unknown"]);
+  expect(chain("small", 8_000)).toEqual(["small", "large", "unknown"]);
+  expect(chain("small", 8_001)).toEqual(["large", "unknown"]);
+  expect(chain("small", 100_000)).toEqual(["unknown"]);
+  expect(chain("alone", 100_000)).toEqual(["alone", "tiny"]);
+});

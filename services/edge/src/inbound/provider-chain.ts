@@ -32,18 +32,33 @@ export function chainRefusal(
 
 /**
  * Who is asked, and who instead, in that order. The members of a group stand in for each other, and after
- * them whoever stands in for the first. Who could not heed what is wished for would answer another question.
+ * them whoever stands in for the first. Who could not heed what is wished for would answer another question. A request that
+ * is known to be too long for some is not asked of these, as long as others are left.
  */
 export function chainOf(
   asked: string,
   wishes: Wishes,
-  { gateway, choice }: { gateway: GatewayConfig; choice: Pick<ProviderChoice, "order"> },
+  { gateway, choice, leastTokens = 0 }: ChainOptions,
 ): string[] {
   const isAble = (name: string) => problemOf(name, wishes, gateway) === undefined;
   const able = membersOf(asked, gateway).filter(isAble);
   const members = able.length > 1 ? choice.order(able) : able;
   const [first = ""] = members;
-  return [...new Set([...members, ...fallbackOf(first, gateway).filter(isAble)])];
+  const chain = [...new Set([...members, ...fallbackOf(first, gateway).filter(isAble)])];
+  const roomy = chain.filter((name) => hasRoom(name, leastTokens, gateway));
+  // Where none is known to have room, the provider says so better than a guess.
+  return roomy.length > 0 ? roomy : chain;
+}
+
+interface ChainOptions {
+  readonly gateway: GatewayConfig;
+  readonly choice: Pick<ProviderChoice, "order">;
+  /** How many tokens the request takes at the least. */
+  readonly leastTokens?: number;
+}
+
+function hasRoom(provider: string, tokens: number, { providers }: GatewayConfig): boolean {
+  return tokens <= (providers[provider]?.contextTokens ?? Number.POSITIVE_INFINITY);
 }
 
 /** A provider and who stands in for it. */

@@ -16,6 +16,7 @@ import type { RunMeter } from "../outbound/run-meter.ts";
 import type { RunDeadlines } from "../outbound/run-patience.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
 import type { RunTraces } from "../outbound/run-traces.ts";
+import { leastTokensOf } from "./least-tokens.ts";
 import { chainOf, chainRefusal, type RequestRefusal, withFallback } from "./provider-chain.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
@@ -137,7 +138,8 @@ export class RunStarter implements Part {
     const { options, passed, background } = request;
     const { choice } = this.#options;
     const asked = request.provider ?? gateway.defaultProvider;
-    const chain = chainOf(asked, { options, passed }, { gateway, choice });
+    const leastTokens = leastTokensOf(request);
+    const chain = chainOf(asked, { options, passed }, { gateway, choice, leastTokens });
     // One that was not refused has somebody to answer it.
     const [provider = "", ...fallback] = chain;
     const deadlines = this.#deadlines(chain);
