@@ -44,7 +44,7 @@ const redis = { globalSetup: ["shared/testing/src/vitest-redis.ts"] };
 const processes = { ...redis, testTimeout: 300_000, hookTimeout: 300_000 };
 
 /** Loading the same modules for every file would take most of the time. */
-const quick = { isolate: false, testTimeout: 20_000 };
+const quick = { isolate: false, testTimeout: 120_000, hookTimeout: 120_000 };
 
 const unit = {
   name: "unit",

@@ -24,7 +24,7 @@ async function judge(planted: Record<string, unknown>): Promise<Judged> {
   const env = { ...own, PLANTED: JSON.stringify(planted), PLANTED_DIRECTORY: directory };
   const { code, output } = await new Promise<{ code: number; output: string }>((resolve) => {
     const args = ["scripts/test.mjs", `--config=${CONFIG}`];
-    const child = execFile(process.execPath, args, { env, timeout: 60_000 }, (_, stdout) =>
+    const child = execFile(process.execPath, args, { env, timeout: 100_000 }, (_, stdout) =>
       resolve({ code: child.exitCode ?? -1, output: stripVTControlCharacters(stdout) }),
     );
   });

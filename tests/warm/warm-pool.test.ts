@@ -138,7 +138,7 @@ test.concurrent("a server that closes spare connections early does so once: then
   expect(closedByServer()).toBe(3);
   expect((await run(client)).connection).toBe("warm");
   expect(lines).toEqual(["provider closes idle sockets early"]);
-}, 15_000);
+});
 
 test.concurrent("a server that closes used connections early does so once: then the pool closes them before", async () => {
   const { simulator, client } = await start({ warm: 0, idleMs: 20_000 });
@@ -148,7 +148,7 @@ test.concurrent("a server that closes used connections early does so once: then 
   await run(client);
   await connections(simulator, 0);
   expect(simulator.stats().sockets).toMatchObject({ opened: 2, idleClosed: 1 });
-}, 15_000);
+});
 
 test.concurrent("replacing connections early leaves no moment without a warm one", async () => {
   const { simulator, client } = await start({ warm: 2, idleMs: 20_000 });
@@ -163,4 +163,4 @@ test.concurrent("replacing connections early leaves no moment without a warm one
   }
   expect(new Set(seen)).toEqual(new Set(["warm"]));
   expect(simulator.stats().total).toMatchObject({ requests: 12, completed: 12 });
-}, 15_000);
+});

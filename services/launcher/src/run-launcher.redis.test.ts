@@ -18,7 +18,7 @@ let launcher: LauncherProcess;
 
 beforeAll(async () => {
   workshop = await makeWorkshop();
-}, 30_000);
+}, 120_000);
 
 afterEach(async () => {
   launcher.child.kill("SIGKILL");

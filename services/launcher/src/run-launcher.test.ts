@@ -14,7 +14,7 @@ let workshop: string;
 
 beforeAll(async () => {
   workshop = await makeWorkshop();
-}, 30_000);
+}, 120_000);
 
 afterAll(() => removeWorkshop(workshop));
 

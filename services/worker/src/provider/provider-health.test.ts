@@ -115,7 +115,7 @@ test("what rests is not even looked at, and nothing is looked at after the stop"
   health.stop();
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(looks).toBe(1);
-}, 15_000);
+});
 
 test("a rest lasts as long as the longest that was asked for", async () => {
   const health = create();

@@ -184,7 +184,7 @@ test("a claim that Redis does not answer closes what was begun", async () => {
   stream.say("hello");
   await expect(second).rejects.toThrow("no answer");
   await stream.closed;
-}, 30_000);
+});
 
 test("a later attempt is not hedged: another model would hardly say what the user has already", async () => {
   const { job, first, silent } = await beginLate();
