@@ -1,8 +1,9 @@
 /** Puts together the providers that a worker serves, and what it does with a run of theirs. */
 import type { Metrics } from "@openclaw/metrics";
-import { QueueLimits, RunIntake, type RunJob } from "@openclaw/queue";
+import { AccountVerdicts, QueueLimits, RunIntake, type RunJob } from "@openclaw/queue";
 import type { Tracing } from "@openclaw/tracing";
 import { ServedProviders } from "./intake/served-providers.ts";
+import { accountIdOf } from "./provider/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
 import { ProviderMeters } from "./provider/provider-meter.ts";
 import type { ActiveAttempts } from "./run/active-attempts.ts";
@@ -37,6 +38,7 @@ export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
     onRest: (provider, forMs) => providers.rest(provider, forMs),
     log,
   });
+  const verdicts = new AccountVerdicts({ redis: commands, keyPrefix });
   const providers = new ServedProviders({
     gateway,
     limits,
@@ -48,6 +50,7 @@ export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
         config: provider,
         circuitFailures: config.WORKER_CIRCUIT_FAILURES,
         meter: providerMeters.of(name),
+        verdict: verdicts.of(accountIdOf(provider)),
         log,
       }),
     createIntake: (intake) => new RunIntake({ redis: queueing, keyPrefix, log, ...intake }),

@@ -182,6 +182,11 @@ export const CATALOGUE = {
     ["provider", "state"],
     "1 for the state that an account is in here: available, its circuit open, resting as it asked for, or refused.",
   ),
+  openclaw_account_questions_total: counter(
+    WORKER,
+    ["provider", "answer"],
+    "Plain questions of our own to an account after a run was refused as if the account were, by what they showed.",
+  ),
   openclaw_provider_info: gauge(
     WORKER,
     ["provider", "region", "model"],

@@ -70,6 +70,8 @@ export const LABELS = {
   token_type: ["input", "output"],
   content: ["text", "reasoning", "tool_call"],
   state: ["available", "open", "resting", "refused"],
+  /** Of an account to a question of our own; unknown: it failed in another way, or could not be asked. */
+  answer: ["accepted", "refused", "unknown"],
   /** What an account may be asked for at once: as configured, and what is left of it after it complained. */
   limit: ["configured", "in_force"],
   /** Of a socket to a provider. */

@@ -1,3 +1,4 @@
+export * from "./account-verdicts.ts";
 export * from "./queue-limits.ts";
 export * from "./run-intake.ts";
 export * from "./run-job.ts";

@@ -1,69 +1,139 @@
 /**
- * An account that was refused (its key, its quota, its model) is left alone, and asked again ever more
- * rarely: mostly somebody has to mend something first, but a provider may also have erred.
+ * Whether a provider account is refused as such: for its key, its quota or its model.
+ *
+ * Providers refuse single requests in the same words and statuses. So a refused run is only a suspicion,
+ * and holds up nobody. A plain question of our own decides: what is refused to it is refused to all. The
+ * cluster asks it at most once a second, and of a refused account ever more rarely, as mostly somebody has
+ * to mend something first. All workers share what it has shown (`AccountVerdicts`).
+ *
+ * Without Redis there is no question and no new verdict: nobody is held back. What was confirmed before
+ * stays so until Redis answers again.
  */
-import type { ErrorCode } from "@openclaw/protocol";
+import { createHash } from "node:crypto";
+import type { ProviderConfig } from "@openclaw/config";
+import { type ErrorCode, isErrorCode } from "@openclaw/protocol";
+import { type AccountVerdict, ASK_EVERY_MS, type RefusedAccount } from "@openclaw/queue";
+import type { Logger } from "@openclaw/runtime";
+import { policyOf } from "./failure-policy.ts";
+import { ProviderError } from "./provider-error.ts";
 
-const FIRST_LOOK_MS = 500;
-/** What the first look itself may usually take. */
-const DOUBT_MS = 1_000;
+/** How often a worker that holds an account for refused looks whether it still is. */
+const LOOK_EVERY_MS = 1_000;
+const ID_LENGTH = 16;
+
+/** What came of a question. `unknown`: it could not be asked, or failed in another way. */
+export type QuestionResult = "accepted" | "refused" | "unknown";
+
+export interface AccountRefusalOptions {
+  readonly provider: string;
+  /** Asks the account a plain question. Throws where it fails; bounded in time. */
+  readonly ask: () => Promise<void>;
+  readonly verdict: AccountVerdict;
+  readonly onAsked: (result: QuestionResult) => void;
+  readonly log: Pick<Logger, "info" | "error">;
+}
 
 export class AccountRefusal {
-  readonly #probe: (code: ErrorCode) => Promise<void>;
+  readonly #options: AccountRefusalOptions;
   #code: ErrorCode | undefined;
-  /** When it is looked at for the first time, on the monotonic clock; until then it may be an error. */
-  #firstLookAt = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #isAtIt = false;
+  #next: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  /** @param probe throws while the account is refused; bounded in time */
-  constructor(probe: (code: ErrorCode) => Promise<void>) {
-    this.#probe = probe;
+  constructor(options: AccountRefusalOptions) {
+    this.#options = options;
   }
 
-  /** What it was refused for; undefined while it is not. */
+  /** What the account is refused for, once that is confirmed. */
   get code(): ErrorCode | undefined {
     return this.#code;
   }
 
-  /** For how long it is not known whether the refusal stands; 0 once that is known. */
-  get inDoubtMs(): number {
-    return Math.max(0, Math.ceil(this.#firstLookAt - performance.now()));
-  }
-
-  /**
-   * It was refused just now.
-   *
-   * @param mostMs longest time between two looks at it
-   * @returns false where that was known
-   */
-  refused(code: ErrorCode, mostMs: number): boolean {
-    if (this.#code !== undefined) return false;
-    this.#code = code;
-    this.#firstLookAt = performance.now() + FIRST_LOOK_MS + DOUBT_MS;
-    this.#lookAfter(FIRST_LOOK_MS, mostMs);
-    return true;
+  /** A run was refused in words that are the account's. */
+  suspect(): void {
+    if (this.#code === undefined) void this.#look();
   }
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    clearTimeout(this.#next);
   }
 
-  #lookAfter(delayMs: number, mostMs: number): void {
-    if (this.#stopped) return;
-    this.#timer = setTimeout(() => void this.#look(delayMs, mostMs), delayMs).unref();
-  }
-
-  async #look(delayMs: number, mostMs: number): Promise<void> {
-    const code = this.#code;
-    if (code === undefined) return;
+  /** Once at a time. Never rejects. */
+  async #look(): Promise<void> {
+    if (this.#isAtIt || this.#stopped) return;
+    this.#isAtIt = true;
     try {
-      await this.#probe(code);
-      this.#code = undefined;
+      await this.#judge();
     } catch {
-      // Still refused, or out of reach: looked at again, later.
-      this.#lookAfter(Math.min(2 * delayMs, mostMs), mostMs);
+      // Redis is away. The next refused run, or the next look, tries again.
+      this.#options.onAsked("unknown");
+    }
+    this.#isAtIt = false;
+    if (this.#code === undefined || this.#stopped) return;
+    this.#next = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref();
+  }
+
+  async #judge(): Promise<void> {
+    const { verdict } = this.#options;
+    const known = await verdict.read();
+    if (this.#code !== undefined && known === undefined) this.#code = undefined;
+    else if (this.#code === undefined && known !== undefined) this.#learn(known);
+    else if (await verdict.mayAsk(waitAfter(known))) await this.#ask(waitAfter(known));
+  }
+
+  /** Another worker has asked. */
+  #learn({ code }: RefusedAccount): void {
+    if (isErrorCode(code)) this.#code = code;
+  }
+
+  async #ask(waitMs: number): Promise<void> {
+    const { provider, verdict, onAsked, log } = this.#options;
+    const before = this.#code;
+    const answer = await this.#answer();
+    onAsked(answer.result);
+    if (answer.result === "unknown" || this.#stopped) return;
+    const { code } = answer;
+    this.#code = code;
+    if (before === undefined && code !== undefined) {
+      log.error({ provider, code }, "provider refuses the account, left alone until it does not");
+    } else if (before !== undefined && code === undefined) {
+      log.info({ provider, code: before }, "provider accepts the account again");
+    }
+    await (code === undefined ? verdict.accepted() : verdict.refused({ code, waitMs }));
+  }
+
+  async #answer(): Promise<{ readonly result: QuestionResult; readonly code?: ErrorCode }> {
+    try {
+      await this.#options.ask();
+      return { result: "accepted" };
+    } catch (error) {
+      // Out of reach, silent or broken: that says nothing of the account.
+      if (!(error instanceof ProviderError) || !isOfAccount(error.code)) {
+        return { result: "unknown" };
+      }
+      return { result: "refused", code: error.code };
     }
   }
+}
+
+/** Whether a failure means that the account is refused, if it is not the request. */
+function isOfAccount(code: ErrorCode): boolean {
+  return policyOf(code).askMostMs !== undefined;
+}
+
+/** How long nobody may ask again: twice as long each time, up to what the policy says. */
+function waitAfter(known: RefusedAccount | undefined): number {
+  if (known === undefined) return ASK_EVERY_MS;
+  const { askMostMs } = isErrorCode(known.code) ? policyOf(known.code) : {};
+  return Math.min(2 * known.waitMs, askMostMs ?? known.waitMs);
+}
+
+/**
+ * The id of an account in the cluster. It changes with all that a refusal may lie in, so that a mended
+ * configuration begins anew, and two names for one account share it. The key cannot be read from it.
+ */
+export function accountIdOf({ baseUrl, apiKey, model }: ProviderConfig): string {
+  const account = JSON.stringify([baseUrl, apiKey, model]);
+  return createHash("sha256").update(account).digest("base64url").slice(0, ID_LENGTH);
 }

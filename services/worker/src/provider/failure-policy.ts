@@ -1,12 +1,17 @@
 /**
- * What each failure of a provider asks of us: the one table that says whether a run goes elsewhere, may
- * come back later, and what becomes of the account.
+ * What each failure of a provider asks of us: the one table that says whose the fault is, whether a run
+ * goes elsewhere, may come back later, and what becomes of the account.
  *
  * What the codes of each provider mean is the business of its dialect; this is what we do about it.
  */
 import type { ErrorCode } from "@openclaw/protocol";
 
 export interface FailurePolicy {
+  /**
+   * Whose the fault is. What lies in the request says nothing of the account or the provider, whatever
+   * its status: it opens no circuit and counts against nobody.
+   */
+  readonly fault: "request" | "account" | "provider";
   /**
    * Another provider may succeed; `roomier`: one that takes longer requests. False where the reason lies in the request, or
    * the run is over.
@@ -19,20 +24,33 @@ export interface FailurePolicy {
   /** Speaks against the provider: after enough of these its circuit opens. */
   readonly counts: boolean;
   /**
-   * Passes mostly by an operator's hand, and the log says so: the account is left alone, and tried out
-   * ever more rarely, this often in the end.
+   * Only where the account may be refused as such. A question of our own confirms that
+   * (`account-refusal.ts`), and is asked again ever more rarely: this often in the end.
    */
-  readonly disablesMs?: number;
+  readonly askMostMs?: number;
 }
 
 const REFUSED_REQUEST = {
+  fault: "request",
   elsewhere: false,
   later: false,
   slowsDown: false,
   counts: false,
 } as const;
-const REFUSED_ACCOUNT = { elsewhere: true, later: false, slowsDown: false, counts: false } as const;
-const BROKEN = { elsewhere: true, later: false, slowsDown: false, counts: true } as const;
+const REFUSED_ACCOUNT = {
+  fault: "account",
+  elsewhere: true,
+  later: false,
+  slowsDown: false,
+  counts: false,
+} as const;
+const BROKEN = {
+  fault: "provider",
+  elsewhere: true,
+  later: false,
+  slowsDown: false,
+  counts: true,
+} as const;
 
 const POLICIES: Readonly<Partial<Record<ErrorCode, FailurePolicy>>> = {
   provider_rejected: REFUSED_REQUEST,
@@ -40,14 +58,14 @@ const POLICIES: Readonly<Partial<Record<ErrorCode, FailurePolicy>>> = {
   context_length_exceeded: { ...REFUSED_REQUEST, elsewhere: "roomier" },
   answer_too_large: REFUSED_REQUEST,
   // Counts, though the run has no time left for anybody else.
-  run_timeout: { ...REFUSED_REQUEST, counts: true },
+  run_timeout: { ...BROKEN, elsewhere: false },
 
-  provider_auth: { ...REFUSED_ACCOUNT, disablesMs: 60_000 },
-  provider_quota: { ...REFUSED_ACCOUNT, disablesMs: 300_000 },
-  model_not_found: { ...REFUSED_ACCOUNT, disablesMs: 300_000 },
+  provider_auth: { ...REFUSED_ACCOUNT, askMostMs: 60_000 },
+  provider_quota: { ...REFUSED_ACCOUNT, askMostMs: 300_000 },
+  model_not_found: { ...REFUSED_ACCOUNT, askMostMs: 300_000 },
 
-  provider_rate_limited: { elsewhere: true, later: true, slowsDown: true, counts: false },
-  provider_overloaded: { elsewhere: true, later: true, slowsDown: true, counts: true },
+  provider_rate_limited: { ...REFUSED_ACCOUNT, later: true, slowsDown: true },
+  provider_overloaded: { ...BROKEN, later: true, slowsDown: true },
   provider_error: { ...BROKEN, later: true },
   provider_unreachable: { ...BROKEN, later: true },
 };

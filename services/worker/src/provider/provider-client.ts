@@ -3,7 +3,9 @@
  */
 import type { ProviderConfig } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
+import type { AccountVerdict } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
+import type { QuestionResult } from "./account-refusal.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { chatRequestBody } from "./chat-request-body.ts";
 import { DecodedBody } from "./content-encoding.ts";
@@ -51,6 +53,8 @@ export interface ProviderClientOptions {
   readonly name: string;
   readonly config: ProviderConfig;
   readonly log: Pick<Logger, "info" | "warn" | "error">;
+  /** See `ProviderHealthOptions.verdict`. */
+  readonly verdict?: AccountVerdict;
   /** See `CircuitBreakerOptions.failures`. */
   readonly circuitFailures?: number;
   /** What its requests are measured with. */
@@ -72,15 +76,26 @@ class HttpProviderClient implements ProviderClient {
   readonly #meter: ProviderMeter | undefined;
   readonly #metered: MeteredClient;
 
-  constructor({ name, config, log, circuitFailures: failures, tls, meter }: ProviderClientOptions) {
+  constructor(options: ProviderClientOptions) {
+    const { name, config, log, circuitFailures: failures, tls, meter, verdict } = options;
     this.name = name;
     this.#meter = meter;
     this.config = config;
     this.#dialect = dialectOf(config.kind);
     this.#upstream = new Upstream({ name, config, log, tls });
+    const ask = () => this.#tryOut();
     const probe = (code: ErrorCode) =>
-      code === "provider_unreachable" ? this.#upstream.probe() : this.#tryOut();
-    this.health = new ProviderHealth({ provider: name, probe, log, failures });
+      code === "provider_unreachable" ? this.#upstream.probe() : ask();
+    const onAsked = meter && ((result: QuestionResult) => meter.asked(result));
+    this.health = new ProviderHealth({
+      provider: name,
+      probe,
+      ask,
+      verdict,
+      onAsked,
+      log,
+      failures,
+    });
     this.#metered = { health: this.health, upstream: this.#upstream };
   }
 
@@ -175,9 +190,9 @@ class HttpProviderClient implements ProviderClient {
       if (!(error instanceof ProviderError)) throw error;
       // So few tokens may all have been thought and not shown.
       if (error.code === "provider_empty") return;
-      const { counts, disablesMs } = policyOf(error.code);
+      const { counts, askMostMs } = policyOf(error.code);
       // A refusal of this very question, or of so many, is an answer all the same.
-      if (counts || disablesMs !== undefined) throw error;
+      if (counts || askMostMs !== undefined) throw error;
     }
   }
 

@@ -1,6 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from "@openclaw/protocol";
 import { eventually } from "@openclaw/testing";
 import { afterEach, describe, expect, test } from "vitest";
+import { type FailurePolicy, policyOf } from "./failure-policy.ts";
 import { ProviderHealth } from "./provider-health.ts";
 
 const all: ProviderHealth[] = [];
@@ -19,37 +20,10 @@ afterEach(() => {
 const down = () => Promise.reject(new Error("still down"));
 
 function create(probe: (code: ErrorCode) => Promise<void> = down): ProviderHealth {
-  const health = new ProviderHealth({ provider: "zhipu", probe, log });
+  const health = new ProviderHealth({ provider: "zhipu", probe, ask: down, log });
   all.push(health);
   return health;
 }
-
-describe("one refusal of the account is enough, and is the operator's to hear of, once", () => {
-  test.each(["provider_auth", "provider_quota", "model_not_found"] as const)("%s", (code) => {
-    const health = create();
-    health.failed(code);
-    health.failed(code);
-    // For a moment it may be an error of the provider's.
-    expect(health.closed).toEqual({ code, forMs: expect.any(Number) });
-    expect(health.report()).toMatchObject({ state: "refused", code });
-    expect(errors).toEqual([{ provider: "zhipu", code }]);
-  });
-});
-
-test("an account that is accepted again is used again, without anybody's run", async () => {
-  let isRefused = true;
-  const asked: unknown[] = [];
-  const health = create((code) => {
-    asked.push(code);
-    return isRefused ? Promise.reject(new Error("still refused")) : Promise.resolve();
-  });
-  health.failed("provider_auth");
-  await eventually("a look", () => asked.length === 1);
-  expect(health.closed?.code).toBe("provider_auth");
-  isRefused = false;
-  await eventually("the next look", () => health.closed === undefined);
-  expect(asked).toEqual(["provider_auth", "provider_auth"]);
-});
 
 describe("five failures of the provider open its circuit, one does not", () => {
   const counting: ErrorCode[] = [
@@ -72,19 +46,37 @@ describe("five failures of the provider open its circuit, one does not", () => {
   });
 });
 
-test("what lies in a request closes nothing, however often, nor does a rate that is too high", async () => {
-  const harmless: ErrorCode[] = [
-    "provider_rejected",
-    "content_filtered",
-    "context_length_exceeded",
-    "provider_rate_limited",
-  ];
+const codes = Object.keys(ERROR_CODES) as ErrorCode[];
+const ofFault = (fault: FailurePolicy["fault"]) =>
+  codes.filter((code) => policyOf(code).fault === fault);
+
+test("what lies in a request leaves no trace, however often, nor does a refusal that nothing confirms", async () => {
+  const unconfirmed = codes.filter((code) => policyOf(code).askMostMs !== undefined);
+  const harmless = [...ofFault("request"), ...unconfirmed];
+  expect(harmless).toEqual(expect.arrayContaining(["provider_rejected", "provider_quota"]));
   const health = create();
   for (const code of harmless) for (let n = 0; n < 10; n += 1) health.failed(code);
   // Every failure has been noted by then.
   await new Promise((resolve) => setImmediate(resolve));
   expect(health.closed).toBeUndefined();
-  expect(Object.keys(ERROR_CODES)).toEqual(expect.arrayContaining(harmless));
+  expect(health.report()).toEqual({ state: "available" });
+});
+
+test("a rate that is too high is told, and closes nothing by itself", async () => {
+  const health = create();
+  for (let n = 0; n < 10; n += 1) health.failed("provider_rate_limited");
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(health.report()).toEqual({ state: "available", failureShare: 1 });
+});
+
+test("a request's own fault goes to nobody else and slows nobody down", () => {
+  const policies = ofFault("request").map(policyOf);
+  expect(policies.length).toBeGreaterThan(0);
+  for (const policy of policies) {
+    expect(policy).toEqual({
+      ...{ fault: "request", elsewhere: false, later: false, slowsDown: false, counts: false },
+    });
+  }
 });
 
 test("a complaint in many attempts closes nothing, one after the other does for a moment", () => {
@@ -106,8 +98,8 @@ test("what rests is not even looked at, and nothing is looked at after the stop"
     return down();
   });
   health.rest("provider_rate_limited", 1_200);
-  health.failed("provider_auth");
-  await eventually("the end of the rest", () => health.closed?.code === "provider_auth", {
+  for (let n = 0; n < 5; n += 1) health.failed("provider_error");
+  await eventually("the end of the rest", () => health.closed?.code === "provider_error", {
     withinMs: 2_000,
   });
   expect(looks).toBe(0);

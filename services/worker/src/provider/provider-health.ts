@@ -1,6 +1,7 @@
 import { type ProviderHealthReport, RecentMean } from "@openclaw/metrics";
 import type { ErrorCode } from "@openclaw/protocol";
-import { AccountRefusal } from "./account-refusal.ts";
+import type { AccountVerdict } from "@openclaw/queue";
+import { AccountRefusal, type QuestionResult } from "./account-refusal.ts";
 import { CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
 import { policyOf } from "./failure-policy.ts";
 
@@ -13,11 +14,19 @@ export interface Closed {
   readonly forMs?: number;
 }
 
+export interface ProviderHealthOptions extends CircuitBreakerOptions {
+  /** Asks the account a plain question. Throws where it fails; bounded in time. */
+  readonly ask: () => Promise<void>;
+  /** What the cluster knows of the account. Without it no question confirms a refusal, and none stands. */
+  readonly verdict?: AccountVerdict | undefined;
+  /** A question of our own has come to this. */
+  readonly onAsked?: ((result: QuestionResult) => void) | undefined;
+}
+
 /** How one provider account fares with the runs of this process, and whether more are to be spent on it. */
 export class ProviderHealth {
-  readonly #options: CircuitBreakerOptions;
   readonly #breaker: CircuitBreaker;
-  readonly #refusal: AccountRefusal;
+  readonly #refusal: AccountRefusal | undefined;
   readonly #firstTokenMs = new RecentMean();
   readonly #failures = new RecentMean();
   /** Share of attempts that the account had too much of. */
@@ -25,29 +34,32 @@ export class ProviderHealth {
   /** What it is left alone for, and until when on the monotonic clock. */
   #rest: { readonly code: ErrorCode; readonly until: number } | undefined;
 
-  constructor(options: CircuitBreakerOptions) {
-    this.#options = options;
-    const probe = (code: ErrorCode) => this.#probe(code);
-    this.#breaker = new CircuitBreaker({ ...options, probe });
-    this.#refusal = new AccountRefusal(probe);
+  constructor(options: ProviderHealthOptions) {
+    const { provider, log, probe, ask, verdict, onAsked = () => undefined } = options;
+    this.#breaker = new CircuitBreaker({
+      ...options,
+      probe: (code) => this.#unlessResting(() => probe(code)),
+    });
+    this.#refusal =
+      verdict &&
+      new AccountRefusal({
+        ...{ provider, log, verdict, onAsked },
+        ask: () => this.#unlessResting(ask),
+      });
   }
 
   /** Undefined where a run may be spent on it. */
   get closed(): Closed | undefined {
     const forMs = this.#restMs;
     if (this.#rest && forMs > 0) return { code: this.#rest.code, forMs };
-    const code = this.#refusal.code ?? this.#breaker.code;
-    if (code === undefined) return undefined;
-    const { inDoubtMs } = this.#refusal;
-    return this.#refusal.code !== undefined && inDoubtMs > 0
-      ? { code, forMs: inDoubtMs }
-      : { code };
+    const code = this.#refusal?.code ?? this.#breaker.code;
+    return code === undefined ? undefined : { code };
   }
 
   /** Whether runs are spent on it, and if not why. */
   get state(): "available" | "open" | "resting" | "refused" {
     if (this.#restMs > 0) return "resting";
-    if (this.#refusal.code !== undefined) return "refused";
+    if (this.#refusal?.code !== undefined) return "refused";
     return this.#breaker.code === undefined ? "available" : "open";
   }
 
@@ -63,14 +75,12 @@ export class ProviderHealth {
     this.#breaker.succeeded();
   }
 
-  /** An attempt failed. What lies in the request says nothing of the provider. */
+  /** An attempt failed. That an account is refused counts only once it is confirmed. */
   failed(code: ErrorCode): void {
-    const { counts, disablesMs, elsewhere } = policyOf(code);
-    if (elsewhere) this.#failures.add(1);
+    const { fault, counts, askMostMs } = policyOf(code);
+    if (fault !== "request" && askMostMs === undefined) this.#failures.add(1);
     if (counts) this.#breaker.failed(code);
-    if (disablesMs === undefined || !this.#refusal.refused(code, disablesMs)) return;
-    const { provider, log } = this.#options;
-    log.error({ provider, code }, "provider refuses the account, left alone until it does not");
+    if (askMostMs !== undefined) this.#refusal?.suspect();
   }
 
   /**
@@ -91,10 +101,10 @@ export class ProviderHealth {
     if (until > (this.#rest?.until ?? 0)) this.#rest = { code, until };
   }
 
-  async #probe(code: ErrorCode): Promise<void> {
-    // Left alone is left alone.
+  /** Left alone is left alone. */
+  async #unlessResting(question: () => Promise<void>): Promise<void> {
     if (this.#restMs > 0) throw new Error("the account rests");
-    await this.#options.probe(code);
+    await question();
   }
 
   get #restMs(): number {
@@ -114,6 +124,6 @@ export class ProviderHealth {
 
   stop(): void {
     this.#breaker.stop();
-    this.#refusal.stop();
+    this.#refusal?.stop();
   }
 }

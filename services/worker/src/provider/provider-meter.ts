@@ -41,6 +41,7 @@ export class ProviderMeters {
         const region = this.#metrics.regionOf(provider);
         return new RequestMeter({ provider, region }, this.#families);
       },
+      asked: (answer) => this.#families.questions.inc({ provider, answer }),
       watch: (client) => void clients.add(client),
       unwatch: (client) => void clients.delete(client),
     };
@@ -71,6 +72,8 @@ const USES = ["spare", "idle", "busy", "connecting"] as const;
 export interface ProviderMeter {
   /** A request begins. */
   begin(): RequestMeter;
+  /** A question of our own to an account that may be refused came to this. */
+  asked(answer: LabelValue<"answer">): void;
   watch(client: MeteredClient): void;
   unwatch(client: MeteredClient): void;
 }
@@ -83,6 +86,7 @@ function familiesOf(metrics: Metrics) {
     tokens: metrics.histogram("gen_ai_client_token_usage"),
     characters: metrics.counter("openclaw_answer_characters_total"),
     errors: metrics.counter("openclaw_provider_errors_total"),
+    questions: metrics.counter("openclaw_account_questions_total"),
   };
 }
 

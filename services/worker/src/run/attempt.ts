@@ -154,7 +154,7 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
 function refuseIfClosed({ name, health }: ProviderClient): void {
   const { closed } = health;
   if (closed === undefined) return;
-  if (closed.forMs === undefined && policyOf(closed.code).disablesMs === undefined) return;
+  if (closed.forMs === undefined && policyOf(closed.code).askMostMs === undefined) return;
   const detail = "not asked, as it failed before";
   throw new NotAskedError(closed.code, { provider: name, detail, retryAfterMs: closed.forMs });
 }

@@ -110,24 +110,69 @@ describe("a provider that is known to fail", () => {
     await expect(finished).rejects.toMatchObject({ code: "run_postponed" });
     expect([worker.speaker.requests, (await workers.entries(runId)).length]).toEqual([0, 0]);
   });
+});
 
-  test("a refused account is given up on once it was looked at again", async () => {
-    open("provider_auth");
-    // The key is still refused when the worker looks.
-    worker.speaker.refuses = () => true;
-    worker.speaker.refusalStatus = 401;
-    await eventually("the look", () => worker.speaker.requests > 0);
-    const closed = await eventually("the end of all doubt", () => {
-      const now = worker.provider.health.closed;
-      return now?.forMs === undefined ? now : undefined;
-    });
-    expect(closed).toEqual({ code: "provider_auth" });
-    const asked = worker.speaker.requests;
+describe("a run that is refused in words that are the account's", () => {
+  /** What runs ask; our own plain questions are refused apart from them. */
+  let refusesRuns: boolean;
+  let refusesQuestions: boolean;
+  let questions: number;
+
+  beforeEach(() => {
+    [refusesRuns, refusesQuestions, questions] = [true, false, 0];
+    worker.speaker.refusalStatus = 402;
+    worker.speaker.refuses = (body) => {
+      const isQuestion = JSON.stringify(body).includes('"Hi"');
+      if (isQuestion) questions += 1;
+      return isQuestion ? refusesQuestions : refusesRuns;
+    };
+  });
+
+  test("goes to the next provider, and the next run is served by the same one as ever", async () => {
+    const refused = await workers.begin(worker, { fallback: ["other"] });
+    await refused.finished;
+    expect(workers.added).toMatchObject([{ provider: "other" }]);
+    await eventually("a question of our own", () => questions === 1);
+    const question = await worker.speaker.nextRequest();
+    refusesRuns = false;
+    const next = await workers.begin(worker, { fallback: ["other"] });
+    // The question is still open: nobody waits for what comes of it.
+    const stream = await worker.speaker.nextRequest();
+    question.finish();
+    stream.say("as ever");
+    stream.finish();
+    await next.finished;
+    expect((await workers.entries(next.runId)).at(-1)?.type).toBe("completed");
+    expect(workers.added).toHaveLength(1);
+  });
+
+  test("ends with what it was refused for where there is no next one", async () => {
     const { runId, finished } = await workers.begin(worker);
     await finished;
     expect((await workers.entries(runId)).at(-1)).toMatchObject({
-      failure: { code: "provider_auth", message: expect.stringContaining("not asked") },
+      type: "failed",
+      failure: { code: "provider_quota", message: expect.stringContaining("HTTP 402") },
     });
-    expect(worker.speaker.requests - asked).toBeLessThanOrEqual(1);
+  });
+
+  test("spares later runs once a plain question was refused as well: they move, or fail unasked", async () => {
+    refusesQuestions = true;
+    await (await workers.begin(worker)).finished;
+    await eventually("the confirmation", () => worker.provider.health.closed);
+    const asked = worker.speaker.requests - questions;
+    const moved = await workers.begin(worker, { fallback: ["other"] });
+    const lonely = await workers.begin(worker);
+    await Promise.all([moved.finished, lonely.finished]);
+    expect(workers.added).toMatchObject([{ runId: moved.runId, provider: "other" }]);
+    expect((await workers.entries(lonely.runId)).at(-1)).toMatchObject({
+      failure: { code: "provider_quota", message: expect.stringContaining("not asked") },
+    });
+    expect(worker.speaker.requests - questions).toBe(asked);
+  });
+
+  test("leads to no question where the request alone is at fault, whatever is said", async () => {
+    worker.speaker.refusalStatus = 422;
+    for (let n = 0; n < 12; n += 1) await (await workers.begin(worker)).finished;
+    expect([questions, worker.provider.health.report()]).toEqual([0, { state: "available" }]);
   });
 });

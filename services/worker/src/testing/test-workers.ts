@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { parseGatewayConfig } from "@openclaw/config";
 import { Metrics } from "@openclaw/metrics";
-import type { RunJob } from "@openclaw/queue";
+import { AccountVerdicts, type RunJob } from "@openclaw/queue";
 import { createLogger } from "@openclaw/runtime";
 import type { Entry, Position, TerminalEntry } from "@openclaw/stream";
 import {
@@ -10,6 +10,7 @@ import {
   type StreamFixture,
   type StreamFixtureOptions,
 } from "@openclaw/testing";
+import { accountIdOf } from "../provider/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { ProviderMeters } from "../provider/provider-meter.ts";
 import { ActiveAttempts } from "../run/active-attempts.ts";
@@ -86,7 +87,11 @@ export class TestWorkers {
     );
     const config = providers[name];
     if (!config) throw new Error("it was just configured");
-    const client = createProviderClient({ name, config, log, meter: this.#meters.of(name) });
+    const { commands: redis, prefix: keyPrefix } = this.stream;
+    const verdicts = new AccountVerdicts({ redis, keyPrefix });
+    const verdict = verdicts.of(accountIdOf(config));
+    const meter = this.#meters.of(name);
+    const client = createProviderClient({ name, config, log, meter, verdict });
     this.#clients.push(client);
     await client.start();
     return client;
