@@ -1,23 +1,42 @@
 /**
- * What a refusal means where the provider's dialect knows nothing more precise: one table, read from
- * the top, of which the first row that fits decides.
+ * Whose a refusal is, and what it means, where the provider's dialect knows nothing more precise: one
+ * table, read from the top, of which the first row that fits decides.
+ *
+ * A status alone does not tell a request's own fault from the account's: 402 comes with an empty account,
+ * and with one request for more tokens than are left. So what the words say goes before the status. Where
+ * no word is known, 401, 402, 403 and 404 are the account's: a question of our own finds out whether they
+ * are (`account-refusal.ts`), and nobody else waits for it.
  */
 import type { ErrorCode } from "@openclaw/protocol";
 import type { Refusal } from "./refusal.ts";
+import {
+  CONTEXT_TOO_LONG,
+  FILTERED_CONTENT,
+  LARGER_THAN_A_MINUTE,
+  MISSING_FEATURE,
+  MORE_THAN_CAN_BE_PAID,
+  NO_MONEY,
+  OVERLOADED,
+  REFUSED_KEY,
+  TOO_OFTEN,
+  UNKNOWN_MODEL,
+} from "./refusal-words.ts";
 
 /** A row fits where all that it names does. */
 export interface RefusalRule {
   readonly means: ErrorCode;
+  /** What the user is told besides, in our own words: the provider's may quote the prompt or the key. */
+  readonly says?: string;
   /** The envelope's code is one of these. OpenAI's own, which the compatible servers borrow. */
   readonly codes?: readonly string[];
-  /** The envelope's sentences say so. */
-  readonly words?: RegExp;
+  /** The envelope's sentences, or its code, say so. */
+  readonly words?: Pick<RegExp, "test">;
   /** `none` where the refusal has none: it came inside a stream. */
   readonly statuses?: readonly (number | "none")[];
 }
 
-/** Where only the words tell that it is the request, and which part of it. */
-const REFUSED_REQUEST = ["none", 400, 404, 413, 422, 500] as const;
+/** With these, only the words tell whose the fault is. */
+const AMBIGUOUS = ["none", 400, 401, 402, 403, 404, 406, 409, 412, 413, 422, 424] as const;
 const WITHOUT_STATUS = ["none"] as const;
 
 const RULES: readonly RefusalRule[] = [
@@ -26,47 +45,53 @@ const RULES: readonly RefusalRule[] = [
   { means: "model_not_found", codes: ["model_not_found"] },
   { means: "context_length_exceeded", codes: ["context_length_exceeded"] },
   { means: "content_filtered", codes: ["content_filter", "content_policy_violation"] },
-  { means: "provider_rate_limited", codes: ["rate_limit_exceeded"] },
   { means: "provider_error", codes: ["server_error"] },
+
+  // This one request's, though its status is otherwise the account's.
+  {
+    means: "provider_rejected",
+    says: "more tokens than the account can pay for: ask for fewer `max_tokens`",
+    words: MORE_THAN_CAN_BE_PAID,
+    statuses: ["none", 402, 403],
+  },
+  {
+    means: "context_length_exceeded",
+    says: "larger than the provider's limit for one request",
+    words: LARGER_THAN_A_MINUTE,
+    statuses: ["none", 400, 413, 429],
+  },
+  { means: "provider_rate_limited", codes: ["rate_limit_exceeded"] },
+
+  // The account's, though its status is otherwise the request's.
+  { means: "provider_quota", words: NO_MONEY, statuses: [...AMBIGUOUS, 429] },
+  { means: "provider_auth", words: REFUSED_KEY, statuses: AMBIGUOUS },
 
   {
     means: "context_length_exceeded",
-    words:
-      /maximum context length|context[ _]length|context window|maximum number of tokens allowed|(?:prompt|input) is too long|too many (?:input )?tokens|reduce the length of/,
-    statuses: REFUSED_REQUEST,
+    words: CONTEXT_TOO_LONG,
+    // Never a 401: that one may quote a prompt, and is not about its length.
+    statuses: [...AMBIGUOUS.filter((status) => status !== 401), 500],
   },
+  { means: "content_filtered", words: FILTERED_CONTENT, statuses: AMBIGUOUS },
   {
-    means: "content_filtered",
-    words: /content[ _-]?filter|content management policy|content policy|data_?inspection_?failed/,
-    statuses: ["none", 400, 422],
+    means: "provider_rejected",
+    says: "asks for something that the model or the account does not have",
+    words: MISSING_FEATURE,
+    statuses: AMBIGUOUS,
   },
-  {
-    means: "model_not_found",
-    words: /\bmodel\b.{0,120}(?:not found|not exist|not supported)/,
-    statuses: ["none", 400, 422],
-  },
+  { means: "model_not_found", words: UNKNOWN_MODEL, statuses: AMBIGUOUS },
+  { means: "provider_rate_limited", words: TOO_OFTEN, statuses: [400, 403] },
+  { means: "provider_overloaded", words: OVERLOADED, statuses: [400, 403, 424] },
 
   // Types and sentences of errors inside a stream, where no status tells them apart.
-  {
-    means: "provider_quota",
-    words: /insufficient[ _](?:quota|balance|funds|credit)|exceeded your current quota/,
-    statuses: WITHOUT_STATUS,
-  },
+  { means: "provider_quota", words: /exceeded your current quota/, statuses: WITHOUT_STATUS },
   {
     means: "provider_auth",
-    words: /authentication_error|unauthenticated|(?:invalid|incorrect) api[ _]key/,
+    words: /authentication_error|unauthenticated/,
     statuses: WITHOUT_STATUS,
   },
-  {
-    means: "provider_rate_limited",
-    words: /rate[ _]limit|too many requests|resource_exhausted|quota exceeded/,
-    statuses: WITHOUT_STATUS,
-  },
-  {
-    means: "provider_overloaded",
-    words: /overloaded|service unavailable|at capacity/,
-    statuses: WITHOUT_STATUS,
-  },
+  { means: "provider_rate_limited", words: TOO_OFTEN, statuses: WITHOUT_STATUS },
+  { means: "provider_overloaded", words: OVERLOADED, statuses: WITHOUT_STATUS },
   {
     means: "provider_rejected",
     words: /invalid_request|invalid_argument/,
@@ -74,19 +99,27 @@ const RULES: readonly RefusalRule[] = [
   },
 
   // Accepted for later: the request waits in a queue whose end nobody promises.
-  { means: "provider_overloaded", statuses: [202, 503, 504, 529] },
+  { means: "provider_overloaded", statuses: [202, 498, 503, 504, 529] },
   { means: "provider_auth", statuses: [401, 403] },
   { means: "provider_quota", statuses: [402] },
   { means: "model_not_found", statuses: [404, 410] },
-  { means: "provider_error", statuses: ["none", 408, 409] },
+  { means: "provider_error", statuses: ["none", 408, 409, 424, 425, 499] },
   { means: "context_length_exceeded", statuses: [413] },
   { means: "provider_rate_limited", statuses: [429] },
   { means: "content_filtered", statuses: [451] },
 ];
 
 export function classifyCommon(refusal: Refusal): ErrorCode {
-  const rule = RULES.find((row) => fits(row, refusal));
-  return rule?.means ?? classifyRange(refusal.status ?? 500);
+  return ruleFor(refusal)?.means ?? classifyRange(refusal.status ?? 500);
+}
+
+/** What may be told of it besides its meaning. */
+export function reasonOf(refusal: Refusal): string | undefined {
+  return ruleFor(refusal)?.says;
+}
+
+function ruleFor(refusal: Refusal): RefusalRule | undefined {
+  return RULES.find((row) => fits(row, refusal));
 }
 
 /** Whether a code is one of OpenAI's: closed vocabulary, safe to show. */
@@ -99,7 +132,7 @@ function fits(
   { status = "none", code, text }: FitOf,
 ): boolean {
   if (codes && !codes.includes(code)) return false;
-  if (words && !words.test(text)) return false;
+  if (words && !words.test(`${code.toLowerCase()} ${text}`)) return false;
   return statuses === undefined || statuses.includes(status);
 }
 

@@ -1,7 +1,7 @@
 import type { ProviderConfig, ProviderKind } from "@openclaw/config";
 import type { ConversationMessage, ErrorCode, PassedFields, RunOptions } from "@openclaw/protocol";
 import type { Refusal } from "../refusal.ts";
-import { classifyCommon, isCommonCode } from "../refusal-rules.ts";
+import { classifyCommon, isCommonCode, reasonOf } from "../refusal-rules.ts";
 import { nvidia } from "./nvidia.ts";
 import { openai } from "./openai.ts";
 import { tencent } from "./tencent.ts";
@@ -48,18 +48,27 @@ export function dialectOf(kind: ProviderKind): Dialect {
 }
 
 export function classifyRefusal(dialect: Dialect, refusal: Refusal): ErrorCode {
-  const known = Object.hasOwn(dialect.codes, refusal.code)
-    ? dialect.codes[refusal.code]
-    : undefined;
-  return known ?? dialect.classify?.(refusal) ?? classifyCommon(refusal);
+  return classifyByDialect(dialect, refusal) ?? classifyCommon(refusal);
 }
 
-/** What may be told of a refusal: its status, and its code where the code is one we know. */
-export function refusalDetail(dialect: Dialect, { status, code }: Refusal): string | undefined {
-  const known = Object.hasOwn(dialect.codes, code) || isCommonCode(code);
+/**
+ * What may be told of a refusal: its status, its code where the code is one we know, and why it came, in
+ * our own words.
+ */
+export function refusalDetail(dialect: Dialect, refusal: Refusal): string | undefined {
+  const { status, code } = refusal;
+  const isKnown = Object.hasOwn(dialect.codes, code) || isCommonCode(code);
+  const reason = classifyByDialect(dialect, refusal) === undefined ? reasonOf(refusal) : undefined;
   const parts = [
     ...(status === undefined ? [] : [`HTTP ${status}`]),
-    ...(known ? [`code ${code}`] : []),
+    ...(isKnown ? [`code ${code}`] : []),
+    ...(reason === undefined ? [] : [reason]),
   ];
   return parts.length === 0 ? undefined : parts.join(", ");
+}
+
+function classifyByDialect(dialect: Dialect, refusal: Refusal): ErrorCode | undefined {
+  const { codes } = dialect;
+  const known = Object.hasOwn(codes, refusal.code) ? codes[refusal.code] : undefined;
+  return known ?? dialect.classify?.(refusal);
 }
