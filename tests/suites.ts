@@ -25,6 +25,13 @@ export const SUITES = {
   hedging: suite("tests/slow/hedging", "runs", [100, 400], [0, 0]),
   "http-crowd": suite("tests/slow/http-crowd", "readers at once", [200, 1_000], [0, 0], "alone"),
   "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [0, 0]),
+  "refused-neighbour": suite(
+    "tests/slow/refused-neighbour",
+    "pairs of rounds, with and without",
+    [2, 5],
+    [0.5, 2],
+    "alone",
+  ),
   reload: suite("tests/slow/reload", "runs that stream meanwhile", [40, 200], [0, 0]),
   "repeated-reasons": suite(
     "tests/slow/repeated-reasons",
