@@ -58,7 +58,7 @@ const RULES: readonly RefusalRule[] = [
     means: "context_length_exceeded",
     says: "larger than the provider's limit for one request",
     words: LARGER_THAN_A_MINUTE,
-    statuses: ["none", 400, 413, 429],
+    statuses: ["none", 413, 429],
   },
   { means: "provider_rate_limited", codes: ["rate_limit_exceeded"] },
 

@@ -59,7 +59,7 @@ export const FILTERED_CONTENT = any(
 
 /** A feature of a model or an account: `... is not available`, `does not support ...`. */
 const FEATURE =
-  "(?:feature|tools?|tool use|function calling|functions?|images?|vision|audio|video|files?|pdf|streaming|json|schema|structured outputs?|response_format|logprobs?|parameters?|reasoning|thinking|system (?:message|prompt)|modalit\\w+)";
+  "(?:feature|tools?|tool use|function calling|images?|vision|audio|video|files?|pdf|json|schema|structured outputs?|response_format|logprobs?|parameters?|reasoning|thinking|system (?:message|prompt)|modalit\\w+)";
 
 export const MISSING_FEATURE = any(
   /no (?:endpoints?|providers?)\b.{0,60}(?:support|handle|requested param)/,
