@@ -155,12 +155,14 @@ describe("a streamed answer", () => {
     expect(chunks.every((chunk) => chunk.usage === null)).toBe(true);
   });
 
-  test("has the model's thinking as reasoning_content, before the text", async () => {
+  test("has the model's thinking under both of its names, before the text", async () => {
     const prompt = directive({ text: "So it is.", reasoning: ["Is it", " so?"] });
     const { chunks, text } = await read(await post(asking(prompt, { stream: true })));
     expect(text).toBe("So it is.");
     const deltas = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta));
-    expect(deltas.map((delta) => delta.reasoning_content ?? "").join("")).toBe("Is it so?");
+    for (const name of ["reasoning_content", "reasoning"] as const) {
+      expect(deltas.map((delta) => delta[name] ?? "").join("")).toBe("Is it so?");
+    }
     const last = deltas.findLastIndex((delta) => delta.reasoning_content);
     expect(last).toBeLessThan(deltas.findIndex((delta) => delta.content));
   });
@@ -182,6 +184,7 @@ describe("a whole answer", () => {
             role: "assistant",
             content: answerFor({ prompt, profile: "zhipu" }),
             reasoning_content: "Hm.",
+            reasoning: "Hm.",
           },
           finish_reason: "stop",
         },

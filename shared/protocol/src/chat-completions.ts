@@ -125,6 +125,8 @@ export const chatChunkSchema = z.strictObject({
           /** Why the model does not answer, in place of content. */
           refusal: z.string().optional(),
           reasoning_content: z.string().optional(),
+          /** The same once more, under the other name that clients know. */
+          reasoning: z.string().optional(),
           tool_calls: z
             .array(
               z.strictObject({
@@ -161,6 +163,8 @@ export const chatCompletionSchema = z.strictObject({
         content: z.string().nullable(),
         refusal: z.string().nullable(),
         reasoning_content: z.string().optional(),
+        /** The same once more. */
+        reasoning: z.string().optional(),
         tool_calls: z.array(calledFunctionSchema).optional(),
       }),
       logprobs: z.null(),

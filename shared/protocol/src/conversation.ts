@@ -45,8 +45,11 @@ export const conversationMessageSchema = z.discriminatedUnion("role", [
     content: textSchema.nullish(),
     name: nameSchema,
     tool_calls: z.array(toolCallSchema).min(1).optional(),
-    /** Some models want back what they thought before they called a tool. */
-    reasoning_content: z.string().optional(),
+    /** What it thought. Only providers that want it are sent it, see `wantsReasoning`. */
+    reasoning_content: z
+      .string()
+      .optional()
+      .describe("What the model thought; `reasoning` is another name for it."),
   }),
   z.object({ role: z.literal("tool"), content: textSchema, tool_call_id: z.string().min(1) }),
 ]);

@@ -29,6 +29,60 @@ test("what a library sends back of an answer is taken, whatever it has null for"
   expect(JSON.stringify(parsed)).not.toContain('"name":null');
 });
 
+test("null says nothing at any level, and stays where it is a value", () => {
+  const schema = { type: "object", properties: { a: { const: null } }, default: null };
+  const parsed = parse({
+    model: "m",
+    messages: [
+      {
+        role: "user",
+        content: [{ type: "image_url", image_url: { url: "https://a.test/b.png", detail: null } }],
+      },
+      { role: "assistant", content: "y", tool_calls: [] },
+    ],
+    tools: [
+      { type: "function", function: { name: "f", description: null, parameters: schema } },
+      { type: "function", function: { name: "g", parameters: null, strict: null } },
+    ],
+    tool_choice: { type: "function", function: { name: "f", arguments: null } },
+    response_format: { type: "json_schema", json_schema: { name: "s", description: null, schema } },
+  });
+  expect(parsed).toEqual({
+    ok: true,
+    request: {
+      model: "m",
+      messages: [
+        {
+          role: "user",
+          content: [{ type: "image_url", image_url: { url: "https://a.test/b.png" } }],
+        },
+        { role: "assistant", content: "y" },
+      ],
+      tools: [
+        { type: "function", function: { name: "f", parameters: schema } },
+        { type: "function", function: { name: "g" } },
+      ],
+      tool_choice: { type: "function", function: { name: "f" } },
+      response_format: { type: "json_schema", json_schema: { name: "s", schema } },
+    },
+  });
+});
+
+test.each([
+  [{ reasoning: "Hm." }, "Hm."],
+  [{ reasoning_content: "Hm." }, "Hm."],
+  [{ reasoning: "Hm.", reasoning_content: "Hm." }, "Hm."],
+  [{ reasoning: null, reasoning_content: "Hm." }, "Hm."],
+  [{ reasoning: "Hm.", reasoning_content: null }, "Hm."],
+])("what a model thought has one name from here on: %j", (said, thought) => {
+  const messages = [{ role: "assistant", content: "x", ...said }];
+  const request = { messages: [{ role: "assistant", content: "x", reasoning_content: thought }] };
+  expect(parse({ model: "m", messages })).toEqual({
+    ok: true,
+    request: { model: "m", ...request },
+  });
+});
+
 test("null is the same as absent, also for a field that is not known here", () => {
   const unused = {
     audio: null,

@@ -5,10 +5,12 @@ import {
   runRequestSchema,
 } from "@openclaw/protocol";
 import { lengthProblem, type ParsedBody, parseBody } from "./request-body.ts";
+import { tidyRequest } from "./tidy-request.ts";
 
 const SHAPE = {
   schema: runRequestSchema,
   hint: 'Send an object such as {"message": "Hello"}.',
+  prepare: tidyRequest,
 } as const;
 
 export interface AskedRun extends Omit<RunRequestBody, "message" | "messages"> {

@@ -20,6 +20,11 @@ export function toolCallOf({ index, id, name, arguments: given }: ToolCallEntry)
   };
 }
 
+/** The model's thinking, under both names that clients know: the libraries read one or the other. */
+export function reasoningFields(reasoning: string) {
+  return { reasoning_content: reasoning, reasoning };
+}
+
 /** The message of a whole chat completion. */
 export function messageOf({
   text,
@@ -31,7 +36,7 @@ export function messageOf({
     role: "assistant",
     content: text === "" && (calls.length > 0 || refusal !== "") ? null : text,
     refusal: refusal === "" ? null : refusal,
-    ...(reasoning !== "" && { reasoning_content: reasoning }),
+    ...(reasoning !== "" && reasoningFields(reasoning)),
     ...(calls.length > 0 && {
       tool_calls: calls.map(({ id, ...called }) => ({ id, type: "function", function: called })),
     }),

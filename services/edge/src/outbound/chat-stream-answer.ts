@@ -14,7 +14,7 @@ import type {
 } from "@openclaw/stream";
 import type { Answer, DeltaOutcome } from "./answer.ts";
 import { AnswerCurtain } from "./answer-curtain.ts";
-import { toolCallOf, usageOf } from "./chat-shape.ts";
+import { reasoningFields, toolCallOf, usageOf } from "./chat-shape.ts";
 import { failureOf } from "./terminal-failure.ts";
 
 /** Where events go. */
@@ -90,7 +90,7 @@ export class ChatStreamAnswer implements Answer {
     if (fresh === undefined) return "interrupted";
     if (fresh === "") return "held";
     // Reasoning is no text: TTFT counts from what answers.
-    return this.#delta({ reasoning_content: fresh }) === "full" ? "full" : "held";
+    return this.#delta(reasoningFields(fresh)) === "full" ? "full" : "held";
   }
 
   onToolCall(_position: Position, call: ToolCallEntry): DeltaOutcome {
