@@ -12,6 +12,7 @@ export type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
 export type {
   ChatMessage,
   FinishReason,
+  ResponseFormat,
   RunOptions,
   Timings,
   Usage,

@@ -40,7 +40,24 @@ export interface RunOptions {
   maxTokens?: number | undefined;
   /** 1 to 4 texts; the answer ends before the first of them. */
   stop?: string[] | undefined;
+  response_format?: ResponseFormat | undefined;
+  /** The user's name or number at the provider. */
+  user?: string | undefined;
+  seed?: number | undefined;
+  /** -2 to 2, as is the other. */
+  presence_penalty?: number | undefined;
+  frequency_penalty?: number | undefined;
+  /** Such as `none`, `low`, `medium` and `high`. */
+  reasoning_effort?: string | undefined;
+  /** What else the provider documents, such as `top_k`, as it calls it. One that it does not take is refused. */
+  [field: string]: unknown;
 }
+
+/** What the answer is to be. */
+export type ResponseFormat =
+  | { type: "text" }
+  | { type: "json_object" }
+  | { type: "json_schema"; json_schema: { name: string; [field: string]: unknown } };
 
 /** Why the provider stopped. */
 export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls";

@@ -189,6 +189,22 @@ describe("a configuration file", () => {
     );
     expect(problems[0]).toMatch(/kind "nvidia" cannot continue a partial answer/);
   });
+
+  test("lets an operator add fields to every request, but none that the gateway relies upon", () => {
+    const extraBody = { top_k: 20, stream_options: null, nvext: { a: "${SALT}" } };
+    const { providers } = parse(
+      { providers: { a: { ...PROVIDER, extraBody } } },
+      { SALT: "pepper" },
+    );
+    expect(providers.a?.extraBody).toEqual({ ...extraBody, nvext: { a: "pepper" } });
+    const own = { model: "other", messages: [], stream: false, n: 2, tools: [], top_k: 1 };
+    const problems = problemsOf(() => parse({ providers: { a: { ...PROVIDER, extraBody: own } } }));
+    expect(problems).toEqual(
+      ["model", "messages", "stream", "n", "tools"].map(
+        (name) => `providers.a.extraBody.${name}: is the gateway's own to set`,
+      ),
+    );
+  });
 });
 
 describe("without a configuration file", () => {

@@ -134,6 +134,30 @@ const providerSchema = z.strictObject({
     .describe(
       "Whether `[DONE]` behind content is the end of an answer without a finish reason; otherwise such an answer counts as cut. Default: true for kind `nvidia`, some of whose models never give a reason, else false.",
     ),
+  extraBody: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      "Fields that every request to this provider has, unless the client gives the same ones. `null` takes a field away that the gateway sends by itself, such as `stream_options`.",
+    ),
+  unknownFields: z
+    .enum(["pass", "refuse"])
+    .optional()
+    .describe(
+      "What becomes of a client's field that is not on the list of this kind (docs/fields.md). Default: `pass` for kind `openai` but for OpenAI's own host, else `refuse`.",
+    ),
+  maxTokensName: z
+    .enum(["max_tokens", "max_completion_tokens"])
+    .optional()
+    .describe(
+      "What it calls the limit of an answer. Default: the client's name for kind `openai` (`max_tokens` where the client has none), `max_completion_tokens` for OpenAI's own host, else `max_tokens`.",
+    ),
+  wantsReasoning: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether what models thought earlier in a conversation goes back to it, as `reasoning_content`. Default: true for kinds `tencent` and `zhipu` and for DeepSeek's and Moonshot's own hosts, else false.",
+    ),
   simulated: z
     .boolean()
     .default(false)
@@ -327,7 +351,9 @@ function providerProblems(
   { providers, names }: { providers: unknown; names: readonly string[] },
 ): Problem[] {
   const path = ["providers", name];
-  const { fallback, continueFromPartial, kind, baseUrl } = fieldsOf(fieldsOf(providers)[name]);
+  const { fallback, continueFromPartial, kind, baseUrl, extraBody } = fieldsOf(
+    fieldsOf(providers)[name],
+  );
   const problems: Problem[] = [];
   if (name === EVERYBODY) {
     problems.push({ path, message: `"${EVERYBODY}" stands for all providers and cannot be one` });
@@ -335,12 +361,25 @@ function providerProblems(
   if (!PROVIDER_NAME.test(name)) problems.push({ path, message: NAME_RULE });
   const problem = continueFromPartial === true && continuationProblem({ kind, baseUrl });
   if (problem) problems.push({ path: [...path, "continueFromPartial"], message: problem });
+  problems.push(...extraBodyProblems([...path, "extraBody"], extraBody));
   for (const other of Array.isArray(fallback) ? fallback : []) {
     if (other !== name && names.includes(other)) continue;
     const message = `"${other}" is no other provider; there are: ${names.join(", ")}`;
     problems.push({ path: [...path, "fallback"], message });
   }
   return problems;
+}
+
+/** What the gateway relies upon in a request, and has settings or code of its own for. */
+const OWN_FIELDS: readonly string[] = [
+  ...["model", "messages", "stream", "n", "tools", "tool_choice", "functions", "function_call"],
+  ...["logprobs", "top_logprobs", "modalities", "audio"],
+];
+
+function extraBodyProblems(path: readonly string[], extraBody: unknown): Problem[] {
+  return Object.keys(fieldsOf(extraBody))
+    .filter((name) => OWN_FIELDS.includes(name))
+    .map((name) => ({ path: [...path, name], message: "is the gateway's own to set" }));
 }
 
 /** What may be looked at in something that was not checked: its fields, none where it has none. */

@@ -6,6 +6,7 @@ export * from "./live-gateway-config.ts";
 export * from "./load-gateway-config.ts";
 export * from "./option-limits.ts";
 export * from "./problem.ts";
+export * from "./request-fields.ts";
 export * from "./settings.ts";
 export * from "./shipped-providers.ts";
 export * from "./starter-config.ts";

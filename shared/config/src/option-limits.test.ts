@@ -1,9 +1,15 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ProviderKind } from "./gateway-config.ts";
-import { optionProblem, type Wishes } from "./option-limits.ts";
+import { type Asked, optionProblem, standInProblem, type Wishes } from "./option-limits.ts";
 
 const tools = [{}];
 const ALL: readonly ProviderKind[] = ["openai", "nvidia", "zhipu", "tencent"];
+
+function asked(kind: ProviderKind, config: Partial<Asked["config"]> = {}): Asked {
+  const baseUrl = "http://127.0.0.1:9/v1";
+  return { name: kind, config: { kind, baseUrl, model: "m", ...config } };
+}
+const openaiItself = asked("openai", { baseUrl: "https://api.openai.com/v1" });
 
 test.each<readonly [string, Wishes, readonly ProviderKind[]]>([
   ["two stop sequences", { options: { stop: ["a", "b"] } }, ["zhipu"]],
@@ -15,7 +21,7 @@ test.each<readonly [string, Wishes, readonly ProviderKind[]]>([
   ["a presence penalty", { passed: { presence_penalty: -1 } }, ["zhipu", "tencent"]],
   ["a frequency penalty", { passed: { frequency_penalty: 0.5 } }, ["zhipu", "tencent"]],
 ])("%s cannot be had of everybody", (_, wishes, kinds) => {
-  const unable = ALL.filter((kind) => optionProblem("mine", { kind }, wishes) !== undefined);
+  const unable = ALL.filter((kind) => optionProblem(asked(kind), wishes) !== undefined);
   expect(unable).toEqual(expect.arrayContaining([...kinds]));
   expect(unable).toHaveLength(kinds.length);
 });
@@ -31,11 +37,9 @@ test("what is a default, or heeded in another way, is no problem for anybody", (
     frequency_penalty: 0,
   };
   for (const kind of ALL) {
-    expect(optionProblem("mine", { kind }, { options, passed })).toBeUndefined();
-    expect(optionProblem("mine", { kind }, { passed: { tools, tool_choice: "none" } })).toBe(
-      undefined,
-    );
-    expect(optionProblem("mine", { kind }, {})).toBeUndefined();
+    expect(optionProblem(asked(kind), { options, passed })).toBeUndefined();
+    expect(optionProblem(asked(kind), { passed: { tools, tool_choice: "none" } })).toBe(undefined);
+    expect(optionProblem(asked(kind), {})).toBeUndefined();
   }
 });
 
@@ -45,8 +49,65 @@ test.each<readonly [Wishes, string, string]>([
     "response_format",
     "has a schema; glm knows only `json_object`.",
   ],
-  [{ options: { stop: ["a", "b"] } }, "options.stop", "has 2 sequences; glm takes 1."],
-  [{ passed: { frequency_penalty: 1 } }, "frequency_penalty", "was given; glm does not know it."],
+  [{ options: { stop: ["a", "b"] } }, "stop", "has 2 sequences; glm takes 1."],
+  [
+    { passed: { frequency_penalty: 1 } },
+    "frequency_penalty",
+    "was given; glm is not known to take it.",
+  ],
 ])("%j: the field, and what of it the provider does not take", (wishes, field, reason) => {
-  expect(optionProblem("glm", { kind: "zhipu" }, wishes)).toEqual({ field, reason });
+  expect(optionProblem({ ...asked("zhipu"), name: "glm" }, wishes)).toEqual({ field, reason });
+});
+
+const TOP_K = { extra: { top_k: 40 } };
+const GUIDED = { extra: { guided_json: { type: "object" } } };
+
+test.each<readonly [string, Wishes, readonly ProviderKind[]]>([
+  ["top_k", TOP_K, ["zhipu", "tencent"]],
+  ["a guide", GUIDED, ["zhipu", "tencent"]],
+  ["a switch of thinking", { extra: { thinking: { type: "disabled" } } }, ["nvidia"]],
+  ["do_sample", { extra: { do_sample: false } }, ["nvidia", "tencent"]],
+  ["a field that nobody documents", { extra: { foo: 1 } }, ["nvidia", "zhipu", "tencent"]],
+  ["a name that objects have", { extra: { constructor: 1 } }, ["nvidia", "zhipu", "tencent"]],
+])("%s is refused by kinds that do not list it", (_, wishes, kinds) => {
+  const unable = ALL.filter((kind) => optionProblem(asked(kind), wishes) !== undefined);
+  expect(unable).toEqual(kinds);
+  for (const kind of ALL) {
+    expect(optionProblem(asked(kind, { unknownFields: "pass" }), wishes)).toBeUndefined();
+  }
+});
+
+test("OpenAI's own host is known to know less than servers of its kind", () => {
+  expect(optionProblem(openaiItself, TOP_K)).toMatchObject({ field: "top_k" });
+  expect(optionProblem(openaiItself, { extra: { verbosity: "low" } })).toBeUndefined();
+  const picky = asked("openai", { unknownFields: "refuse" });
+  expect(optionProblem(picky, TOP_K)).toBeUndefined();
+  expect(optionProblem(picky, { extra: { foo: 1 } })).toMatchObject({ field: "foo" });
+});
+
+describe("who stands in for another", () => {
+  const first = asked("openai");
+  const may = (wishes: Wishes, standIn: Asked) =>
+    standInProblem(standIn, wishes, first) === undefined;
+
+  test("answers without what only says how words are chosen, or how long to think", () => {
+    const extra = { top_k: 40, min_p: 0.1, enable_thinking: false, chat_template_kwargs: { a: 1 } };
+    const passed = { seed: 7, presence_penalty: 1 };
+    for (const kind of ALL) expect(may({ extra, passed }, asked(kind))).toBe(true);
+    expect(may({ extra, passed }, openaiItself)).toBe(true);
+  });
+
+  test("does not answer without what shapes the answer, nor without what nobody knows", () => {
+    expect(ALL.filter((kind) => may(GUIDED, asked(kind)))).toEqual(["openai", "nvidia"]);
+    expect(ALL.filter((kind) => may({ extra: { foo: 1 } }, asked(kind)))).toEqual(["openai"]);
+    expect(may({ options: { stop: ["a", "b"] } }, asked("zhipu"))).toBe(false);
+    expect(may(GUIDED, asked("zhipu", { unknownFields: "pass" }))).toBe(true);
+  });
+
+  test("serves the same model where the words of its vocabulary are named", () => {
+    const extra = { logit_bias: { "50256": -100 } };
+    expect(may({ extra }, asked("nvidia"))).toBe(true);
+    expect(may({ extra }, asked("nvidia", { model: "another" }))).toBe(false);
+    expect(may({ extra }, asked("zhipu"))).toBe(false);
+  });
 });

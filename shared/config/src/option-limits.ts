@@ -1,10 +1,9 @@
 /**
- * What some kinds of providers cannot heed. Whoever chooses a provider asks here first, so that a run goes
- * to one that can, and is refused with the reason where none can.
- *
- * Only what is documented counts: what is not known is sent, and refused by the provider itself.
+ * What a provider cannot heed. The edge asks here before it chooses a chain: a run goes to a provider that
+ * can, and is refused with the reason where none of those asked can.
  */
 import type { ProviderConfig, ProviderKind } from "./gateway-config.ts";
+import { isOfOneModel, mayBeLeftOut, REQUEST_FIELDS, takesField } from "./request-fields.ts";
 
 /** What a run wishes for, as far as a provider may be unable to heed it. Named as the protocol does. */
 export interface Wishes {
@@ -20,38 +19,28 @@ export interface Wishes {
         readonly frequency_penalty?: number | undefined;
       }
     | undefined;
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What a provider cannot heed: the field's name, however it is called, and `reason` make a sentence. */
+/** What a provider cannot heed: the field's name, and `reason`, make a sentence. */
 export interface OptionProblem {
-  /** As protocol v2 and `POST /v1/runs` have it. */
-  readonly field: WishedField;
+  readonly field: string;
   readonly reason: string;
 }
 
-type WishedField = "options.stop" | keyof NonNullable<Wishes["passed"]>;
-
 /** Between the two parts of the reason stands the provider's name. */
-type Limit = (
-  wishes: Wishes,
-) => { readonly field: WishedField; readonly wish: string; readonly but: string } | undefined;
+interface Unheeded {
+  readonly field: string;
+  readonly wish: string;
+  readonly but: string;
+}
 
-/** Stated as 0 they are the default, and nothing is lost without them. */
-const penalties: Limit = ({ passed }) => {
-  const names = ["presence_penalty", "frequency_penalty"] as const;
-  const field = names.find((name) => passed?.[name]);
-  return field && { field, wish: "was given", but: "does not know it" };
-};
+type Limit = (wishes: Wishes) => Unheeded | undefined;
 
 const oneStop: Limit = ({ options: { stop = [] } = {} }) =>
   stop.length <= 1
     ? undefined
-    : { field: "options.stop", wish: `has ${stop.length} sequences`, but: "takes 1" };
-
-const noSeed: Limit = ({ passed }) =>
-  passed?.seed === undefined
-    ? undefined
-    : { field: "seed", wish: "was given", but: "does not know it" };
+    : { field: "stop", wish: `has ${stop.length} sequences`, but: "takes 1" };
 
 /** `none` is heeded all the same: the worker then leaves the tools out. */
 const freeToolChoice: Limit = ({ passed: { tool_choice: choice = "auto" } = {} }) =>
@@ -72,21 +61,64 @@ const noSchema: Limit = ({ passed }) =>
 const LIMITS: Readonly<Record<ProviderKind, readonly Limit[]>> = {
   openai: [],
   nvidia: [],
-  tencent: [penalties],
-  zhipu: [oneStop, freeToolChoice, manyCalls, noSchema, noSeed, penalties],
+  tencent: [],
+  zhipu: [oneStop, freeToolChoice, manyCalls, noSchema],
 };
 
+/** A provider as far as this asks: its name, and what is configured of it. */
+export interface Asked {
+  readonly name: string;
+  readonly config: Pick<ProviderConfig, "kind" | "baseUrl" | "model" | "unknownFields">;
+}
+
 /**
- * Why a provider cannot heed what a run wishes for. What is merely out of its range is no reason: the
- * worker brings that to the nearest value. Leaving it out would change the answer.
+ * Why a provider that is asked by its name cannot heed what a run wishes for. What is merely out of its
+ * range is no reason: the worker brings that to the nearest value.
  */
-export function optionProblem(
-  name: string,
-  { kind }: Pick<ProviderConfig, "kind">,
+export function optionProblem(asked: Asked, wishes: Wishes): OptionProblem | undefined {
+  return problemOf(asked, wishes, ({ config }, field) => takesField(config, field));
+}
+
+/**
+ * Why a provider cannot stand in for another. What it does not know and may leave out is no reason: an
+ * answer with other odds is better than none.
+ */
+export function standInProblem(
+  standIn: Asked,
   wishes: Wishes,
+  { config: { model } }: Asked,
 ): OptionProblem | undefined {
-  const problem = LIMITS[kind].map((limit) => limit(wishes)).find((found) => found !== undefined);
-  if (!problem) return undefined;
-  const { field, wish, but } = problem;
-  return { field, reason: `${wish}; ${name} ${but}.` };
+  return problemOf(standIn, wishes, ({ config }, field) => {
+    if (isOfOneModel(field) && config.model !== model) return false;
+    return mayBeLeftOut(field) || takesField(config, field);
+  });
+}
+
+function problemOf(
+  asked: Asked,
+  wishes: Wishes,
+  isHeeded: (asked: Asked, field: string) => boolean,
+): OptionProblem | undefined {
+  const limits = LIMITS[asked.config.kind].map((limit) => limit(wishes));
+  const limited = limits.find((found) => found !== undefined);
+  const field = fieldsGiven(wishes).find((name) => !isHeeded(asked, name));
+  const unheeded =
+    limited ?? (field && { field, wish: "was given", but: "is not known to take it" });
+  if (!unheeded) return undefined;
+  const { wish, but } = unheeded;
+  return { field: unheeded.field, reason: `${wish}; ${asked.name} ${but}.` };
+}
+
+/** Of the fields that not everybody knows, those that say something. */
+function fieldsGiven({ passed = {}, extra = {} }: Wishes): string[] {
+  const { presence_penalty, frequency_penalty, ...others } = passed;
+  // Stated as 0 they are the default, and nothing is lost without them.
+  const penalties = {
+    ...(presence_penalty && { presence_penalty }),
+    ...(frequency_penalty && { frequency_penalty }),
+  };
+  const rare = Object.keys({ ...others, ...penalties }).filter((name) =>
+    Object.hasOwn(REQUEST_FIELDS, name),
+  );
+  return [...rare, ...Object.keys(extra)];
 }

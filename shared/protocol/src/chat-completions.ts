@@ -2,21 +2,24 @@
  * The chat completions API as the edge serves it: what is accepted, and the shapes of what is answered.
  *
  * Follows OpenAI's specification (openapi 2.3.0), with `reasoning_content` as its other speakers add it.
- * A field that would change the answer and is not heeded is refused, so that nobody takes it for
- * granted; one that could not change it is accepted and left alone.
+ * A field that could not change the answer is accepted and left alone. One that is not known here is the
+ * provider's own (`extra-fields.ts`), and refused where no provider takes it.
  */
 import { z } from "zod";
-import {
-  conversationMessageSchema,
-  type PassedFields,
-  passedFieldsSchema,
-} from "./conversation.ts";
+import { conversationMessageSchema, passedFieldsOf, passedFieldsSchema } from "./conversation.ts";
+import { checkExtra, extraFieldsOf, IGNORED_FIELDS } from "./extra-fields.ts";
 import { type RunOptions, runOptionsSchema } from "./run.ts";
+import { type RunWishes, withoutUndefined } from "./run-wishes.ts";
 
 const { temperature, maxTokens, stop } = runOptionsSchema.shape;
 
 /** What 0 becomes: as far from it as the most that Zhipu takes is from 1, and the likeliest is all that is left. */
 const LEAST_TOP_P = 0.01;
+
+/** Of the two names of the limit; where a client gives both, the newer one counts. */
+const LIMIT_NAMES = ["max_completion_tokens", "max_tokens"] as const;
+
+const LEFT_ALONE = `these are left alone: ${IGNORED_FIELDS.join(", ")}`;
 
 /** Optional fields may be null, which some clients send for all that they know and do not use. */
 function orNull<Shape extends Readonly<Record<string, z.ZodType>>>(shape: Shape) {
@@ -27,24 +30,15 @@ function orNull<Shape extends Readonly<Record<string, z.ZodType>>>(shape: Shape)
   };
 }
 
-/** Accepted and left alone: what a client keeps for itself, or may hope to be served sooner by. */
-const IGNORED = {
-  store: z.boolean(),
-  metadata: z.record(z.string(), z.unknown()),
-  service_tier: z.string(),
-  safety_identifier: z.string(),
-  prompt_cache_key: z.string(),
-  prompt_cache_retention: z.string(),
-  prediction: z.unknown(),
-  // These at the values that ask for nothing.
+/** Accepted at the values that ask for nothing: what is more cannot be had here. */
+const NOTHING = {
   n: z.literal(1),
   logprobs: z.literal(false),
   top_logprobs: z.literal(0),
-  logit_bias: z.strictObject({}),
   modalities: z.tuple([z.literal("text")]),
 } as const;
 
-export const chatCompletionRequestSchema = z.strictObject({
+const SHAPE = {
   /** A provider, a group, `provider/model`, a model that a provider serves, or one the configuration maps. */
   model: z.string().min(1).max(256),
   messages: z.array(conversationMessageSchema).min(1).max(2_000),
@@ -61,12 +55,32 @@ export const chatCompletionRequestSchema = z.strictObject({
     stop: z.union([stop.unwrap().element, stop.unwrap()]),
   }),
   ...orNull(passedFieldsSchema.shape),
-  ...orNull(IGNORED),
-});
+  ...orNull(NOTHING),
+};
+
+/** Names of protocol v2. */
+const V2_NAMES = {
+  topP: "is called `top_p` here",
+  maxTokens: "is called `max_tokens` here",
+} as const;
+
+export const chatCompletionRequestSchema = z
+  .looseObject(SHAPE)
+  .meta({ description: `Other fields go to the provider, if it takes them; ${LEFT_ALONE}.` })
+  .check(checkExtra(SHAPE, V2_NAMES));
 export type ChatCompletionRequest = z.infer<typeof chatCompletionRequestSchema>;
 
-/** What a request says of how the answer is to be made, in the words of a run. */
-export function runOptionsOf(request: ChatCompletionRequest): RunOptions {
+/** What a request wishes for, in the words of a run. */
+export function wishesOfChat(request: ChatCompletionRequest): RunWishes {
+  return withoutUndefined({
+    options: runOptionsOf(request),
+    passed: passedFieldsOf(request),
+    extra: extraFieldsOf(request, SHAPE),
+    limitName: LIMIT_NAMES.find((name) => request[name] != null),
+  });
+}
+
+function runOptionsOf(request: ChatCompletionRequest): RunOptions {
   const { temperature, top_p, stop } = request;
   const maxTokens = request.max_completion_tokens ?? request.max_tokens;
   return {
@@ -75,17 +89,6 @@ export function runOptionsOf(request: ChatCompletionRequest): RunOptions {
     ...(maxTokens != null && { maxTokens }),
     ...(stop != null && { stop: typeof stop === "string" ? [stop] : stop }),
   };
-}
-
-/** What of a request goes to the provider as it is; undefined where there is nothing. */
-export function passedFieldsOf(
-  request: {
-    readonly [Name in keyof PassedFields]?: PassedFields[Name] | null;
-  },
-): PassedFields | undefined {
-  const names = Object.keys(passedFieldsSchema.shape) as (keyof PassedFields)[];
-  const given = names.flatMap((name) => (request[name] == null ? [] : [[name, request[name]]]));
-  return given.length === 0 ? undefined : (Object.fromEntries(given) as PassedFields);
 }
 
 const finishSchema = z.enum(["stop", "length", "tool_calls", "content_filter"]);

@@ -96,3 +96,14 @@ export const passedFieldsSchema = z.strictObject({
   reasoning_effort: z.string().min(1).max(32).optional(),
 });
 export type PassedFields = z.infer<typeof passedFieldsSchema>;
+
+/** What of a request goes to the provider as it is; undefined where there is nothing. */
+export function passedFieldsOf(
+  request: {
+    readonly [Name in keyof PassedFields]?: PassedFields[Name] | null;
+  },
+): PassedFields | undefined {
+  const names = Object.keys(passedFieldsSchema.shape) as (keyof PassedFields)[];
+  const given = names.flatMap((name) => (request[name] == null ? [] : [[name, request[name]]]));
+  return given.length === 0 ? undefined : (Object.fromEntries(given) as PassedFields);
+}

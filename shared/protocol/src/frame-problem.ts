@@ -1,15 +1,7 @@
 /** What is wrong with a client's frame, in words that say what to do. */
 import type { z } from "zod";
-import { runOptionsSchema } from "./run.ts";
 
 type Issue = z.core.$ZodIssue;
-
-/** Names that people bring along from other APIs, and ours. */
-const MISTAKEN: Readonly<Record<string, string>> = {
-  top_p: "topP",
-  max_tokens: "maxTokens",
-  max_completion_tokens: "maxTokens",
-};
 
 /** All problems of one frame as one sentence. */
 export function frameProblems(issues: readonly Issue[]): string {
@@ -19,7 +11,6 @@ export function frameProblems(issues: readonly Issue[]): string {
 function describe(issue: Issue): string {
   const path = issue.path.map(String).join(".");
   const subject = path === "" ? "" : `\`${path}\` `;
-  if (issue.code === "unrecognized_keys") return `${subject}${unknownOptions(issue.keys)}`;
   if (issue.code === "invalid_union" && "discriminator" in issue) {
     return `${subject}must be \`run\`, \`cancel\`, \`resume\` or \`ping\``;
   }
@@ -52,13 +43,4 @@ export function inWords(issue: Issue): string {
 function bounded(origin: string, bound: string): string {
   if (origin === "array") return `must have ${bound} in it`;
   return origin === "string" ? `must be ${bound} characters long` : `must be ${bound}`;
-}
-
-/** The only closed object of a frame is a run's options. */
-function unknownOptions(keys: readonly string[]): string {
-  const known = Object.keys(runOptionsSchema.shape).map((name) => `\`${name}\``);
-  const hints = keys.flatMap((key) => (MISTAKEN[key] ? [`\`${MISTAKEN[key]}\``] : []));
-  const hint = hints.length > 0 ? `, did you mean ${hints.join(", ")}` : "";
-  const names = keys.map((key) => `\`${key.slice(0, 64)}\``).join(", ");
-  return `cannot have ${names}${hint}; there are ${known.join(", ")}`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { chatCompletionRequestSchema, passedFieldsOf, runOptionsOf } from "./chat-completions.ts";
+import { chatCompletionRequestSchema, wishesOfChat } from "./chat-completions.ts";
 import { requestProblem } from "./request-problem.ts";
 import { runOptionsSchema } from "./run.ts";
 
@@ -36,9 +36,9 @@ describe("a request is refused with the place and what to do", () => {
       "`tool_choice` must be one of `none`, `auto`, `required`.",
     ],
     [
-      { ...REQUEST, n: 2, top_k: 1 },
+      { ...REQUEST, n: 2, logprobs: true },
       "n",
-      "`n` must be one of `1`; `top_k` is not a field that is heeded here; leave it out.",
+      "`n` must be one of `1`; `logprobs` must be one of `false`.",
     ],
   ])("%j", (request, param, message) => {
     expect(problemOf(request)).toEqual({ param, message });
@@ -51,10 +51,22 @@ describe("a request is refused with the place and what to do", () => {
 });
 
 test("what asks for nothing is accepted, and null is the same as absent", () => {
-  const silent = { n: 1, logprobs: false, store: true, metadata: {}, user: null, tools: null };
-  const request = chatCompletionRequestSchema.parse({ ...REQUEST, ...silent, stop: null });
-  expect(runOptionsOf(request)).toEqual({});
-  expect(passedFieldsOf(request)).toBeUndefined();
+  const silent = {
+    n: 1,
+    logprobs: false,
+    store: true,
+    metadata: { a: "b" },
+    user: null,
+    tools: null,
+  };
+  const ignored = { priority: 5, service_tier: "priority", request_id: "r", logit_bias: {} };
+  const request = chatCompletionRequestSchema.parse({
+    ...REQUEST,
+    ...silent,
+    ...ignored,
+    stop: null,
+  });
+  expect(wishesOfChat(request)).toEqual({ options: {} });
 });
 
 test("limits and stops are a run's own, the rest is passed on as it is", () => {
@@ -68,13 +80,17 @@ test("limits and stops are a run's own, the rest is passed on as it is", () => {
     seed: 1,
     tools,
   });
-  expect(runOptionsOf(request)).toEqual({ maxTokens: 7, topP: 0.5, stop: ["END"] });
-  expect(passedFieldsOf(request)).toEqual({ tools, seed: 1 });
+  expect(wishesOfChat(request)).toEqual({
+    options: { maxTokens: 7, topP: 0.5, stop: ["END"] },
+    passed: { tools, seed: 1 },
+    limitName: "max_completion_tokens",
+  });
 });
 
 test("a top_p of 0, which is OpenAI's least, becomes one that a run may have", () => {
   const request = chatCompletionRequestSchema.parse({ ...REQUEST, top_p: 0 });
-  expect(runOptionsOf(request)).toEqual({ topP: 0.01 });
-  expect(runOptionsSchema.safeParse(runOptionsOf(request)).success).toBe(true);
+  const { options } = wishesOfChat(request);
+  expect(options).toEqual({ topP: 0.01 });
+  expect(runOptionsSchema.safeParse(options).success).toBe(true);
   expect(problemOf({ ...REQUEST, top_p: -0.1 })?.message).toBe("`top_p` must be at least 0.");
 });

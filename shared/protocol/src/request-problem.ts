@@ -29,13 +29,6 @@ export function requestProblem(issues: readonly Issue[]): RequestProblem {
 
 function describe(issue: Issue, above: readonly PropertyKey[] = []): Description {
   const path = [...above, ...issue.path];
-  if (issue.code === "unrecognized_keys") {
-    const [key = ""] = issue.keys;
-    return {
-      path: name([...path, key]),
-      words: "is not a field that is heeded here; leave it out",
-    };
-  }
   if (issue.code !== "invalid_union") return { path: name(path), words: inWords(issue) };
   // Its path ends with the field that decides.
   if ("discriminator" in issue)

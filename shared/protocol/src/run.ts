@@ -8,10 +8,8 @@ export const chatMessageSchema = z.object({
 export type ChatMessage = z.infer<typeof chatMessageSchema>;
 
 /**
- * How an answer is to be made: what every provider understands, under one name and in one range.
- *
- * Closed, so that nobody takes an option for granted that is not heeded. A provider's own range may be
- * narrower; the worker brings a value to the nearest one it takes.
+ * How an answer is to be made: what every provider understands, under one name and in one range. A
+ * provider's own range may be narrower; the worker brings a value to the nearest one it takes.
  */
 export const runOptionsSchema = z.strictObject({
   temperature: z.number().min(0).max(2).optional(),
@@ -22,6 +20,10 @@ export const runOptionsSchema = z.strictObject({
   stop: z.array(z.string().min(1).max(256)).min(1).max(4).optional(),
 });
 export type RunOptions = z.infer<typeof runOptionsSchema>;
+
+/** What providers call `maxTokens`: hardly any takes both names. */
+export const limitNameSchema = z.enum(["max_tokens", "max_completion_tokens"]);
+export type LimitName = z.infer<typeof limitNameSchema>;
 
 /**
  * Why a provider stopped, reduced to what all of them can say.

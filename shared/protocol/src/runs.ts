@@ -4,38 +4,55 @@
  * Events are the frames of protocol v2, one for one, so that a client may change between the two.
  */
 import { z } from "zod";
-import { conversationMessageSchema, passedFieldsSchema } from "./conversation.ts";
+import { conversationMessageSchema, passedFieldsOf, passedFieldsSchema } from "./conversation.ts";
 import { ERROR_CODES, type ErrorCode } from "./error-code.ts";
-import { runOptionsSchema } from "./run.ts";
+import { checkExtra, extraFieldsOf } from "./extra-fields.ts";
+import { askedOptionsSchema, type RunWishes, wishesOf, withoutUndefined } from "./run-wishes.ts";
 import { sessionIdSchema } from "./session-id.ts";
 import { type V2Down, v2DownSchema } from "./v2.ts";
 
 const count = z.int().min(0);
 const runId = z.string().min(1).max(128).describe("The run's id: a random UUID.");
 
+const SHAPE = {
+  message: z.string().optional().describe("What the user says; or `messages`, not both."),
+  messages: z
+    .array(conversationMessageSchema)
+    .min(1)
+    .max(2_000)
+    .optional()
+    .describe("A whole conversation."),
+  provider: z
+    .string()
+    .min(1)
+    .max(256)
+    .nullish()
+    .describe("A provider, a group of them, or `auto`; the default where it is left out."),
+  options: askedOptionsSchema
+    .nullish()
+    .describe("As in protocol v2; what is not named goes to the provider, if it takes it."),
+  session: sessionIdSchema
+    .optional()
+    .describe("A session whose WebSocket clients may resume the run as well."),
+  ...passedFieldsSchema.shape,
+};
+
+/** What the OpenAI API has beside its messages, and a run in its options. */
+const ELSEWHERE = {
+  temperature: "belongs in `options`",
+  stop: "belongs in `options`",
+  top_p: "is called `options.topP` here",
+  topP: "belongs in `options`",
+  max_tokens: "is called `options.maxTokens` here",
+  max_completion_tokens: "is called `options.maxTokens` here",
+  maxTokens: "belongs in `options`",
+} as const;
+
 /** `POST /v1/runs`. `provider` and `options` may be null, as in protocol v2. */
 export const runRequestSchema = z
-  .strictObject({
-    message: z.string().optional().describe("What the user says; or `messages`, not both."),
-    messages: z
-      .array(conversationMessageSchema)
-      .min(1)
-      .max(2_000)
-      .optional()
-      .describe("A whole conversation."),
-    provider: z
-      .string()
-      .min(1)
-      .max(256)
-      .nullish()
-      .describe("A provider, a group of them, or `auto`; the default where it is left out."),
-    options: runOptionsSchema.nullish(),
-    session: sessionIdSchema
-      .optional()
-      .describe("A session whose WebSocket clients may resume the run as well."),
-    ...passedFieldsSchema.shape,
-  })
+  .looseObject(SHAPE)
   .meta({ oneOf: [{ required: ["message"] }, { required: ["messages"] }] })
+  .check(checkExtra(SHAPE, ELSEWHERE))
   .refine(({ message, messages }) => (message === undefined) !== (messages === undefined), {
     error: "needs either `message` or `messages`, not both",
   })
@@ -44,6 +61,20 @@ export const runRequestSchema = z
     path: ["message"],
   });
 export type RunRequestBody = z.infer<typeof runRequestSchema>;
+
+/** What a request wishes for. A field beside `options` counts before the same one in them. */
+export function wishesOfRun(request: RunRequestBody): RunWishes {
+  const { options, passed, extra } = wishesOf(request.options);
+  return withoutUndefined({
+    options,
+    passed: both(passed, passedFieldsOf(request)),
+    extra: both(extra, extraFieldsOf(request, SHAPE)),
+  });
+}
+
+function both<Fields>(inside: Fields | undefined, beside: Fields | undefined): Fields | undefined {
+  return inside && beside ? { ...inside, ...beside } : (beside ?? inside);
+}
 
 const stateSchema = z.enum(["queued", "active", "completed", "failed", "cancelled"]);
 const positionSchema = z.strictObject({ epoch: count, seq: count });

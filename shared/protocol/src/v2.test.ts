@@ -11,7 +11,7 @@ const parse = (frame: unknown) => parseV2Up(JSON.stringify(frame), LIMITS);
  * The hash of the wire as it is. If this test fails you changed the protocol: existing clients must
  * still be understood and still understand; say so in PROTOCOL.md, and put the new hash here.
  */
-const WIRE = "800cb551db86a010";
+const WIRE = "84ac99df1dfbc687";
 
 test("the wire of v2 is the one that was agreed on", () => {
   const wire = JSON.stringify([z.toJSONSchema(v2UpSchema), z.toJSONSchema(v2DownSchema)]);
@@ -41,6 +41,14 @@ describe("what a v2 client may say", () => {
       },
     ],
     [{ type: "run", ref: "1", message: "hi", provider: null, options: null }],
+    [
+      {
+        type: "run",
+        ref: "1",
+        message: "hi",
+        options: { seed: 1, top_k: 40, thinking: { a: [1] } },
+      },
+    ],
     [{ type: "cancel", run: "r" }],
     [{ type: "resume", run: "r", after: { epoch: 1, seq: 4 } }],
     [{ type: "ping" }],
@@ -65,8 +73,10 @@ describe("what is refused, with the ref of its request", () => {
     [run({ session: "" }), "invalid_request", /session/],
     [{ type: "run", message: "hi" }, "invalid_request", /^`ref` is missing\.$/, undefined],
     [run({ messages: [{ role: "user", content: "x" }] }), "invalid_request", /not both/],
-    [run({ options: { seed: 1 } }), "invalid_request", /`options` cannot have `seed`; .*`topP`/],
-    [run({ options: { top_p: 1 } }), "invalid_request", /did you mean `topP`/],
+    [run({ options: { top_p: 1 } }), "invalid_request", /`options.top_p` is called `topP` here/],
+    [run({ options: { tools: [{}] } }), "invalid_request", /`options.tools` .* over HTTP/],
+    [run({ options: { seed: "1" } }), "invalid_request", /`options.seed` must be a number/],
+    [run({ options: { n: 2 } }), "invalid_request", /`options.n` cannot be had/],
     [run({ options: { temperature: "1" } }), "invalid_request", /must be a number, not string/],
     [
       run({ options: { temperature: 2.1 } }),

@@ -8,7 +8,8 @@ import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, type Failure, failure } from "./error-code.ts";
 import { frameProblems } from "./frame-problem.ts";
 import { parseJsonText } from "./json-text.ts";
-import { chatMessageSchema, runOptionsSchema } from "./run.ts";
+import { chatMessageSchema } from "./run.ts";
+import { askedOptionsSchema } from "./run-wishes.ts";
 import { sessionIdSchema } from "./session-id.ts";
 
 /** Asked for as the WebSocket subprotocol. */
@@ -28,7 +29,7 @@ const runSchema = z
     message: z.string().optional(),
     messages: z.array(chatMessageSchema).min(1).max(1_000).optional(),
     provider: z.string().min(1).nullish(),
-    options: runOptionsSchema.nullish(),
+    options: askedOptionsSchema.nullish(),
     /** To whom the run belongs, where it is not the connection's own session. */
     session: sessionIdSchema.optional(),
   })

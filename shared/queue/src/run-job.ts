@@ -1,8 +1,4 @@
-import {
-  conversationMessageSchema,
-  passedFieldsSchema,
-  runOptionsSchema,
-} from "@openclaw/protocol";
+import { conversationMessageSchema, runWishesSchema } from "@openclaw/protocol";
 import { z } from "zod";
 
 /** What a worker needs to know of a run before it starts: the whole request, and nothing else. */
@@ -11,9 +7,7 @@ export const runJobSchema = z.object({
   session: z.string(),
   provider: z.string().min(1),
   messages: z.array(conversationMessageSchema).min(1),
-  options: runOptionsSchema.optional(),
-  /** Also of the request, and given to whichever provider answers it. */
-  passed: passedFieldsSchema.optional(),
+  ...runWishesSchema.shape,
   /** Goes on though nobody reads it. */
   background: z.boolean().optional(),
   /** Providers to ask next if this one fails, in order. */

@@ -1,4 +1,4 @@
-import { type RunOptions, V2_SUBPROTOCOL, type V2Down, v2DownSchema } from "@openclaw/protocol";
+import { type AskedOptions, V2_SUBPROTOCOL, type V2Down, v2DownSchema } from "@openclaw/protocol";
 import { WebSocket } from "ws";
 import { eventually } from "./eventually.ts";
 
@@ -102,7 +102,7 @@ export class V2Client {
   async run(
     message: string,
     provider?: string,
-    more: { readonly options?: RunOptions; readonly session?: string } = {},
+    more: { readonly options?: AskedOptions; readonly session?: string } = {},
   ): Promise<V2Run> {
     this.#refs += 1;
     const ref = `ref-${this.#refs}`;

@@ -9,13 +9,11 @@ import {
   type ChatCompletionRequest,
   type Failure,
   failure,
-  passedFieldsOf,
-  runOptionsOf,
+  wishesOfChat,
 } from "@openclaw/protocol";
 import type { TerminalEntry } from "@openclaw/stream";
 import { parseChatRequest } from "../inbound/chat-request.ts";
 import { namedModels, providerFor } from "../inbound/model-choice.ts";
-import type { RequestRefusal } from "../inbound/provider-chain.ts";
 import type { RunStarter } from "../inbound/run-starter.ts";
 import type { Answer } from "../outbound/answer.ts";
 import { messageOf, usageOf } from "../outbound/chat-shape.ts";
@@ -69,8 +67,8 @@ export class ChatDoor implements Door {
       refuse(exchange, this.#unknownModel(request.model), { param: "model" });
       return;
     }
-    const refusal = starter.refusal(provider, wishesOf(request));
-    if (refusal) refuseInChatWords(exchange, refusal);
+    const refusal = starter.refusal(provider, wishesOfChat(request));
+    if (refusal) refuse(exchange, refusal, { param: refusal.problem?.field ?? null });
     else this.#begin(exchange, request, provider);
   }
 
@@ -85,7 +83,7 @@ export class ChatDoor implements Door {
       session: requestId,
       messages: request.messages,
       provider,
-      ...wishesOf(request),
+      wishes: wishesOfChat(request),
       traceparent: exchange.request.header("traceparent"),
       answer: request.stream
         ? this.#streamed(exchange, head, request)
@@ -126,21 +124,6 @@ export class ChatDoor implements Door {
       `The model \`${asked}\` does not exist here. There are: ${known}.`,
     );
   }
-}
-
-function wishesOf(request: ChatCompletionRequest) {
-  return { options: runOptionsOf(request), passed: passedFieldsOf(request) };
-}
-
-/** Names the field that is wrong as this API has it. */
-function refuseInChatWords(exchange: HttpExchange, refusal: RequestRefusal): void {
-  const { problem } = refusal;
-  if (!problem) {
-    refuse(exchange, refusal);
-    return;
-  }
-  const param = problem.field === "options.stop" ? "stop" : problem.field;
-  refuse(exchange, { ...refusal, message: `\`${param}\` ${problem.reason}` }, { param });
 }
 
 function completionOf(

@@ -3,7 +3,8 @@
  * others may read, from any edge. To know its id, which is random, is to be allowed to.
  */
 import type { TemplatedApp } from "uWebSockets.js";
-import { type AcceptedRun, type CancelledRun, failure, passedFieldsOf } from "@openclaw/protocol";
+import { type AcceptedRun, type CancelledRun, failure } from "@openclaw/protocol";
+import { withPlaceOf } from "../inbound/provider-chain.ts";
 import type { RunLookup } from "../inbound/run-lookup.ts";
 import { type AskedRun, parseRunRequest } from "../inbound/run-request.ts";
 import type { RunStarter } from "../inbound/run-starter.ts";
@@ -68,17 +69,15 @@ export class RunsDoor implements Door {
     const parse = (body: Buffer) => parseRunRequest(body, this.#options);
     const asked = await readRequest(exchange, { maxBytes, parse });
     if (!asked) return;
-    const { provider, options } = asked;
-    const refusal = starter.refusal(provider ?? undefined, {
-      options: options ?? undefined,
-      passed: passedFieldsOf(asked),
-    });
-    if (!refusal) this.#begin(exchange, asked);
-    else {
-      const { code, problem } = refusal;
-      const param = code === "unknown_provider" ? "provider" : (problem?.field ?? null);
-      refuse(exchange, refusal, { param });
+    const refusal = starter.refusal(asked.provider, asked.wishes);
+    if (!refusal) {
+      this.#begin(exchange, asked);
+      return;
     }
+    const placed = withPlaceOf(refusal, asked.placeOf);
+    const param =
+      refusal.code === "unknown_provider" ? "provider" : (placed.problem?.field ?? null);
+    refuse(exchange, placed, { param });
   }
 
   #begin(exchange: HttpExchange, asked: AskedRun): void {
@@ -88,9 +87,8 @@ export class RunsDoor implements Door {
       runId,
       session: asked.session ?? runId,
       messages: asked.messages,
-      provider: asked.provider ?? undefined,
-      options: asked.options ?? undefined,
-      passed: passedFieldsOf(asked),
+      provider: asked.provider,
+      wishes: asked.wishes,
       traceparent: exchange.request.header("traceparent"),
       background: true,
       answer: new BackgroundAnswer(

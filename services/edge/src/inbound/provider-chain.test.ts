@@ -1,4 +1,4 @@
-import { parseGatewayConfig } from "@openclaw/config";
+import { parseGatewayConfig, type Wishes } from "@openclaw/config";
 import { expect, test } from "vitest";
 import { chainOf, chainRefusal } from "./provider-chain.ts";
 
@@ -22,20 +22,32 @@ const gateway = parseGatewayConfig(
 );
 const choice = { order: (members: readonly string[]) => [...members] };
 const seeded = { passed: { seed: 7 } };
+const guided = { extra: { guided_json: { type: "object" } } };
+const chain = (name: string, wishes: Wishes) => chainOf(name, wishes, { gateway, choice });
 
-test("who cannot heed a passed field is skipped, as a member and as a fallback", () => {
-  expect(chainOf("both", {}, { gateway, choice })).toEqual(["glm", "local"]);
-  expect(chainOf("both", seeded, { gateway, choice })).toEqual(["local", "nim"]);
-  expect(chainOf("local", seeded, { gateway, choice })).toEqual(["local", "nim"]);
+test("who does not know a field that may be left out answers behind those that do", () => {
+  expect(chain("both", {})).toEqual(["glm", "local"]);
+  expect(chain("both", seeded)).toEqual(["local", "glm", "nim"]);
+  expect(chain("local", seeded)).toEqual(["local", "glm", "nim"]);
+  expect(chain("both", { extra: { top_k: 40 } })).toEqual(["local", "glm", "nim"]);
+});
+
+test("who does not know a field that shapes the answer is not asked", () => {
+  expect(chain("both", guided)).toEqual(["local", "nim"]);
+  expect(chain("local", guided)).toEqual(["local", "nim"]);
+  expect(chain("local", { options: { stop: ["a", "b"] } })).toEqual(["local", "nim"]);
+  expect(chain("local", { extra: { foo: 1 } })).toEqual(["local"]);
 });
 
 test("a request that nobody of those asked can heed is refused with the reason", () => {
   expect(chainRefusal("both", seeded, gateway)).toBeUndefined();
+  const reason = "was given; glm is not known to take it.";
   expect(chainRefusal("glm", seeded, gateway)).toMatchObject({
     code: "invalid_request",
-    message: "`seed` was given; glm does not know it.",
-    problem: { field: "seed", reason: "was given; glm does not know it." },
+    message: `\`seed\` ${reason}`,
+    problem: { field: "seed", reason },
   });
+  expect(chainRefusal("glm", guided, gateway)).toMatchObject({ problem: { field: "guided_json" } });
 });
 
 test("a request that is known to be too long for a provider is asked of the others, if there are any", () => {

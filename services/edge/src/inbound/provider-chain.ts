@@ -1,8 +1,10 @@
 /** From the name that a client asks for to the providers that may answer. */
 import {
+  type Asked,
   type GatewayConfig,
   type OptionProblem,
   optionProblem,
+  standInProblem,
   type Wishes,
 } from "@openclaw/config";
 import { type Failure, failure } from "@openclaw/protocol";
@@ -11,6 +13,21 @@ import type { ProviderChoice } from "./provider-choice.ts";
 /** Why a request is refused, in the words of protocol v2; where that is one of its fields, what is wrong with it. */
 export interface RequestRefusal extends Failure {
   readonly problem?: OptionProblem;
+}
+
+/** The same refusal, whose field stands elsewhere in the request that was made. */
+export function withPlaceOf(
+  refusal: RequestRefusal,
+  placeOf: (field: string) => string,
+): RequestRefusal {
+  const { problem } = refusal;
+  if (!problem) return refusal;
+  const field = placeOf(problem.field);
+  return { ...refusal, ...inWords({ ...problem, field }) };
+}
+
+function inWords(problem: OptionProblem) {
+  return { message: `\`${problem.field}\` ${problem.reason}`, problem };
 }
 
 /** Why nobody could answer a request, whatever the state of the cluster. */
@@ -27,24 +44,27 @@ export function chainRefusal(
   const problems = members.map((name) => problemOf(name, wishes, gateway));
   const [problem] = problems;
   if (problem === undefined || problems.includes(undefined)) return undefined;
-  return { ...failure("invalid_request", `\`${problem.field}\` ${problem.reason}`), problem };
+  return { ...failure("invalid_request"), ...inWords(problem) };
 }
 
 /**
- * Who is asked, and who instead, in that order. The members of a group stand in for each other, and after
- * them whoever stands in for the first. Who could not heed what is wished for would answer another question. A request that
- * is known to be too long for some is not asked of these, as long as others are left.
+ * Who is asked, and who instead, in that order. The members of a group that heed everything come first,
+ * then those that can answer without some of it, then the fallback of the first. A provider that could
+ * not heed what shapes the answer would answer another question. A request that is known to be too long
+ * for some of them is not asked of these, as long as others are left.
  */
 export function chainOf(
   asked: string,
   wishes: Wishes,
   { gateway, choice, leastTokens = 0 }: ChainOptions,
 ): string[] {
-  const isAble = (name: string) => problemOf(name, wishes, gateway) === undefined;
-  const able = membersOf(asked, gateway).filter(isAble);
-  const members = able.length > 1 ? choice.order(able) : able;
-  const [first = ""] = members;
-  const chain = [...new Set([...members, ...fallbackOf(first, gateway).filter(isAble)])];
+  const members = membersOf(asked, gateway);
+  const able = members.filter((name) => problemOf(name, wishes, gateway) === undefined);
+  const [first = "", ...others] = able.length > 1 ? choice.order(able) : able;
+  const standsIn = (name: string) => mayStandIn(name, { first, wishes, gateway });
+  const rest = members.filter((name) => !able.includes(name));
+  const standIns = [...others, ...rest, ...fallbackOf(first, gateway)];
+  const chain = [first, ...new Set(standIns.filter(standsIn))];
   const roomy = chain.filter((name) => hasRoom(name, leastTokens, gateway));
   // Where none is known to have room, the provider says so better than a guess.
   return roomy.length > 0 ? roomy : chain;
@@ -79,8 +99,23 @@ function membersOf(name: string, { providers, groups }: GatewayConfig): readonly
 function problemOf(
   provider: string,
   wishes: Wishes,
-  { providers }: GatewayConfig,
+  gateway: GatewayConfig,
 ): OptionProblem | undefined {
-  const config = providers[provider];
-  return config && optionProblem(provider, config, wishes);
+  const asked = askedOf(provider, gateway);
+  return asked && optionProblem(asked, wishes);
+}
+
+function mayStandIn(
+  provider: string,
+  { first, wishes, gateway }: { first: string; wishes: Wishes; gateway: GatewayConfig },
+): boolean {
+  const standIn = askedOf(provider, gateway);
+  const asked = askedOf(first, gateway);
+  if (!standIn || !asked || provider === first) return false;
+  return standInProblem(standIn, wishes, asked) === undefined;
+}
+
+function askedOf(name: string, { providers }: GatewayConfig): Asked | undefined {
+  const config = providers[name];
+  return config && { name, config };
 }

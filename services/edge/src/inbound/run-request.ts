@@ -1,8 +1,9 @@
 /** From the body of `POST /v1/runs` to what a run is asked. */
 import {
   type ConversationMessage,
-  type RunRequestBody,
+  type RunWishes,
   runRequestSchema,
+  wishesOfRun,
 } from "@openclaw/protocol";
 import { lengthProblem, type ParsedBody, parseBody } from "./request-body.ts";
 import { tidyRequest } from "./tidy-request.ts";
@@ -13,8 +14,14 @@ const SHAPE = {
   prepare: tidyRequest,
 } as const;
 
-export interface AskedRun extends Omit<RunRequestBody, "message" | "messages"> {
+export interface AskedRun {
   readonly messages: readonly ConversationMessage[];
+  /** The default where it is absent. */
+  readonly provider: string | undefined;
+  readonly session: string | undefined;
+  readonly wishes: RunWishes;
+  /** Where a field stands that was wished for. */
+  readonly placeOf: (field: string) => string;
 }
 
 /** Reads a body. Never throws: what is wrong is a failure to be told. */
@@ -24,9 +31,16 @@ export function parseRunRequest(
 ): ParsedBody<AskedRun> {
   const parsed = parseBody(body, SHAPE);
   if (!parsed.ok) return parsed;
-  const { message, messages, ...asked } = parsed.request;
+  const { message, messages, provider, session, options } = parsed.request;
   const conversation = messages ?? [{ role: "user" as const, content: message ?? "" }];
   const failure = lengthProblem(conversation, maxMessageBytes);
   if (failure) return { ok: false, failure, param: messages ? "messages" : "message" };
-  return { ok: true, request: { ...asked, messages: conversation } };
+  const request = {
+    messages: conversation,
+    provider: provider ?? undefined,
+    session,
+    wishes: wishesOfRun(parsed.request),
+    placeOf: (field: string) => (Object.hasOwn(options ?? {}, field) ? `options.${field}` : field),
+  };
+  return { ok: true, request };
 }

@@ -135,11 +135,11 @@ export class RunStarter implements Part {
   begin(request: RunRequest): StartedRun {
     const { runs } = this.#options;
     const gateway = this.#options.gateway.current;
-    const { options, passed, background } = request;
+    const { wishes = {}, background } = request;
     const { choice } = this.#options;
     const asked = request.provider ?? gateway.defaultProvider;
-    const leastTokens = leastTokensOf(request);
-    const chain = chainOf(asked, { options, passed }, { gateway, choice, leastTokens });
+    const leastTokens = leastTokensOf({ messages: request.messages, options: wishes.options });
+    const chain = chainOf(asked, wishes, { gateway, choice, leastTokens });
     // One that was not refused has somebody to answer it.
     const [provider = "", ...fallback] = chain;
     const deadlines = this.#deadlines(chain);
@@ -169,8 +169,7 @@ export class RunStarter implements Part {
       session: request.session,
       provider,
       messages: [...request.messages],
-      options,
-      passed,
+      ...wishes,
       background,
       fallback,
       traceparent: trace?.traceparent,

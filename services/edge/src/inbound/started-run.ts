@@ -1,5 +1,5 @@
 /** What a client asks of the cluster, and what it is given to follow. */
-import type { ConversationMessage, PassedFields, RunOptions } from "@openclaw/protocol";
+import type { ConversationMessage, RunWishes } from "@openclaw/protocol";
 import type { CancelReason, Position } from "@openclaw/stream";
 import type { Answer } from "../outbound/answer.ts";
 
@@ -10,9 +10,8 @@ export interface RunRequest {
   readonly messages: readonly ConversationMessage[];
   /** A provider or a group. The default answers where none is named. */
   readonly provider: string | undefined;
-  readonly options?: RunOptions | undefined;
-  /** What goes to the provider as it is. */
-  readonly passed?: PassedFields | undefined;
+  /** How it is to be answered. */
+  readonly wishes?: RunWishes;
   /** Goes on though nobody reads it, also without this edge. */
   readonly background?: boolean;
   /** W3C trace context of the client, where it sent one. */

@@ -9,8 +9,10 @@ import {
   type V2Limits,
   type V2Up,
   v2Error,
+  wishesOf,
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
+import { type RequestRefusal, withPlaceOf } from "../inbound/provider-chain.ts";
 import type { RunStarter } from "../inbound/run-starter.ts";
 import type { StartedRun } from "../inbound/started-run.ts";
 import { V2Answer } from "../outbound/v2-answer.ts";
@@ -110,10 +112,10 @@ export class V2Session implements Session {
   #run({ ref, run: chosen, message, messages, session, ...asked }: Request<"run">): void {
     const { starter } = this.#options;
     const provider = asked.provider ?? undefined;
-    const options = asked.options ?? undefined;
+    const wishes = wishesOf(asked.options);
     const own = this.#refusal(chosen);
     if (own) starter.refused(own);
-    const refusal = own ?? starter.refusal(provider, { options });
+    const refusal = own ?? this.#unheeded(starter.refusal(provider, wishes));
     if (refusal) {
       this.#send(v2Error(refusal, { ref }));
       return;
@@ -125,7 +127,7 @@ export class V2Session implements Session {
       session: session ?? this.#connection.session,
       messages: messages ?? [{ role: "user", content: message ?? "" }],
       provider,
-      options,
+      wishes,
       traceparent: this.#connection.traceparent,
       answer,
       onEnded: (run) => this.#ended(run, answer),
@@ -234,6 +236,11 @@ export class V2Session implements Session {
   #refusal(runId: string | undefined): Failure | undefined {
     if (runId !== undefined && this.#knows(runId)) return failure("invalid_request", TAKEN);
     return this.#isFull ? failure("too_many_runs") : undefined;
+  }
+
+  /** Here all that a run may wish for is one of its options. */
+  #unheeded(refusal: RequestRefusal | undefined): Failure | undefined {
+    return refusal && withPlaceOf(refusal, (field) => `options.${field}`);
   }
 
   #answer(run: string, { ref, epoch }: { ref?: string; epoch: number }): V2Answer {

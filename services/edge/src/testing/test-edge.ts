@@ -185,7 +185,7 @@ export class TestEdge {
       session: "s",
       messages: [{ role: "user", content: "hi" }],
       provider: undefined,
-      options,
+      ...(options && { wishes: { options } }),
       background,
       answer,
       onEnded: () => {

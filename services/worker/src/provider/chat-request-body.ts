@@ -1,25 +1,34 @@
 /** What a provider is sent: the run's conversation and wishes, in the words of its dialect. */
-import type { ProviderConfig } from "@openclaw/config";
-import type { Dialect } from "./dialects/dialect.ts";
-import { optionFields } from "./dialects/option-fields.ts";
+import type { ConversationMessage } from "@openclaw/protocol";
+import { type Fields, type Recipient, requestFields } from "./dialects/request-fields.ts";
 import type { ChatRequest } from "./provider-event.ts";
 
 /** @returns JSON */
-export function chatRequestBody(
-  { messages, options = {}, passed = {}, partial }: ChatRequest,
-  { config, dialect }: { config: ProviderConfig; dialect: Dialect },
-): string {
+export function chatRequestBody(request: ChatRequest, to: Recipient): string {
+  const { config, dialect } = to;
+  const { messages, partial } = request;
   const continuation = partial === undefined ? undefined : dialect.continuation?.(config);
-  const said = messages.map((message) => dialect.message(message, config));
+  const said: Fields[] = messages.map((message) =>
+    dialect.message(withoutReasoning(message, to), config),
+  );
   return JSON.stringify({
+    ...requestFields(request, to),
     model: config.model,
     messages: continuation
       ? [...said, { role: "assistant", content: partial, ...continuation.message }]
       : said,
     stream: true,
-    ...(dialect.optionFields ?? optionFields)(options, config),
-    ...dialect.requestFields(config),
-    ...(dialect.passedFields?.(passed, config) ?? passed),
     ...continuation?.request,
   });
+}
+
+/** Some providers refuse a history that says what was thought, others are lost without it. */
+function withoutReasoning(
+  message: ConversationMessage,
+  { config, dialect }: Recipient,
+): ConversationMessage {
+  const isWanted = config.wantsReasoning ?? dialect.wantsReasoning?.(config) ?? false;
+  if (isWanted || message.role !== "assistant") return message;
+  const { reasoning_content: _, ...rest } = message;
+  return rest;
 }

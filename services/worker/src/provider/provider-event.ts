@@ -2,16 +2,13 @@ import type {
   ConnectionLabel,
   ConversationMessage,
   FinishReason,
-  PassedFields,
-  RunOptions,
+  RunWishes,
   Usage,
 } from "@openclaw/protocol";
 
 /** What a run asks of a provider; everything else (model, key, host) is the provider's configuration. */
-export interface ChatRequest {
+export interface ChatRequest extends Readonly<RunWishes> {
   readonly messages: readonly ConversationMessage[];
-  readonly options?: RunOptions | undefined;
-  readonly passed?: PassedFields | undefined;
   /**
    * The beginning of the answer, which the provider is to continue: its events are what follows, which
    * may be nothing. Only for a provider that `canContinue`.

@@ -15,6 +15,7 @@ import { type AttemptContext, type Begun, learnFrom, workOnRun } from "./attempt
 import { AttemptClock } from "./attempt-clock.ts";
 import { claimRun } from "./claim-run.ts";
 import { Deadlines } from "./deadlines.ts";
+import { requestOf } from "./relay-answer.ts";
 
 const ASK_WITHIN_MS = 1_000;
 
@@ -82,14 +83,14 @@ async function begin(
 
 /** Asks, and resolves with the first token of the answer; what came until then is kept. */
 async function untilToken(
-  { messages, options, passed }: RunJob,
+  job: RunJob,
   { provider, stopping }: { readonly provider: ProviderClient; readonly stopping: AbortController },
 ): Promise<Begun> {
   const clock = new AttemptClock();
   const { name, config } = provider;
   const deadlines = new Deadlines(name, config.timeouts, (error) => stopping.abort(error));
   const { signal } = stopping;
-  const events = provider.stream({ messages, options, passed }, { signal })[Symbol.asyncIterator]();
+  const events = provider.stream(requestOf(job), { signal })[Symbol.asyncIterator]();
   const seen: ProviderEvent[] = [];
   try {
     for (;;) {

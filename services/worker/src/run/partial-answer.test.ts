@@ -79,6 +79,7 @@ describe("an attempt continues", () => {
     ],
     ["where tools might be called", BROKEN_OFF, { passed: { tools: [tool] } }],
     ["of what is to be JSON", BROKEN_OFF, { passed: { response_format: { type: "json_object" } } }],
+    ["of what is to follow a guide", BROKEN_OFF, { extra: { guided_regex: "[0-9]+" } }],
     [
       "where nothing was said",
       [

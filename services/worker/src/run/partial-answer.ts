@@ -4,6 +4,7 @@
  * The attempt that broke off may have been another process's, so it is read from the run's log. That
  * is whole and still: the claim of this attempt has fenced every earlier one.
  */
+import { mayBeLeftOut } from "@openclaw/config";
 import type { PassedFields } from "@openclaw/protocol";
 import type { RunJob } from "@openclaw/queue";
 import { persist } from "@openclaw/runtime";
@@ -29,13 +30,21 @@ export interface PartialContext {
  * @throws what Redis throws
  */
 export async function readPartial(
-  { runId, messages, anew, passed }: Pick<RunJob, "runId" | "messages" | "anew" | "passed">,
+  {
+    runId,
+    messages,
+    anew,
+    passed,
+    extra = {},
+  }: Pick<RunJob, "runId" | "messages" | "anew" | "passed" | "extra">,
   { provider, records, epoch, attempt }: PartialContext,
 ): Promise<PartialAnswer | undefined> {
   if (attempt === 1 || anew || !provider.canContinue) return undefined;
   // The client's own beginning of an answer, sent as history: two in a row would be taken for two turns.
   if (messages.at(-1)?.role === "assistant") return undefined;
   if (isMoreThanText(passed)) return undefined;
+  // What shapes an answer, shapes it from its beginning on.
+  if (!Object.keys(extra).every(mayBeLeftOut)) return undefined;
   const texts = await readTexts(runId, { records, epoch });
   const text = textShown(texts);
   return text.length > MAX_PARTIAL || text.trim() === "" ? undefined : new PartialAnswer(text);

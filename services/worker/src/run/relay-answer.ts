@@ -8,7 +8,7 @@ import type { RunJob } from "@openclaw/queue";
 import type { RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { ProviderError } from "../provider/provider-error.ts";
-import type { ProviderEvent } from "../provider/provider-event.ts";
+import type { ChatRequest, ProviderEvent } from "../provider/provider-event.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type HedgeContext, hedgeWhenLate } from "./hedge.ts";
 import { type PartialAnswer, readPartial } from "./partial-answer.ts";
@@ -76,6 +76,11 @@ function mayHaveRefusedPartial(error: unknown): error is ProviderError {
   return error.code === "provider_rejected" || error.code === "context_length_exceeded";
 }
 
+/** What a job asks of a provider, whichever it is. */
+export function requestOf({ messages, options, passed, extra, limitName }: RunJob): ChatRequest {
+  return { messages, options, passed, extra, limitName };
+}
+
 interface Asking {
   readonly deadlines: Deadlines;
   readonly partial?: PartialAnswer;
@@ -83,11 +88,11 @@ interface Asking {
 
 /** Passes the provider's pieces on as they come. */
 async function ask(
-  { messages, options, passed }: RunJob,
+  job: RunJob,
   { provider, writer, clock, stopping, begun }: RelayContext,
   { deadlines, partial }: Asking,
 ): Promise<TerminalEntry> {
-  const request = { messages, options, passed, partial: partial?.given };
+  const request = { ...requestOf(job), partial: partial?.given };
   const events = begun?.events ?? provider.stream(request, { signal: stopping.signal });
   for await (const event of events) {
     switch (event.type) {

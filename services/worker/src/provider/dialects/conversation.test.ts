@@ -1,5 +1,5 @@
 /** What becomes of a conversation, and of the fields that are passed on, on its way to each kind. */
-import { type ProviderKind, parseGatewayConfig } from "@openclaw/config";
+import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@openclaw/config";
 import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
 import { chatRequestBody } from "../chat-request-body.ts";
@@ -11,10 +11,10 @@ const OPENAI = "https://api.openai.com/v1";
 function bodyFor(
   kind: ProviderKind,
   request: Partial<ChatRequest>,
-  { model = "m", baseUrl = "http://127.0.0.1:9/v1" } = {},
+  { model = "m", baseUrl = "http://127.0.0.1:9/v1", ...more }: Partial<ProviderConfig> = {},
 ) {
   const { providers } = parseGatewayConfig(
-    { providers: { p: { kind, baseUrl, model } } },
+    { providers: { p: { kind, baseUrl, model, ...more } } },
     { source: "test", env: {} },
   );
   if (!providers.p) throw new Error("it was just configured");
@@ -36,27 +36,42 @@ describe("messages", () => {
   ];
   const [, user, assistant] = conversation;
 
-  it.each(["nvidia", "zhipu", "tencent"] as const)(
-    "of %s are strings where all is text",
-    (kind) => {
-      expect(bodyFor(kind, { messages: conversation }).messages).toEqual([
-        { role: "system", content: "Be brief.\nBe kind." },
-        user,
-        assistant,
-        { role: "tool", content: "a cat", tool_call_id: "c1" },
-      ]);
-    },
-  );
+  const { reasoning_content: _, ...unthinking } = JSON.parse(JSON.stringify(assistant));
 
-  it("of OpenAI itself go out as they came, without other people's reasoning", () => {
-    const { messages } = bodyFor("openai", { messages: conversation }, { baseUrl: OPENAI });
-    const { reasoning_content: _, ...called } = JSON.parse(JSON.stringify(assistant));
-    expect(messages).toEqual([conversation[0], user, called, conversation[3]]);
+  it.each([
+    ["nvidia", unthinking],
+    ["zhipu", assistant],
+    ["tencent", assistant],
+  ] as const)("of %s are strings where all is text", (kind, answered) => {
+    expect(bodyFor(kind, { messages: conversation }).messages).toEqual([
+      { role: "system", content: "Be brief.\nBe kind." },
+      user,
+      answered,
+      { role: "tool", content: "a cat", tool_call_id: "c1" },
+    ]);
   });
 
-  it("of other servers of that kind only lose the role that they do not know", () => {
+  it("of OpenAI itself go out as they came, without what was thought", () => {
+    const { messages } = bodyFor("openai", { messages: conversation }, { baseUrl: OPENAI });
+    expect(messages).toEqual([conversation[0], user, unthinking, conversation[3]]);
+  });
+
+  it("of other servers of that kind lose the role that they do not know as well", () => {
     const { messages } = bodyFor("openai", { messages: conversation });
-    expect(messages).toEqual([{ ...conversation[0], role: "system" }, ...conversation.slice(1)]);
+    const system = { ...conversation[0], role: "system" };
+    expect(messages).toEqual([system, user, unthinking, conversation[3]]);
+  });
+
+  it.each([
+    ["openai", { wantsReasoning: true }, true],
+    ["openai", { baseUrl: "https://api.deepseek.com" }, true],
+    ["openai", { baseUrl: "https://api.moonshot.cn/v1" }, true],
+    ["openai", { baseUrl: "https://api.moonshot.cn/v1", wantsReasoning: false }, false],
+    ["nvidia", { wantsReasoning: true }, true],
+    ["tencent", { wantsReasoning: false }, false],
+  ] as const)("of %s with %j have what was thought: %s", (kind, config, isThere) => {
+    const { messages } = bodyFor(kind, { messages: conversation }, config);
+    expect(messages[2]).toEqual(isThere ? assistant : unthinking);
   });
 });
 
@@ -84,6 +99,7 @@ describe("passed fields", () => {
     reasoning_effort: "low",
   };
   const { user, ...heeded } = all;
+  const { presence_penalty, frequency_penalty, ...unpunished } = heeded;
 
   it("go out as they came where all of them are known", () => {
     expect(fieldsOf("openai", all)).toEqual(all);
@@ -91,7 +107,7 @@ describe("passed fields", () => {
 
   it("of NVIDIA and TokenHub are without the user, which neither documents", () => {
     expect(fieldsOf("nvidia", all)).toEqual(heeded);
-    expect(fieldsOf("tencent", all)).toEqual(heeded);
+    expect(fieldsOf("tencent", all)).toEqual(unpunished);
   });
 
   it.each(["nvidia", "zhipu", "tencent"] as const)("of %s are without defaults", (kind) => {
@@ -131,8 +147,6 @@ describe("passed fields", () => {
     const unheeded: PassedFields = {
       tools,
       tool_choice: "required",
-      seed: 7,
-      presence_penalty: 1,
       response_format: { type: "json_schema", json_schema: { name: "s" } },
     };
     expect(fieldsOf("zhipu", unheeded)).toEqual(unheeded);

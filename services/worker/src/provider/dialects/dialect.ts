@@ -1,5 +1,11 @@
 import type { ProviderConfig, ProviderKind } from "@openclaw/config";
-import type { ConversationMessage, ErrorCode, PassedFields, RunOptions } from "@openclaw/protocol";
+import type {
+  ConversationMessage,
+  ErrorCode,
+  LimitName,
+  PassedFields,
+  RunOptions,
+} from "@openclaw/protocol";
 import type { Refusal } from "../refusal.ts";
 import { classifyCommon, isCommonCode, reasonOf } from "../refusal-rules.ts";
 import { nvidia } from "./nvidia.ts";
@@ -15,14 +21,17 @@ export interface Dialect {
   message(message: ConversationMessage, config: ProviderConfig): ConversationMessage;
   /**
    * Passed fields where they have other names, or only some are known. They replace those of
-   * `requestFields`; one that is undefined takes it away. What would change the answer is not left out:
-   * `optionProblem` kept such runs away, and what slipped through is the provider's to refuse.
+   * `requestFields`; one that is undefined takes it away. What would change the answer is not left out.
    */
   passedFields?(passed: PassedFields, config: ProviderConfig): Readonly<Record<string, unknown>>;
   /** Headers beyond the common ones. */
   requestHeaders?(config: ProviderConfig): Readonly<Record<string, string>>;
-  /** A run's options where they have other names or narrower ranges than usual. */
-  optionFields?(options: RunOptions, config: ProviderConfig): Readonly<Record<string, unknown>>;
+  /** A run's options where its ranges are narrower than usual. */
+  options?(options: RunOptions): RunOptions;
+  /** What it calls the limit of an answer, where that is not the client's to say. */
+  limitName?(config: ProviderConfig): LimitName | undefined;
+  /** `wantsReasoning` where the configuration does not say. */
+  wantsReasoning?(config: ProviderConfig): boolean;
   /** How to ask for the continuation of a trailing assistant message; absent where nobody documents it. */
   continuation?(config: ProviderConfig): Continuation;
   /** `finishesWithDone` where the configuration does not say. */

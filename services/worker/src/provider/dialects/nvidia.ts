@@ -16,6 +16,7 @@ export const nvidia: Dialect = {
   // Nothing: some models refuse `stream_options`, and how thinking is switched differs per model.
   requestFields: () => ({}),
   message: plainMessage,
+  limitName: () => "max_tokens",
   passedFields: ({ user: _, ...others }) => withoutDefaults(others),
   // How long a request may wait for a model's worker, 60 s unless told. Nobody waits for a first token
   // longer than `firstTokenMs`: a full queue is to say so by then (504), and to forget the request.

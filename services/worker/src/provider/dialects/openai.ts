@@ -1,7 +1,6 @@
-import { isOn } from "@openclaw/config";
+import { isOn, OPENAI_ITSELF } from "@openclaw/config";
 import type { Dialect } from "./dialect.ts";
 import { withSystemRole } from "./messages.ts";
-import { optionFields } from "./option-fields.ts";
 
 /** Services that mark the message; the others of this kind are servers one runs oneself. */
 const MESSAGE_MARKS = [
@@ -9,28 +8,18 @@ const MESSAGE_MARKS = [
   { domains: ["moonshot.ai", "moonshot.cn", "aliyuncs.com"], mark: { partial: true } },
 ] as const;
 
-/**
- * OpenAI itself. Its newer models refuse the old name of the limit, hardly any other server knows the new
- * one; the same goes for the role `developer`.
- */
-const OPENAI_ITSELF = ["openai.com", "openai.azure.com"];
+/** Take what their models thought as part of the conversation, and want it back between calls of tools. */
+const WANTS_REASONING = ["deepseek.com", "moonshot.ai", "moonshot.cn"];
 
 /** OpenAI itself, and servers that follow its specification. */
 export const openai: Dialect = {
   requestFields: () => ({ stream_options: { include_usage: true } }),
-  optionFields({ maxTokens, ...others }, { baseUrl }) {
-    if (maxTokens === undefined || !isOn(baseUrl, OPENAI_ITSELF)) {
-      return optionFields({ maxTokens, ...others });
-    }
-    return { ...optionFields(others), max_completion_tokens: maxTokens };
-  },
-  message(message, { baseUrl }) {
-    if (!isOn(baseUrl, OPENAI_ITSELF)) return withSystemRole(message);
-    if (message.role !== "assistant") return message;
-    // Other people's field: refused, and its models would not read it.
-    const { reasoning_content: _, ...known } = message;
-    return known;
-  },
+  // OpenAI's newer models refuse the old name, and hardly any other server knows the new one.
+  limitName: ({ baseUrl }) => (isOn(baseUrl, OPENAI_ITSELF) ? "max_completion_tokens" : undefined),
+  // The same goes for the role `developer`.
+  message: (message, { baseUrl }) =>
+    isOn(baseUrl, OPENAI_ITSELF) ? message : withSystemRole(message),
+  wantsReasoning: ({ baseUrl }) => isOn(baseUrl, WANTS_REASONING),
   continuation({ baseUrl }) {
     const marked = MESSAGE_MARKS.find(({ domains }) => isOn(baseUrl, domains));
     if (marked) return { message: marked.mark };

@@ -26,6 +26,9 @@ export const tencent: Dialect = {
     ...(THINKING_CAN_BE_DISABLED.test(model) && { thinking: { type: "disabled" } }),
   }),
   message: plainMessage,
+  limitName: () => "max_tokens",
+  // Without it, its own models lose their way between two calls of tools.
+  wantsReasoning: () => true,
   passedFields: ({ user: _, reasoning_effort, ...others }, { model }) => ({
     ...withoutDefaults(others),
     ...effortFields(reasoning_effort, model),
@@ -53,7 +56,7 @@ export const tencent: Dialect = {
 function effortFields(effort: string | undefined, model: string) {
   if (effort === undefined) return {};
   if (!THINKING_CAN_BE_DISABLED.test(model)) return { reasoning_effort: effort };
-  if (isThoughtless(effort)) return {};
+  if (isThoughtless(effort)) return { thinking: { type: "disabled" } };
   return {
     thinking: { type: "enabled" },
     reasoning_effort: ABOVE_HIGH.includes(effort) ? "high" : effort,

@@ -1,7 +1,6 @@
 import type { PassedFields } from "@openclaw/protocol";
 import type { Dialect } from "./dialect.ts";
 import { plainMessage } from "./messages.ts";
-import { optionFields } from "./option-fields.ts";
 import { isThoughtless, withoutDefaults } from "./passed-fields.ts";
 
 /**
@@ -31,13 +30,15 @@ export const zhipu: Dialect = {
   // First text counts more here than thought: with thinking on it comes seconds later.
   requestFields: ({ model }) =>
     THINKING_CAN_BE_DISABLED.test(model) ? { thinking: { type: "disabled" } } : {},
-  optionFields: ({ temperature, topP, ...others }) =>
-    optionFields({
-      ...others,
-      temperature: temperature && Math.min(temperature, MAX_TEMPERATURE),
-      topP: topP && Math.min(topP, MAX_TOP_P),
-    }),
+  options: ({ temperature, topP, ...others }) => ({
+    ...others,
+    temperature: temperature && Math.min(temperature, MAX_TEMPERATURE),
+    topP: topP && Math.min(topP, MAX_TOP_P),
+  }),
+  limitName: () => "max_tokens",
   message: plainMessage,
+  // With tools it goes on thinking from there, and documents that it wants it back.
+  wantsReasoning: () => true,
   passedFields: ({ tools, tool_choice, user, reasoning_effort, ...others }, { model }) => ({
     ...withoutDefaults(others),
     ...toolFields({ tools, tool_choice }, model),
@@ -108,5 +109,5 @@ function effortFields(effort: string | undefined, model: string) {
   if (effort === undefined) return {};
   if (HAS_EFFORT.test(model)) return { thinking: undefined, reasoning_effort: effort };
   if (!THINKING_CAN_BE_DISABLED.test(model)) return { reasoning_effort: effort };
-  return isThoughtless(effort) ? {} : { thinking: { type: "enabled" } };
+  return { thinking: { type: isThoughtless(effort) ? "disabled" : "enabled" } };
 }

@@ -1,0 +1,141 @@
+import { describe, expect, test } from "vitest";
+import { chatCompletionRequestSchema, wishesOfChat } from "./chat-completions.ts";
+import { EXTRA_LIMITS, IGNORED_FIELDS, REFUSED_FIELDS } from "./extra-fields.ts";
+import { requestProblem } from "./request-problem.ts";
+import { askedOptionsSchema, wishesOf } from "./run-wishes.ts";
+import { runRequestSchema, wishesOfRun } from "./runs.ts";
+
+const CHAT = { model: "m", messages: [{ role: "user", content: "x" }] };
+const RUN = { message: "x" };
+
+/** Fields that people send, in the forms they have. */
+const USUAL = {
+  thinking: { type: "enabled", budget_tokens: 100 },
+  enable_thinking: false,
+  chat_template_kwargs: { enable_thinking: false },
+  top_k: 40,
+  min_p: 0,
+  ignore_eos: true,
+  guided_json: { type: "object", properties: { a: { const: null } } },
+  nvext: { guided_choice: ["a", "b"] },
+  stop_token_ids: [1, 2],
+  "x.y-z_1": "text",
+};
+
+function chatProblem(fields: object) {
+  const parsed = chatCompletionRequestSchema.safeParse({ ...CHAT, ...fields });
+  return parsed.success ? undefined : requestProblem(parsed.error.issues);
+}
+
+function runProblem(fields: object) {
+  const parsed = runRequestSchema.safeParse({ ...RUN, ...fields });
+  return parsed.success ? undefined : requestProblem(parsed.error.issues);
+}
+
+describe("fields of providers are handed on as they came", () => {
+  test("by every door", () => {
+    expect(wishesOfChat(chatCompletionRequestSchema.parse({ ...CHAT, ...USUAL })).extra).toEqual(
+      USUAL,
+    );
+    expect(wishesOfRun(runRequestSchema.parse({ ...RUN, ...USUAL })).extra).toEqual(USUAL);
+    expect(wishesOfRun(runRequestSchema.parse({ ...RUN, options: USUAL })).extra).toEqual(USUAL);
+    expect(wishesOf(askedOptionsSchema.parse(USUAL)).extra).toEqual(USUAL);
+  });
+
+  test("but for those that say nothing, and those that change no answer", () => {
+    const ignored = Object.fromEntries(IGNORED_FIELDS.map((name) => [name, "x"]));
+    const nothing = { top_k: null, stop_token_ids: [], chat_template_kwargs: {}, ...ignored };
+    expect(wishesOfChat(chatCompletionRequestSchema.parse({ ...CHAT, ...nothing }))).toEqual({
+      options: {},
+    });
+    expect(wishesOf(askedOptionsSchema.parse(nothing))).toEqual({ options: {} });
+  });
+
+  test("a field beside the options of a run counts before the same one in them", () => {
+    const options = { top_k: 1, min_p: 0.1, seed: 1, maxTokens: 5 };
+    const run = runRequestSchema.parse({ ...RUN, options, top_k: 2, seed: 2 });
+    expect(wishesOfRun(run)).toEqual({
+      options: { maxTokens: 5 },
+      passed: { seed: 2 },
+      extra: { top_k: 2, min_p: 0.1 },
+    });
+  });
+});
+
+describe("what no request may send is refused by its name", () => {
+  const typed = ["model", "messages", "stream", "stream_options", "n", "logprobs", "top_logprobs"];
+  const names = REFUSED_FIELDS.flatMap((refused) => refused.names);
+
+  test.each(names.filter((name) => !typed.includes(name)))("%s", (name) => {
+    expect(chatProblem({ [name]: "x" })).toMatchObject({ param: name });
+  });
+
+  test.each(names)("%s in the options of a run", (name) => {
+    expect(runProblem({ options: { [name]: "x" } })).toMatchObject({ param: `options.${name}` });
+  });
+
+  test.each([
+    ["temperature", "belongs in `options`"],
+    ["max_tokens", "is called `options.maxTokens` here"],
+  ])("%s beside the options of a run", (name, words) => {
+    expect(runProblem({ [name]: 1 })).toEqual({ param: name, message: `\`${name}\` ${words}.` });
+  });
+
+  test.each(["", "a b", "1a", "ä", "x".repeat(EXTRA_LIMITS.nameLength + 1), "a\nb"])(
+    "a name that no field has: %j",
+    (name) =>
+      expect(chatProblem({ [name]: 1 })?.message).toMatch(/not a name that a field can have/),
+  );
+});
+
+describe("bounds", () => {
+  const nested = (levels: number): unknown =>
+    Array.from({ length: levels }).reduce<unknown>((inner) => ({ inner }), 1);
+  const deep = JSON.parse(`${"[".repeat(100_000)}1${"]".repeat(100_000)}`);
+
+  test("of depth hold for extra fields, tools and formats", () => {
+    expect(chatProblem({ guided_json: nested(EXTRA_LIMITS.depth) })).toBeUndefined();
+    const param = "guided_json";
+    expect(chatProblem({ guided_json: nested(EXTRA_LIMITS.depth + 1) })).toMatchObject({ param });
+    expect(chatProblem({ guided_json: deep })).toMatchObject({ param });
+    const tools = [{ type: "function", function: { name: "f", parameters: { deep } } }];
+    expect(chatProblem({ tools })).toMatchObject({ param: "tools" });
+    const format = { type: "json_schema", json_schema: { name: "s", schema: { deep } } };
+    expect(chatProblem({ response_format: format })).toMatchObject({ param: "response_format" });
+  });
+
+  test("of bytes hold for all extra fields together, and name the longest", () => {
+    const half = "x".repeat(EXTRA_LIMITS.bytes / 2);
+    expect(chatProblem({ regex: half })).toBeUndefined();
+    const problem = chatProblem({ regex: half, grammar: `${half}x`, top_k: 1 });
+    expect(problem).toMatchObject({ param: "grammar" });
+    expect(problem?.message).toContain(`${EXTRA_LIMITS.bytes} are accepted`);
+    expect(problem?.message).not.toContain("xx");
+  });
+
+  test("of their number hold", () => {
+    const some = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 1]));
+    expect(chatProblem(some(EXTRA_LIMITS.fields))).toBeUndefined();
+    expect(chatProblem(some(EXTRA_LIMITS.fields + 1))).toMatchObject({
+      param: `f${EXTRA_LIMITS.fields}`,
+    });
+  });
+});
+
+describe("a key `__proto__`", () => {
+  test("reaches nobody's prototype", () => {
+    const request = JSON.parse(
+      `{"model":"m","messages":[{"role":"user","content":"x"}],"__proto__":{"top_k":1},"min_p":1}`,
+    );
+    const { extra = {} } = wishesOfChat(chatCompletionRequestSchema.parse(request));
+    expect(Object.keys(extra)).toEqual(["min_p"]);
+    expect(extra.top_k).toBeUndefined();
+    expect(Object.prototype).not.toHaveProperty("top_k");
+  });
+
+  test("is refused inside a field", () => {
+    const guided_json = JSON.parse('{"properties":{"__proto__":{"type":"string"}}}');
+    expect(chatProblem({ guided_json })?.message).toBe("`guided_json` has a key `__proto__`.");
+  });
+});

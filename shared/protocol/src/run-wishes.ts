@@ -1,0 +1,62 @@
+/**
+ * What a run wishes for: how its answer is to be made. Every door hands it on in this form, and in this
+ * form it stands in the job.
+ */
+import { z } from "zod";
+import { passedFieldsOf, passedFieldsSchema } from "./conversation.ts";
+import { checkExtra, extraFieldsOf } from "./extra-fields.ts";
+import { limitNameSchema, type RunOptions, runOptionsSchema } from "./run.ts";
+
+export const runWishesSchema = z.object({
+  options: runOptionsSchema.optional(),
+  /** Fields that have one name and one meaning wherever they are known. */
+  passed: passedFieldsSchema.optional(),
+  /** Fields that only some providers know, as these call them. */
+  extra: z.record(z.string(), z.unknown()).optional(),
+  /** What the client called `maxTokens`, where its API has two names for it. */
+  limitName: limitNameSchema.optional(),
+});
+export type RunWishes = z.infer<typeof runWishesSchema>;
+
+const { tools, tool_choice, parallel_tool_calls, ...passedWithoutTools } = passedFieldsSchema.shape;
+
+const SHAPE = { ...runOptionsSchema.shape, ...passedWithoutTools };
+
+const OVER_HTTP = "can only be given over HTTP, as a field of the request";
+/** What has another name here, or another place. */
+const ELSEWHERE = {
+  top_p: "is called `topP` here",
+  max_tokens: "is called `maxTokens` here",
+  max_completion_tokens: "is called `maxTokens` here",
+  tools: OVER_HTTP,
+  tool_choice: OVER_HTTP,
+  parallel_tool_calls: OVER_HTTP,
+} as const;
+
+/** `options` as clients send them. What is not named here goes to the provider, if it takes it. */
+export const askedOptionsSchema = z.looseObject(SHAPE).check(checkExtra(SHAPE, ELSEWHERE));
+export type AskedOptions = z.infer<typeof askedOptionsSchema>;
+
+/** What `options` wish for. */
+export function wishesOf(asked: AskedOptions | null | undefined): RunWishes {
+  if (!asked) return {};
+  return withoutUndefined({
+    options: runOptionsOf(asked),
+    passed: passedFieldsOf(asked),
+    extra: extraFieldsOf(asked, SHAPE),
+  });
+}
+
+/** The same without what is not there, so that a wish is there or it is not. */
+export function withoutUndefined(wishes: RunWishes): RunWishes {
+  return Object.fromEntries(Object.entries(wishes).filter(([, wish]) => wish !== undefined));
+}
+
+function runOptionsOf({ temperature, topP, maxTokens, stop }: AskedOptions): RunOptions {
+  return {
+    ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { topP }),
+    ...(maxTokens !== undefined && { maxTokens }),
+    ...(stop !== undefined && { stop }),
+  };
+}
