@@ -1,5 +1,6 @@
 /** Rows about what a request says. */
 
+import { mayBeLeftOut, REQUEST_FIELDS, takesField } from "@openclaw/config";
 import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
@@ -36,6 +37,20 @@ describe("quirk 34: a field that a provider does not document is refused, and ne
     const passed = { ...everywhere, ...(provider !== "nvidia1" && elsewhere) };
     expect((await ask(client, strict, { options, passed })).text).toBe("Hi");
   });
+
+  test.each(PROVIDERS)(
+    "%s takes what it is sent of all fields that are known",
+    async (provider) => {
+      const client = await clientOf(await startSimulator(), provider, { unknownFields: "refuse" });
+      const names = Object.keys(REQUEST_FIELDS).filter(mayBeLeftOut);
+      const extra = Object.fromEntries(names.map((name) => [name, 1]));
+      expect((await ask(client, strict, { extra })).text).toBe("Hi");
+      const { text } = await ask(client, { echo: true }, { extra });
+      const sent = names.filter((name) => Object.hasOwn(JSON.parse(text), name));
+      expect(sent).toEqual(names.filter((name) => takesField(client.config, name)));
+      expect(sent.length).toBeGreaterThan(0);
+    },
+  );
 
   test("NVIDIA names the field, and the request is refused for good", async () => {
     const simulator = await startSimulator();
@@ -75,6 +90,33 @@ describe("quirk 35: lists of texts, which templates drop without a word", () => 
     const { messages } = JSON.parse(text);
     const lines = (...texts: readonly string[]) => texts.join("\n");
     expect(messages.slice(0, -1)).toEqual(history(provider === "openai" ? list : lines));
+  });
+});
+
+describe("quirk 34: what one provider wants, another refuses", () => {
+  const history: ConversationMessage[] = [
+    { role: "user", content: "x" },
+    { role: "assistant", content: "y", reasoning_content: "Hm." },
+  ];
+  const unsupported = ["reasoning_content", "max_tokens"];
+  const options = { maxTokens: 7 };
+
+  test("a history with thoughts, and the older name of a limit", async () => {
+    const client = await clientOf(await startSimulator(), "openai");
+    const limitName = "max_completion_tokens";
+    const answer = await ask(client, { text: "Hi", unsupported }, { history, options, limitName });
+    expect(answer.text).toBe("Hi");
+  });
+
+  test("and is configured to want it", async () => {
+    const settings = { wantsReasoning: true, maxTokensName: "max_completion_tokens" };
+    const client = await clientOf(await startSimulator(), "openai", settings);
+    const { text } = await ask(client, { echo: true }, { history, options });
+    const { messages, ...body } = JSON.parse(text);
+    expect(messages[1]).toEqual(history[1]);
+    expect(body).toMatchObject({ max_completion_tokens: 7 });
+    const refused = await ask(client, { text: "Hi", unsupported }, { history });
+    expect(refused.error?.code).toBe("provider_rejected");
   });
 });
 

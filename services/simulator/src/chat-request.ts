@@ -83,9 +83,9 @@ export function readChatRequest(
   const prompt = textOf(messages.findLast(({ role }) => role === "user"));
   const read = readDirective(prompt);
   if (!read.ok) return { ok: false, status: 400, message: read.problem };
-  const unknown = Object.keys(parsed.data).filter((name) => !fields.includes(name));
-  if (read.directive.strict && unknown.length > 0) {
-    const message = `Unsupported parameter(s): ${unknown.map((name) => `\`${name}\``).join(", ")}`;
+  const refused = refusedFields(parsed.data, { ...read.directive, fields });
+  if (refused.length > 0) {
+    const message = `Unsupported parameter(s): ${refused.map((name) => `\`${name}\``).join(", ")}`;
     return { ok: false, status: 400, message };
   }
   return {
@@ -103,6 +103,19 @@ export function readChatRequest(
       directive: read.directive,
     },
   };
+}
+
+/** What a strict provider does not document, and what this one is to refuse, in messages as well. */
+function refusedFields(
+  request: z.infer<typeof schema>,
+  { strict, unsupported = [], fields }: Directive & Pick<Dialect, "fields">,
+): string[] {
+  const names = Object.keys(request);
+  const inside = request.messages.flatMap((message) => Object.keys(message));
+  return [
+    ...names.filter((name) => strict && !fields.includes(name)),
+    ...unsupported.filter((name) => [...names, ...inside].includes(name)),
+  ];
 }
 
 function continuationProblem(request: z.infer<typeof schema>): string | undefined {

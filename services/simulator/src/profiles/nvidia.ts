@@ -19,10 +19,14 @@ const QUEUE_S = 60;
 
 export const nvidia: Dialect = {
   streamType: "text/event-stream",
-  // Of the models that take the least. No `stream_options`: some refuse it.
+  // Of the servers that its models run on. No `stream_options`: some refuse it.
   fields: [
     ...["model", "messages", "stream", "max_tokens", "temperature", "top_p", "stop", "seed"],
     ...["frequency_penalty", "presence_penalty", "tools", "tool_choice"],
+    ...["top_k", "min_p", "repetition_penalty", "length_penalty", "ignore_eos", "min_tokens"],
+    ...["stop_token_ids", "logit_bias", "chat_template_kwargs", "include_reasoning", "nvext"],
+    ...["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"],
+    ...["reasoning_budget", "thinking_token_budget", "max_thinking_tokens", "bad_words"],
   ],
   queueLimitMs: (headers) => Number(headers["nvcf-poll-seconds"] ?? QUEUE_S) * 1_000,
   newId: () => `chatcmpl-${randomUUID().replaceAll("-", "")}`,

@@ -26,8 +26,18 @@ export const openai: Dialect = {
       "response_format",
       "reasoning_effort",
     ],
-    // vLLM's.
-    ...["continue_final_message", "add_generation_prompt"],
+    "verbosity",
+    // vLLM's, and those of services that run it.
+    ...["continue_final_message", "add_generation_prompt", "cache_salt", "thinking"],
+    ...["enable_thinking", "thinking_budget", "reasoning", "separate_reasoning", "seed"],
+    ...["use_beam_search", "typical_p", "top_a", "top_n_sigma", "tfs_z", "temperature_last"],
+    ...["repeat_penalty", "repeat_last_n", "mirostat", "mirostat_tau", "mirostat_eta"],
+    ...["dry_multiplier", "dry_base", "dry_allowed_length", "dry_penalty_last_n"],
+    ...["xtc_probability", "xtc_threshold", "dynatemp_range", "dynatemp_exponent"],
+    ...["top_k", "min_p", "repetition_penalty", "length_penalty", "ignore_eos", "min_tokens"],
+    ...["stop_token_ids", "logit_bias", "chat_template_kwargs", "include_reasoning", "nvext"],
+    ...["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"],
+    ...["reasoning_budget", "thinking_token_budget", "max_thinking_tokens", "bad_words"],
   ],
   // Ids are to be unique, not repeatable: only texts and times come from the request's seed.
   newId: () => `chatcmpl-${randomUUID().replaceAll("-", "")}`,

@@ -14,6 +14,7 @@ export const tencent: Dialect = {
   fields: [
     ...["model", "messages", "stream", "stream_options", "max_tokens", "temperature", "top_p"],
     ...["stop", "seed", "tools", "tool_choice", "response_format", "thinking", "reasoning_effort"],
+    ...["enable_thinking", "enable_enhancement", "enable_speed_search", "search_info", "citation"],
   ],
   newId: () => randomUUID().replaceAll("-", ""),
   headers: (requestId) => ({ "x-request-id": requestId }),

@@ -23,7 +23,7 @@ export const zhipu: Dialect = {
   fields: [
     ...["model", "messages", "stream", "stream_options", "max_tokens", "temperature", "top_p"],
     ...["stop", "do_sample", "request_id", "user_id", "tools", "tool_choice", "tool_stream"],
-    ...["response_format", "thinking", "reasoning_effort"],
+    ...["response_format", "thinking", "reasoning_effort", "sensitive_word_check"],
   ],
   // A signed key is as good as the clock of whoever signed it.
   keyProblem: (key) =>

@@ -58,6 +58,8 @@ export const quirkShape = {
   headersMs: milliseconds.optional(),
   /** Refuses, with a 400 that names it, a field this provider does not document. */
   strict: yes,
+  /** Refuses, with a 400 that names it, one of these fields of the request or of a message. */
+  unsupported: z.array(z.string()).optional(),
   /** Answers with the request's body. */
   echo: yes,
 };
