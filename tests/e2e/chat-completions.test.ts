@@ -317,7 +317,12 @@ describe("a request", () => {
       "messages.0.content",
       /string or array/,
     ],
-    ["has a field nobody heeds", asking("x", { top_k: 5 }), "top_k", /`top_k` is not a field/],
+    [
+      "has a field its provider lacks",
+      asking("x", { top_k: 5 }),
+      "top_k",
+      /`top_k` was given; zhipu/,
+    ],
     ["wants two answers", asking("x", { n: 2 }), "n", /`n` must be/],
     ["is too warm", asking("x", { temperature: 3 }), "temperature", /at most 2/],
     ["asks for the log of probabilities", asking("x", { logprobs: true }), "logprobs", /must be/],
