@@ -1,10 +1,10 @@
 /** What every library can be asked for, and what its user gets of it: the same words for all of them. */
-import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
+import type { ConversationMessage, FunctionTool } from "@openclaw/protocol";
 
 export interface Question {
   readonly model: string;
   readonly messages: readonly ConversationMessage[];
-  readonly tools?: PassedFields["tools"];
+  readonly tools?: FunctionTool[] | undefined;
   readonly wantsJson?: boolean;
   readonly wantsUsage?: boolean;
   readonly temperature?: number;

@@ -314,6 +314,20 @@ describe.each([false, true])("of a chat completion, streamed: %s", (stream) => {
   });
 });
 
+test("a tool that the provider has itself reaches it, and no provider that has none", async () => {
+  const tools = [
+    { type: "web_search", web_search: { enable: true, search_engine: "search_std" } },
+    { type: "function", function: { name: "f" } },
+  ];
+  const messages = [user(directive({ text: "Found." }))];
+  expect(await post("/v1/chat/completions", { model: "zhipu", messages, tools })).toBeUndefined();
+  expect(received.at(-1)?.body).toMatchObject({ tools });
+  expect(await post("/v1/chat/completions", { model: "nvidia1", messages, tools })).toMatchObject({
+    param: "tools",
+    message: "`tools` has others than functions; nvidia1 takes only functions.",
+  });
+});
+
 test("an answer's own message may be sent back as it is, to a provider that wants no thoughts", async () => {
   const messages = [user(directive({ text: "Yes.", reasoning: ["Is it?"] }))];
   const first = await fetch(`http://${cluster.host}/v1/chat/completions`, {

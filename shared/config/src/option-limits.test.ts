@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ProviderKind } from "./gateway-config.ts";
 import { type Asked, optionProblem, standInProblem, type Wishes } from "./option-limits.ts";
 
-const tools = [{}];
+const tools = [{ type: "function" }];
 const ALL: readonly ProviderKind[] = ["openai", "nvidia", "zhipu", "tencent"];
 
 function asked(kind: ProviderKind, config: Partial<Asked["config"]> = {}): Asked {
@@ -16,6 +16,11 @@ test.each<readonly [string, Wishes, readonly ProviderKind[]]>([
   ["a call that is demanded", { passed: { tools, tool_choice: "required" } }, ["zhipu"]],
   ["a tool that is demanded", { passed: { tools, tool_choice: { type: "function" } } }, ["zhipu"]],
   ["one call at a time", { passed: { tools, parallel_tool_calls: false } }, ["zhipu"]],
+  [
+    "a tool of the provider",
+    { passed: { tools: [{ type: "web_search" }] } },
+    ["nvidia", "tencent"],
+  ],
   ["a schema", { passed: { response_format: { type: "json_schema" } } }, ["zhipu"]],
   ["a seed, though it is 0", { passed: { seed: 0 } }, ["zhipu"]],
   ["a presence penalty", { passed: { presence_penalty: -1 } }, ["zhipu", "tencent"]],

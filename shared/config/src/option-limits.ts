@@ -10,7 +10,7 @@ export interface Wishes {
   readonly options?: { readonly stop?: readonly string[] | undefined } | undefined;
   readonly passed?:
     | {
-        readonly tools?: readonly unknown[] | undefined;
+        readonly tools?: readonly { readonly type: string }[] | undefined;
         readonly tool_choice?: string | object | undefined;
         readonly parallel_tool_calls?: boolean | undefined;
         readonly response_format?: { readonly type: string } | undefined;
@@ -53,6 +53,11 @@ const manyCalls: Limit = ({ passed }) =>
     ? undefined
     : { field: "parallel_tool_calls", wish: "is false", but: "cannot be told so" };
 
+const ownTools: Limit = ({ passed: { tools = [] } = {} }) =>
+  tools.every(({ type }) => type === "function")
+    ? undefined
+    : { field: "tools", wish: "has others than functions", but: "takes only functions" };
+
 const noSchema: Limit = ({ passed }) =>
   passed?.response_format?.type === "json_schema"
     ? { field: "response_format", wish: "has a schema", but: "knows only `json_object`" }
@@ -60,8 +65,8 @@ const noSchema: Limit = ({ passed }) =>
 
 const LIMITS: Readonly<Record<ProviderKind, readonly Limit[]>> = {
   openai: [],
-  nvidia: [],
-  tencent: [],
+  nvidia: [ownTools],
+  tencent: [ownTools],
   zhipu: [oneStop, freeToolChoice, manyCalls, noSchema],
 };
 

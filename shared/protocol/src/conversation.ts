@@ -55,7 +55,7 @@ export const conversationMessageSchema = z.discriminatedUnion("role", [
 ]);
 export type ConversationMessage = z.infer<typeof conversationMessageSchema>;
 
-const toolSchema = z.object({
+const functionSchema = z.object({
   type: z.literal("function"),
   function: z.object({
     name: z.string().min(1).max(64),
@@ -65,6 +65,18 @@ const toolSchema = z.object({
     strict: z.boolean().nullish(),
   }),
 });
+export type FunctionTool = z.infer<typeof functionSchema>;
+
+/** A tool that the provider has itself, such as Zhipu's `web_search`: what it says is between the two. */
+const ownToolSchema = z.looseObject({
+  type: z
+    .string()
+    .min(1)
+    .max(64)
+    .refine((type) => type !== "function", { error: "has no such form", abort: true }),
+});
+
+const toolSchema = z.union([functionSchema, ownToolSchema]);
 
 /**
  * Fields of a request that mean the same to every provider that knows them, and are passed on as they

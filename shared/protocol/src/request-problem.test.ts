@@ -36,6 +36,12 @@ describe("a request is refused with the place and what to do", () => {
       "`tool_choice` must be one of `none`, `auto`, `required`.",
     ],
     [
+      { ...REQUEST, tools: [{ type: "function", function: {} }] },
+      "tools.0.function.name",
+      "`tools.0.function.name` is missing.",
+    ],
+    [{ ...REQUEST, tools: [{}] }, "tools.0.type", "`tools.0.type` must be one of `function`."],
+    [
       { ...REQUEST, n: 2, logprobs: true },
       "n",
       "`n` must be one of `1`; `logprobs` must be one of `false`.",

@@ -32,6 +32,8 @@ test("an error's own properties stay out: ioredis puts the whole command there, 
 });
 
 test("a key in an object that was logged by mistake is redacted", () => {
-  const line = logged((log) => log.info({ providers: { a: { apiKey: "nvapi-secret" } } }, "oops"));
-  expect(JSON.stringify(line)).not.toContain("nvapi-secret");
+  const extraBody = { cache_salt: "salt-secret" };
+  const config = { apiKey: "nvapi-secret", extraBody };
+  const line = logged((log) => log.info({ providers: { a: config }, config, ...config }, "oops"));
+  expect(JSON.stringify(line)).not.toContain("-secret");
 });

@@ -19,20 +19,13 @@ export function createLogger(
     timestamp: pino.stdTimeFunctions.isoTime,
     // Keys and passwords are never passed on purpose; this catches a whole config object logged by mistake.
     serializers: { err: describeError },
-    redact: {
-      paths: [
-        "apiKey",
-        "*.apiKey",
-        "*.*.apiKey",
-        "*.proxy",
-        "*.*.proxy",
-        "authorization",
-        "*.authorization",
-      ],
-    },
+    redact: { paths: [...SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`])] },
   };
   return pino(options, destination);
 }
+
+/** A `proxy` has a password in its address. `extraBody` may hold what an operator keeps to itself, such as the salt of a cache. */
+const SECRETS = ["apiKey", "authorization", "extraBody", "proxy"];
 
 /**
  * Synchronous: an asynchronous destination whose reader is gone retries for ever at exit, and a

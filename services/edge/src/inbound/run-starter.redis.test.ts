@@ -26,7 +26,7 @@ describe("a provider that cannot heed the options", () => {
   test("is refused before the run begins, with the reason", () => {
     const refusal = edge.starter.refusal("glm", { options: stops });
     expect(refusal).toMatchObject({ code: "invalid_request", retryable: false });
-    expect(refusal?.message).toMatch(/options.stop.*2.*glm takes 1/);
+    expect(refusal?.message).toMatch(/`stop` has 2 .*glm takes 1/);
     expect(edge.starter.refusal("glm", { options: { stop: ["a"] } })).toBeUndefined();
     expect(edge.starter.refusal("mine", { options: stops })).toBeUndefined();
   });

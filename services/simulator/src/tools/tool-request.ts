@@ -19,7 +19,10 @@ export const toolShape = {
   tools: z
     .array(
       z.looseObject({
-        function: z.looseObject({ name: z.string().min(1), parameters: z.unknown().optional() }),
+        /** Absent of a tool that the provider has itself. */
+        function: z
+          .looseObject({ name: z.string().min(1), parameters: z.unknown().optional() })
+          .optional(),
       }),
     )
     .nullish(),
@@ -66,7 +69,7 @@ export function readToolRequest<Message extends ToolMessage>(
       calls.filter((made) => made.id === id).map((made) => ({ ...made.function, content })),
     );
   return {
-    offered: (tools ?? []).map((tool) => tool.function),
+    offered: (tools ?? []).flatMap((tool) => tool.function ?? []),
     choice: choiceOf(tool_choice),
     mayCallMany: parallel_tool_calls ?? true,
     results,
