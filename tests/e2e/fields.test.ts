@@ -1,17 +1,16 @@
 /** What goes to the provider, from every door through a whole cluster: the provider keeps what it was sent. */
-import { apiErrorSchema, chatCompletionSchema, type V2Down } from "@openclaw/protocol";
+import { chatCompletionSchema } from "@openclaw/protocol";
 import { directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, eventually, V2Client } from "@openclaw/testing";
+import { Cluster } from "@openclaw/testing";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { type Body, DOORS, type Door, Doors, type Refused } from "./doors.ts";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 const SALT = "salt-that-nobody-may-read";
 
-type Body = Readonly<Record<string, unknown>>;
-
 let simulator: Simulator;
 let cluster: Cluster;
-let v2: V2Client;
+let doors: Doors;
 let asked = 0;
 const received: { readonly profile: string; readonly body: Body }[] = [];
 
@@ -45,11 +44,11 @@ beforeAll(async () => {
     // Attempts are to fail here, and the next test is to find the same providers.
     env: { WORKER_CIRCUIT_FAILURES: "1000" },
   });
-  v2 = await V2Client.connect(cluster.url("fields"));
+  doors = await Doors.of(cluster);
 });
 
 afterAll(async () => {
-  v2?.close();
+  doors?.close();
   await cluster?.stop();
   await simulator?.stop();
 });
@@ -57,80 +56,25 @@ afterAll(async () => {
 /** What came of a request. */
 interface Outcome {
   /** What each provider was sent, in turn. */
-  readonly sent: readonly { readonly profile: string; readonly body: Body }[];
-  readonly error: { readonly param?: string | null; readonly message: string } | undefined;
+  readonly sent: typeof received;
+  readonly error: Refused | undefined;
 }
 
-type Send = (provider: string, prompt: string, fields: Body) => Promise<Outcome["error"]>;
-
-const DOORS: Readonly<Record<string, Send>> = {
-  "a chat completion": (model, content, fields) =>
-    post("/v1/chat/completions", { model, messages: [user(content)], ...fields }),
-  "a stream": (model, content, fields) =>
-    post("/v1/chat/completions", { model, messages: [user(content)], stream: true, ...fields }),
-  "a run over HTTP": (provider, message, fields) => run({ provider, message, ...fields }),
-  "the options of a run": (provider, message, options) => run({ provider, message, options }),
-  "protocol v2": runOnSocket,
-};
-const doors = Object.keys(DOORS);
-
 const user = (content: string) => ({ role: "user", content });
+/** Frames have no `param`. */
+const isHttp = (door: Door) => door !== "protocol v2" && door !== "the SDK";
 
 async function ask(
-  door: string,
+  door: Door,
   provider: string,
   fields: Body,
   sim: Parameters<typeof directive>[0] = {},
 ): Promise<Outcome> {
   asked += 1;
-  const prompt = directive({ text: `Answer ${asked}.`, ...sim });
-  const error = await DOORS[door]?.(provider, prompt, fields);
-  const sent = received.filter(({ body }) => JSON.stringify(body).includes(`Answer ${asked}.`));
-  return { sent, error };
+  const text = `Answer ${asked}.`;
+  const error = await doors.ask(door, provider, directive({ text, ...sim }), fields);
+  return { sent: received.filter(({ body }) => JSON.stringify(body).includes(text)), error };
 }
-
-async function post(path: string, body: Body): Promise<Outcome["error"]> {
-  const response = await fetch(`http://${cluster.host}${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  // Within a stream a failure is an event.
-  const failed = response.ok ? /^data: (\{"error".*)$/m.exec(text)?.[1] : text;
-  return failed === undefined ? undefined : apiErrorSchema.parse(JSON.parse(failed)).error;
-}
-
-async function run(body: Body): Promise<Outcome["error"]> {
-  const response = await fetch(`http://${cluster.host}/v1/runs`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const answer = JSON.parse(await response.text());
-  if (response.status !== 202) return apiErrorSchema.parse(answer).error;
-  return eventually("the run's end", async () => {
-    const response = await fetch(`http://${cluster.host}/v1/runs/${answer.id}`);
-    const report = JSON.parse(await response.text());
-    if (report.state === "completed") return { ended: undefined };
-    return report.state === "failed" ? { ended: report.error } : undefined;
-  }).then(({ ended }) => ended);
-}
-
-async function runOnSocket(provider: string, message: string, options: Body) {
-  const ref = `fields-${asked}`;
-  v2.send({ type: "run", ref, provider, message, options });
-  const accepted = await eventually("an answer", () => v2.frames.find((one) => isOf(one, ref)));
-  if (accepted.type !== "accepted") return accepted.type === "error" ? accepted : undefined;
-  const { run: id } = accepted;
-  const end = await eventually("the end", () =>
-    v2.frames.find((one) => "run" in one && one.run === id && isEnd(one)),
-  );
-  return end.type === "error" ? end : undefined;
-}
-
-const isOf = (frame: V2Down, ref: string) => "ref" in frame && frame.ref === ref;
-const isEnd = ({ type }: V2Down) => type === "done" || type === "error" || type === "cancelled";
 
 /** What people send to each, in the forms that its docs have. */
 const OWN: Readonly<Record<string, Body>> = {
@@ -167,7 +111,7 @@ const OWN: Readonly<Record<string, Body>> = {
 /** Breaks off behind its first piece, which no second try of the same provider would mend. */
 const fault = { endAfter: 1, faultOn: ["nvidia1"] };
 
-describe.each(doors)("of %s", (door) => {
+describe.each(DOORS)("of %s", (door) => {
   test.each(Object.keys(OWN))("the fields that %s knows reach it as they are", async (provider) => {
     const fields = OWN[provider] ?? {};
     const { sent, error } = await ask(door, provider, fields);
@@ -181,7 +125,7 @@ describe.each(doors)("of %s", (door) => {
     expect(error?.message).toMatch(
       /`(options\.)?top_k` was given; zhipu is not known to take it\.$/,
     );
-    if (door !== "protocol v2") expect(error?.param).toMatch(/^(options\.)?top_k$/);
+    if (isHttp(door)) expect(error?.param).toMatch(/^(options\.)?top_k$/);
     expect((await ask(door, "closed", { something_new: 1 })).error?.message).toMatch(
       /something_new/,
     );
@@ -199,7 +143,7 @@ describe.each(doors)("of %s", (door) => {
     const { error, sent } = await ask(door, "open", { [name]: "x" });
     expect(sent).toEqual([]);
     expect(error?.message).toContain(name);
-    if (door !== "protocol v2") expect(error?.param).toMatch(new RegExp(`^(options\\.)?${name}$`));
+    if (isHttp(door)) expect(error?.param).toMatch(new RegExp(`^(options\\.)?${name}$`));
   });
 
   test("a priority and a name for the request are nobody's business", async () => {
@@ -255,7 +199,7 @@ describe.each(doors)("of %s", (door) => {
   });
 
   test("the limit has the name that its provider is configured to want", async () => {
-    const limit = doors.indexOf(door) < 2 ? { max_tokens: 9 } : { maxTokens: 9 };
+    const limit = DOORS.indexOf(door) < 2 ? { max_tokens: 9 } : { maxTokens: 9 };
     const options = door === "a run over HTTP" ? { options: limit } : limit;
     const { sent, error } = await ask(door, "newer", options, { unsupported: ["max_tokens"] });
     expect(error).toBeUndefined();
@@ -264,8 +208,7 @@ describe.each(doors)("of %s", (door) => {
 });
 
 describe.each([false, true])("of a chat completion, streamed: %s", (stream) => {
-  const chat = (model: string, more: Body) =>
-    post("/v1/chat/completions", { model, stream, ...more });
+  const chat = (model: string, more: Body) => doors.chat({ model, stream, ...more });
   const question = (unsupported: string[]) => [user(directive({ text: "Yes.", unsupported }))];
 
   test("the limit keeps the name that the client gave it", async () => {
@@ -314,15 +257,28 @@ describe.each([false, true])("of a chat completion, streamed: %s", (stream) => {
   });
 });
 
+test("a history over /v1/runs has its thoughts under either name", async () => {
+  const messages = [
+    user("Hello"),
+    { role: "assistant", content: "Hi", reasoning: "Hm." },
+    user(directive({ text: "Yes." })),
+  ];
+  expect(await doors.run({ provider: "hunyuan", messages })).toBeUndefined();
+  const thought = { role: "assistant", content: "Hi", reasoning_content: "Hm." };
+  expect(received.at(-1)?.body.messages).toContainEqual(thought);
+  expect(await doors.run({ provider: "local", messages })).toBeUndefined();
+  expect(received.at(-1)?.body.messages).toContainEqual({ role: "assistant", content: "Hi" });
+});
+
 test("a tool that the provider has itself reaches it, and no provider that has none", async () => {
   const tools = [
     { type: "web_search", web_search: { enable: true, search_engine: "search_std" } },
     { type: "function", function: { name: "f" } },
   ];
   const messages = [user(directive({ text: "Found." }))];
-  expect(await post("/v1/chat/completions", { model: "zhipu", messages, tools })).toBeUndefined();
+  expect(await doors.chat({ model: "zhipu", messages, tools })).toBeUndefined();
   expect(received.at(-1)?.body).toMatchObject({ tools });
-  expect(await post("/v1/chat/completions", { model: "nvidia1", messages, tools })).toMatchObject({
+  expect(await doors.chat({ model: "nvidia1", messages, tools })).toMatchObject({
     param: "tools",
     message: "`tools` has others than functions; nvidia1 takes only functions.",
   });
@@ -338,7 +294,7 @@ test("an answer's own message may be sent back as it is, to a provider that want
   expect(message).toMatchObject({ reasoning_content: "Is it?", reasoning: "Is it?" });
   const unsupported = ["reasoning_content", "reasoning", "refusal"];
   const next = [...messages, message, user(directive({ text: "Again.", unsupported }))];
-  expect(await post("/v1/chat/completions", { model: "local", messages: next })).toBeUndefined();
+  expect(await doors.chat({ model: "local", messages: next })).toBeUndefined();
 });
 
 test("no field and no secret of one is in any log", async () => {

@@ -26,7 +26,7 @@ const ADVICE: Partial<Readonly<Record<ErrorCode, Advice>>> = {
   provider_error: (subject) =>
     `Try again, and look at the provider's status page; name who stands in in ${field(subject, "fallback")}.`,
   provider_rejected: (subject) =>
-    `Check ${field(subject, "kind")}, ${field(subject, "model")} and ${field(subject, "baseUrl")}: the question itself was as plain as can be.`,
+    `Check ${field(subject, "kind")}, ${field(subject, "model")} and ${field(subject, "baseUrl")}: the question itself was as plain as can be. A provider that wants another name for the limit of an answer needs ${field(subject, "maxTokensName")}.`,
   content_filtered: (subject) =>
     `The question was harmless: check that ${field(subject, "model")} is a model for conversations.`,
   context_length_exceeded: (subject) =>

@@ -46,6 +46,12 @@ describe("a client's own fields", () => {
     expect(sent("zhipu", streamed, { model: "glm-4.7" })).toMatchObject({ tool_stream: false });
   });
 
+  test("about thinking are not contradicted by a default under another name", () => {
+    const extra = { enable_thinking: true };
+    expect(sent("tencent", { extra }, { model: "hy3" })).toEqual(extra);
+    expect(sent("tencent", {}, { model: "hy3", extraBody: extra })).toEqual(extra);
+  });
+
   test("of seeds and penalties are left out where they are not known", () => {
     const passed = { seed: 7, presence_penalty: 1, frequency_penalty: 1 };
     expect(sent("zhipu", { passed })).toEqual({});

@@ -24,13 +24,16 @@ const LIMIT_NAMES: readonly LimitName[] = ["max_tokens", "max_completion_tokens"
 
 /** A field that is undefined is not sent. */
 export function requestFields(wishes: Readonly<RunWishes>, { config, dialect }: Recipient): Fields {
-  const { options = {}, passed = {}, extra = {}, limitName } = wishes;
+  const { options = {}, passed = {}, limitName } = wishes;
   const taken = (fields: Fields) => withoutUnknown(fields, config);
+  const extra = taken(wishes.extra ?? {});
   const standing = merged(dialect.requestFields(config), withoutNulls(config.extraBody ?? {}));
+  // The dialect's own switch would contradict the other one.
+  const switched = "enable_thinking" in { ...config.extraBody, ...extra };
   const name = config.maxTokensName ?? dialect.limitName?.(config) ?? limitName ?? "max_tokens";
   const own = optionFields(dialect.options?.(options) ?? options, name);
   const common = taken({ ...(dialect.passedFields?.(passed, config) ?? passed) });
-  return [own, common, taken(extra)].reduce(merged, standing);
+  return [switched ? { thinking: undefined } : {}, own, common, extra].reduce(merged, standing);
 }
 
 /** A run's options as providers call them. What was not asked for is the provider's own default. */
