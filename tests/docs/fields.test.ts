@@ -35,7 +35,7 @@ const page = `# Fields that not every provider knows
 A request may have more than the fields that [PROTOCOL.md](../PROTOCOL.md) names. A field that a provider documents goes to it as it
 is, under its own name and with its own value. The same names hold everywhere: beside \`messages\` in \`POST /v1/chat/completions\`
 (where \`extra_body\` of OpenAI's Python library puts them), in \`POST /v1/runs\` beside \`message\` or in \`options\`, and in \`options\` of
-protocol v2. Why it is so: [decision 19](decisions/0019-what-goes-to-the-provider.md).
+protocol v2. Why it is so: [decision 20](decisions/0020-what-goes-to-the-provider.md).
 
 ## Who takes what
 
