@@ -19,13 +19,19 @@ export function createLogger(
     timestamp: pino.stdTimeFunctions.isoTime,
     // Keys and passwords are never passed on purpose; this catches a whole config object logged by mistake.
     serializers: { err: describeError },
-    redact: { paths: [...SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`])] },
+    redact: { paths: [...SECRETS.flatMap((name) => [name, ...nested(name)]), ...nested("proxy")] },
   };
   return pino(options, destination);
 }
 
-/** A `proxy` has a password in its address. `extraBody` may hold what an operator keeps to itself, such as the salt of a cache. */
-const SECRETS = ["apiKey", "authorization", "extraBody", "proxy"];
+/** `extraBody` may hold what an operator keeps to itself, such as the salt of a cache. */
+const SECRETS = ["apiKey", "authorization", "extraBody"];
+
+/**
+ * Where a name stands in a configuration. A `proxy` has a password in its address there; as a field of its own it is
+ * the proxy's host.
+ */
+const nested = (name: string) => [`*.${name}`, `*.*.${name}`];
 
 /**
  * Synchronous: an asynchronous destination whose reader is gone retries for ever at exit, and a

@@ -69,13 +69,17 @@ test("a rate that is too high is told, and closes nothing by itself", async () =
   expect(health.report()).toEqual({ state: "available", failureShare: 1 });
 });
 
-test("a request's own fault goes to nobody else and slows nobody down", () => {
-  const policies = ofFault("request").map(policyOf);
-  expect(policies.length).toBeGreaterThan(0);
-  for (const policy of policies) {
-    expect(policy).toEqual({
-      ...{ fault: "request", elsewhere: false, later: false, slowsDown: false, counts: false },
-    });
+test("a request's own fault slows nobody down, and goes to nobody but to one with more room", () => {
+  const codes = ofFault("request");
+  expect(codes.length).toBeGreaterThan(0);
+  for (const code of codes) {
+    expect([code, policyOf(code)]).toEqual([
+      code,
+      {
+        ...{ fault: "request", later: false, slowsDown: false, counts: false },
+        elsewhere: code === "context_length_exceeded" ? "roomier" : false,
+      },
+    ]);
   }
 });
 
