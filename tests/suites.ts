@@ -17,14 +17,26 @@ export interface Suite {
 }
 
 export const SUITES = {
-  cancel: suite("tests/slow/cancel", "runs cancelled, 40 at once", [150, 1_000], [0, 0], "alone"),
-  chaos: suite("tests/chaos/chaos", "minutes of faults", [0.5, 5], [0, 0], "alone"),
-  dashboards: suite("tests/slow/dashboards", "users with a watch", [50, 200], [0, 0], "alone"),
-  "edge-kill": suite("tests/slow/edge-kill", "edges killed", [5, 20], [0, 0]),
-  "fresh-clone": suite("tests/slow/fresh-clone", "clones, started and stopped", [0, 1], [0, 0]),
-  hedging: suite("tests/slow/hedging", "runs", [100, 400], [0, 0]),
-  "http-crowd": suite("tests/slow/http-crowd", "readers at once", [200, 1_000], [0, 0], "alone"),
-  "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [0, 0]),
+  cancel: suite(
+    "tests/slow/cancel",
+    "runs cancelled, 40 at once",
+    [150, 1_000],
+    [0.1, 0.5],
+    "alone",
+  ),
+  chaos: suite("tests/chaos/chaos", "minutes of faults", [0.5, 5], [1.2, 5.9], "alone"),
+  dashboards: suite("tests/slow/dashboards", "users with a watch", [50, 200], [0.7, 0.9], "alone"),
+  "edge-kill": suite("tests/slow/edge-kill", "edges killed", [5, 20], [0.2, 0.8]),
+  "fresh-clone": suite("tests/slow/fresh-clone", "clones, started and stopped", [0, 1], [0, 1.3]),
+  hedging: suite("tests/slow/hedging", "runs", [100, 400], [0.4, 0.6]),
+  "http-crowd": suite(
+    "tests/slow/http-crowd",
+    "readers at once",
+    [200, 1_000],
+    [0.2, 0.5],
+    "alone",
+  ),
+  "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [2.0, 4.3]),
   "refused-neighbour": suite(
     "tests/slow/refused-neighbour",
     "pairs of rounds, with and without",
@@ -32,18 +44,18 @@ export const SUITES = {
     [0.5, 2],
     "alone",
   ),
-  reload: suite("tests/slow/reload", "runs that stream meanwhile", [40, 200], [0, 0]),
+  reload: suite("tests/slow/reload", "runs that stream meanwhile", [40, 200], [0.7, 0.6]),
   "repeated-reasons": suite(
     "tests/slow/repeated-reasons",
     "pieces of each answer",
     [300, 3_000],
-    [0, 0],
+    [0.2, 1.2],
   ),
-  "sdk-edge-kill": suite("tests/slow/sdk-edge-kill", "edges killed", [3, 23], [0, 0]),
-  "slow-reader": suite("tests/slow/slow-reader", "rounds", [1, 2], [0, 0], "alone"),
-  vanish: suite("tests/slow/vanish", "users who vanish", [300, 2_000], [0, 0], "alone"),
-  warm: suite("tests/slow/warm", "workers started", [3, 10], [0, 0], "alone"),
-  "worker-kill": suite("tests/slow/worker-kill", "workers killed", [5, 50], [0, 0]),
+  "sdk-edge-kill": suite("tests/slow/sdk-edge-kill", "edges killed", [3, 23], [0.7, 2.2]),
+  "slow-reader": suite("tests/slow/slow-reader", "rounds", [1, 2], [0.8, 2.2], "alone"),
+  vanish: suite("tests/slow/vanish", "users who vanish", [300, 2_000], [0.1, 0.2], "alone"),
+  warm: suite("tests/slow/warm", "workers started", [3, 10], [0.2, 0.4], "alone"),
+  "worker-kill": suite("tests/slow/worker-kill", "workers killed", [5, 50], [0.3, 2.0]),
 } as const satisfies Readonly<Record<string, Suite>>;
 
 export type SuiteName = keyof typeof SUITES;
