@@ -288,6 +288,7 @@ test("an answer's own message may be sent back as it is, to a provider that want
   const messages = [user(directive({ text: "Yes.", reasoning: ["Is it?"] }))];
   const first = await fetch(`http://${cluster.host}/v1/chat/completions`, {
     method: "POST",
+    headers: { "content-type": "application/json" },
     body: JSON.stringify({ model: "local", messages }),
   });
   const [{ message }] = chatCompletionSchema.parse(await first.json()).choices;
