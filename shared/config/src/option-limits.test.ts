@@ -90,19 +90,19 @@ test("OpenAI's own host is known to know less than servers of its kind", () => {
   expect(optionProblem(picky, { extra: { foo: 1 } })).toMatchObject({ field: "foo" });
 });
 
-describe("who stands in for another", () => {
+describe("a provider that stands in for another", () => {
   const first = asked("openai");
   const may = (wishes: Wishes, standIn: Asked) =>
     standInProblem(standIn, wishes, first) === undefined;
 
-  test("answers without what only says how words are chosen, or how long to think", () => {
+  test("answers without fields that only say how words are chosen, or how long to think", () => {
     const extra = { top_k: 40, min_p: 0.1, enable_thinking: false, chat_template_kwargs: { a: 1 } };
     const passed = { seed: 7, presence_penalty: 1 };
     for (const kind of ALL) expect(may({ extra, passed }, asked(kind))).toBe(true);
     expect(may({ extra, passed }, openaiItself)).toBe(true);
   });
 
-  test("does not answer without what shapes the answer, nor without what nobody knows", () => {
+  test("does not answer without a field that shapes the answer, nor without an unknown one", () => {
     expect(ALL.filter((kind) => may(GUIDED, asked(kind)))).toEqual(["openai", "nvidia"]);
     expect(ALL.filter((kind) => may({ extra: { foo: 1 } }, asked(kind)))).toEqual(["openai"]);
     expect(may({ options: { stop: ["a", "b"] } }, asked("zhipu"))).toBe(false);

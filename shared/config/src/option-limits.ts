@@ -70,23 +70,23 @@ const LIMITS: Readonly<Record<ProviderKind, readonly Limit[]>> = {
   zhipu: [oneStop, freeToolChoice, manyCalls, noSchema],
 };
 
-/** A provider as far as this asks: its name, and what is configured of it. */
+/** A provider, with the settings that decide which fields it takes. */
 export interface Asked {
   readonly name: string;
   readonly config: Pick<ProviderConfig, "kind" | "baseUrl" | "model" | "unknownFields">;
 }
 
 /**
- * Why a provider that is asked by its name cannot heed what a run wishes for. What is merely out of its
- * range is no reason: the worker brings that to the nearest value.
+ * Why a provider that the client asked for cannot heed the wishes of a run. A number out of its range is
+ * no reason: the worker takes the nearest value.
  */
 export function optionProblem(asked: Asked, wishes: Wishes): OptionProblem | undefined {
   return problemOf(asked, wishes, ({ config }, field) => takesField(config, field));
 }
 
 /**
- * Why a provider cannot stand in for another. What it does not know and may leave out is no reason: an
- * answer with other odds is better than none.
+ * Why a provider cannot stand in for another. A field that it does not take and may leave out is no
+ * reason: an answer with other odds is better than no answer.
  */
 export function standInProblem(
   standIn: Asked,
@@ -114,7 +114,7 @@ function problemOf(
   return { field: unheeded.field, reason: `${wish}; ${asked.name} ${but}.` };
 }
 
-/** Of the fields that not everybody knows, those that say something. */
+/** The fields of a run that only some providers take. */
 function fieldsGiven({ passed = {}, extra = {} }: Wishes): string[] {
   const { presence_penalty, frequency_penalty, ...others } = passed;
   // Stated as 0 they are the default, and nothing is lost without them.

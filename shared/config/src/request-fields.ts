@@ -1,6 +1,6 @@
 /**
- * Fields of a request that not every provider knows: which kinds take them, and what becomes of a run at
- * a provider that does not.
+ * Fields of a request that only some providers take: which kinds do, and what happens at a fallback that
+ * does not.
  *
  * Only what is documented counts. docs/fields.md shows this table, and a test keeps the two in step.
  */
@@ -8,11 +8,11 @@ import { isOn } from "./continuation.ts";
 import type { ProviderConfig, ProviderKind } from "./gateway-config.ts";
 
 /**
- * What a field is about, which decides what a fallback does that does not know it.
+ * The subject of a field. It decides what happens at a fallback that does not take the field.
  *
- * `sampling`, `effort` and `hint` say how words are chosen, how long the model thinks, and what changes
- * no answer: it is left out there. `shape` says what the answer is made of, and `tokens` names pieces of
- * one model's vocabulary: such a fallback is not asked, for `tokens` none that serves another model.
+ * `sampling` says how words are chosen, `effort` how long the model thinks, and `hint` changes no answer.
+ * The fallback answers without these. `shape` says what the answer is made of: the fallback is not asked.
+ * `tokens` names pieces of one model's vocabulary: no fallback with another model is asked.
  */
 export type FieldRole = "sampling" | "effort" | "hint" | "shape" | "tokens";
 
@@ -24,10 +24,10 @@ export interface RequestField {
   readonly homes: readonly FieldHome[];
 }
 
-/** OpenAI itself. It refuses what it does not know, names of its own that became old included. */
+/** OpenAI itself. It refuses fields that it does not know, and older names of its own. */
 export const OPENAI_ITSELF = ["openai.com", "openai.azure.com"];
 
-/** vLLM, SGLang, llama.cpp and whoever else follows the specification. */
+/** vLLM, SGLang, llama.cpp and other servers that follow the specification. */
 const SERVERS = ["openai"] as const;
 /** NVIDIA's models run on such servers as well. */
 const SERVERS_AND_NIM = ["openai", "nvidia"] as const;
@@ -98,7 +98,7 @@ function fields(
 
 type Taker = Pick<ProviderConfig, "kind" | "baseUrl" | "unknownFields">;
 
-/** Whether a provider is sent a field: it is known to take it, or configured to be sent whatever comes. */
+/** Whether a provider is sent a field: its kind takes the field, or its `unknownFields` passes every field. */
 export function takesField(config: Taker, name: string): boolean {
   return fieldOf(name)?.homes.includes(homeOf(config)) || unknownFieldsOf(config) === "pass";
 }
@@ -119,7 +119,7 @@ export function unknownFieldsOf(config: Taker): "pass" | "refuse" {
   return config.unknownFields ?? (homeOf(config) === "openai" ? "pass" : "refuse");
 }
 
-/** Names come from clients: `constructor` is none. */
+/** Names come from clients, so one may be `constructor`. */
 function fieldOf(name: string): RequestField | undefined {
   return Object.hasOwn(REQUEST_FIELDS, name) ? REQUEST_FIELDS[name] : undefined;
 }

@@ -2,8 +2,8 @@
  * The chat completions API as the edge serves it: what is accepted, and the shapes of what is answered.
  *
  * Follows OpenAI's specification (openapi 2.3.0), with `reasoning_content` as its other speakers add it.
- * A field that could not change the answer is accepted and left alone. One that is not known here is the
- * provider's own (`extra-fields.ts`), and refused where no provider takes it.
+ * A field that could not change the answer is accepted and left alone. A field that is not known here is
+ * the provider's own (`extra-fields.ts`), and refused if no provider takes it.
  */
 import { z } from "zod";
 import { conversationMessageSchema, passedFieldsOf, passedFieldsSchema } from "./conversation.ts";
@@ -16,7 +16,7 @@ const { temperature, maxTokens, stop } = runOptionsSchema.shape;
 /** What 0 becomes: as far from it as the most that Zhipu takes is from 1, and the likeliest is all that is left. */
 const LEAST_TOP_P = 0.01;
 
-/** Of the two names of the limit; where a client gives both, the newer one counts. */
+/** The two names of the limit. If a client gives both, the newer one counts. */
 const LIMIT_NAMES = ["max_completion_tokens", "max_tokens"] as const;
 
 const LEFT_ALONE = `these are left alone: ${IGNORED_FIELDS.join(", ")}`;
@@ -30,7 +30,7 @@ function orNull<Shape extends Readonly<Record<string, z.ZodType>>>(shape: Shape)
   };
 }
 
-/** Accepted at the values that ask for nothing: what is more cannot be had here. */
+/** Accepted at the values that ask for nothing. The gateway cannot serve any other value. */
 const NOTHING = {
   n: z.literal(1),
   logprobs: z.literal(false),

@@ -42,7 +42,7 @@ describe("fields of providers are handed on as they came", () => {
     expect(wishesOf(askedOptionsSchema.parse(USUAL)).extra).toEqual(USUAL);
   });
 
-  test("but for those that say nothing, and those that change no answer", () => {
+  test("but for empty ones, and those that change no answer", () => {
     const ignored = Object.fromEntries(IGNORED_FIELDS.map((name) => [name, "x"]));
     const nothing = { top_k: null, stop_token_ids: [], chat_template_kwargs: {}, ...ignored };
     expect(wishesOfChat(chatCompletionRequestSchema.parse({ ...CHAT, ...nothing }))).toEqual({
@@ -62,7 +62,7 @@ describe("fields of providers are handed on as they came", () => {
   });
 });
 
-describe("what no request may send is refused by its name", () => {
+describe("a field that no request may have is refused by its name", () => {
   const typed = ["model", "messages", "stream", "stream_options", "n", "logprobs", "top_logprobs"];
   const names = REFUSED_FIELDS.flatMap((refused) => refused.names);
 

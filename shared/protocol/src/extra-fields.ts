@@ -1,9 +1,9 @@
 /**
- * Fields of a request beyond those that the gateway itself knows: `top_k`, `chat_template_kwargs`, and
- * whatever a provider documents. They go to it as they are, under its own names.
+ * Fields of a request that the gateway itself does not know, such as `top_k` or `chat_template_kwargs`.
+ * They go to the provider unchanged, under the names that the provider documents.
  *
- * Whether a provider takes a field is the configuration's to say (`config/request-fields.ts`). Here is
- * what no request may send to any provider, and how much of the rest.
+ * `config/request-fields.ts` says which provider takes which field. This file lists the fields that no
+ * client may send to any provider, and bounds the size of all others.
  */
 import type { z } from "zod";
 
@@ -14,11 +14,11 @@ export const EXTRA_LIMITS = {
   nameLength: 64,
   /** Of JSON, all of them together. */
   bytes: 65_536,
-  /** Of objects and lists inside each other: what JSON schemas need, and no stack runs out of. */
+  /** Of objects and lists inside each other: enough for JSON schemas, and safe for recursive functions. */
   depth: 64,
 } as const;
 
-/** Accepted and left alone: they change no answer, only who is served first or what is noted beside it. */
+/** Accepted and left alone: they change no answer, only the order of service or the provider's own records. */
 export const IGNORED_FIELDS = [
   "store",
   "metadata",
@@ -34,11 +34,11 @@ export const IGNORED_FIELDS = [
 
 interface Refused {
   readonly names: readonly string[];
-  /** The rest of a sentence about the field. */
+  /** The end of a sentence that begins with the field's name. */
   readonly why: string;
 }
 
-/** Never from a request, whatever the provider. */
+/** No request may have these, whatever its provider takes. */
 export const REFUSED_FIELDS: readonly Refused[] = [
   {
     names: ["model", "messages", "stream", "stream_options"],
@@ -98,7 +98,7 @@ const SCHEMAS: readonly string[] = ["tools", "response_format"];
 const FIELD_NAME = /^[A-Za-z][\w.-]*$/;
 
 /**
- * What a request says beyond `known`; undefined where that is nothing.
+ * The fields of a request that are not in `known`; undefined if there are none.
  *
  * @param known the fields of its schema, by their names
  */
@@ -110,9 +110,9 @@ export function extraFieldsOf(request: object, known: object): ExtraFields | und
 }
 
 /**
- * A check of a loose schema: what stands in a request beyond `known` is such as may go to a provider.
+ * A check for a loose schema: every field that is not in `known` may go to a provider.
  *
- * @param elsewhere of fields that have another name or place here, the rest of a sentence about each
+ * @param elsewhere fields that have another name or place in this request, with the end of a sentence each
  */
 export function checkExtra(known: object, elsewhere: Readonly<Record<string, string>> = {}) {
   return ({ value, issues }: z.core.ParsePayload<object>): void => {
@@ -123,7 +123,7 @@ export function checkExtra(known: object, elsewhere: Readonly<Record<string, str
   };
 }
 
-/** A field, and what is wrong with it as the rest of a sentence. */
+/** A field, and the end of a sentence about its fault. */
 type Problem = readonly [field: string, words: string];
 
 function problemsOf(extra: ExtraFields, elsewhere: Readonly<Record<string, string>>): Problem[] {
@@ -147,7 +147,7 @@ function sizeProblems(extra: ExtraFields, names: readonly string[]): Problem[] {
   return [[longest, words]];
 }
 
-/** Only the model reads these, so that the schema does not look into them. */
+/** Only the model reads these, so no schema of ours looks inside. */
 function schemaProblems(request: object): Problem[] {
   return Object.entries(request).flatMap(([name, value]): Problem[] => {
     const words = SCHEMAS.includes(name) ? insideProblem(value) : undefined;

@@ -1,6 +1,6 @@
 /**
- * What a run wishes for: how its answer is to be made. Every door hands it on in this form, and in this
- * form it stands in the job.
+ * The wishes of a run: how the provider is to make its answer. Every protocol translates its requests
+ * into this form, and the job carries it to the worker.
  */
 import { z } from "zod";
 import { passedFieldsOf, passedFieldsSchema } from "./conversation.ts";
@@ -23,7 +23,7 @@ const { tools, tool_choice, parallel_tool_calls, ...passedWithoutTools } = passe
 const SHAPE = { ...runOptionsSchema.shape, ...passedWithoutTools };
 
 const OVER_HTTP = "can only be given over HTTP, as a field of the request";
-/** What has another name here, or another place. */
+/** Fields that have another name here, or another place. */
 const ELSEWHERE = {
   top_p: "is called `topP` here",
   max_tokens: "is called `maxTokens` here",
@@ -33,7 +33,7 @@ const ELSEWHERE = {
   parallel_tool_calls: OVER_HTTP,
 } as const;
 
-/** `options` as clients send them. What is not named here goes to the provider, if it takes it. */
+/** `options` as clients send them. Any other field goes to the provider, if the provider takes it. */
 export const askedOptionsSchema = z.looseObject(SHAPE).check(checkExtra(SHAPE, ELSEWHERE));
 export type AskedOptions = z.infer<typeof askedOptionsSchema>;
 
@@ -47,7 +47,7 @@ export function wishesOf(asked: AskedOptions | null | undefined): RunWishes {
   });
 }
 
-/** The same without what is not there, so that a wish is there or it is not. */
+/** Drops undefined wishes, so that a job has no empty fields. */
 export function withoutUndefined(wishes: RunWishes): RunWishes {
   return Object.fromEntries(Object.entries(wishes).filter(([, wish]) => wish !== undefined));
 }

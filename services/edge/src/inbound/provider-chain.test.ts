@@ -25,21 +25,21 @@ const seeded = { passed: { seed: 7 } };
 const guided = { extra: { guided_json: { type: "object" } } };
 const chain = (name: string, wishes: Wishes) => chainOf(name, wishes, { gateway, choice });
 
-test("who does not know a field that may be left out answers behind those that do", () => {
+test("a provider that leaves a field out answers behind the providers that take it", () => {
   expect(chain("both", {})).toEqual(["glm", "local"]);
   expect(chain("both", seeded)).toEqual(["local", "glm", "nim"]);
   expect(chain("local", seeded)).toEqual(["local", "glm", "nim"]);
   expect(chain("both", { extra: { top_k: 40 } })).toEqual(["local", "glm", "nim"]);
 });
 
-test("who does not know a field that shapes the answer is not asked", () => {
+test("a provider that does not take a field that shapes the answer is not asked", () => {
   expect(chain("both", guided)).toEqual(["local", "nim"]);
   expect(chain("local", guided)).toEqual(["local", "nim"]);
   expect(chain("local", { options: { stop: ["a", "b"] } })).toEqual(["local", "nim"]);
   expect(chain("local", { extra: { foo: 1 } })).toEqual(["local"]);
 });
 
-test("a request that nobody of those asked can heed is refused with the reason", () => {
+test("a request that no provider asked for can heed is refused with the reason", () => {
   expect(chainRefusal("both", seeded, gateway)).toBeUndefined();
   const reason = "was given; glm is not known to take it.";
   expect(chainRefusal("glm", seeded, gateway)).toMatchObject({

@@ -48,10 +48,10 @@ export function chainRefusal(
 }
 
 /**
- * Who is asked, and who instead, in that order. The members of a group that heed everything come first,
- * then those that can answer without some of it, then the fallback of the first. A provider that could
- * not heed what shapes the answer would answer another question. A request that is known to be too long
- * for some of them is not asked of these, as long as others are left.
+ * The providers of a run, in the order in which they are asked. Members of a group that heed every field
+ * come first, then members that may leave some out, then the fallback of the first. A provider that
+ * cannot heed a field that shapes the answer is not among them: it would answer another question.
+ * A provider that is known to take fewer tokens than the request has is left out, as long as others stay.
  */
 export function chainOf(
   asked: string,

@@ -1,16 +1,16 @@
 /**
- * What clients send, without what says nothing.
+ * Removes the nulls of a request before a schema judges it.
  *
- * Libraries and proxies write null for all that they know and were not given, fields of later releases
- * included, at every level. Where null would have to mean something it stays, to be found right or wrong
- * by name. A JSON schema is left alone: null is a value there.
+ * Libraries and proxies write null for every field that they know and were not given, at every level.
+ * Null stays where a field needs a value, so that the refusal names the field. It also stays inside a
+ * JSON schema, where null is a value.
  */
 import { withRefusalAsText } from "./refused-turn.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type Tidy = (value: unknown) => unknown;
 
-/** @param kept fields of the request itself that are to be judged though they are null */
+/** @param kept fields of the request itself whose null the schema judges */
 export function tidyRequest(json: unknown, kept: readonly string[] = []): unknown {
   return fields({ kept, inside: { messages: list(message), tools: list(tool), ...CHOICES } })(json);
 }
@@ -31,10 +31,10 @@ function message(json: unknown): unknown {
   if (!isObject(said) || said.role !== "assistant") return said;
   const { reasoning, tool_calls: calls, ...others } = withRefusalAsText(said);
   return {
-    // Two names of one thing. An answer of ours has both, so both come back.
+    // Two names of one field. Our answers have both, so clients send both back.
     ...(reasoning !== undefined && { reasoning_content: reasoning }),
     ...others,
-    // As some servers say that nothing was called.
+    // Some servers say so that the model called nothing, and libraries send it back.
     ...(calls !== undefined && !isEmptyList(calls) && { tool_calls: calls }),
   };
 }
@@ -44,7 +44,7 @@ interface Shape {
   readonly inside?: Readonly<Record<string, Tidy>>;
 }
 
-/** Drops the nulls of an object. What is none stays as it is. */
+/** Drops the nulls of an object. Any other value stays as it is. */
 function fields({ kept = [], inside = {} }: Shape = {}): Tidy {
   return (json) => {
     if (!isObject(json)) return json;

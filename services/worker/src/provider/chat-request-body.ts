@@ -22,7 +22,7 @@ export function chatRequestBody(request: ChatRequest, to: Recipient): string {
   });
 }
 
-/** Some providers refuse a history that says what was thought, others are lost without it. */
+/** Some providers refuse `reasoning_content` in a history, others need it between calls of tools. */
 function withoutReasoning(
   message: ConversationMessage,
   { config, dialect }: Recipient,

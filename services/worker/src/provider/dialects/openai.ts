@@ -8,7 +8,7 @@ const MESSAGE_MARKS = [
   { domains: ["moonshot.ai", "moonshot.cn", "aliyuncs.com"], mark: { partial: true } },
 ] as const;
 
-/** Take what their models thought as part of the conversation, and want it back between calls of tools. */
+/** Their thinking models want `reasoning_content` back between two calls of tools. */
 const WANTS_REASONING = ["deepseek.com", "moonshot.ai", "moonshot.cn"];
 
 /** OpenAI itself, and servers that follow its specification. */

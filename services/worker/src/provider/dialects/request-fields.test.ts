@@ -23,7 +23,7 @@ function sent(kind: ProviderKind, wishes: RunWishes, more: object = {}) {
 describe("a client's own fields", () => {
   const extra = { top_k: 40, guided_json: { type: "object" }, foo: 1 };
 
-  test("go out as they came to who takes them", () => {
+  test("go out as they came to a provider that takes them", () => {
     expect(sent("openai", { extra })).toEqual(extra);
     expect(sent("zhipu", { extra }, { unknownFields: "pass" })).toEqual(extra);
   });
@@ -33,7 +33,7 @@ describe("a client's own fields", () => {
     expect(sent("openai", { extra: { top_k: 40 } }, { baseUrl: OPENAI })).toEqual({});
   });
 
-  test("count before what the gateway would say by itself", () => {
+  test("count before the defaults of the gateway", () => {
     const thinking = { type: "enabled", clear_thinking: false };
     expect(sent("zhipu", {}, { model: "glm-4.7" })).toEqual({ thinking: { type: "disabled" } });
     expect(sent("zhipu", { extra: { thinking } }, { model: "glm-4.7" })).toEqual({ thinking });
@@ -86,7 +86,7 @@ describe("the operator's fields", () => {
     });
   });
 
-  test("count before what the gateway says by itself, and null takes that away", () => {
+  test("count before the defaults of the gateway, and null takes one away", () => {
     const model = "glm-4.7";
     const thinking = { type: "enabled" };
     expect(sent("zhipu", {}, { model, extraBody: { thinking } })).toEqual({ thinking });

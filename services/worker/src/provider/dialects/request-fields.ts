@@ -1,10 +1,11 @@
 /**
- * The fields of a request beside its conversation. Four voices are heard, each before the one above it:
+ * The fields of a request beside its conversation. They have four sources, of which a later one replaces
+ * an earlier one:
  *
  * 1. the dialect, which knows what the provider needs (`requestFields`),
  * 2. the operator (`extraBody`),
- * 3. the client, in the words of every API (options and passed fields),
- * 4. the client, in the provider's own words (extra fields).
+ * 3. the client, in the fields that all providers share (options and passed fields),
+ * 4. the client, in the provider's own fields (extra fields).
  */
 import { mayBeLeftOut, type ProviderConfig, takesField } from "@openclaw/config";
 import type { LimitName, RunOptions, RunWishes } from "@openclaw/protocol";
@@ -18,7 +19,7 @@ export interface Recipient {
   readonly dialect: Dialect;
 }
 
-/** Each of their own fields is a setting for itself; all others are one value each. */
+/** Objects of independent settings, merged by key. Any other field is one value. */
 const BAGS = ["chat_template_kwargs", "nvext"];
 const LIMIT_NAMES: readonly LimitName[] = ["max_tokens", "max_completion_tokens"];
 
@@ -36,12 +37,12 @@ export function requestFields(wishes: Readonly<RunWishes>, { config, dialect }: 
   return [switched ? { thinking: undefined } : {}, own, common, extra].reduce(merged, standing);
 }
 
-/** A run's options as providers call them. What was not asked for is the provider's own default. */
+/** A run's options as providers call them. Without an option the provider's own default holds. */
 function optionFields({ temperature, topP, maxTokens, stop }: RunOptions, name: LimitName): Fields {
   return {
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { top_p: topP }),
-    // One of the operator's under the other name would be a second limit, which providers refuse.
+    // The operator may have set a limit under the other name, and providers refuse two limits.
     ...(maxTokens !== undefined && { ...noLimit(), [name]: maxTokens }),
     ...(stop !== undefined && { stop }),
   };
@@ -52,8 +53,9 @@ function noLimit(): Fields {
 }
 
 /**
- * Leaves out what the provider does not know and an answer can do without. What shapes the answer is
- * sent all the same: the edge keeps such runs away, and what slips through is the provider's to refuse.
+ * Leaves out fields that the provider does not take and that an answer can do without. A field that shapes
+ * the answer is sent all the same. The edge does not ask such a provider; if its configuration was older,
+ * the provider refuses the request.
  */
 function withoutUnknown(fields: Fields, config: ProviderConfig): Fields {
   const known = Object.entries(fields).filter(
@@ -70,7 +72,7 @@ function merged(under: Fields, over: Fields): Fields {
   return { ...under, ...over, ...Object.fromEntries(bags) };
 }
 
-/** In the operator's fields null takes one away. */
+/** A null of the operator takes a field away. */
 function withoutNulls(fields: Fields): Fields {
   const known = Object.entries(fields).map(([name, value]) => [name, value ?? undefined]);
   return Object.fromEntries(known);

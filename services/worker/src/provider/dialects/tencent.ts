@@ -27,7 +27,7 @@ export const tencent: Dialect = {
   }),
   message: plainMessage,
   limitName: () => "max_tokens",
-  // Without it, its own models lose their way between two calls of tools.
+  // Without it, hy3 loses its train of thought between two calls of tools.
   wantsReasoning: () => true,
   passedFields: ({ user: _, reasoning_effort, ...others }, { model }) => ({
     ...withoutDefaults(others),

@@ -37,7 +37,7 @@ export const zhipu: Dialect = {
   }),
   limitName: () => "max_tokens",
   message: plainMessage,
-  // With tools it goes on thinking from there, and documents that it wants it back.
+  // With tools its models go on thinking from there; its documentation asks for it.
   wantsReasoning: () => true,
   passedFields: ({ tools, tool_choice, user, reasoning_effort, ...others }, { model }) => ({
     ...withoutDefaults(others),
