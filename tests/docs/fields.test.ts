@@ -60,6 +60,8 @@ takes all fields of the request.
 | --- | --- | --- |
 ${roles.map((role) => `| ${role} | ${ROLES[role]} |`).join("\n")}
 
+The default \`pass\` of kind \`openai\` does not hold at a fallback for a field that the table gives to other kinds alone.
+
 A field that is not in the table counts as \`shape\`. So do \`tools\`, \`tool_choice\`, \`parallel_tool_calls\`, \`response_format\` and \`stop\`, at a
 provider that is known not to heed their value.
 

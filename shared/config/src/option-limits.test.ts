@@ -107,6 +107,11 @@ describe("a provider that stands in for another", () => {
     expect(ALL.filter((kind) => may({ extra: { foo: 1 } }, asked(kind)))).toEqual(["openai"]);
     expect(may({ options: { stop: ["a", "b"] } }, asked("zhipu"))).toBe(false);
     expect(may(GUIDED, asked("zhipu", { unknownFields: "pass" }))).toBe(true);
+    // Known to be another kind's.
+    const foreign = { extra: { search_info: true } };
+    expect(ALL.filter((kind) => may(foreign, asked(kind)))).toEqual(["tencent"]);
+    expect(may(foreign, asked("openai", { unknownFields: "pass" }))).toBe(true);
+    expect(optionProblem(asked("openai"), foreign)).toBeUndefined();
   });
 
   test("serves the same model where the words of its vocabulary are named", () => {

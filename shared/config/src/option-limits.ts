@@ -3,7 +3,13 @@
  * can, and is refused with the reason where none of those asked can.
  */
 import type { ProviderConfig, ProviderKind } from "./gateway-config.ts";
-import { isOfOneModel, mayBeLeftOut, REQUEST_FIELDS, takesField } from "./request-fields.ts";
+import {
+  isOfOneModel,
+  mayBeLeftOut,
+  REQUEST_FIELDS,
+  takesField,
+  takesFieldAsStandIn,
+} from "./request-fields.ts";
 
 /** What a run wishes for, as far as a provider may be unable to heed it. Named as the protocol does. */
 export interface Wishes {
@@ -95,7 +101,7 @@ export function standInProblem(
 ): OptionProblem | undefined {
   return problemOf(standIn, wishes, ({ config }, field) => {
     if (isOfOneModel(field) && config.model !== model) return false;
-    return mayBeLeftOut(field) || takesField(config, field);
+    return mayBeLeftOut(field) || takesFieldAsStandIn(config, field);
   });
 }
 

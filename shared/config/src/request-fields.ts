@@ -103,6 +103,15 @@ export function takesField(config: Taker, name: string): boolean {
   return fieldOf(name)?.homes.includes(homeOf(config)) || unknownFieldsOf(config) === "pass";
 }
 
+/**
+ * Whether a provider may stand in with a field. As `takesField`, but a field of other kinds alone does not
+ * pass by default: a server that ignored it would answer another question.
+ */
+export function takesFieldAsStandIn(config: Taker, name: string): boolean {
+  const isForeign = fieldOf(name)?.homes.includes(homeOf(config)) === false;
+  return isForeign ? config.unknownFields === "pass" : takesField(config, name);
+}
+
 /** Whether a provider that does not take the field may answer without it. */
 export function mayBeLeftOut(name: string): boolean {
   const role = fieldOf(name)?.role;
