@@ -122,7 +122,8 @@ describe("the name that was asked for, on loopback without keys", () => {
     for (const listenHost of ["0.0.0.0", "::", "192.168.1.7", "gateway.internal"]) {
       expect(judged({ ...open, listenHost }, { host })).toBe("served");
     }
-    for (const listenHost of ["127.0.0.1", "127.1", "::1", "localhost", "LOCALHOST"]) {
+    const spellings = ["127.0.0.1", "127.1", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1"];
+    for (const listenHost of [...spellings, "localhost", "LOCALHOST"]) {
       expect(judged({ ...open, listenHost }, { host })).toBe("refused");
       expect(judged({ ...keyed, listenHost }, { host })).toBe("served");
     }

@@ -8,6 +8,7 @@
  *
  * Where the gateway has keys, the key decides, and this only says which pages may read replies.
  */
+import { BlockList, isIP } from "node:net";
 import { type Failure, failure } from "@openclaw/protocol";
 
 export interface OriginRules {
@@ -39,6 +40,10 @@ const ANY = "*";
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){1,3}|\[?::1\]?)$/;
 /** A name, or an IPv6 address in brackets, and a port. */
 const HOST = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/;
+const LOOPBACK_NETWORKS = new BlockList();
+LOOPBACK_NETWORKS.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK_NETWORKS.addAddress("::1", "ipv6");
+LOOPBACK_NETWORKS.addSubnet("::ffff:127.0.0.0", 104, "ipv6");
 const LONGEST_TOLD = 128;
 const MAY_NOT = "may not use this gateway, which has no keys.";
 const SETTINGS =
@@ -55,7 +60,7 @@ export class Origins {
     const own = publicUrl === undefined ? [] : [new URL(publicUrl).origin];
     this.#hasKeys = hasKeys;
     this.#isForAll = allowed.includes(ANY);
-    this.#checksHost = !hasKeys && !this.#isForAll && LOOPBACK.test(listenHost.toLowerCase());
+    this.#checksHost = !hasKeys && !this.#isForAll && isLoopbackAddress(listenHost);
     this.#origins = new Set([...own, ...allowed]);
     this.#hosts = new Set([...this.#origins].flatMap((origin) => hostnameOf(origin) ?? []));
   }
@@ -97,6 +102,14 @@ function isLoopback(origin: string): boolean {
   const name = hostnameOf(origin);
   // A browser writes an origin in one way only.
   return name !== undefined && LOOPBACK.test(name) && new URL(origin).origin === origin;
+}
+
+/** Of an address to listen on, in any of its spellings. */
+function isLoopbackAddress(host: string): boolean {
+  const bare = host.toLowerCase().replace(/^\[|\]$/g, "");
+  const family = isIP(bare);
+  if (family === 0) return LOOPBACK.test(bare);
+  return LOOPBACK_NETWORKS.check(bare, family === 6 ? "ipv6" : "ipv4");
 }
 
 function hostnameOf(origin: string): string | undefined {
