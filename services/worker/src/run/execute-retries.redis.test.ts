@@ -168,6 +168,11 @@ describe("a request that is too long for its provider", () => {
     expect(workers.added).toMatchObject([{ provider: "large", fallback: ["unknown"] }]);
   });
 
+  test("never comes to one that takes no more, whatever becomes of the next", async () => {
+    await tooLong(["large", "small", "unknown"]);
+    expect(workers.added).toMatchObject([{ provider: "large", fallback: ["unknown"] }]);
+  });
+
   test("goes to one whose size is not known", async () => {
     await tooLong(["small", "unknown"]);
     expect(workers.added).toMatchObject([{ provider: "unknown", fallback: [] }]);

@@ -71,14 +71,15 @@ export async function failOver(
     const isMoved = await move(job, job.provider, { ...context, isFree: true });
     return isMoved ? { afterMs: againMs } : undefined;
   }
-  const next = nextOf(job, queues, elsewhere === "roomier" ? roomierThan(job, context) : undefined);
+  const rest = elsewhere === "roomier" ? withMoreRoom(job, context) : job;
+  const next = nextOf(rest, queues);
   const waitMs = isSpent ? undefined : waitBefore(error, context);
   if (next === undefined && waitMs === undefined) return undefined;
   if (!(await move(job, next ?? job.provider, context))) return undefined;
   if (next === undefined) return { afterMs: waitMs ?? 0 };
   const anew = hasSpoken ? !BREAKS.has(error.code) : job.anew;
   const { code, message } = error.failure;
-  await requeue({ ...job, anew, failed: job.failed ?? { code, message } }, next, queues);
+  await requeue({ ...rest, anew, failed: job.failed ?? { code, message } }, next, queues);
   return { movedTo: next };
 }
 
@@ -117,21 +118,18 @@ export async function requeue(
 }
 
 /** The provider to ask next, of those that this process knows. */
-export function nextOf(
-  { fallback }: RunJob,
-  queues: Pick<RunQueues, "has">,
-  isFit: (provider: string) => boolean = () => true,
-): string | undefined {
-  return fallback.find((name) => queues.has(name) && isFit(name));
+export function nextOf({ fallback }: RunJob, queues: Pick<RunQueues, "has">): string | undefined {
+  return fallback.find((name) => queues.has(name));
 }
 
-/** Which providers may take a request that is too long here: those that take more, and those of unknown size. */
-function roomierThan(
-  { provider }: RunJob,
+/** A job that is too long for its provider, without those of its chain that are known to take no more. */
+function withMoreRoom(
+  job: RunJob,
   { contextTokensOf }: Pick<FailOverContext, "contextTokensOf">,
-): (other: string) => boolean {
-  const tooFew = contextTokensOf(provider) ?? 0;
-  return (other) => (contextTokensOf(other) ?? Number.POSITIVE_INFINITY) > tooFew;
+): RunJob {
+  const tooFew = contextTokensOf(job.provider) ?? 0;
+  const hasRoom = (name: string) => (contextTokensOf(name) ?? Number.POSITIVE_INFINITY) > tooFew;
+  return { ...job, fallback: job.fallback.filter(hasRoom) };
 }
 
 /** The job as it is for a later provider of its chain, which only ever goes forward. */
