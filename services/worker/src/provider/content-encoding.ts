@@ -96,6 +96,7 @@ export class DecodedBody {
 
   /** Releases what the decoders hold. */
   close(): void {
+    this.#waiting = [];
     for (const layer of this.#layers) layer.close();
   }
 

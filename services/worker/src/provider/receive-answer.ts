@@ -61,8 +61,15 @@ async function unlessOver(
   { body, endsAt }: { readonly body: DecodedBody; readonly endsAt: number },
 ): Promise<Uint8Array | undefined | "over"> {
   let timer: NodeJS.Timeout | undefined;
+  let isSettled = false;
   const over = new Promise<"over">((resolve) => {
-    const look = () => afterNews(() => (body.isDecoding ? look() : resolve("over")));
+    const look = () =>
+      afterNews(() => {
+        // What is decoded may never be taken: without a wait, nobody looks for it.
+        if (isSettled) return;
+        if (body.isDecoding) look();
+        else resolve("over");
+      });
     timer = setTimeout(look, Math.max(0, endsAt - performance.now()));
   });
   // Once it is over nobody waits for what this becomes.
@@ -70,6 +77,7 @@ async function unlessOver(
   try {
     return await Promise.race([bytes, over]);
   } finally {
+    isSettled = true;
     clearTimeout(timer);
   }
 }
