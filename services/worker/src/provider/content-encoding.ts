@@ -102,11 +102,7 @@ export class DecodedBody {
 
   async #decode(piece: Uint8Array): Promise<Uint8Array[]> {
     let pieces = [piece];
-    for (const layer of this.#layers) {
-      const decoded: Uint8Array[] = [];
-      for (const encoded of pieces) decoded.push(...(await layer.decode(encoded)));
-      pieces = decoded;
-    }
+    for (const layer of this.#layers) pieces = await layer.decode(pieces);
     for (const { length } of pieces) this.#decodedBytes += length;
     if (this.#decodedBytes > MAX_BODY_BYTES) throw tooMuch(this.#fail);
     return pieces;
@@ -137,20 +133,31 @@ class Layer {
     this.#fail = fail;
   }
 
-  /** Gives all that is in a piece. @throws ProviderError where it is not what it is said to be */
-  async decode(piece: Uint8Array): Promise<Uint8Array[]> {
-    const [firstByte] = piece;
-    if (firstByte === undefined || this.#isOver) return [];
-    if (!this.#isOpen) this.#begin(firstByte);
-    const transform = this.#transform;
-    if (transform === undefined) return [piece];
+  /**
+   * Gives all that is in one piece from the network, of which an outer encoding may have made several.
+   *
+   * @throws ProviderError where it is not what it is said to be, or more than a piece may become
+   */
+  async decode(pieces: readonly Uint8Array[]): Promise<Uint8Array[]> {
     this.#bytes = 0;
-    const error = await feed(transform, piece);
-    if (this.#bytes > MAX_PIECE_BYTES) throw tooMuch(this.#fail);
-    if (error) throw this.#fail("provider_malformed", "broken compression");
+    for (const piece of pieces) await this.#take(piece);
     const decoded = this.#decoded;
     this.#decoded = [];
     return decoded;
+  }
+
+  async #take(piece: Uint8Array): Promise<void> {
+    const [firstByte] = piece;
+    if (firstByte === undefined || this.#isOver) return;
+    if (!this.#isOpen) this.#begin(firstByte);
+    const transform = this.#transform;
+    if (transform === undefined) {
+      this.#decoded.push(piece);
+      return;
+    }
+    const error = await feed(transform, piece);
+    if (this.#bytes > MAX_PIECE_BYTES) throw tooMuch(this.#fail);
+    if (error) throw this.#fail("provider_malformed", "broken compression");
   }
 
   close(): void {
