@@ -66,3 +66,49 @@ describe("what is not understood fails the answer and is named without its conte
     expect(readAnswer(body)).toMatchObject({ text: "Hi", last: FINISHED });
   });
 });
+
+describe("the answer is the one that spoke first", () => {
+  const piece = (index: unknown, content: string, finish_reason: string | null = null) =>
+    frame({ choices: [{ index, delta: { content }, finish_reason }] });
+  const read = (...body: string[]) => {
+    const { text, last, message } = readAnswer([...body, STOP, DONE]);
+    return [text, last, message.includes("choices of more than one answer")];
+  };
+
+  it.each([
+    ["another one", 0, 1],
+    ["the first one, where that came later", 1, 0],
+  ])("text of %s is not spliced into it", (_, one, other) => {
+    const body = [piece(one, "Hi"), piece(other, "Ho"), piece(one, "!")];
+    expect(read(...body)).toEqual(["Hi", "provider_malformed", true]);
+  });
+
+  it("a call of another one is not part of it", () => {
+    const call = { index: 0, id: "a", function: { name: "f", arguments: "{}" } };
+    const other = frame({ choices: [{ index: 1, delta: { tool_calls: [call] } }] });
+    const { last } = readAnswer([piece(0, "Hi"), other, STOP, DONE], { mayCall: true });
+    expect(last).toBe("provider_malformed");
+  });
+
+  it.each([
+    ["is missing now and then", [undefined, 0, null, 0]],
+    ["is always the same", [3, 3, 3, 3]],
+  ])("an index that %s says nothing of another", (_, indexes) => {
+    const body = indexes.map((index, at) => piece(index, "Hi, you".slice(2 * at, 2 * at + 2)));
+    expect(readAnswer([...body, STOP, DONE])).toMatchObject({ text: "Hi, you", last: FINISHED });
+  });
+
+  it("another one that says nothing is passed over", () => {
+    const body = [piece(1, ""), piece(0, "Hi"), piece(1, "")];
+    expect(readAnswer([...body, STOP, DONE])).toMatchObject({ text: "Hi", last: FINISHED });
+  });
+
+  it("a stream that takes the place of one that said nothing may have another number", () => {
+    const choices = [{ index: 0, delta: { content: "Hi" } }];
+    const glued = `data: {"id":"a","choi${frame({ id: "b", choices })}`;
+    expect(readAnswer([piece(1, "<thi"), glued, STOP, DONE])).toMatchObject({
+      text: "Hi",
+      last: FINISHED,
+    });
+  });
+});

@@ -39,6 +39,8 @@ export class CompletionReader {
   readonly #options: CompletionReaderOptions;
   readonly #fail: Fail;
   #content: AnswerContent;
+  /** Which of several answers this one is, where the provider numbers them. */
+  #index: unknown;
   #ending: Ending | undefined;
   #hasGoneOn = false;
   #usage: Usage | undefined;
@@ -150,8 +152,7 @@ export class CompletionReader {
     if (!Array.isArray(choices)) throw notUnderstood(this.#fail, "choices", choices);
     return choices.map((choice: unknown) => {
       if (!isObject(choice)) throw notUnderstood(this.#fail, "choices[]", choice);
-      if (choice.index === choices[0].index) return choice;
-      throw this.#fail("provider_malformed", "choices of more than one answer");
+      return choice;
     });
   }
 
@@ -162,11 +163,20 @@ export class CompletionReader {
     const events = this.#content.read(choice, object);
     // A reason that something follows was none.
     if (this.#content.pieces > before) {
+      this.#keepTo(choice.index);
       this.#hasGoneOn ||= this.finishing;
       this.#ending = undefined;
     }
     this.#ending = readFinishReason(choice.finish_reason, this.#fail) ?? this.#ending;
     return events;
+  }
+
+  /** Two answers are never spliced. What has no number belongs to the one that spoke first. */
+  #keepTo(index: unknown): void {
+    this.#index ??= index;
+    if ((index ?? this.#index) !== this.#index) {
+      throw this.#fail("provider_malformed", "choices of more than one answer");
+    }
   }
 
   /** Cumulative, merged into the last chunk or in one of its own: the last one seen is the sum. */
@@ -185,6 +195,7 @@ export class CompletionReader {
     if (glued === undefined) throw this.#fail("provider_malformed", "not JSON");
     if (!this.#content.saidNothing) throw this.#fail("provider_malformed", "two streams in one");
     this.#content = new AnswerContent(this.#options);
+    this.#index = undefined;
     this.#ending = undefined;
     this.#usage = undefined;
     this.#model = undefined;
