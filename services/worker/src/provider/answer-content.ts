@@ -5,6 +5,7 @@
 import { NOTHING, readContent, readThought, type Said } from "./content.ts";
 import { InlineThinking } from "./inline-thinking.ts";
 import { isObject, type JsonObject } from "./json.ts";
+import { ListedThought } from "./listed-thought.ts";
 import { notUnderstood } from "./not-understood.ts";
 import type { Fail } from "./provider-error.ts";
 import type { ProviderEvent } from "./provider-event.ts";
@@ -15,7 +16,7 @@ import { SaidText } from "./whole-text.ts";
 
 /** Where thinking stands. Some servers fill two of them with the same. */
 const THOUGHT_FIELDS = ["reasoning_content", "reasoning", "thinking"];
-/** The same in parts, beside one of the former or in its place. */
+/** The same in parts: beside one of the former, in its place, or behind it. */
 const THOUGHT_LISTS = ["reasoning_details", "thinking_blocks"];
 
 const BESIDE_CONTENT = ["refusal", ...THOUGHT_FIELDS, ...THOUGHT_LISTS];
@@ -29,6 +30,11 @@ export interface AnswerContentOptions {
   readonly mayCall?: boolean;
 }
 
+interface DeltaSaid extends Said {
+  /** Its thinking stands in a list alone. */
+  readonly isListed?: boolean;
+}
+
 export class AnswerContent {
   readonly calls: ToolCalls;
   readonly #fail: Fail;
@@ -37,6 +43,7 @@ export class AnswerContent {
   readonly #said = { text: new SaidText(), reasoning: new SaidText(), refusal: new SaidText() };
   readonly #joiners = mapKinds(() => new SurrogateJoiner());
   readonly #echo = new ThoughtEcho(this.#said.reasoning);
+  readonly #listed = new ListedThought(this.#said.reasoning);
   readonly #thinking: InlineThinking;
   #hasDeltas = false;
   #isInMessages = false;
@@ -110,13 +117,14 @@ export class AnswerContent {
 
   #delta(delta: JsonObject): ProviderEvent[] {
     const said = readSaid(delta, this.#fail);
-    const events = said.reasoning === "" ? [] : this.#passThought(said.reasoning);
+    const thought = this.#thoughtOf(said);
+    const events = thought === "" ? [] : this.#passThought(thought);
     const inline = this.#thinking.push(said.text);
     const reasoning = this.#echo.heard(inline.reasoning, this.#thinking.isOpen);
     events.push(...this.#pass({ text: inline.text, reasoning, refusal: said.refusal }));
     if (this.#mayCall) events.push(...this.calls.push(delta));
     // What still waits was said as well.
-    if (events.length > 0 || said.text !== "" || said.reasoning !== "") this.#pieces += 1;
+    if (events.length > 0 || said.text !== "" || thought !== "") this.#pieces += 1;
     return events;
   }
 
@@ -151,6 +159,12 @@ export class AnswerContent {
     throw this.#fail("provider_malformed", "a whole message that differs from its deltas");
   }
 
+  #thoughtOf({ reasoning, isListed }: DeltaSaid): string {
+    if (isListed) return this.#listed.heard(reasoning);
+    this.#listed.told(reasoning);
+    return reasoning;
+  }
+
   #passThought(reasoning: string): ProviderEvent[] {
     this.#echo.told(reasoning);
     return this.#pass({ ...NOTHING, reasoning });
@@ -168,7 +182,7 @@ export class AnswerContent {
 }
 
 /** What a delta or a message says in so many words; tags in its text are text here. */
-function readSaid(delta: JsonObject, fail: Fail): Said {
+function readSaid(delta: JsonObject, fail: Fail): DeltaSaid {
   const content = readContent(delta.content, "content", fail);
   // Nearly every chunk.
   if (BESIDE_CONTENT.every((name) => delta[name] === undefined)) return content;
@@ -176,9 +190,11 @@ function readSaid(delta: JsonObject, fail: Fail): Said {
   const refused = readContent(refusal, "refusal", fail);
   const fields = THOUGHT_FIELDS.map((name) => readThought(thoughtIn(delta, name), name, fail));
   const thoughts = once([...fields, content.reasoning]);
+  const isListed = thoughts === "";
   return {
     text: content.text,
-    reasoning: thoughts === "" ? readLists(delta, fail) : thoughts,
+    reasoning: isListed ? readLists(delta, fail) : thoughts,
+    isListed,
     refusal: once([refused.refusal + refused.text, content.refusal]),
   };
 }

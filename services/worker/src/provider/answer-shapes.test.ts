@@ -182,6 +182,60 @@ describe("thinking", () => {
   });
 });
 
+describe("a list of details behind thinking in a field", () => {
+  const thought = (reasoning: string) => chunk({ reasoning });
+  const details = (text?: string) =>
+    chunk({ reasoning_details: [{ type: "reasoning.text", text, signature: "x", index: 0 }] });
+  const hi = chunk({ content: "Hi" });
+  const said = { reasoning: "hm, so", text: "Hi" };
+  reads({
+    "has it whole once more": [[thought("hm, "), thought("so"), details("hm, so"), hi, STOP], said],
+    "has it whole behind the reason": [
+      [thought("hm, "), thought("so"), hi, STOP, details("hm, so")],
+      said,
+    ],
+    "has more of it": [[thought("hm, "), details("hm, so"), hi, STOP], said],
+    "has what was thought since the last one": [
+      [
+        thought("h"),
+        thought("m, "),
+        details("hm, "),
+        thought("s"),
+        thought("o"),
+        details("so"),
+      ].concat(hi, STOP),
+      said,
+    ],
+    "goes on with it": [[thought("hm, "), details("s"), details("o"), hi, STOP], said],
+    "goes on with what only begins like it": [
+      [thought("so so, "), details("so"), hi, STOP],
+      { reasoning: "so so, so", text: "Hi" },
+    ],
+    "has only its signature": [[thought("hm, so"), details(), hi, STOP], said],
+  });
+
+  reads({
+    "may hold the same piece twice, where there is no field": [
+      [details("so"), details("so"), hi, STOP],
+      { reasoning: "soso", text: "Hi" },
+    ],
+  });
+});
+
+describe.each(["thinking", "reasoning", "reasoning.text", "reasoning.summary"])(
+  "a part of type %s that is only signed",
+  (type) => {
+    const signed = { type, signature: "x" };
+    reads({
+      "is empty in a list of thinking": [
+        [chunk({ thinking_blocks: [signed], content: "Hi" }), STOP],
+        { text: "Hi" },
+      ],
+      "is empty in the content": [[chunk({ content: [signed, part("Hi")] }), STOP], { text: "Hi" }],
+    });
+  },
+);
+
 describe("a refusal", () => {
   const said = { refusal: "I can't." };
   reads({

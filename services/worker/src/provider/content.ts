@@ -16,7 +16,14 @@ export interface Said {
 export const NOTHING: Said = { text: "", reasoning: "", refusal: "" };
 
 const TEXT_PARTS = ["text", "output_text"];
-const THOUGHT_PARTS = ["thinking", "reasoning", "reasoning_text", "summary_text"];
+const THOUGHT_PARTS = [
+  "thinking",
+  "reasoning",
+  "reasoning_text",
+  "reasoning.text",
+  "summary_text",
+  "reasoning.summary",
+];
 /** Thinking that only the provider itself can read. */
 const SEALED_PARTS = ["redacted_thinking", "encrypted_reasoning"];
 /** Part types that may be named in a log. Other names are the provider's own words. */
@@ -56,7 +63,7 @@ export function readThought(value: unknown, field: string, fail: Fail, depth = 0
   if (!isObject(value)) return refuse(value, field, fail);
   const name = THOUGHT_FIELDS.find((known) => value[known] !== undefined);
   if (name !== undefined) return readThought(value[name], `${field}.${name}`, fail, depth + 1);
-  if (isSealed(value.type) || Object.keys(value).length === 0) return "";
+  if (isSealed(value.type) || isOnlySigned(value) || Object.keys(value).length === 0) return "";
   throw unknownPart(value, field, fail);
 }
 
@@ -95,6 +102,11 @@ function readText(value: unknown, field: string, fail: Fail): string {
 
 function isSealed(type: unknown): boolean {
   return isOneOf(type, SEALED_PARTS) || type === "reasoning.encrypted";
+}
+
+/** A signature may come behind the thinking that it is of, in a part of its own. */
+function isOnlySigned({ type, signature }: JsonObject): boolean {
+  return isOneOf(type, THOUGHT_PARTS) && signature !== undefined;
 }
 
 function isOneOf(type: unknown, known: readonly string[]): type is string {

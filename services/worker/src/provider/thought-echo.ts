@@ -36,7 +36,8 @@ export class ThoughtEcho {
     const held = this.#held;
     this.#held = "";
     this.#isOwn = true;
-    return this.#told.any ? this.#fresh(held) : held;
+    if (!this.#told.any) return held;
+    return held.trim() === "" ? "" : this.#told.freshOf(held);
   }
 
   #mayBeCopy(text: string): boolean {
@@ -49,13 +50,5 @@ export class ThoughtEcho {
     this.#ahead = this.#ahead.slice(piece.length);
     this.#hasMatched ||= piece !== "";
     return true;
-  }
-
-  #fresh(held: string): string {
-    if (held.trim() === "") return "";
-    const rest = this.#told.restOf(held);
-    // A copy would be whole by now: what only begins like it is something else.
-    const isShorter = rest === "" && !this.#told.isAll(held);
-    return isShorter ? held : (rest ?? held);
   }
 }

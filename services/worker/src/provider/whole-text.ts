@@ -36,6 +36,14 @@ export class SaidText {
     return said.startsWith(text.trimEnd()) ? "" : undefined;
   }
 
+  /** What a text that may be a copy has beyond what was said: all of it where it is none. */
+  freshOf(text: string): string {
+    const rest = this.restOf(text);
+    // A copy would be whole by now: what only begins like it is something else.
+    const isShorter = rest === "" && !this.isAll(text);
+    return isShorter ? text : (rest ?? text);
+  }
+
   /** Whether a whole text ends with all that was said, behind a beginning that was said elsewhere. */
   isEndOf(whole: string): boolean {
     return whole.trimEnd().endsWith(this.#said.trimEnd());
