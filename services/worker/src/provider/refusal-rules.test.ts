@@ -1,6 +1,6 @@
 /** Whose fault a refusal is: the same status may be the request's, the account's or the provider's. */
 import { describe, expect, test } from "vitest";
-import { ACCOUNT, PROVIDER, REQUEST, say } from "../testing/real-refusals.ts";
+import { ACCOUNT, IN_STREAM, PROVIDER, REQUEST, say } from "../testing/real-refusals.ts";
 import { classifyRefusal, dialectOf, refusalDetail } from "./dialects/dialect.ts";
 import { type FailurePolicy, policyOf } from "./failure-policy.ts";
 import { readErrorText, readRefusal } from "./refusal.ts";
@@ -25,6 +25,10 @@ test("an error inside a stream is read as one with the status that it states", (
     const stated = { status, error: body };
     expect([stated, classifyRefusal(openai, readErrorText(stated))]).toEqual([stated, code]);
   }
+});
+
+test.each(IN_STREAM)("inside a stream, without a status: %s", (message, code) => {
+  expect(classifyRefusal(openai, readErrorText({ error: { message } }))).toBe(code);
 });
 
 test.each([

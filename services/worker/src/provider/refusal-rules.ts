@@ -10,6 +10,7 @@
 import type { ErrorCode } from "@openclaw/protocol";
 import type { Refusal } from "./refusal.ts";
 import {
+  AWAY_FOR_NOW,
   CONTEXT_TOO_LONG,
   FILTERED_CONTENT,
   LARGER_THAN_A_MINUTE,
@@ -79,6 +80,7 @@ const RULES: readonly RefusalRule[] = [
     words: MISSING_FEATURE,
     statuses: AMBIGUOUS,
   },
+  { means: "provider_overloaded", words: AWAY_FOR_NOW, statuses: ["none", 400, 403, 404, 424] },
   { means: "model_not_found", words: UNKNOWN_MODEL, statuses: AMBIGUOUS },
   { means: "provider_rate_limited", words: TOO_OFTEN, statuses: [400, 403] },
   { means: "provider_overloaded", words: OVERLOADED, statuses: [400, 403, 424] },

@@ -20,18 +20,29 @@ export const MORE_THAN_CAN_BE_PAID = any(
 
 /** One request is larger than a limit of so much in a minute. No wait makes it fit. */
 export const LARGER_THAN_A_MINUTE: Pick<RegExp, "test"> = {
-  test: (text) => SAYS_LARGER.test(text) || requestsMoreThanTheLimit(text),
+  test: (text) =>
+    !OF_TIME_OR_NUMBER.test(text) && (SAYS_LARGER.test(text) || requestsMoreThanTheLimit(text)),
 };
 
+/** What is too long here is a wait, and what is too much are the requests. A smaller one changes nothing. */
+const OF_TIME_OR_NUMBER = any(
+  /\b(?:took|takes|taking|wait(?:ed|ing)|queued?|concurren\w*|simultaneous\w*|time[ds]?[ -]?out)\b/,
+  /\brequests? ?(?:per\b|\/ ?(?:s|m|h|d))|\b(?:number of|too many) requests\b/,
+  /\brequest (?:rate|count|volume|frequency)\b/,
+);
+
 const SAYS_LARGER = any(
-  /\brequest(?:s|ed)?\b.{0,30}(?:too (?:large|big|long)|(?:larger|bigger) than)/,
-  /single request/,
+  /\brequest(?:s|ed)?\b.{0,30}(?:too (?:large|big)|(?:larger|bigger) than)/,
+  /\brequest(?:ed)? (?:(?:is|was|tokens) )*too long/,
+  /single request.{0,80}\btokens?\b|\btokens?\b.{0,80}single request/,
   /tokens must be reduced|reduce (?:your|the) (?:message|prompt|input|request) (?:size|length)/,
 );
 
+const OF_TOKENS = /\b(?:tokens?|tpm|itpm|otpm|tpd)\b/;
 const LIMIT_AND_REQUESTED = /\blimit:? *(\d[\d,]*).{0,80}?\brequested:? *(\d[\d,]*)/;
 
 function requestsMoreThanTheLimit(text: string): boolean {
+  if (!OF_TOKENS.test(text)) return false;
   const [, limit, requested] = LIMIT_AND_REQUESTED.exec(text) ?? [];
   return numberOf(requested) > numberOf(limit);
 }
@@ -69,6 +80,20 @@ export const MISSING_FEATURE = any(
   /\bfeature\b.{0,40}requires/,
   /\b(?:file|image|attachment|tool_?call\w*|previous[ _]response)\b.{0,60}not found/,
 );
+
+/** A model that is there and cannot answer now. Another account, region or model is no matter of time. */
+export const AWAY_FOR_NOW: Pick<RegExp, "test"> = {
+  test: (text) => AWAY.test(text) && FOR_NOW.test(text) && !FOR_THIS_ACCOUNT.test(text),
+};
+
+const AWAY =
+  /(?:not|n't) (?:\w+ )?available|unavailable|disabled|high (?:load|demand|traffic)|busy/;
+const FOR_NOW = any(
+  /temporar|currently|high (?:load|demand|traffic)|\bbusy\b/,
+  /(?<!and )\b(?:retry|try again)\b(?! (?:with|using))/,
+);
+const FOR_THIS_ACCOUNT =
+  /\b(?:in|for|to|on|with) (?:you|your|this|the)\b.{0,20}\b(?:region|country|location|account|organization|project|team|tier|plan|key)\b/;
 
 export const UNKNOWN_MODEL = any(
   /\bmodel\b.{0,120}not ?(?:found|exist)|\bmodel\b.{0,60}does(?: not|n't) exist|modelnotfound/,

@@ -294,6 +294,9 @@ export const ACCOUNT: readonly RefusalRow[] = [
     say("No endpoints found matching your data policy. Configure: https://x/settings/privacy"),
     "model_not_found",
   ],
+  [404, say("The model `m` is not available. Check its name and try again."), "model_not_found"],
+  [404, say("The model `m` is not available. Try again with another model."), "model_not_found"],
+  [403, say("The model `m` is currently not available in your region."), "model_not_found"],
   [404, say("Model names are case-sensitive"), "model_not_found"],
   [
     404,
@@ -340,6 +343,16 @@ export const ACCOUNT: readonly RefusalRow[] = [
     "provider_rate_limited",
   ],
   [429, say("Too many requests"), "provider_rate_limited"],
+  [429, say("Your request was queued too long. Please retry later."), "provider_rate_limited"],
+  [
+    429,
+    say("Too many requests. Only a single request is allowed concurrently."),
+    "provider_rate_limited",
+  ],
+  [429, say("limit 60 requests/min, requested 61"), "provider_rate_limited"],
+  [429, say("Requests per minute: Limit 60, Requested 61"), "provider_rate_limited"],
+  [429, say("The number of requests is too large"), "provider_rate_limited"],
+  [429, say("Request rate is too large"), "provider_rate_limited"],
   [403, say("Rate limit exceeded, slow down."), "provider_rate_limited"],
 ];
 
@@ -347,7 +360,20 @@ export const PROVIDER: readonly RefusalRow[] = [
   [503, say("Service unavailable"), "provider_overloaded"],
   [498, say("Flex tier capacity exceeded"), "provider_overloaded"],
   [400, say("The engine is currently overloaded, please try again later"), "provider_overloaded"],
+  [400, say("Model is temporarily not available"), "provider_overloaded"],
+  [404, say("The model `m` is currently unavailable, try again later"), "provider_overloaded"],
   [424, say("The model failed"), "provider_error"],
   [409, say("Conflict"), "provider_error"],
   [500, say("Internal server error"), "provider_error"],
+];
+
+/** Sentences inside a stream, where no status says whose the fault is. */
+export const IN_STREAM: readonly (readonly [message: string, code: ErrorCode])[] = [
+  ["The request took too long to process.", "provider_error"],
+  ["Your request has been waiting too long, please retry", "provider_error"],
+  ["The request is too long", "context_length_exceeded"],
+  ["Request too large: limit 6000 tokens, requested 7269", "context_length_exceeded"],
+  ["The model is currently not available due to high load", "provider_overloaded"],
+  ["Service for this model is temporarily not available, retry later", "provider_overloaded"],
+  ["The model is not available", "model_not_found"],
 ];
