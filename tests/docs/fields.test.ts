@@ -1,6 +1,11 @@
 /** Writes docs/fields.md from the tables that decide; `npm test -- --update` brings it up to date. */
 import { type FieldHome, type FieldRole, REQUEST_FIELDS } from "@openclaw/config";
-import { EXTRA_LIMITS, IGNORED_FIELDS, REFUSED_FIELDS } from "@openclaw/protocol";
+import {
+  EXTRA_LIMITS,
+  IGNORED_FIELDS,
+  REFUSED_FIELDS,
+  REFUSED_TEMPLATE_KEYS,
+} from "@openclaw/protocol";
 import { expect, test } from "vitest";
 
 const HOMES: readonly FieldHome[] = ["openai", "openai.com", "nvidia", "zhipu", "tencent"];
@@ -86,11 +91,13 @@ provider that is known not to heed their value.
 
 ## Never from a client
 
-These fields are refused with 400 and their name, whatever \`unknownFields\` says.
+These fields are refused with 400 and their name, whatever \`unknownFields\` says. Capitals make no difference.
 
 | fields | reason |
 | --- | --- |
 ${REFUSED_FIELDS.map(({ names, why }) => `| ${code(names)} | ${why} |`).join("\n")}
+
+These keys inside \`chat_template_kwargs\` are refused too, since they would take the place of the server's own: ${code(REFUSED_TEMPLATE_KEYS)}.
 
 \`POST /v1/chat/completions\` has \`model\`, \`messages\`, \`stream\` and \`stream_options\`, and reads them itself; of \`stream_options\` it heeds
 \`include_usage\` and leaves the rest alone. It accepts \`n: 1\`, \`logprobs: false\`, \`top_logprobs: 0\` and \`modalities: ["text"]\`, which ask for nothing.

@@ -197,10 +197,11 @@ describe("a configuration file", () => {
       { SALT: "pepper" },
     );
     expect(providers.a?.extraBody).toEqual({ ...extraBody, nvext: { a: "pepper" } });
-    const own = { model: "other", messages: [], stream: false, n: 2, tools: [], top_k: 1 };
+    const answers = { n: 2, best_of: 2, num_return_sequences: 2, n_cmpl: 2 };
+    const own = { model: "other", messages: [], stream: false, ...answers, tools: [], top_k: 1 };
     const problems = problemsOf(() => parse({ providers: { a: { ...PROVIDER, extraBody: own } } }));
     expect(problems).toEqual(
-      ["model", "messages", "stream", "n", "tools"].map(
+      ["model", "messages", "stream", ...Object.keys(answers), "tools"].map(
         (name) => `providers.a.extraBody.${name}: is the gateway's own to set`,
       ),
     );

@@ -373,7 +373,8 @@ function providerProblems(
 /** What the gateway relies upon in a request, and has settings or code of its own for. */
 const OWN_FIELDS: readonly string[] = [
   ...["model", "messages", "stream", "n", "tools", "tool_choice", "functions", "function_call"],
-  ...["logprobs", "top_logprobs", "modalities", "audio"],
+  ...["best_of", "num_return_sequences", "n_cmpl", "logprobs", "top_logprobs"],
+  ...["modalities", "audio"],
 ];
 
 function extraBodyProblems(path: readonly string[], extraBody: unknown): Problem[] {

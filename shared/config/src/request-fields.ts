@@ -59,7 +59,6 @@ export const REQUEST_FIELDS: Readonly<Record<string, RequestField>> = {
   ...fields("effort", SERVERS, ["thinking_budget", "reasoning", "separate_reasoning"]),
   ...fields("effort", ["openai", "openai.com"], ["verbosity"]),
 
-  ...fields("hint", ["openai"], ["cache_salt"]),
   ...fields("hint", ["zhipu"], ["user_id", "tool_stream"]),
 
   ...fields("shape", SERVERS_AND_NIM, [

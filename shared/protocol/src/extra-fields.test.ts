@@ -44,7 +44,9 @@ describe("fields of providers are handed on as they came", () => {
 
   test("but for empty ones, and those that change no answer", () => {
     const ignored = Object.fromEntries(IGNORED_FIELDS.map((name) => [name, "x"]));
-    const nothing = { top_k: null, stop_token_ids: [], chat_template_kwargs: {}, ...ignored };
+    const inCapitals = { Store: true, METADATA: { a: "x" } };
+    const empty = { top_k: null, stop_token_ids: [], chat_template_kwargs: {} };
+    const nothing = { ...empty, ...ignored, ...inCapitals };
     expect(wishesOfChat(chatCompletionRequestSchema.parse({ ...CHAT, ...nothing }))).toEqual({
       options: {},
     });
@@ -72,6 +74,31 @@ describe("a field that no request may have is refused by its name", () => {
 
   test.each(names)("%s in the options of a run", (name) => {
     expect(runProblem({ options: { [name]: "x" } })).toMatchObject({ param: `options.${name}` });
+  });
+
+  test.each(["N", "Model", "Stream", "API_KEY", "Chat_Template"])("%s, in capitals", (name) => {
+    expect(chatProblem({ [name]: "x" })).toMatchObject({ param: name });
+    expect(runProblem({ options: { [name]: "x" } })).toMatchObject({ param: `options.${name}` });
+  });
+
+  test.each([
+    ...["user_config", "litellm_credential_name", "context_window_fallbacks", "fallback_models"],
+    ...["fallbacks", "mock_response", "provider", "plugins", "webhook", "lora", "lora_request"],
+    ...["n_cmpl", "num_return_sequences", "id_slot", "vllm_xargs", "custom_params", "cache_salt"],
+  ])("%s, which a server behind the gateway heeds", (name) => {
+    expect(chatProblem({ [name]: "x" })).toMatchObject({ param: name });
+  });
+
+  test.each([
+    ...["chat_template", "tokenize", "conversation", "tools", "documents", "return_dict"],
+    ...["add_generation_prompt", "continue_final_message", "Chat_Template"],
+  ])("%s inside `chat_template_kwargs`", (name) => {
+    const fields = { chat_template_kwargs: { enable_thinking: false, [name]: "x" } };
+    const place = `chat_template_kwargs.${name}`;
+    expect(chatProblem(fields)).toMatchObject({ param: place });
+    expect(chatProblem(fields)?.message).toContain(place);
+    expect(runProblem(fields)).toMatchObject({ param: place });
+    expect(runProblem({ options: fields })).toMatchObject({ param: `options.${place}` });
   });
 
   test.each([

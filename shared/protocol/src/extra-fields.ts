@@ -38,14 +38,14 @@ interface Refused {
   readonly why: string;
 }
 
-/** No request may have these, whatever its provider takes. */
+/** No request may have these, in capitals or not, whatever its provider takes. */
 export const REFUSED_FIELDS: readonly Refused[] = [
   {
     names: ["model", "messages", "stream", "stream_options"],
     why: "is the gateway's to set",
   },
   {
-    names: ["n", "best_of", "num_return_sequences"],
+    names: ["n", "best_of", "num_return_sequences", "n_cmpl"],
     why: "cannot be had: a request has one answer",
   },
   {
@@ -65,11 +65,23 @@ export const REFUSED_FIELDS: readonly Refused[] = [
     why: "is the operator's to choose; `chat_template_kwargs` has what a request may change",
   },
   {
-    names: ["models", "fallbacks", "route", "lora_path", "custom_llm_provider"],
+    names: ["models", "fallbacks", "fallback_models", "context_window_fallbacks", "route"],
     why: "would choose another model than the one that was asked for",
   },
   {
+    names: ["lora", "lora_path", "lora_request", "custom_llm_provider", "mock_response"],
+    why: "would choose another model than the one that was asked for",
+  },
+  {
+    names: ["provider", "plugins", "webhook"],
+    why: "would hand the conversation to services that the operator did not choose",
+  },
+  {
     names: ["api_key", "api_base", "base_url", "api_version", "headers", "extra_headers"],
+    why: "would reach another account than the gateway's",
+  },
+  {
+    names: ["user_config", "litellm_credential_name"],
     why: "would reach another account than the gateway's",
   },
   {
@@ -81,13 +93,23 @@ export const REFUSED_FIELDS: readonly Refused[] = [
     why: "is between the provider's own servers",
   },
   {
-    names: ["logits_processors", "custom_logit_processor"],
-    why: "would run code at the provider",
+    names: ["id_slot", "cache_salt"],
+    why: "decides who shares a cache at the provider, which is the operator's to say",
+  },
+  {
+    names: ["logits_processors", "custom_logit_processor", "vllm_xargs", "custom_params"],
+    why: "would run code at the provider, or is for such code",
   },
   {
     names: ["extra_body"],
     why: "is a word of OpenAI's Python library; send its fields beside the others",
   },
+];
+
+/** Arguments of the function that applies a template: here they would take the place of the server's own. */
+export const REFUSED_TEMPLATE_KEYS: readonly string[] = [
+  ...["chat_template", "tokenize", "conversation", "tools", "documents", "return_dict"],
+  ...["add_generation_prompt", "continue_final_message"],
 ];
 
 const REASONS: ReadonlyMap<string, string> = new Map(
@@ -104,7 +126,8 @@ const FIELD_NAME = /^[A-Za-z][\w.-]*$/;
  */
 export function extraFieldsOf(request: object, known: object): ExtraFields | undefined {
   const extra = Object.entries(request).filter(
-    ([name, value]) => !Object.hasOwn(known, name) && !IGNORED.has(name) && saysSomething(value),
+    ([name, value]) =>
+      !Object.hasOwn(known, name) && !IGNORED.has(name.toLowerCase()) && saysSomething(value),
   );
   return extra.length === 0 ? undefined : Object.fromEntries(extra);
 }
@@ -117,41 +140,49 @@ export function extraFieldsOf(request: object, known: object): ExtraFields | und
 export function checkExtra(known: object, elsewhere: Readonly<Record<string, string>> = {}) {
   return ({ value, issues }: z.core.ParsePayload<object>): void => {
     const extra = extraFieldsOf(value, known) ?? {};
-    for (const [field, words] of [...problemsOf(extra, elsewhere), ...schemaProblems(value)]) {
-      issues.push({ code: "custom", input: value, path: [field], message: words });
+    for (const [path, words] of [...problemsOf(extra, elsewhere), ...schemaProblems(value)]) {
+      issues.push({ code: "custom", input: value, path: [...path], message: words });
     }
   };
 }
 
-/** A field, and the end of a sentence about its fault. */
-type Problem = readonly [field: string, words: string];
+/** The place of a fault, and the end of a sentence about it. */
+type Problem = readonly [path: readonly string[], words: string];
 
 function problemsOf(extra: ExtraFields, elsewhere: Readonly<Record<string, string>>): Problem[] {
   const names = Object.keys(extra);
   const problems = names.flatMap((name): Problem[] => {
     const own = Object.hasOwn(elsewhere, name) ? elsewhere[name] : undefined;
     const words = own ?? nameProblem(name) ?? insideProblem(extra[name]);
-    return words === undefined ? [] : [[name, words]];
+    return words === undefined ? templateProblems(name, extra[name]) : [[[name], words]];
   });
   return problems.length > 0 ? problems : sizeProblems(extra, names);
+}
+
+function templateProblems(name: string, value: unknown): Problem[] {
+  const isForTemplate = name.toLowerCase() === "chat_template_kwargs";
+  if (!isForTemplate || typeof value !== "object" || value === null) return [];
+  return Object.keys(value)
+    .filter((key) => REFUSED_TEMPLATE_KEYS.includes(key.toLowerCase()))
+    .map((key) => [[name, key], "is the server's own to set"]);
 }
 
 function sizeProblems(extra: ExtraFields, names: readonly string[]): Problem[] {
   const { fields, bytes: most } = EXTRA_LIMITS;
   const [last] = names.slice(fields);
-  if (last !== undefined) return [[last, `is one too many: ${fields} such fields are accepted`]];
+  if (last !== undefined) return [[[last], `is one too many: ${fields} such fields are accepted`]];
   const bytes = Buffer.byteLength(JSON.stringify(extra));
   if (bytes <= most) return [];
   const longest = names.reduce((a, b) => (lengthOf(extra[b]) > lengthOf(extra[a]) ? b : a));
   const words = `is too long: with all such fields ${bytes} bytes; ${most} are accepted`;
-  return [[longest, words]];
+  return [[[longest], words]];
 }
 
 /** Only the model reads these, so no schema of ours looks inside. */
 function schemaProblems(request: object): Problem[] {
   return Object.entries(request).flatMap(([name, value]): Problem[] => {
     const words = SCHEMAS.includes(name) ? insideProblem(value) : undefined;
-    return words === undefined ? [] : [[name, words]];
+    return words === undefined ? [] : [[[name], words]];
   });
 }
 
@@ -173,7 +204,7 @@ function saysSomething(value: unknown): boolean {
 }
 
 function nameProblem(name: string): string | undefined {
-  const why = REASONS.get(name);
+  const why = REASONS.get(name.toLowerCase());
   if (why !== undefined) return why;
   const isName = name.length <= EXTRA_LIMITS.nameLength && FIELD_NAME.test(name);
   return isName ? undefined : "is not a name that a field can have";
