@@ -41,7 +41,7 @@ export const edgeEnvSchema = z.object({
   EDGE_API_KEYS: listSchema
     .pipe(z.array(keySchema))
     .describe(
-      "Keys that clients must show, separated by commas, each of at least 16 characters: as `Authorization: Bearer KEY`, or as `?api_key=KEY` where a browser opens a WebSocket. Without any, every program that reaches the gateway is served, and the web pages of `EDGE_PUBLIC_URL` and `EDGE_ALLOWED_ORIGINS`. A blank key is refused.",
+      "Keys that clients must show, separated by commas, each of at least 16 characters: as `Authorization: Bearer KEY`, or as `?api_key=KEY` where a browser opens a WebSocket. Without any, every program that reaches the gateway and sends no `Origin` is served, and the web pages of `EDGE_PUBLIC_URL` and `EDGE_ALLOWED_ORIGINS`. A blank key is refused.",
     ),
   EDGE_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: URL_RULE })
@@ -52,7 +52,7 @@ export const edgeEnvSchema = z.object({
   EDGE_ALLOWED_ORIGINS: listSchema
     .pipe(z.array(originSchema))
     .describe(
-      "Other web pages that may use the gateway, by their origins, separated by commas, such as `https://app.example.com`; `*` for all. Programs send no origin and need none.",
+      "Other web pages that may use the gateway, by their origins, separated by commas, such as `https://app.example.com`; `*` for all. Most programs send no `Origin` and need none. Libraries that send an `Origin` are judged like pages.",
     ),
   EDGE_MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: 1_048_576, default: 32_768 }).describe(
     "Longest message of a user, in UTF-8 bytes.",
