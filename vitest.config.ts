@@ -36,6 +36,9 @@ const MEASURED = ["tests/warm/**/*.test.ts", "tests/e2e/load.test.ts"];
 /** What looks at which modules its process has loaded. */
 const LOADING = ["shared/tracing/src/tracing.test.ts"];
 
+/** The one long suite that needs nothing but itself. */
+const ORACLE = "tests/oracle/**/*.test.ts";
+
 /** In full, only what has more to it than with every change. */
 const unlessFull = (...include: readonly string[]) => (isFull ? [] : [...include]);
 
@@ -48,7 +51,7 @@ const quick = { isolate: false, testTimeout: 120_000, hookTimeout: 120_000 };
 
 const unit = {
   name: "unit",
-  include: unlessFull("{services,shared,tests}/**/*.test.ts"),
+  include: [...unlessFull("{services,shared,tests}/**/*.test.ts"), ORACLE],
   exclude: [...LOADING, "**/*.redis.test.ts", "tests/{e2e,warm,chaos,clients,slow,containers}/**"],
   ...quick,
 };
@@ -64,7 +67,7 @@ const withRedis = {
 const e2e = {
   name: "e2e",
   include: [...unlessFull("tests/{e2e,slow}/**/*.test.ts"), ...filesOf(false)],
-  exclude: [...filesOf(true), ...MEASURED],
+  exclude: [...filesOf(true), ...MEASURED, ORACLE],
   ...processes,
   maxConcurrency: sizeOf("redis-faults"),
 };

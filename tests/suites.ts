@@ -36,6 +36,7 @@ export const SUITES = {
     [0.2, 0.5],
     "alone",
   ),
+  oracle: suite("tests/oracle/oracle", "streams", [20_000, 100_000], [0.4, 1.8]),
   "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [2.0, 4.3]),
   "refused-neighbour": suite(
     "tests/slow/refused-neighbour",

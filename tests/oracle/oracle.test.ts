@@ -1,0 +1,39 @@
+/**
+ * The decoder of answers against two judges: the generator of the streams, which knows what they say, and the official
+ * `openai` library, which accumulates the same bytes. `ORACLE_SEED` runs the streams of an earlier run again.
+ */
+import { afterAll, expect, test } from "vitest";
+import { sizeOf } from "../suites.ts";
+import { checkDecoder, expectSame } from "./check.ts";
+import { decode } from "./decode.ts";
+import { DEVIATIONS, deviatesFrom } from "./deviations.ts";
+import { askLibrary } from "./library.ts";
+import { type Answer, type Right, rightAnswer } from "./right-answer.ts";
+
+const STREAMS = sizeOf("oracle");
+const seed = Number(process.env.ORACLE_SEED ?? Date.now() % 0x7fffffff);
+/** Of all streams, on so many the library must have been asked. */
+const LEAST_SHARE = 0.7;
+
+afterAll(() => console.log(`oracle: ORACLE_SEED=${seed}`));
+
+test("every stream is decoded as its generator and the openai library say", async () => {
+  const seen = new Set<string>();
+  const counts = { streams: 0, compared: 0 };
+  const report = await checkDecoder(decode, { seed, numRuns: STREAMS }, async (plan, body) => {
+    counts.streams += 1;
+    for (const { reason, matches } of DEVIATIONS) if (matches(plan)) seen.add(reason);
+    if (deviatesFrom(plan)) return;
+    counts.compared += 1;
+    expectSame(await askLibrary(body), codeless(rightAnswer(plan)), body);
+  });
+  expect(report).toBeUndefined();
+  expect(counts.compared / counts.streams).toBeGreaterThan(LEAST_SHARE);
+  // A deviation that no stream shows is no reason for anything.
+  expect(DEVIATIONS.map(({ reason }) => reason).filter((reason) => !seen.has(reason))).toEqual([]);
+});
+
+/** All failures are one to the library. */
+function codeless(right: Right): Answer | { readonly code: string } {
+  return "code" in right ? { code: "failed" } : right;
+}

@@ -1,0 +1,276 @@
+/**
+ * The grammar: what an answer says, and every manner of saying it that the decoder knows.
+ *
+ * A plan is drawn at random. `write-answer.ts` writes it as a provider would; `right-answer.ts` says what a client must
+ * get. Most draws of each manner are OpenAI's own, so that its library has an opinion on most streams.
+ */
+import fc from "fast-check";
+
+export interface PlannedCall {
+  readonly name: string;
+  /** JSON, or "" for none. */
+  readonly given: string;
+}
+
+export type Plan = ReturnType<typeof settle>;
+type Draw = typeof DRAW extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** Names, so that no draw of characters can be taken for one. */
+const WORDS = [
+  ...[
+    "Hi",
+    " there",
+    "你好。",
+    "😀",
+    "👩‍💻",
+    "\n",
+    "\n\n",
+    " ",
+    '"',
+    "\\",
+    "\t",
+    "a",
+    "0",
+    "null",
+    "true",
+  ],
+  ...[
+    "<",
+    "<th",
+    "think>",
+    "</think>",
+    "data: x",
+    "[DONE]",
+    "{",
+    "}",
+    "{}",
+    "\u2028",
+    "\r\n",
+    "é",
+    "&amp;",
+  ],
+];
+const WHOLE_WORDS = fc.constantFrom(...WORDS);
+const phrase = (minLength: number) =>
+  fc
+    .array(
+      fc.oneof(
+        { weight: 6, arbitrary: WHOLE_WORDS },
+        fc.string({ unit: "grapheme", maxLength: 5 }),
+      ),
+      {
+        minLength,
+        maxLength: 7,
+      },
+    )
+    .map((words) => words.join(""));
+
+const text = phrase(1).map((words) =>
+  /^\s*<think>/.test(words) || words === "" ? `x${words}` : words,
+);
+/** Closing tags would end it; what is blank on both sides is compared without its blanks. */
+const thought = phrase(1).map((words) => `hm${words.replaceAll("</think>", "")}.`);
+const call: fc.Arbitrary<PlannedCall> = fc.record({
+  name: fc.constantFrom("now", "get_weather", "f"),
+  given: fc.oneof(
+    { weight: 1, arbitrary: fc.constant("") },
+    {
+      weight: 30,
+      arbitrary: fc
+        .dictionary(
+          fc.constantFrom("a", "b", "city", "}"),
+          fc.oneof(phrase(0), fc.integer(), fc.constant({ c: [{}] })),
+          {
+            noNullPrototype: true,
+            maxKeys: 3,
+          },
+        )
+        .map((given) => JSON.stringify(given)),
+    },
+  ),
+});
+const calls = fc.array(call, { minLength: 1, maxLength: 3 });
+const nothing = { text: "", thought: "", refusal: "", calls: [] as PlannedCall[] };
+
+const said = fc.oneof(
+  { weight: 44, arbitrary: fc.record({ text }) },
+  { weight: 4, arbitrary: fc.record({ thought, text }) },
+  { weight: 4, arbitrary: fc.record({ refusal: text }) },
+  { weight: 10, arbitrary: fc.record({ calls }) },
+  { weight: 3, arbitrary: fc.record({ text, calls }) },
+  { weight: 1, arbitrary: fc.record({ thought, calls }) },
+  { weight: 1, arbitrary: fc.record({ thought, text, calls }) },
+  { weight: 1, arbitrary: fc.record({ thought }) },
+  { weight: 1, arbitrary: fc.constant({}) },
+);
+
+/** One of the first word nearly always, and else one of the others. */
+function mostly<Word extends string | boolean>(weight: number, usual: Word, ...odd: Word[]) {
+  return fc.oneof(
+    { weight, arbitrary: fc.constant(usual) },
+    { weight: 1, arbitrary: fc.constantFrom(...odd) },
+  );
+}
+
+const cuts = fc.array(fc.nat(10_000), { maxLength: 4 });
+
+const DRAW = fc.record({
+  said,
+  cuts: fc.record({
+    text: cuts,
+    thought: fc.oneof(fc.constant([]), cuts),
+    calls: cuts,
+    bytes: fc.array(fc.nat(100_000), { maxLength: 8 }),
+  }),
+  content: mostly(
+    40,
+    ...(["text", "parts", "output_text", "part", "texts", "untyped", "wrapped", "mixed"] as const),
+  ),
+  thinking: fc.oneof(
+    fc.constantFrom("reasoning_content", "reasoning", "blocks", "fields"),
+    fc.constantFrom(
+      "thinking",
+      "parts",
+      "nested",
+      "details",
+      "tags",
+      "field and tags",
+      "field, then tags",
+    ),
+  ),
+  refusing: mostly(12, ...(["field", "part"] as const)),
+  calling: mostly(
+    8,
+    ...([
+      "pieces",
+      "whole",
+      "repeated",
+      "no index",
+      "index 0",
+      "index -1",
+      "function_call",
+      "objects",
+    ] as const),
+    ...(["flat", "interleaved", "named pieces", "index as text", "new ids"] as const),
+  ),
+  mayCall: mostly<boolean>(30, true, false),
+  word: mostly(
+    36,
+    ...(["usual", "length", "max_tokens", "content_filter", "other", "full"] as const),
+  ),
+  finish: fc.constantFrom("alone", "merged", "each", "twice"),
+  noReason: fc.constantFrom(null, "", undefined),
+  usage: fc.record({
+    place: fc.oneof(
+      { weight: 40, arbitrary: fc.constantFrom("alone", "merged", "each", "none") },
+      { weight: 1, arbitrary: fc.constantFrom("choice", "groq") },
+    ),
+    names: mostly(70, ...(["openai", "input", "total", "texts", "Pascal", "uncounted"] as const)),
+    input: fc.nat(9_999),
+    output: fc.nat(9_999),
+  }),
+  form: mostly(80, ...(["deltas", "messages", "texts", "lists"] as const)),
+  again: mostly(50, ...(["never", "whole", "trimmed", "more", "other"] as const)),
+  role: mostly<boolean>(80, true, false),
+  fillers: fc.array(fc.record({ at: fc.nat(8), kind: fc.constantFrom("empty", "null", "bare") }), {
+    maxLength: 2,
+  }),
+  fault: fc.oneof(
+    { weight: 32, arbitrary: fc.constant("none" as const) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        ...([
+          "no reason",
+          "error",
+          "number",
+          "unknown part",
+          "two answers",
+          "bad reason",
+          "bad usage",
+        ] as const),
+        ...([
+          "failing word",
+          "goes on",
+          "html",
+          "half event",
+          "two arguments",
+          "no name",
+          "bad call",
+        ] as const),
+      ),
+    },
+  ),
+  faultAt: fc.nat(8),
+  body: mostly(90, ...(["events", "json"] as const)),
+  lines: fc.record({
+    end: fc.constantFrom("\n", "\n", "\n", "\r\n", "\r"),
+    space: fc.boolean(),
+    bom: mostly<boolean>(15, false, true),
+    comment: mostly<string>(5, "", ": keep-alive", ":", "id: 7", "event: message", "retry: 10"),
+    spread: mostly<boolean>(20, false, true),
+    lastOpen: mostly<boolean>(60, false, true),
+  }),
+  ending: mostly(3, ...(["done", "end", "broken", "junk"] as const)),
+  finishesWithDone: mostly<boolean>(8, false, true),
+  encoding: mostly(6, ...(["", "gzip", "deflate", "raw deflate", "br"] as const)),
+});
+
+/** Draws of one that cannot be had with those of another are replaced. */
+export const PLANS = DRAW.map(settle);
+
+function settle(draw: Draw) {
+  const all = { ...nothing, ...draw.said };
+  const { fault } = draw;
+  const isJson = draw.body === "json" && fault === "none";
+  const hasTags = /tags/.test(draw.thinking) && all.thought !== "";
+  const onlyText = all.thought === "" && all.refusal === "" && all.calls.length === 0;
+  const form =
+    (draw.form === "texts" && (!onlyText || draw.again !== "never")) || fault !== "none" || isJson
+      ? "deltas"
+      : draw.form;
+  const isPlainAgain = fault !== "none" || isJson || form === "texts" || /^\s*$|^\s/.test(all.text);
+  const again =
+    draw.again === "never" ||
+    (isPlainAgain && /more|other/.test(draw.again)) ||
+    fault !== "none" ||
+    isJson
+      ? "never"
+      : draw.again;
+  const finish = fault === "goes on" ? "alone" : draw.finish;
+  const calling = isJson ? "whole" : draw.calling;
+  const said = {
+    ...all,
+    // Empty lines behind the closing tag belong to the tag.
+    text: hasTags ? all.text.replace(/^[\r\n]+/, "") : all.text,
+    calls: calling === "function_call" ? all.calls.slice(0, 1) : all.calls,
+  };
+  const isUnsure = finish === "each" || again !== "never" || fault !== "none";
+  return {
+    ...draw,
+    ...{ said, form, again, finish, calling },
+    body: isJson ? ("json" as const) : ("events" as const),
+    ending: draw.ending === "broken" && (isUnsure || isJson) ? ("end" as const) : draw.ending,
+    role: draw.role || isJson,
+    lines: {
+      ...draw.lines,
+      lastOpen: draw.lines.lastOpen && (draw.ending === "done" || draw.ending === "end"),
+    },
+  };
+}
+
+/** Cuts a text, or bytes, at places that were drawn: no piece is empty. */
+export function cutsOf(
+  length: number,
+  drawn: readonly number[],
+): readonly (readonly [number, number])[] {
+  const places = [...new Set(drawn.map((place) => place % Math.max(length, 1)))].filter(
+    (place) => place > 0,
+  );
+  const ends = [...places.toSorted((one, other) => one - other), length];
+  return ends.map((end, at) => [ends[at - 1] ?? 0, end] as const).filter(([from, to]) => to > from);
+}
+
+export function piecesOf(whole: string, drawn: readonly number[]): string[] {
+  return cutsOf(whole.length, drawn).map(([from, to]) => whole.slice(from, to));
+}

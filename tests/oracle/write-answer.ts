@@ -1,0 +1,238 @@
+/** Writes a planned answer as events, the way a provider of that manner does. */
+import { type Plan, piecesOf } from "./plan.ts";
+import { callDeltas, wholeCalls } from "./write-calls.ts";
+import { contentOf, taggedContent, thoughtDelta } from "./write-content.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What a whole message has beyond its pieces. */
+export const WHAT_IS_MORE = "!more";
+const OTHER = "≠≠≠";
+
+/** The values of all events, but for the end marker. */
+export function writeEvents(plan: Plan): readonly unknown[] {
+  const deltas = fill(plan, deltasOf(plan));
+  const wholes = plan.again === "never" ? [] : [completionOf(plan)];
+  const chunks = withEnding(
+    plan,
+    deltas.map((delta) => chunkOf(plan, delta)),
+  );
+  return [...planted(plan, chunks), ...wholes, ...usageBehind(plan)];
+}
+
+/** The one value of a body without events. */
+export function completionOf(plan: Plan): Json {
+  const choice = { index: 0, message: messageOf(plan), finish_reason: wordOf(plan) };
+  const isIn = plan.usage.place === "each" || (plan.body === "json" && plan.usage.place !== "none");
+  return {
+    id: "1",
+    object: "chat.completion",
+    model: "m",
+    choices: [choice],
+    ...(isIn ? usageField(plan) : {}),
+  };
+}
+
+function deltasOf(plan: Plan): Json[] {
+  const { said, cuts, refusing } = plan;
+  const refusals = piecesOf(said.refusal, cuts.text).map((refusal) =>
+    refusing === "field" ? { refusal } : { content: [{ type: "refusal", refusal }] },
+  );
+  return [...spoken(plan), ...refusals, ...callDeltas(plan)];
+}
+
+/** Thinking and text. */
+function spoken(plan: Plan): Json[] {
+  const { said, cuts, thinking } = plan;
+  const thoughts = piecesOf(said.thought, cuts.thought);
+  const plain = piecesOf(said.text, cuts.text).map((piece, at) => ({
+    content: contentOf(plan, piece, at),
+  }));
+  if (said.thought === "") return plain;
+  const tagged = piecesOf(taggedContent(plan), [...cuts.text, ...cuts.thought]).map(
+    (piece, at) => ({
+      content: contentOf(plan, piece, at),
+    }),
+  );
+  const fields = thoughts.map((piece) => thoughtDelta(plan, piece));
+  if (thinking === "tags") return tagged;
+  if (thinking === "field, then tags") return [...fields, ...tagged];
+  if (thinking !== "field and tags") return [...fields, ...plain];
+  // A server that copies does so piece by piece.
+  const copies = thoughts.map((piece, at) => ({
+    ...fields[at],
+    content: `${at === 0 ? "<think>" : ""}${piece}`,
+  }));
+  return [...copies, { content: `</think>${said.text}` }];
+}
+
+function messageOf(plan: Plan): Json {
+  const { said, again, thinking } = plan;
+  const hasTags = thinking === "tags" && said.thought !== "";
+  const more = again === "more" ? WHAT_IS_MORE : "";
+  const text = again === "other" ? `${OTHER}${said.text}` : `${said.text}${more}`;
+  const content = hasTags ? taggedContent(plan, text) : text;
+  return {
+    role: "assistant",
+    content:
+      content === "" ? null : contentOf(plan, again === "trimmed" ? content.trim() : content, 0),
+    ...(said.thought === "" || hasTags ? {} : { reasoning_content: said.thought }),
+    ...(said.refusal === "" ? {} : { refusal: said.refusal }),
+    ...wholeCalls(plan),
+  };
+}
+
+/** Deltas that say nothing, among the others. */
+function fill({ fillers, role }: Plan, deltas: readonly Json[]): Json[] {
+  const filled = [...(role ? [{ role: "assistant", content: "" }] : []), ...deltas];
+  const empty: Readonly<Record<string, Json>> = {
+    empty: { content: "" },
+    null: { content: null },
+    bare: {},
+  };
+  for (const { at, kind } of fillers)
+    filled.splice(Math.min(at, filled.length), 0, empty[kind] ?? {});
+  return filled;
+}
+
+function chunkOf(plan: Plan, delta: Json): Json {
+  const none = plan.noReason === undefined ? {} : { finish_reason: plan.noReason };
+  const head = { id: "1", object: "chat.completion.chunk", created: 1, model: "m" };
+  if (plan.form === "messages")
+    return { ...head, choices: [{ index: 0, message: delta, ...none }] };
+  if (plan.form === "texts")
+    return { ...head, choices: [{ index: 0, text: delta.content ?? "", ...none }] };
+  return { ...head, choices: [{ index: 0, delta, ...none }] };
+}
+
+function withEnding(plan: Plan, said: readonly Json[]): Json[] {
+  const chunks = [...said];
+  const isEndless = plan.fault === "no reason" || plan.fault === "half event";
+  if (plan.finish !== "merged" || chunks.length === 0) chunks.push(chunkOf(plan, {}));
+  const last = chunks.length - 1;
+  const reasons = {
+    alone: [last],
+    merged: [last],
+    each: [...chunks.keys()],
+    twice: [last, last + 1],
+  }[plan.finish];
+  if (plan.finish === "twice") chunks.push(chunkOf(plan, {}));
+  const { place, input, output } = plan.usage;
+  return chunks.map((chunk, at) => {
+    const reason = reasons.includes(at) && !isEndless ? { finish_reason: wordOf(plan) } : {};
+    const end = at === chunks.length - 1;
+    const share = end
+      ? plan
+      : { ...plan, usage: { ...plan.usage, input, output: Math.min(at, output) } };
+    const usage =
+      place === "each" || (end && (place === "merged" || place === "groq" || place === "choice"))
+        ? usageField(share)
+        : {};
+    const inChoice = place === "choice" ? usage : {};
+    const top = place === "groq" && end ? { x_groq: usage } : place === "choice" ? {} : usage;
+    const choices = (chunk.choices as readonly Json[]).map((choice) => ({
+      ...choice,
+      ...reason,
+      ...inChoice,
+    }));
+    return { ...chunk, choices, ...top };
+  });
+}
+
+function usageBehind(plan: Plan): Json[] {
+  if (plan.usage.place !== "alone") return [];
+  return [
+    {
+      id: "1",
+      object: "chat.completion.chunk",
+      created: 1,
+      model: "m",
+      choices: [],
+      ...usageField(plan),
+    },
+  ];
+}
+
+function usageField({ usage: { names, input, output } }: Plan): Json {
+  const total_tokens = input + output;
+  const usage = {
+    openai: { prompt_tokens: input, completion_tokens: output, total_tokens },
+    input: { input_tokens: input, output_tokens: output },
+    total: { prompt_tokens: input, total_tokens },
+    texts: { prompt_tokens: String(input), completion_tokens: String(output) },
+    Pascal: { PromptTokens: input, CompletionTokens: output, TotalTokens: total_tokens },
+    uncounted: { prompt_tokens: -1, completion_tokens: -1, total_tokens: -1 },
+  }[names];
+  return { usage };
+}
+
+function wordOf({ word, said, fault, calling }: Plan): string {
+  if (fault === "failing word") return "error";
+  const isCalling = said.calls.length > 0;
+  const usual = calling === "function_call" ? "function_call" : "tool_calls";
+  const words = {
+    usual: isCalling ? usual : "stop",
+    other: isCalling ? "stop" : "End_Turn",
+    full: "model_context_window_exceeded",
+    length: "length",
+    max_tokens: "max_tokens",
+    content_filter: "content_filter",
+  };
+  return words[word];
+}
+
+/** The chunks with what is wrong with them. */
+function planted(plan: Plan, chunks: readonly Json[]): readonly unknown[] {
+  const wrong = wrongOf(plan);
+  if (wrong === undefined) return plan.form === "lists" ? chunks.map((chunk) => [chunk]) : chunks;
+  if (plan.fault === "goes on") return [...chunks, wrong];
+  const at = Math.min(plan.faultAt, chunks.length);
+  return [...chunks.slice(0, at), wrong, ...chunks.slice(at)];
+}
+
+function wrongOf(plan: Plan): Json | undefined {
+  const of = (choice: Json, top: Json = {}) => ({
+    id: "1",
+    model: "m",
+    choices: [{ index: 0, delta: {}, ...choice }],
+    ...top,
+  });
+  switch (plan.fault) {
+    case "error":
+      return {
+        error: {
+          message: "Rate limit reached",
+          type: "rate_limit_error",
+          code: "rate_limit_exceeded",
+        },
+      };
+    case "number":
+      return of({ delta: { content: 7 } });
+    case "unknown part":
+      return of({ delta: { content: [{ type: "hologram", hologram: "x" }] } });
+    case "two answers":
+      return { id: "1", choices: [0, 1].map((index) => ({ index, delta: { content: "x" } })) };
+    case "bad reason":
+      return of({ finish_reason: { why: "x" } });
+    case "bad usage":
+      return of({}, { usage: ["x"] });
+    case "goes on":
+      return of({ delta: { content: WHAT_IS_MORE } });
+    case "two arguments":
+      return of({
+        delta: {
+          tool_calls: ['{"x":1}', '{"x":2}'].map((given) => ({
+            index: 9,
+            id: "x",
+            function: { name: "x", arguments: given },
+          })),
+        },
+      });
+    case "no name":
+      return of({ delta: { tool_calls: [{ index: 9, id: "x", function: { arguments: "{}" } }] } });
+    case "bad call":
+      return of({ delta: { tool_calls: [{ index: 9, type: "web_search", id: "x" }] } });
+    default:
+      return undefined;
+  }
+}
