@@ -37,6 +37,7 @@ export const SUITES = {
     "alone",
   ),
   oracle: suite("tests/oracle/oracle", "streams", [20_000, 100_000], [0.4, 1.8]),
+  "oracle-mutants": suite("tests/oracle/mutants", "planted faults", [0, 30], [0, 0.5]),
   "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [2.0, 4.3]),
   "refused-neighbour": suite(
     "tests/slow/refused-neighbour",

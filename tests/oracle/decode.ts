@@ -51,16 +51,21 @@ function answerOf(events: readonly ProviderEvent[]): Right {
   const said = { text: "", reasoning: "", refusal: "" };
   const calls: [name: string, given: string][] = [];
   for (const event of events) {
-    if (event.type === "reasoning") said.reasoning += event.text;
-    else if (event.type === "text") said[event.isRefusal ? "refusal" : "text"] += event.text;
+    if (event.type === "reasoning") said.reasoning += sent(event.text);
+    else if (event.type === "text") said[event.isRefusal ? "refusal" : "text"] += sent(event.text);
     else if (event.type === "tool_call") {
       const [name, given] = calls[event.index] ?? ["", ""];
-      calls[event.index] = [name + (event.name ?? ""), given + event.arguments];
+      calls[event.index] = [name + (event.name ?? ""), given + sent(event.arguments)];
     }
   }
   const last = events.at(-1);
   if (last?.type !== "finished") throw new Error("the decoder gave no last event");
   return { ...said, calls, finish: last.finish, usage: last.usage };
+}
+
+/** A piece as it reaches a client: half a character is none by then. */
+function sent(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 function noop(): void {
