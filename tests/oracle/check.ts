@@ -20,7 +20,7 @@ export async function checkDecoder(
   const { failed, errorInstance, counterexample, numRuns } = await fc.check(property, settings);
   if (!failed) return undefined;
   const what = errorInstance instanceof Error ? errorInstance.message : String(errorInstance);
-  return `stream ${numRuns}: ${what}\nas planned by ${JSON.stringify(counterexample)}`;
+  return `stream ${numRuns} of ORACLE_SEED=${settings.seed}: ${what}\nas planned by ${JSON.stringify(counterexample)}`;
 }
 
 /** @throws Error that shows the stream with both answers */

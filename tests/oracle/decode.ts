@@ -16,6 +16,7 @@ export interface DecodeOptions {
 
 export type Decode = typeof decode;
 
+const MADE_UP = /^call_[0-9a-f]{32}$/;
 /** No stream is that slow: no test may wait for it. */
 const END_MS = 60_000;
 
@@ -49,18 +50,27 @@ async function* networkOf({ pieces, breaks }: Body): AsyncGenerator<Uint8Array> 
 
 function answerOf(events: readonly ProviderEvent[]): Right {
   const said = { text: "", reasoning: "", refusal: "" };
-  const calls: [name: string, given: string][] = [];
+  const calls: [id: string, name: string, given: string][] = [];
   for (const event of events) {
     if (event.type === "reasoning") said.reasoning += sent(event.text);
     else if (event.type === "text") said[event.isRefusal ? "refusal" : "text"] += sent(event.text);
     else if (event.type === "tool_call") {
-      const [name, given] = calls[event.index] ?? ["", ""];
-      calls[event.index] = [name + (event.name ?? ""), given + sent(event.arguments)];
+      const [id, name, given] = calls[event.index] ?? ["", "", ""];
+      calls[event.index] = [
+        id + providersOwn(event.id),
+        name + (event.name ?? ""),
+        given + sent(event.arguments),
+      ];
     }
   }
   const last = events.at(-1);
   if (last?.type !== "finished") throw new Error("the decoder gave no last event");
   return { ...said, calls, finish: last.finish, usage: last.usage };
+}
+
+/** An id, but for those that the decoder makes up. */
+function providersOwn(id = ""): string {
+  return MADE_UP.test(id) ? "" : id;
 }
 
 /** A piece as it reaches a client: half a character is none by then. */

@@ -35,16 +35,17 @@ function answerOf({ choices, usage }: OpenAI.Chat.ChatCompletion): Right {
     reasoning_content?: string;
     reasoning?: string;
   };
-  const called = message.function_call
-    ? [{ function: message.function_call }]
+  const calls = message.function_call
+    ? [{ id: "", function: message.function_call }]
     : (message.tool_calls ?? []);
   return {
     text: message.content ?? "",
     reasoning: message.reasoning_content ?? message.reasoning ?? "",
     refusal: message.refusal ?? "",
-    calls: called.map((call) =>
-      "function" in call ? [call.function.name, call.function.arguments] : ["", ""],
-    ),
+    calls: calls.map((call) => {
+      if (!("function" in call)) throw new Error("a call of no function");
+      return [call.id, call.function.name, call.function.arguments] as const;
+    }),
     finish: choice.finish_reason === "function_call" ? "tool_calls" : choice.finish_reason,
     usage: usage
       ? { inputTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens }

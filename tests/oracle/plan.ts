@@ -5,104 +5,10 @@
  * get. Most draws of each manner are OpenAI's own, so that its library has an opinion on most streams.
  */
 import fc from "fast-check";
-
-export interface PlannedCall {
-  readonly name: string;
-  /** JSON, or "" for none. */
-  readonly given: string;
-}
+import { type PlannedCall, SAID } from "./said.ts";
 
 export type Plan = ReturnType<typeof settle>;
 type Draw = typeof DRAW extends fc.Arbitrary<infer Value> ? Value : never;
-
-/** Names, so that no draw of characters can be taken for one. */
-const WORDS = [
-  ...[
-    "Hi",
-    " there",
-    "你好。",
-    "😀",
-    "👩‍💻",
-    "\n",
-    "\n\n",
-    " ",
-    '"',
-    "\\",
-    "\t",
-    "a",
-    "0",
-    "null",
-    "true",
-  ],
-  ...[
-    "<",
-    "<th",
-    "think>",
-    "</think>",
-    "data: x",
-    "[DONE]",
-    "{",
-    "}",
-    "{}",
-    "\u2028",
-    "\r\n",
-    "é",
-    "&amp;",
-  ],
-];
-const WHOLE_WORDS = fc.constantFrom(...WORDS);
-const phrase = (minLength: number) =>
-  fc
-    .array(
-      fc.oneof(
-        { weight: 6, arbitrary: WHOLE_WORDS },
-        fc.string({ unit: "grapheme", maxLength: 5 }),
-      ),
-      {
-        minLength,
-        maxLength: 7,
-      },
-    )
-    .map((words) => words.join(""));
-
-const text = phrase(1).map((words) =>
-  /^\s*<think>/.test(words) || words === "" ? `x${words}` : words,
-);
-/** Closing tags would end it; what is blank on both sides is compared without its blanks. */
-const thought = phrase(1).map((words) => `hm${words.replaceAll("</think>", "")}.`);
-const call: fc.Arbitrary<PlannedCall> = fc.record({
-  name: fc.constantFrom("now", "get_weather", "f"),
-  given: fc.oneof(
-    { weight: 1, arbitrary: fc.constant("") },
-    {
-      weight: 30,
-      arbitrary: fc
-        .dictionary(
-          fc.constantFrom("a", "b", "city", "}"),
-          fc.oneof(phrase(0), fc.integer(), fc.constant({ c: [{}] })),
-          {
-            noNullPrototype: true,
-            maxKeys: 3,
-          },
-        )
-        .map((given) => JSON.stringify(given)),
-    },
-  ),
-});
-const calls = fc.array(call, { minLength: 1, maxLength: 3 });
-const nothing = { text: "", thought: "", refusal: "", calls: [] as PlannedCall[] };
-
-const said = fc.oneof(
-  { weight: 44, arbitrary: fc.record({ text }) },
-  { weight: 4, arbitrary: fc.record({ thought, text }) },
-  { weight: 4, arbitrary: fc.record({ refusal: text }) },
-  { weight: 10, arbitrary: fc.record({ calls }) },
-  { weight: 3, arbitrary: fc.record({ text, calls }) },
-  { weight: 1, arbitrary: fc.record({ thought, calls }) },
-  { weight: 1, arbitrary: fc.record({ thought, text, calls }) },
-  { weight: 1, arbitrary: fc.record({ thought }) },
-  { weight: 1, arbitrary: fc.constant({}) },
-);
 
 /** One of the first word nearly always, and else one of the others. */
 function mostly<Word extends string | boolean>(weight: number, usual: Word, ...odd: Word[]) {
@@ -115,7 +21,7 @@ function mostly<Word extends string | boolean>(weight: number, usual: Word, ...o
 const cuts = fc.array(fc.nat(10_000), { maxLength: 4 });
 
 const DRAW = fc.record({
-  said,
+  said: SAID,
   cuts: fc.record({
     text: cuts,
     thought: fc.oneof(fc.constant([]), cuts),
@@ -215,6 +121,8 @@ const DRAW = fc.record({
   finishesWithDone: mostly<boolean>(8, false, true),
   encoding: mostly(6, ...(["", "gzip", "deflate", "raw deflate", "br"] as const)),
 });
+
+const nothing = { text: "", thought: "", refusal: "", calls: [] as readonly PlannedCall[] };
 
 /** Draws of one that cannot be had with those of another are replaced. */
 export const PLANS = DRAW.map(settle);

@@ -1,12 +1,14 @@
 /** What a client must get of a planned answer: said in the plan's terms, without looking at any bytes. */
 import type { Plan } from "./plan.ts";
-import { WHAT_IS_MORE } from "./write-answer.ts";
+import { idOf } from "./write-calls.ts";
+import { WHAT_IS_MORE } from "./write-faults.ts";
 
 export interface Answer {
   readonly text: string;
   readonly reasoning: string;
   readonly refusal: string;
-  readonly calls: readonly (readonly [name: string, given: string])[];
+  /** The id is "" where the provider gave none: any will do. */
+  readonly calls: readonly (readonly [id: string, name: string, given: string])[];
   readonly finish: string;
   readonly usage: { readonly inputTokens: number; readonly outputTokens: number } | undefined;
 }
@@ -77,7 +79,10 @@ function answerOf(plan: Plan, finish: string): Answer {
     reasoning: said.thought,
     refusal: said.refusal,
     calls: mayCall
-      ? said.calls.map(({ name, given }) => [name, given === "" ? bare : given] as const)
+      ? said.calls.map(({ name, given }, at) => {
+          const id = plan.calling === "function_call" ? "" : idOf(at);
+          return [id, name, given === "" ? bare : given] as const;
+        })
       : [],
     finish,
     usage: isCounted ? { inputTokens: usage.input, outputTokens: usage.output } : undefined,

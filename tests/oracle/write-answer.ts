@@ -2,11 +2,10 @@
 import { type Plan, piecesOf } from "./plan.ts";
 import { callDeltas, wholeCalls } from "./write-calls.ts";
 import { contentOf, taggedContent, thoughtDelta } from "./write-content.ts";
+import { planted, WHAT_IS_MORE } from "./write-faults.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What a whole message has beyond its pieces. */
-export const WHAT_IS_MORE = "!more";
 const OTHER = "≠≠≠";
 
 /** The values of all events, but for the end marker. */
@@ -17,7 +16,8 @@ export function writeEvents(plan: Plan): readonly unknown[] {
     plan,
     deltas.map((delta) => chunkOf(plan, delta)),
   );
-  return [...planted(plan, chunks), ...wholes, ...usageBehind(plan)];
+  const said = plan.form === "lists" ? chunks.map((chunk) => [chunk]) : planted(plan, chunks);
+  return [...said, ...wholes, ...usageBehind(plan)];
 }
 
 /** The one value of a body without events. */
@@ -179,60 +179,4 @@ function wordOf({ word, said, fault, calling }: Plan): string {
     content_filter: "content_filter",
   };
   return words[word];
-}
-
-/** The chunks with what is wrong with them. */
-function planted(plan: Plan, chunks: readonly Json[]): readonly unknown[] {
-  const wrong = wrongOf(plan);
-  if (wrong === undefined) return plan.form === "lists" ? chunks.map((chunk) => [chunk]) : chunks;
-  if (plan.fault === "goes on") return [...chunks, wrong];
-  const at = Math.min(plan.faultAt, chunks.length);
-  return [...chunks.slice(0, at), wrong, ...chunks.slice(at)];
-}
-
-function wrongOf(plan: Plan): Json | undefined {
-  const of = (choice: Json, top: Json = {}) => ({
-    id: "1",
-    model: "m",
-    choices: [{ index: 0, delta: {}, ...choice }],
-    ...top,
-  });
-  switch (plan.fault) {
-    case "error":
-      return {
-        error: {
-          message: "Rate limit reached",
-          type: "rate_limit_error",
-          code: "rate_limit_exceeded",
-        },
-      };
-    case "number":
-      return of({ delta: { content: 7 } });
-    case "unknown part":
-      return of({ delta: { content: [{ type: "hologram", hologram: "x" }] } });
-    case "two answers":
-      return { id: "1", choices: [0, 1].map((index) => ({ index, delta: { content: "x" } })) };
-    case "bad reason":
-      return of({ finish_reason: { why: "x" } });
-    case "bad usage":
-      return of({}, { usage: ["x"] });
-    case "goes on":
-      return of({ delta: { content: WHAT_IS_MORE } });
-    case "two arguments":
-      return of({
-        delta: {
-          tool_calls: ['{"x":1}', '{"x":2}'].map((given) => ({
-            index: 9,
-            id: "x",
-            function: { name: "x", arguments: given },
-          })),
-        },
-      });
-    case "no name":
-      return of({ delta: { tool_calls: [{ index: 9, id: "x", function: { arguments: "{}" } }] } });
-    case "bad call":
-      return of({ delta: { tool_calls: [{ index: 9, type: "web_search", id: "x" }] } });
-    default:
-      return undefined;
-  }
 }

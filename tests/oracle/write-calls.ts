@@ -1,5 +1,6 @@
 /** Calls in every manner of telling which piece belongs to which call. */
-import { type Plan, type PlannedCall, piecesOf } from "./plan.ts";
+import { type Plan, piecesOf } from "./plan.ts";
+import type { PlannedCall } from "./said.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -67,7 +68,7 @@ function functionOf({ name, given }: PlannedCall): Json {
   return { type: "function", function: { name, arguments: given } };
 }
 
-function idOf(at: number): string {
+export function idOf(at: number): string {
   return `call_${at}`;
 }
 
