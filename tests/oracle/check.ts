@@ -2,17 +2,18 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import type { Decode } from "./decode.ts";
-import { PLANS, type Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { rightAnswer } from "./right-answer.ts";
 import { type Body, writeBody } from "./write-bytes.ts";
 
 /** Runs a decoder over N streams. @returns what it got wrong first, as a report; undefined for nothing */
 export async function checkDecoder(
   decode: Decode,
+  plans: fc.Arbitrary<Plan>,
   settings: { readonly seed: number; readonly numRuns: number; readonly endOnFailure?: boolean },
   also?: (plan: Plan, body: Body) => Promise<void>,
 ): Promise<string | undefined> {
-  const property = fc.asyncProperty(PLANS, async (plan) => {
+  const property = fc.asyncProperty(plans, async (plan) => {
     const body = writeBody(plan);
     expectSame(await decode(body, plan), rightAnswer(plan), body);
     await also?.(plan, body);

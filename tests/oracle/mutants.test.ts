@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from "vitest";
 import { sizeOf } from "../suites.ts";
 import { checkDecoder } from "./check.ts";
 import { mutants, withMutant } from "./mutants.ts";
+import { PLANS } from "./plan.ts";
 
 /** As many streams as are drawn with every change: what they do not find would get through. */
 const STREAMS = 20_000;
@@ -17,11 +18,13 @@ test("there are as many mutants as the table says", () => {
 
 test("nothing is found in the decoder as it is, built the same way", async () => {
   const settings = { seed, numRuns: 1_000 };
-  expect(await withMutant(undefined, (same) => checkDecoder(same, settings))).toBeUndefined();
+  expect(
+    await withMutant(undefined, (same) => checkDecoder(same, PLANS, settings)),
+  ).toBeUndefined();
 });
 
 test.each(patches)("%s is found", async (patch) => {
   const settings = { seed, numRuns: STREAMS, endOnFailure: true };
-  const report = await withMutant(patch, (mutant) => checkDecoder(mutant, settings));
+  const report = await withMutant(patch, (mutant) => checkDecoder(mutant, PLANS, settings));
   expect(report).toMatch(/^stream \d+ of ORACLE_SEED=\d+: got .+/);
 });

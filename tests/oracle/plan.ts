@@ -8,9 +8,11 @@ import fc from "fast-check";
 import { type PlannedCall, SAID } from "./said.ts";
 
 export type Plan = ReturnType<typeof settle>;
-type Draw = typeof DRAW extends fc.Arbitrary<infer Value> ? Value : never;
+type Draw = ReturnType<typeof drawWith> extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** One of the first word nearly always, and else one of the others. */
+/** Draws one word nearly always, the usual one, and else one of the others. */
+type Mostly = typeof mostly;
+
 function mostly<Word extends string | boolean>(weight: number, usual: Word, ...odd: Word[]) {
   return fc.oneof(
     { weight, arbitrary: fc.constant(usual) },
@@ -18,153 +20,170 @@ function mostly<Word extends string | boolean>(weight: number, usual: Word, ...o
   );
 }
 
+const hardly: Mostly = (_, usual, ...odd) => mostly(1, usual, ...odd);
+
 const cuts = fc.array(fc.nat(10_000), { maxLength: 4 });
 
-const DRAW = fc.record({
-  said: SAID,
-  cuts: fc.record({
-    text: cuts,
-    thought: fc.oneof(fc.constant([]), cuts),
-    calls: cuts,
-    bytes: fc.array(fc.nat(100_000), { maxLength: 8 }),
-  }),
-  content: mostly(
-    40,
-    ...(["text", "parts", "output_text", "part", "texts", "untyped", "wrapped", "mixed"] as const),
-  ),
-  thinking: fc.oneof(
-    fc.constantFrom("reasoning_content", "reasoning", "blocks", "fields"),
-    fc.constantFrom(
-      "thinking",
-      "parts",
-      "nested",
-      "details",
-      "tags",
-      "field and tags",
-      "field, then tags",
+const drawWith = (mostly: Mostly) =>
+  fc.record({
+    said: SAID,
+    cuts: fc.record({
+      text: cuts,
+      thought: fc.oneof(fc.constant([]), cuts),
+      calls: cuts,
+      bytes: fc.array(fc.nat(100_000), { maxLength: 8 }),
+    }),
+    content: mostly(
+      40,
+      ...([
+        "text",
+        "parts",
+        "output_text",
+        "part",
+        "texts",
+        "untyped",
+        "wrapped",
+        "mixed",
+      ] as const),
     ),
-  ),
-  refusing: mostly(12, ...(["field", "part"] as const)),
-  calling: mostly(
-    8,
-    ...([
-      "pieces",
-      "whole",
-      "repeated",
-      "no index",
-      "index 0",
-      "index -1",
-      "function_call",
-      "objects",
-    ] as const),
-    ...(["flat", "interleaved", "named pieces", "index as text", "new ids"] as const),
-  ),
-  mayCall: mostly<boolean>(30, true, false),
-  word: mostly(
-    36,
-    ...(["usual", "length", "max_tokens", "content_filter", "other", "full"] as const),
-  ),
-  finish: fc.constantFrom("alone", "merged", "each", "twice"),
-  noReason: fc.constantFrom(null, "", undefined),
-  usage: fc.record({
-    place: fc.oneof(
-      { weight: 40, arbitrary: fc.constantFrom("alone", "merged", "each", "none") },
-      { weight: 1, arbitrary: fc.constantFrom("choice", "groq") },
-    ),
-    names: mostly(70, ...(["openai", "input", "total", "texts", "Pascal", "uncounted"] as const)),
-    input: fc.nat(9_999),
-    output: fc.nat(9_999),
-  }),
-  form: mostly(80, ...(["deltas", "messages", "texts", "lists"] as const)),
-  again: mostly(50, ...(["never", "whole", "trimmed", "more", "other"] as const)),
-  role: mostly<boolean>(80, true, false),
-  fillers: fc.array(fc.record({ at: fc.nat(8), kind: fc.constantFrom("empty", "null", "bare") }), {
-    maxLength: 2,
-  }),
-  fault: fc.oneof(
-    { weight: 32, arbitrary: fc.constant("none" as const) },
-    {
-      weight: 1,
-      arbitrary: fc.constantFrom(
-        ...([
-          "no reason",
-          "error",
-          "number",
-          "unknown part",
-          "two answers",
-          "bad reason",
-          "bad usage",
-        ] as const),
-        ...([
-          "failing word",
-          "goes on",
-          "html",
-          "half event",
-          "two arguments",
-          "no name",
-          "bad call",
-        ] as const),
+    thinking: fc.oneof(
+      fc.constantFrom("reasoning_content", "reasoning", "blocks", "fields"),
+      fc.constantFrom(
+        "thinking",
+        "parts",
+        "nested",
+        "details",
+        "tags",
+        "field and tags",
+        "field, then tags",
       ),
-    },
-  ),
-  faultAt: fc.nat(8),
-  body: mostly(90, ...(["events", "json"] as const)),
-  lines: fc.record({
-    end: fc.constantFrom("\n", "\n", "\n", "\r\n", "\r"),
-    space: fc.boolean(),
-    bom: mostly<boolean>(15, false, true),
-    comment: mostly<string>(5, "", ": keep-alive", ":", "id: 7", "event: message", "retry: 10"),
-    spread: mostly<boolean>(20, false, true),
-    lastOpen: mostly<boolean>(60, false, true),
-  }),
-  ending: mostly(3, ...(["done", "end", "broken", "junk"] as const)),
-  finishesWithDone: mostly<boolean>(8, false, true),
-  encoding: mostly(6, ...(["", "gzip", "deflate", "raw deflate", "br"] as const)),
-});
+    ),
+    refusing: mostly(12, ...(["field", "part"] as const)),
+    calling: mostly(
+      8,
+      ...([
+        "pieces",
+        "whole",
+        "repeated",
+        "no index",
+        "index 0",
+        "index -1",
+        "function_call",
+        "objects",
+      ] as const),
+      ...(["flat", "interleaved", "named pieces", "index as text", "new ids"] as const),
+    ),
+    mayCall: mostly<boolean>(30, true, false),
+    word: mostly(
+      36,
+      ...(["usual", "length", "max_tokens", "content_filter", "other", "full"] as const),
+    ),
+    finish: fc.constantFrom("alone", "merged", "each", "twice"),
+    noReason: fc.constantFrom(null, "", undefined),
+    usage: fc.record({
+      place: fc.oneof(
+        { weight: 40, arbitrary: fc.constantFrom("alone", "merged", "each", "none") },
+        { weight: 1, arbitrary: fc.constantFrom("choice", "groq") },
+      ),
+      names: mostly(70, ...(["openai", "input", "total", "texts", "Pascal", "uncounted"] as const)),
+      input: fc.nat(9_999),
+      output: fc.nat(9_999),
+    }),
+    form: mostly(80, ...(["deltas", "messages", "texts", "lists"] as const)),
+    again: mostly(50, ...(["never", "whole", "trimmed", "more", "other"] as const)),
+    role: mostly<boolean>(80, true, false),
+    fillers: fc.array(
+      fc.record({ at: fc.nat(8), kind: fc.constantFrom("empty", "null", "bare") }),
+      {
+        maxLength: 2,
+      },
+    ),
+    fault: fc.oneof(
+      { weight: 32, arbitrary: fc.constant("none" as const) },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom(
+          ...([
+            "no reason",
+            "error",
+            "number",
+            "unknown part",
+            "two answers",
+            "bad reason",
+            "bad usage",
+          ] as const),
+          ...([
+            "failing word",
+            "goes on",
+            "html",
+            "half event",
+            "two arguments",
+            "no name",
+            "bad call",
+          ] as const),
+        ),
+      },
+    ),
+    faultAt: fc.nat(8),
+    body: mostly(90, ...(["events", "json"] as const)),
+    lines: fc.record({
+      end: fc.constantFrom("\n", "\n", "\n", "\r\n", "\r"),
+      space: fc.boolean(),
+      bom: mostly<boolean>(15, false, true),
+      comment: mostly<string>(5, "", ": keep-alive", ":", "id: 7", "event: message", "retry: 10"),
+      spread: mostly<boolean>(20, false, true),
+      lastOpen: mostly<boolean>(60, false, true),
+    }),
+    ending: mostly(3, ...(["done", "end", "broken", "junk"] as const)),
+    finishesWithDone: mostly<boolean>(8, false, true),
+    encoding: mostly(6, ...(["", "gzip", "deflate", "raw deflate", "br"] as const)),
+  });
 
 const nothing = { text: "", thought: "", refusal: "", calls: [] as readonly PlannedCall[] };
 
-/** Draws of one that cannot be had with those of another are replaced. */
-export const PLANS = DRAW.map(settle);
+/** Mostly as OpenAI says it. */
+export const PLANS = drawWith(mostly).map(settle);
+/** Odd in many manners at once. */
+export const ODD_PLANS = drawWith(hardly).map(settle);
 
+/** Replaces what was drawn of one manner and cannot be had with what was drawn of another. */
 function settle(draw: Draw) {
   const all = { ...nothing, ...draw.said };
-  const { fault } = draw;
-  const isJson = draw.body === "json" && fault === "none";
-  const hasTags = /tags/.test(draw.thinking) && all.thought !== "";
-  const onlyText = all.thought === "" && all.refusal === "" && all.calls.length === 0;
-  const form =
-    (draw.form === "texts" && (!onlyText || draw.again !== "never")) || fault !== "none" || isJson
-      ? "deltas"
-      : draw.form;
-  const isPlainAgain = fault !== "none" || isJson || form === "texts" || /^\s*$|^\s/.test(all.text);
-  const again =
-    draw.again === "never" ||
-    (isPlainAgain && /more|other/.test(draw.again)) ||
-    fault !== "none" ||
-    isJson
-      ? "never"
-      : draw.again;
-  const finish = fault === "goes on" ? "alone" : draw.finish;
+  const isJson = draw.body === "json" && draw.fault === "none";
+  const finish = draw.fault === "goes on" ? "alone" : draw.finish;
   const calling = isJson ? "whole" : draw.calling;
+  const again = againOf(draw, all.text);
+  const hasTags = /tags/.test(draw.thinking) && all.thought !== "";
   const said = {
     ...all,
     // Empty lines behind the closing tag belong to the tag.
     text: hasTags ? all.text.replace(/^[\r\n]+/, "") : all.text,
     calls: calling === "function_call" ? all.calls.slice(0, 1) : all.calls,
   };
-  const isUnsure = finish === "each" || again !== "never" || fault !== "none";
+  const mayBreak = finish !== "each" && again === "never" && draw.fault === "none" && !isJson;
+  const isClosed = draw.ending === "junk" || draw.ending === "broken";
   return {
     ...draw,
-    ...{ said, form, again, finish, calling },
+    ...{ said, again, finish, calling },
+    form: formOf(draw, all),
     body: isJson ? ("json" as const) : ("events" as const),
-    ending: draw.ending === "broken" && (isUnsure || isJson) ? ("end" as const) : draw.ending,
+    ending: draw.ending === "broken" && !mayBreak ? ("end" as const) : draw.ending,
     role: draw.role || isJson,
-    lines: {
-      ...draw.lines,
-      lastOpen: draw.lines.lastOpen && (draw.ending === "done" || draw.ending === "end"),
-    },
+    lines: { ...draw.lines, lastOpen: draw.lines.lastOpen && !isClosed },
   };
+}
+
+/** A fault is planted between chunks, and the older completions have nothing but text. */
+function formOf(draw: Draw, { thought, refusal, calls }: typeof nothing): Draw["form"] {
+  if (draw.fault !== "none" || draw.body === "json") return "deltas";
+  const isMore = thought !== "" || refusal !== "" || calls.length > 0 || draw.again !== "never";
+  return draw.form === "texts" && isMore ? "deltas" : draw.form;
+}
+
+/** Of a text that is blank, or begins so, nobody could say what comes on top of it. */
+function againOf({ again, fault, body }: Draw, text: string): Draw["again"] {
+  if (fault !== "none" || body === "json") return "never";
+  return (again === "more" || again === "other") && /^\s|^$/.test(text) ? "never" : again;
 }
 
 /** Cuts a text, or bytes, at places that were drawn: no piece is empty. */

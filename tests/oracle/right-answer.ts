@@ -65,8 +65,8 @@ function finishOf(
   if (word === "content_filter") return "content_filter";
   if (said.calls.length === 0) return "stop";
   if (mayCall) return "tool_calls";
-  // Calls that nobody asked for are no part of the answer, which has to have another one.
-  return saysText ? "stop" : undefined;
+  // Calls that nobody asked for are no part of the answer. One that ends with them has to have another part.
+  return saysText || word === "other" ? "stop" : undefined;
 }
 
 function answerOf(plan: Plan, finish: string): Answer {
