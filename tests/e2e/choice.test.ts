@@ -51,7 +51,11 @@ const healthOf = async (provider: string) => {
 };
 
 test("the accounts of a group share the runs; a client that names none gets the default group", async () => {
-  const answered = new Set(await ask(30, undefined));
+  const answered = new Set<string>();
+  // The one that was slower at first, by chance, is asked less often.
+  for (let round = 0; round < 10 && answered.size < 2; round += 1) {
+    for (const provider of await ask(30, undefined)) answered.add(provider);
+  }
   expect(answered).toEqual(new Set(["zhipu", "hunyuan"]));
 });
 
