@@ -10,7 +10,7 @@ export interface Suite {
   /** N with every change. */
   readonly gate: number;
   readonly full: number;
-  /** Minutes on an idle machine with 2 cores. */
+  /** About how many minutes, as seen on 2 cores beside other work; those of the oracle and of single rows are estimates. */
   readonly minutes: { readonly gate: number; readonly full: number };
   /** What measures latency, or keeps every core busy, runs beside nothing else. */
   readonly alone: boolean;
