@@ -34,7 +34,7 @@ export class Connection {
   /** To whom the gateway says that this connection belongs. */
   #session = "";
   readonly #events: ConnectionEvents;
-  /** Asked for and not yet accepted, by their own names. One that ended here is to be cancelled there. */
+  /** Asked for and not yet accepted, by their own names. One that ended here holds its place until then. */
   readonly #pending = new Map<string, OpenRun>();
   readonly #runs = new Map<string, OpenRun>();
   #limits: Limits = { maxMessageBytes: 0, maxRuns: 0 };
@@ -128,7 +128,6 @@ export class Connection {
     this.#pending.delete(ref);
     if (!run) return;
     if (run.isEnded) {
-      this.send({ type: "cancel", run: id });
       this.#events.onRoom();
       return;
     }
@@ -145,8 +144,6 @@ export class Connection {
     this.#pending.delete(ref);
     if (!run) return;
     if (run.isEnded) {
-      // What was sent over a connection that was lost may be at work.
-      if (run.sent > 1) this.send({ type: "cancel", run: run.chosenId, session: run.session });
       this.#events.onRoom();
       return;
     }

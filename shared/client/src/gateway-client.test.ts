@@ -71,8 +71,7 @@ describe("one socket", () => {
       else peer.send({ type: "error", ref, code: "overloaded", message: "Full.", retryable: true });
       expect((await peer.told("run", 1)).message).toBe("two");
       // The gateway must hear of the free place first.
-      const told = outcome === "accepted" ? ["run", "cancel", "run"] : ["run", "run"];
-      expect(peer.frames.map(({ type }) => type)).toEqual(told);
+      expect(peer.frames.map(({ type }) => type)).toEqual(["run", "cancel", "run"]);
     },
   );
 
@@ -122,14 +121,23 @@ describe("cancelling", () => {
     expect((await peer.told("cancel")).run).toBe("r");
   });
 
-  test("before `accepted` reaches the gateway as soon as the run has a name there", async () => {
-    const run = gateway.connect().run("go");
-    const peer = await gateway.peer();
-    const { ref } = await peer.told("run");
-    run.cancel();
-    peer.send({ type: "accepted", ref, run: "r" });
-    expect((await peer.told("cancel")).run).toBe("r");
-  });
+  test.each(["cancel", "close"])(
+    "before `accepted`, by `%s`, uses the name that was chosen here",
+    async (by) => {
+      const client = gateway.connect();
+      const run = client.run("go");
+      const peer = await gateway.peer();
+      const { run: chosen, ref } = await peer.told("run");
+      if (by === "cancel") run.cancel();
+      else client.close();
+      expect(await peer.told("cancel")).toMatchObject({ run: chosen });
+      peer.send({ type: "accepted", ref, run: "r" });
+      await expect(run.text()).rejects.toMatchObject({
+        code: by === "cancel" ? "cancelled" : "closed",
+      });
+      expect(peer.all("cancel")).toHaveLength(1);
+    },
+  );
 
   test("before it begins sends nothing", async () => {
     const client = gateway.connect();

@@ -97,13 +97,12 @@ export class OpenRun {
   fail(error: GatewayError): void {
     if (this.isEnded) return;
     this.answer.fail(error);
-    // Without a connection the gateway finds out by itself: it keeps a run for 10 s without its client.
-    if (this.id !== undefined)
-      (this.via ?? this.asked)?.send({
-        type: "cancel",
-        run: this.id,
-        session: this.session,
-      });
+    // It has the name that was chosen here also before the gateway has said so. Without a connection the
+    // gateway finds out by itself: it keeps a run for 10 s without its client.
+    if (this.mayHaveBegun) {
+      const run = this.id ?? this.chosenId;
+      (this.via ?? this.asked)?.send({ type: "cancel", run, session: this.session });
+    }
     this.ended();
   }
 

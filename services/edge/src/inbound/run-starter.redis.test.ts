@@ -226,6 +226,32 @@ test("an id that another run has is a refusal, and says nothing of how well user
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
+test.each([
+  ["s", "cancelled"],
+  ["another", "queued"],
+])(
+  "cancelled by %s before its id is known to be taken: the earlier run of s is then %s",
+  async (session, state) => {
+    const { runId } = await edge.elsewhere();
+    const answer = new NotingAnswer();
+    const run = edge.starter.begin({
+      runId,
+      session,
+      messages: [{ role: "user", content: "hi" }],
+      provider: "mine",
+      answer,
+      onEnded: () => undefined,
+    });
+    run.cancel("client");
+    expect(answer.terminals).toEqual([{ type: "cancelled", reason: "client" }]);
+    await eventually("what became of it", async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return (await edge.records.status(runId))?.state === state;
+    });
+    await edge.records.end(runId, { type: "cancelled", reason: "client" });
+  },
+);
+
 test("a run that Redis took no job for ends here, and goes on for who reads it elsewhere", async () => {
   const { commands, prefix } = edge.fixture;
   await commands.set(`${prefix}{queue-mine}:runs:meta`, "no hash", "PX", 60_000);

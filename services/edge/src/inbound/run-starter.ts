@@ -175,7 +175,15 @@ export class RunStarter implements Part {
       traceparent: trace?.traceparent,
     };
     const { totalMs } = deadlines;
-    void submitRun(run, { job, totalMs }, { ...this.#options, announcer: this.#announcer });
+    void submitRun(
+      run,
+      { job, totalMs },
+      {
+        ...this.#options,
+        announcer: this.#announcer,
+        cancel: (earlier, session) => this.cancel(earlier, session),
+      },
+    );
     return run;
   }
 

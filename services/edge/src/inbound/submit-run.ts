@@ -14,6 +14,8 @@ export interface SubmitContext {
   readonly records: Pick<RunRecords, "create">;
   readonly queues: Pick<RunQueues, "add">;
   readonly announcer: RunAnnouncer;
+  /** Cancels what a client began over another connection. */
+  readonly cancel: (runId: string, session: string) => Promise<unknown>;
   readonly log: Logger;
 }
 
@@ -24,7 +26,7 @@ export interface SubmitContext {
 export async function submitRun(
   run: LiveRun,
   { job, totalMs }: { readonly job: RunJob; readonly totalMs: number },
-  { node, records, queues, announcer, log }: SubmitContext,
+  { node, records, queues, announcer, cancel, log }: SubmitContext,
 ): Promise<void> {
   const { runId, provider, session } = job;
   // Repeated with every try, and no other run's.
@@ -39,11 +41,15 @@ export async function submitRun(
       if (created !== "taken" && run.terminal === undefined) await queues.add(job);
       return created;
     }, SUBMIT_WITHIN_MS);
-    if (outcome !== "created") {
+    if (outcome === "created") run.queued();
+    else {
+      const { terminal } = run;
       run.taken();
-      return;
+      // Begun over a connection that was lost, asked for again and then cancelled: that one is meant.
+      if (terminal?.type === "cancelled" && terminal.reason === "client") {
+        await cancel(runId, session);
+      }
     }
-    run.queued();
   } catch (error) {
     log.warn({ runId, provider, err: error }, "run not submitted");
     run.submissionFailed();
