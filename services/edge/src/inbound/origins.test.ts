@@ -69,6 +69,34 @@ describe("another one is refused without keys, and with keys it only may not rea
   });
 });
 
+describe("an IP address that was asked is the gateway's own, as no name can be rebound to it", () => {
+  const everywhere = { ...open, listenHost: "0.0.0.0" };
+
+  test.each([
+    ["http://192.168.1.7:8001", "192.168.1.7:8001"],
+    ["http://10.0.0.3", "10.0.0.3"],
+    ["https://[fd00::7]:8001", "[FD00::7]:8001"],
+  ])("%s", (origin, host) => {
+    expect(judged(everywhere, { origin, host })).toBe(origin);
+  });
+
+  test.each([
+    ["http://192.168.1.7:8001", "192.168.1.8:8001"],
+    ["http://192.168.1.7:3000", "192.168.1.7:8001"],
+    ["http://192.168.1.7", "192.168.1.7:8001"],
+    ["http://gateway.lan:8001", "gateway.lan:8001"],
+    ["http://192.168.1.7.evil.example", "192.168.1.7.evil.example"],
+    ["http://3232235783", "3232235783"],
+    ["ws://192.168.1.7:8001", "192.168.1.7:8001"],
+  ])("but not %s, where %s was asked", (origin, host) => {
+    expect(judged(everywhere, { origin, host })).toBe("refused");
+  });
+
+  test("and on loopback it is no name of the gateway", () => {
+    expect(judged(open, { origin: "http://192.168.1.7", host: "192.168.1.7" })).toBe("refused");
+  });
+});
+
 test("`*` lets in every page, also by a name that was rebound", () => {
   const rules = { ...open, allowed: ["*"] };
   for (const origin of ["https://evil.example", "null", "http://localhost:3000"]) {

@@ -67,14 +67,16 @@ export class Origins {
 
   judge({ origin, site, host }: AskedFrom): OriginVerdict {
     if (this.#checksHost && !this.#isKnownHost(host)) return refuse(nameSentence(host));
-    if (origin !== "") return this.#judgeOrigin(origin);
+    if (origin !== "") return this.#judgeOrigin(origin, host);
     const isOpen = this.#hasKeys || this.#isForAll;
     return site === "cross-site" && !isOpen ? refuse(`Other sites ${MAY_NOT} ${SETTINGS}`) : {};
   }
 
-  #judgeOrigin(origin: string): OriginVerdict {
+  #judgeOrigin(origin: string, host: string): OriginVerdict {
     if (this.#isForAll) return { reader: ANY };
-    if (this.#origins.has(origin) || isLoopback(origin)) return { reader: origin };
+    if (this.#origins.has(origin) || isLoopback(origin) || isAskedAddress(origin, host)) {
+      return { reader: origin };
+    }
     return this.#hasKeys ? {} : refuse(originSentence(origin));
   }
 
@@ -102,6 +104,17 @@ function isLoopback(origin: string): boolean {
   const name = hostnameOf(origin);
   // A browser writes an origin in one way only.
   return name !== undefined && LOOPBACK.test(name) && new URL(origin).origin === origin;
+}
+
+/**
+ * Whether it is the very IP address that was asked: the gateway's own origin, which programs also make from the URL
+ * that they were given. A name could have been rebound to that address; an address cannot.
+ */
+function isAskedAddress(origin: string, host: string): boolean {
+  const name = hostnameOf(origin);
+  if (name === undefined || isIP(name.replace(/^\[|\]$/g, "")) === 0) return false;
+  const url = new URL(origin);
+  return url.origin === origin && url.host === host.toLowerCase();
 }
 
 /** Of an address to listen on, in any of its spellings. */
