@@ -61,10 +61,10 @@ export class BalancedGateway {
     await exited;
   }
 
-  /** Starts an edge again where one has ended. */
-  async restart(index: number): Promise<void> {
+  /** Starts an edge again where one has ended, from another checkout perhaps. */
+  async restart(index: number, checkout?: string): Promise<void> {
     const edge = this.#edge(index);
-    edge.process = await this.cluster.add("edge", { EDGE_PORT: String(edge.port) });
+    edge.process = await this.cluster.add("edge", { EDGE_PORT: String(edge.port) }, checkout);
   }
 
   async stop(): Promise<void> {

@@ -1,11 +1,10 @@
 /** SDK users behind a load balancer, under whom edges are killed in turn. */
 import { setTimeout as delay } from "node:timers/promises";
-import { GatewayClient } from "@openclaw/client";
-import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
+import { INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { figuresOf, inWords } from "@openclaw/testing";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { WebSocket } from "ws";
 import { Random } from "../chaos/random.ts";
+import { AskingUser } from "../e2e/asking-user.ts";
 import { BalancedGateway } from "../e2e/balanced-gateway.ts";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
 import { sizeOf } from "../suites.ts";
@@ -41,59 +40,6 @@ afterAll(async () => {
   await simulator?.stop();
 });
 
-/** Asks again and again until the time is over, and compares every byte. */
-class User {
-  readonly #client = new GatewayClient({ url: gateway.url, WebSocket });
-  readonly #name: number;
-  readonly errors: unknown[] = [];
-  readonly wrong: string[] = [];
-  /** Of every time the connection was lost in mid-answer, in milliseconds until more text came. */
-  readonly pauses: number[] = [];
-  restarts = 0;
-  answers = 0;
-  bytes = 0;
-
-  constructor(name: number) {
-    this.#name = name;
-  }
-
-  async askUntil(deadline: number): Promise<void> {
-    for (let question = 0; performance.now() < deadline; question += 1) {
-      const words = random.between(WORDS.least, WORDS.most);
-      const prompt = directive({ words, gapMs: GAP_MS, seed: 1_000 * this.#name + question });
-      try {
-        await this.#ask(prompt);
-      } catch (error) {
-        this.errors.push(error);
-      }
-    }
-    this.#client.close();
-  }
-
-  async #ask(prompt: string): Promise<void> {
-    const run = this.#client.run(prompt, { provider: "zhipu" });
-    const watched = this.#watch(run.events());
-    let text = "";
-    for await (const delta of run) text += delta;
-    await watched;
-    if (text !== answerFor({ prompt, profile: "zhipu" })) this.wrong.push(prompt);
-    this.answers += 1;
-    this.bytes += Buffer.byteLength(text);
-  }
-
-  async #watch(events: ReturnType<ReturnType<GatewayClient["run"]>["events"]>): Promise<void> {
-    let lostAt: number | undefined;
-    for await (const { type } of events) {
-      if (type === "reconnecting") lostAt ??= performance.now();
-      else if (type === "restarted") this.restarts += 1;
-      else if (lostAt !== undefined && type === "delta") {
-        this.pauses.push(performance.now() - lostAt);
-        lostAt = undefined;
-      }
-    }
-  }
-}
-
 /** One every five seconds on the dot, however long it takes to start one again. */
 async function killInTurn(startedAt: number): Promise<void> {
   const starting = Array.from({ length: EDGES }, () => Promise.resolve());
@@ -110,13 +56,16 @@ async function killInTurn(startedAt: number): Promise<void> {
 
 test(`${CLIENTS} SDK clients stream for ${FOR_MS / 1_000} s while an edge is killed every ${KILL_EVERY_MS / 1_000} s: no error, no wrong byte`, async () => {
   const startedAt = performance.now();
-  const users = Array.from({ length: CLIENTS }, (_, name) => new User(name));
+  const users = Array.from({ length: CLIENTS }, (_, name) => {
+    return new AskingUser({ url: gateway.url, name, random, words: WORDS, gapMs: GAP_MS });
+  });
   await Promise.all([
     killInTurn(startedAt),
-    ...users.map((user) => user.askUntil(startedAt + FOR_MS)),
+    ...users.map((user) => user.askWhile(() => performance.now() < startedAt + FOR_MS)),
   ]);
   const pauses = users.flatMap((user) => user.pauses);
-  const sum = (of: (user: User) => number) => users.reduce((total, user) => total + of(user), 0);
+  const sum = (of: (user: AskingUser) => number) =>
+    users.reduce((total, user) => total + of(user), 0);
   console.log(
     `${KILLS} edges killed under ${sum(({ answers }) => answers)} answers ` +
       `(${sum(({ bytes }) => bytes)} bytes); connections lost in mid-answer: ` +

@@ -100,14 +100,16 @@ export class Cluster {
    * Starts one more process and resolves when it is ready.
    *
    * @param own environment of this one alone
+   * @param checkout where it is built, if not here
    */
   async add(
     service: ServiceName,
     own: Readonly<Record<string, string>> = {},
+    checkout = ".",
   ): Promise<ClusterProcess> {
     const { redisUrl, env } = this.#options;
     const name = `${service}-${this.#processes.size + 1}`;
-    const child = fork(resolve(`services/${service}/dist/main.js`), {
+    const child = fork(resolve(checkout, `services/${service}/dist/main.js`), {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       // Not the test runner's own flags: they would make it run from source.
       execArgv: [],
