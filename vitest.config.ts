@@ -52,7 +52,11 @@ const quick = { isolate: false, testTimeout: 120_000, hookTimeout: 120_000 };
 const unit = {
   name: "unit",
   include: [...unlessFull("{services,shared,tests}/**/*.test.ts"), ORACLE],
-  exclude: [...LOADING, "**/*.redis.test.ts", "tests/{e2e,warm,chaos,clients,slow,skew,containers}/**"],
+  exclude: [
+    ...LOADING,
+    "**/*.redis.test.ts",
+    "tests/{e2e,warm,chaos,clients,slow,skew,containers}/**",
+  ],
   ...quick,
 };
 
