@@ -30,6 +30,7 @@ export async function decode(written: Body, options: DecodeOptions): Promise<Rig
     const receiving = {
       body,
       endMs: END_MS,
+      unsureMs: END_MS,
       close: noop,
       onReceived: noop,
       broken: () => fail("provider_cut"),

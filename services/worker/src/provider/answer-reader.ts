@@ -47,6 +47,11 @@ export class AnswerReader {
     return this.#completion.hasGoneOn;
   }
 
+  /** The reason is as good as an end. */
+  get isSure(): boolean {
+    return this.#completion.isSure;
+  }
+
   /** How many events have said something of the answer itself. */
   get pieces(): number {
     return this.#completion.pieces;

@@ -43,6 +43,7 @@ export class CompletionReader {
   #index: unknown;
   #ending: Ending | undefined;
   #hasGoneOn = false;
+  #isSure = false;
   #usage: Usage | undefined;
   #model: string | undefined;
   #done = false;
@@ -66,6 +67,14 @@ export class CompletionReader {
   /** It said so before, and went on: its reasons do not mean much. */
   get hasGoneOn(): boolean {
     return this.#hasGoneOn;
+  }
+
+  /**
+   * Whether its reason is as good as an end: it came behind the answer, or with all of it, or usage came behind
+   * it. One that comes together with a piece may come with the next one as well.
+   */
+  get isSure(): boolean {
+    return this.finishing && this.#isSure;
   }
 
   /** How many events have said something of the answer itself. */
@@ -141,6 +150,7 @@ export class CompletionReader {
       this.#model ??= json.model.slice(0, MAX_MODEL_LENGTH);
     }
     const choices = this.#choicesOf(json);
+    if (choices.length === 0 && json.usage) this.#isSure = this.finishing && !this.#hasGoneOn;
     const [only] = choices;
     if (only && choices.length === 1) return this.#readChoice(only, json.object);
     return choices.flatMap((choice) => this.#readChoice(choice, json.object));
@@ -161,13 +171,19 @@ export class CompletionReader {
     this.#readUsage(choice);
     const before = this.#content.pieces;
     const events = this.#content.read(choice, object);
+    const isSaying = this.#content.pieces > before;
     // A reason that something follows was none.
-    if (this.#content.pieces > before) {
+    if (isSaying) {
       this.#keepTo(choice.index);
       this.#hasGoneOn ||= this.finishing;
       this.#ending = undefined;
     }
-    this.#ending = readFinishReason(choice.finish_reason, this.#fail) ?? this.#ending;
+    const ending = readFinishReason(choice.finish_reason, this.#fail);
+    if (ending !== undefined) {
+      const isBehind = !isSaying && !this.#content.saidNothing;
+      this.#isSure = !this.#hasGoneOn && (isBehind || isObject(choice.message));
+      this.#ending = ending;
+    }
     return events;
   }
 

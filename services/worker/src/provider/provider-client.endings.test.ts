@@ -55,9 +55,18 @@ describe("a reason in every piece", () => {
     expect(error.code).toBe("provider_cut");
   });
 
-  it("ends the answer once nothing has come for the grace", async () => {
+  it("ends nothing in pauses that are longer than the grace, before the first word and between words", async () => {
+    const role = frame({ role: "assistant", content: "" }, "stop");
+    const fake = await speaking([role, ...lines.slice(0, 3)], 250, (response) =>
+      response.end(DONE),
+    );
+    const events = await collect(await client(fake.url, { timeouts: { endMs: 50 } }));
+    expect(textOf(events)).toBe("w0 w1 w2 ");
+  });
+
+  it("ends the answer once nothing has come for a third of the longest silence", async () => {
     const fake = await speaking(lines, 1, open);
-    const events = await collect(await client(fake.url, HASTY));
+    const events = await collect(await client(fake.url, { timeouts: { endMs: 50, stallMs: 900 } }));
     expect([textOf(events), events.at(-1)]).toMatchObject([words.join(""), { finish: "stop" }]);
     await until(() => fake.open.size === 0);
   });
@@ -65,6 +74,22 @@ describe("a reason in every piece", () => {
 
 describe("behind its reason", () => {
   const hi = [frame({ content: "Hi" }), frame({}, "stop")];
+
+  it.each([
+    ["a reason of its own", hi],
+    ["usage behind a reason that came with text", [frame({ content: "Hi" }, "stop"), USAGE]],
+    [
+      "a whole message",
+      [
+        `data: ${JSON.stringify({ choices: [{ message: { content: "Hi" }, finish_reason: "stop" }] })}\n\n`,
+      ],
+    ],
+  ])("%s is an end after the grace, where the connection stays open", async (_, lines) => {
+    const fake = await speaking(lines, 1, open);
+    const timeouts = { endMs: 200, stallMs: 3_600_000 };
+    const events = await collect(await client(fake.url, { timeouts }));
+    expect([textOf(events), events.at(-1)]).toMatchObject(["Hi", { finish: "stop" }]);
+  });
 
   it("usage is waited for, and the end marker", async () => {
     const fake = await speaking([...hi, USAGE], 150, (response) => response.write(DONE));

@@ -22,6 +22,9 @@ import { chunksOf, drain, readErrorBody } from "./response-body.ts";
 import { describeTransportError } from "./transport-error.ts";
 import { Upstream, type UpstreamResponse } from "./upstream.ts";
 
+/** Where a reason may come with every piece, as large a part of `stallMs` is waited for the next one. */
+const UNSURE_SHARE = 3;
+
 export type { ChatRequest, ProviderEvent } from "./provider-event.ts";
 
 export interface ProviderClient {
@@ -208,9 +211,11 @@ class HttpProviderClient implements ProviderClient {
     { reader, ...own }: { readonly reader: AnswerReader } & Pick<Receiving, "body" | "onReceived">,
   ): AsyncIterable<ProviderEvent> {
     const { close } = response;
-    const { endMs } = this.config.timeouts;
+    const { endMs, stallMs } = this.config.timeouts;
+    // Well before it would count as a stall.
+    const unsureMs = Math.max(endMs, stallMs / UNSURE_SHARE);
     const broken = (error: unknown) => this.#broken(response, error);
-    return receiveAnswer(reader, { ...own, endMs, close, broken });
+    return receiveAnswer(reader, { ...own, endMs, unsureMs, close, broken });
   }
 
   #failing({ status, connection, retryAfterMs }: UpstreamResponse): Fail {

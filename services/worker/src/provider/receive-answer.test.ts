@@ -27,6 +27,7 @@ test("nobody looks for more once the wait is over, though what was decoded is ne
   const answer = receiveAnswer(new AnswerReader({ dialect: dialectOf("openai"), fail }), {
     body,
     endMs: 0,
+    unsureMs: 0,
     close: () => undefined,
     onReceived: () => undefined,
     broken: (error) => error,

@@ -9,8 +9,10 @@ import type { ProviderEvent } from "./provider-event.ts";
 
 export interface Receiving {
   readonly body: DecodedBody;
-  /** How long usage and the end marker are waited for. */
+  /** How long usage and the end marker are waited for behind the reason. */
   readonly endMs: number;
+  /** The same where the reason may be one that comes with every piece: then it is the next piece. */
+  readonly unsureMs: number;
   /** Breaks the exchange off. */
   readonly close: () => void;
   /** The exchange is over; what it was worth is judged next. */
@@ -22,10 +24,11 @@ export interface Receiving {
 /** @throws ProviderError for all that keeps the answer from being whole */
 export async function* receiveAnswer(
   reader: AnswerReader,
-  { body, endMs, close, onReceived, broken }: Receiving,
+  { body, endMs, unsureMs, close, onReceived, broken }: Receiving,
 ): AsyncGenerator<ProviderEvent, void, undefined> {
   let isCut = false;
   let pieces = 0;
+  let wasSure = false;
   let endsAt = Number.POSITIVE_INFINITY;
   try {
     while (!reader.done) {
@@ -35,9 +38,13 @@ export async function* receiveAnswer(
       if (bytes === "over" || bytes === undefined) break;
       const wasFinishing = reader.finishing;
       yield* reader.push(bytes);
+      const { isSure } = reader;
       // Each reason begins the wait anew, unless nothing was said before it since the last one.
-      if (!wasFinishing || reader.pieces > pieces) endsAt = performance.now() + endMs;
+      if (!wasFinishing || reader.pieces > pieces || isSure !== wasSure) {
+        endsAt = performance.now() + (isSure ? endMs : unsureMs);
+      }
       pieces = reader.pieces;
+      wasSure = isSure;
     }
   } catch (error) {
     if (error instanceof ProviderError) throw error;
