@@ -30,9 +30,13 @@ afterEach(async () => {
 });
 
 /** What is said to one who has these rights; undefined where nothing is missing. */
-async function complaint(...rules: readonly string[]): Promise<string | undefined> {
+const complaint = (...rules: readonly string[]) => complaintIn("", ...rules);
+
+/** @param path of the address, which names a database */
+async function complaintIn(path: string, ...rules: readonly string[]): Promise<string | undefined> {
   await admin.call("ACL", "SETUSER", user, "reset", "on", `>${PASSWORD}`, ...rules);
-  const url = fixture.url.replace("redis://", `redis://${user}:${PASSWORD}@`);
+  const { host } = new URL(fixture.url);
+  const url = `redis://${user}:${PASSWORD}@${host}${path}`;
   const redis = createCommandConnection({ url, name: "test:rights", log });
   try {
     await connectRedis(redis);
@@ -64,8 +68,6 @@ describe("rights in Redis", () => {
   });
 
   test.each([
-    ["-@scripting", "the command EVAL", "+eval"],
-    ["-eval", "the command EVAL", "+eval"],
     ["-evalsha", "the command EVALSHA", "+evalsha"],
     ["-spublish", "the command SPUBLISH", "+spublish"],
     ["-ssubscribe", "the command SSUBSCRIBE", "+ssubscribe"],
@@ -74,6 +76,26 @@ describe("rights in Redis", () => {
     ["-multi", "the command MULTI", "+multi"],
   ])("%s: %s is named, and what would grant it", async (right, missing, rules) => {
     expect(await complaint(...everything(), right)).toBe(saying(missing, rules));
+  });
+
+  test.each(["-@scripting", "-eval"])(
+    "%s: all is granted at once, as nothing can be asked",
+    async (right) => {
+      const said = await complaint(...everything(), right);
+      expect(said).toMatch(
+        /the command EVAL, so that nobody can ask it for the other rights: grant all/,
+      );
+      const [, rules = ""] = /ACL SETUSER \S+ ([^"]*)"/.exec(said ?? "") ?? [];
+      expect(new Set(rules.split(" "))).toEqual(new Set(REDIS_COMMANDS.map((name) => `+${name}`)));
+    },
+  );
+
+  test("another database than 0 is one more right: without it, data would go to database 0", async () => {
+    const commands = REDIS_COMMANDS.map((name) => `+${name}`);
+    const rules = [`~${fixture.prefix}*`, `&${fixture.prefix}*`, ...commands];
+    expect(await complaintIn("/3", ...rules)).toBe(saying("the command SELECT", "+select"));
+    expect(await complaintIn("/3", ...rules, "+select")).toBeUndefined();
+    expect(await complaintIn("/0", ...rules)).toBeUndefined();
   });
 
   test("keys and channels under another prefix are named", async () => {

@@ -91,7 +91,10 @@ export function redisRights(options: RedisRightsOptions): Part {
 export async function assertRedisRights({ redis, keyPrefix }: RedisRightsOptions): Promise<void> {
   const key = `${keyPrefix}{rights}`;
   const commands = REDIS_COMMANDS.filter((name) => !UNASKED.includes(name));
+  const database = databaseOf(redis);
   const answers = await Promise.all([
+    // Refused, the connection would stay in database 0, with whoever else is there.
+    database === 0 ? [] : refusedRules("select", keyPrefix, () => redis.call("select", database)),
     refusedRules("eval", keyPrefix, async () =>
       // The shape is the script's own.
       ((await redis.eval(ASK, 1, key, ...commands)) as string[]).map((name) => `+${name}`),
@@ -100,14 +103,20 @@ export async function assertRedisRights({ redis, keyPrefix }: RedisRightsOptions
     refusedRules("bzpopmin", keyPrefix, () => redis.bzpopmin(key, BLOCK_S)),
   ]);
   const rules = new Set(answers.flat());
+  // It is what the others are asked for with.
+  if (rules.has("+eval")) for (const name of REDIS_COMMANDS) rules.add(`+${name}`);
   if (rules.size > 0) throw missingRights(userOf(redis), withoutEffects(rules));
 }
 
 /** @param rules that would give them, such as `+eval` */
 function missingRights(user: string, rules: readonly string[]): RedisRightsError {
+  const isUnknown = rules.includes("+eval");
+  const missing = isUnknown
+    ? "the command EVAL, so that nobody can ask it for the other rights"
+    : inWords(rules);
   const granting = `ACL SETUSER ${user} ${rules.join(" ")}`;
   return new RedisRightsError(
-    `Redis does not allow the user "${user}" ${inWords(rules)}: grant it with "${granting}" ` +
+    `Redis does not allow the user "${user}" ${missing}: grant ${isUnknown ? "all" : "it"} with "${granting}" ` +
       "(deploy/redis/users.acl has all that is needed).",
   );
 }
@@ -143,6 +152,11 @@ async function refusedRules(
 function withoutEffects(rules: ReadonlySet<string>): readonly string[] {
   const lacksChannels = [...rules].some((rule) => rule.startsWith("&"));
   return [...rules].filter((rule) => !(lacksChannels && /^\+s(publish|subscribe)$/.test(rule)));
+}
+
+/** A Redis Cluster has only one. */
+function databaseOf(redis: RedisClient): number {
+  return "nodes" in redis ? 0 : (redis.options.db ?? 0);
 }
 
 function userOf(redis: RedisClient): string {
