@@ -24,6 +24,7 @@ export const HELP = `Starts the whole gateway on this machine: Redis, workers an
   EDGE_HOST         address to listen on (default 127.0.0.1)
   EDGE_API_KEYS     keys that clients must show, with commas between them (default: none)
   EDGE_PUBLIC_URL   where users reach the gateway from outside, for its web pages
+  EDGE_ALLOWED_ORIGINS  origins of other web pages that may use it, with commas between them
   LOG_LEVEL         of every process (default warn)
 
 Without a configuration file, the providers whose key is set are used (NVIDIA1_API_KEY,

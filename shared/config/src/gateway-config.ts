@@ -46,7 +46,9 @@ const timeoutsSchema = z.strictObject({
 const providerSchema = z.strictObject({
   kind: z
     .enum(["openai", "nvidia", "zhipu", "tencent"])
-    .describe("Whose dialect of the API it speaks."),
+    .describe(
+      "Whose dialect of the API it speaks: `openai` for every server of the OpenAI API that is none of the others, such as DeepSeek, Kimi, Qwen, Doubao, vLLM or Ollama.",
+    ),
   baseUrl: z
     .url({ protocol: /^https?$/, error: "must be an http or https URL" })
     .refine((url) => !/\/chat\/completions\/*$/.test(url), {
@@ -99,7 +101,7 @@ const providerSchema = z.strictObject({
     .max(100_000_000)
     .optional()
     .describe(
-      "How many tokens its model takes, question and answer together. A request that is too long here goes to a provider of `fallback` that takes more, or whose size is not known. Default: not known.",
+      "How many tokens its model takes, question and answer together. A request that is surely too long, or that it refuses as too long, goes to a provider of `fallback` that takes more, or whose size is not known. What a question takes is estimated from below, as only the provider can count. Default: not known.",
     ),
   retries: z
     .int()
@@ -107,7 +109,7 @@ const providerSchema = z.strictObject({
     .max(5)
     .default(0)
     .describe(
-      "How often it is asked again, before `fallback`, after a failure that may pass (no connection, HTTP 5xx, 429) and before it said anything.",
+      "How often it is asked again, before `fallback`, after a failure that may pass (no connection, HTTP 5xx, 429) and before it said anything. Without a `fallback` it is asked once more at the end, after 1 to 4 s, whatever is set here.",
     ),
   retryWithinMs: z
     .int()

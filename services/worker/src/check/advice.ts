@@ -41,7 +41,7 @@ const ADVICE: Partial<Readonly<Record<ErrorCode, Advice>>> = {
     `Try again; if it is the model's way, raise ${field(subject, "timeouts.stallMs")}.`,
   run_timeout: (subject) => `Raise --timeout, or ${field(subject, "timeouts.totalMs")}.`,
   provider_cut: (subject) =>
-    `Try again; if it stays so, look for a proxy in between, and check ${field(subject, "baseUrl")}.`,
+    `Try again. If it stays so, the provider may never say why it stops: set ${field(subject, "finishesWithDone")} to true. Or a proxy in between cuts it: check ${field(subject, "baseUrl")}.`,
   provider_malformed: (subject) =>
     `Check ${field(subject, "baseUrl")}: what answers there does not speak the chat completions API.`,
   internal: (subject) =>

@@ -17,6 +17,7 @@ import {
   MISSING_FEATURE,
   MORE_THAN_CAN_BE_PAID,
   NO_MONEY,
+  OTHER_LIMIT_NAME,
   OVERLOADED,
   REFUSED_KEY,
   TOO_OFTEN,
@@ -74,6 +75,12 @@ const RULES: readonly RefusalRule[] = [
     statuses: [...AMBIGUOUS.filter((status) => status !== 401), 500],
   },
   { means: "content_filtered", words: FILTERED_CONTENT, statuses: AMBIGUOUS },
+  {
+    means: "provider_rejected",
+    says: "it wants another name for the limit of tokens: see its `maxTokensName`",
+    words: OTHER_LIMIT_NAME,
+    statuses: AMBIGUOUS,
+  },
   {
     means: "provider_rejected",
     says: "asks for something that the model or the account does not have",

@@ -72,6 +72,11 @@ export const FILTERED_CONTENT = any(
 const FEATURE =
   "(?:feature|tools?|tool use|function calling|images?|vision|audio|video|files?|pdf|json|schema|structured outputs?|response_format|logprobs?|parameters?|reasoning|thinking|system (?:message|prompt)|modalit\\w+)";
 
+export const OTHER_LIMIT_NAME = any(
+  /unsupported parameter.{0,20}max_tokens.{0,80}max_completion_tokens/,
+  /unsupported parameter.{0,20}max_completion_tokens/,
+);
+
 export const MISSING_FEATURE = any(
   /no (?:endpoints?|providers?)\b.{0,60}(?:support|handle|requested param)/,
   /requested parameters|unsupported[ _](?:parameter|value|field|feature)/,
