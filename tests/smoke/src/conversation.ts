@@ -24,7 +24,7 @@ export class Conversation {
     });
     await new Promise<void>((resolve, reject) => {
       socket.once("open", resolve);
-      socket.once("error", (error) => reject(new Error(`cannot connect: ${error.message}`)));
+      socket.once("error", (error) => reject(new Error(`cannot connect: ${reasonOf(error)}`)));
     });
     return new Conversation(socket);
   }
@@ -93,4 +93,9 @@ function parseSignal(frame: string): Signal | undefined {
   } catch {
     return undefined;
   }
+}
+
+function reasonOf({ message }: Error): string {
+  const wantsKey = message.endsWith("401");
+  return wantsKey ? "the gateway wants a key: --url ws://HOST?api_key=KEY" : message;
 }
