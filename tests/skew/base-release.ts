@@ -46,8 +46,7 @@ export function buildBase(): string {
 
 /** Node looks for packages upwards too: where both need the same ones, those of this checkout serve. */
 function install(root: string): void {
-  const lock = (of: string) => readFileSync(join(of, "package-lock.json"), "utf8");
-  if (lock(root) !== lock(".")) {
+  if (packagesOf(root) !== packagesOf(".")) {
     execFileSync("npm", ["ci", "--include=dev", "--no-audit", "--no-fund"], {
       cwd: root,
       stdio: "pipe",
@@ -61,4 +60,16 @@ function install(root: string): void {
       symlinkSync(relative(scope, join(root, part, name)), join(scope, name));
     }
   }
+}
+
+/** All that the lock file says of packages which are not this repository's own. */
+function packagesOf(root: string): string {
+  // The shape is npm's.
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { readonly link?: boolean }>;
+  };
+  const foreign = Object.entries(packages).filter(([path, { link }]) => {
+    return path.startsWith("node_modules/") && link !== true;
+  });
+  return JSON.stringify(foreign);
 }
