@@ -47,16 +47,27 @@ export class LaunchedGateway {
 
   /** Command lines of everything that the launcher started and that runs. */
   async processes(): Promise<string[]> {
+    return (await this.#descendants()).map(({ args }) => args);
+  }
+
+  /** The process, among those, whose command line matches. */
+  async pidOf(command: RegExp): Promise<number> {
+    const found = (await this.#descendants()).find(({ args }) => command.test(args));
+    if (found === undefined) throw new Error(`no process like ${command}`);
+    return Number(found.pid);
+  }
+
+  async #descendants() {
     const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,ppid=,args="]);
     const all = stdout.split("\n").flatMap((line) => {
       const match = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line);
       return match ? [{ pid: match[1], ppid: match[2], args: match[3] ?? "" }] : [];
     });
-    const found: string[] = [];
+    const found: (typeof all)[number][] = [];
     let parents = [String(this.#child.pid)];
     while (parents.length > 0) {
       const children = all.filter(({ ppid }) => parents.includes(ppid ?? ""));
-      found.push(...children.map(({ args }) => args));
+      found.push(...children);
       parents = children.map(({ pid }) => pid ?? "");
     }
     return found;

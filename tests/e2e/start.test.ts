@@ -3,9 +3,9 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { isDeepStrictEqual, promisify } from "node:util";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { freePort, V1Client } from "@openclaw/testing";
+import { eventually, freePort, V1Client } from "@openclaw/testing";
 import { afterEach, expect, inject, test } from "vitest";
 import { LaunchedGateway } from "./launched-gateway.ts";
 import { SHIPPED_NAMES, startSimulator } from "./simulated-gateway.ts";
@@ -80,6 +80,32 @@ test("with GATEWAY_CONFIG and REDIS_URL: those are used, neither Redis nor simul
   } finally {
     await rm(config, { recursive: true, force: true });
   }
+});
+
+test("Redis killed: each process says that it is not ready, and that it is again", async () => {
+  const started = await start();
+  const told = (message: string) =>
+    [...started.output.matchAll(/^\[(\S+)\] \{.*"msg":"(.*)"\}$/gm)]
+      .filter(([, , said]) => said === message)
+      .map(([, name]) => name)
+      .toSorted();
+  const all = ["edge-1", "edge-2", "worker-1", "worker-2"];
+  const redis = await started.pidOf(/^(redis|valkey)-server /);
+  // Paused first: processes look at themselves once a second, and the next Redis may be there before that.
+  process.kill(redis, "SIGSTOP");
+  await eventually("not ready", () => all.every((name) => told("not ready").includes(name)), {
+    withinMs: 15_000,
+  });
+  process.kill(redis, "SIGKILL");
+  await eventually(
+    "ready again, as often as not ready",
+    () =>
+      all.every((name) => told("ready again").includes(name)) &&
+      isDeepStrictEqual(told("ready again"), told("not ready")),
+    { withinMs: 15_000 },
+  );
+  expect(started.output).toMatch(/^\[launcher\] redis ended unexpectedly .*$/m);
+  expect(started.output.match(/^\[launcher\] redis is up again$/gm)).toHaveLength(1);
 });
 
 test("smoke against nothing fails every check it can make, and says why", async () => {

@@ -51,15 +51,17 @@ async function pidOf(start: number): Promise<number> {
 }
 
 describe("a supervised service", () => {
-  test("that dies is started again, and one line says so", async () => {
+  test("that dies is started again, and one line says so, one that it is up", async () => {
     const edge = await supervise(OBEDIENT);
     await edge.start();
     const first = await pidOf(0);
     process.kill(first, "SIGKILL");
     expect(await pidOf(1)).not.toBe(first);
-    const told = lines.filter((line) => line.startsWith("edge-1"));
-    expect(told).toEqual([
+    const told = () => lines.filter((line) => line.startsWith("edge-1"));
+    await vi.waitUntil(() => told().length > 1, { timeout: 5_000 });
+    expect(told()).toEqual([
       "edge-1 ended unexpectedly (signal SIGKILL); starting it again in 0.3 s",
+      "edge-1 is up again",
     ]);
   });
 

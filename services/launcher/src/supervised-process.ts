@@ -23,7 +23,7 @@ export interface SupervisedOptions<P extends RunningProcess> {
   readonly name: string;
   /** Resolves when it is ready. If `signal` aborts before, it is killed and this rejects. */
   readonly launch: (signal: AbortSignal) => Promise<P>;
-  /** Told one line for each death. */
+  /** Told one line for each death, and one when it is up again. */
   readonly report: (line: string) => void;
   readonly random?: () => number;
 }
@@ -87,6 +87,7 @@ export class SupervisedProcess<P extends RunningProcess = RunningProcess> {
           return undefined;
         });
       }
+      if (!this.#leaving.signal.aborted) this.#options.report(`${this.name} is up again`);
     }
   }
 

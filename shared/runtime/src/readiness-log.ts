@@ -8,7 +8,10 @@ export interface ReadinessLogOptions {
   readonly log: Readonly<Record<"info" | "warn", (facts: object, message: string) => void>>;
 }
 
-/** Says when the process becomes unable to do its work, and why, and when it is able again: each once. */
+/**
+ * Says when the process becomes unable to do its work, and why, and when it is able again: one line each, of one
+ * level, so that no level of the log shows the trouble without its end. Reasons that change in between are `info`.
+ */
 export class ReadinessLog implements Part {
   readonly name = "readiness log";
   readonly #options: ReadinessLogOptions;
@@ -38,9 +41,14 @@ export class ReadinessLog implements Part {
     const reasons = troubles().join(", ");
     if (reasons === this.#reasons) return;
     const now = performance.now();
-    if (reasons === "") log.info({ afterMs: Math.round(now - this.#since) }, "ready again");
-    else log.warn({ reasons }, "not ready");
-    if (this.#reasons === "") this.#since = now;
+    if (reasons === "") {
+      log.warn({ afterMs: Math.round(now - this.#since) }, "ready again");
+    } else if (this.#reasons === "") {
+      this.#since = now;
+      log.warn({ reasons }, "not ready");
+    } else {
+      log.info({ reasons }, "not ready for other reasons");
+    }
     this.#reasons = reasons;
   }
 }
