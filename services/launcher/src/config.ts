@@ -10,6 +10,8 @@ export interface ServicePaths {
   readonly edge: string;
   readonly worker: string;
   readonly simulator: string;
+  /** Ends with 0 where an edge can run on this machine, else says why on stderr. */
+  readonly edgeCheck?: string;
 }
 
 export interface LauncherConfig extends Omit<Options, "port"> {
@@ -46,13 +48,14 @@ export function readConfig(
   };
 }
 
-/** `services/<name>/dist/main.js`, seen from this package's `src` and `dist` alike. */
+/** In `services/<name>/dist`, seen from this package's `src` and `dist` alike. */
 const BUILT_SERVICES: ServicePaths = {
   edge: built("edge"),
   worker: built("worker"),
   simulator: built("simulator"),
+  edgeCheck: built("edge", "check-machine.js"),
 };
 
-function built(service: string): string {
-  return fileURLToPath(new URL(`../../${service}/dist/main.js`, import.meta.url));
+function built(service: string, script = "main.js"): string {
+  return fileURLToPath(new URL(`../../${service}/dist/${script}`, import.meta.url));
 }

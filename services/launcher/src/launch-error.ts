@@ -1,5 +1,6 @@
 export type LaunchErrorCode =
   | "bad_option"
+  | "unfit_machine"
   | "port_unavailable"
   | "redis_unusable"
   | "child_failed"

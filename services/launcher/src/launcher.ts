@@ -9,10 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startPrivateRedis } from "@openclaw/runtime";
 import { banner } from "./banner.ts";
-import type { LauncherConfig, ServicePaths } from "./config.ts";
+import type { LauncherConfig } from "./config.ts";
 import { LaunchError } from "./launch-error.ts";
 import type { Output } from "./output.ts";
-import { assertPortFree, assertRedisUsable } from "./preflight.ts";
+import { assertEdgeRuns, assertPortFree, assertRedisUsable } from "./preflight.ts";
 import { type ProviderPlan, planProviders, writeSimulatedConfig } from "./providers.ts";
 import { withoutCredentials } from "./redis-url.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
@@ -20,6 +20,8 @@ import { type RunningProcess, SupervisedProcess } from "./supervised-process.ts"
 
 /** How long a child may take to leave before it is killed: longer than any of them drains. */
 const GRACE_MS = 15_000;
+
+type Administered = "edge" | "worker";
 
 export class Launcher {
   readonly #config: LauncherConfig;
@@ -57,6 +59,8 @@ export class Launcher {
   async #start(): Promise<string> {
     const { host, port, keys, publicUrl, redisUrl, keyPrefix, edges, workers } = this.#config;
     const providers = planProviders(this.#config.env);
+    const { edgeCheck } = this.#config.services;
+    if (edgeCheck !== undefined) await assertEdgeRuns(edgeCheck);
     await assertPortFree(host, port);
     if (redisUrl !== undefined) await assertRedisUsable(redisUrl, keyPrefix);
     this.#directory = await mkdtemp(join(tmpdir(), "openclaw-"));
@@ -125,7 +129,7 @@ export class Launcher {
     return writeSimulatedConfig(directory, simulator.url);
   }
 
-  async #startAll(service: keyof ServicePaths, count: number): Promise<void> {
+  async #startAll(service: Administered, count: number): Promise<void> {
     const names = Array.from({ length: count }, (_, index) => `${service}-${index + 1}`);
     const script = this.#config.services[service];
     await this.#startStage(names, (name, signal) =>
@@ -139,7 +143,7 @@ export class Launcher {
    */
   async #forkAdministered(
     name: string,
-    { service, script }: { service: keyof ServicePaths; script: string },
+    { service, script }: { service: Administered; script: string },
     signal: AbortSignal,
   ): Promise<ServiceProcess> {
     const port = this.#adminPorts.get(name) ?? 0;

@@ -12,16 +12,20 @@ export const TERMINAL: Output = {
   err: (line) => void process.stderr.write(`${line}\n`),
 };
 
-const KEPT_LINES = 10;
+const LAST_LINES = 10;
+/** Node writes the reason of a crash first, and the calls that led there behind it. */
+const FIRST_ERROR_LINES = 10;
 
 /**
- * One child's lines. They are held back until it is ready: if it never gets there, the last of
- * them explain the failure, once, beneath the sentence that says so.
+ * One child's lines. They are held back until it is ready: if it never gets there, the first of its
+ * errors and its last lines explain the failure, once, beneath the sentence that says so.
  */
 export class ChildOutput {
   readonly #prefix: string;
   readonly #output: Output;
-  readonly #tail: string[] = [];
+  readonly #tails: Readonly<Record<keyof Output, string[]>> = { out: [], err: [] };
+  readonly #errorHead: string[] = [];
+  #errorsBetween = 0;
   #held: (() => void)[] | undefined = [];
 
   constructor(name: string, output: Output) {
@@ -35,11 +39,22 @@ export class ChildOutput {
   }
 
   #take(line: string, to: keyof Output): void {
-    this.#tail.push(line);
-    if (this.#tail.length > KEPT_LINES) this.#tail.shift();
+    this.#keep(line, to);
     const write = () => this.#output[to](`${this.#prefix} ${line}`);
     if (this.#held === undefined) write();
     else this.#held.push(write);
+  }
+
+  #keep(line: string, to: keyof Output): void {
+    if (to === "err" && this.#errorHead.length < FIRST_ERROR_LINES) {
+      this.#errorHead.push(line);
+      return;
+    }
+    const tail = this.#tails[to];
+    tail.push(line);
+    if (tail.length <= LAST_LINES) return;
+    tail.shift();
+    if (to === "err") this.#errorsBetween += 1;
   }
 
   /** From here on lines pass through, those held back first. */
@@ -49,8 +64,10 @@ export class ChildOutput {
     for (const write of held) write();
   }
 
-  /** Its last lines, indented to stand beneath a sentence. */
+  /** Its last lines, and the first and last ones of its errors; indented to stand beneath a sentence. */
   get lastWords(): string {
-    return this.#tail.map((line) => `\n  ${line}`).join("");
+    const { out, err } = this.#tails;
+    const between = this.#errorsBetween > 0 ? [`... ${this.#errorsBetween} lines ...`] : [];
+    return [...out, ...this.#errorHead, ...between, ...err].map((line) => `\n  ${line}`).join("");
   }
 }

@@ -1,5 +1,7 @@
 /** What must hold before anything is started, so that a mistake costs a sentence and no process. */
+import { execFile } from "node:child_process";
 import { createServer } from "node:net";
+import { promisify } from "node:util";
 import {
   assertRedisRights,
   connectRedis,
@@ -11,6 +13,26 @@ import { LaunchError } from "./launch-error.ts";
 import { withoutCredentials } from "./redis-url.ts";
 
 const OLDEST_REDIS = 7;
+/** A machine that is too busy for a small script says nothing about what it can load. */
+const CHECK_WITHIN_MS = 10_000;
+
+/**
+ * Asks whether an edge can run on this machine: some Nodes need a newer system for its server than for themselves.
+ *
+ * @param script ends with 0 if it can, else with another code and the reason on stderr
+ * @throws LaunchError `unfit_machine`
+ */
+export async function assertEdgeRuns(script: string): Promise<void> {
+  const options = { timeout: CHECK_WITHIN_MS, killSignal: "SIGKILL" } as const;
+  try {
+    await promisify(execFile)(process.execPath, [script], options);
+  } catch (cause) {
+    const { code, stderr = "" } = cause as { code?: unknown; stderr?: string }; // by execFile's contract
+    // Without a code it was killed. An edge that cannot start says so itself, only later.
+    if (typeof code !== "number") return;
+    throw new LaunchError("unfit_machine", stderr.trim(), { cause });
+  }
+}
 
 /**
  * Edges share their port (SO_REUSEPORT), so they would also happily share it with the edges of

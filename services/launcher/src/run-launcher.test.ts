@@ -27,6 +27,18 @@ describe("a start that cannot be", () => {
     await expectNothingLeft(workshop);
   });
 
+  test("on a machine that no edge can run on is one sentence, before anything is started", async () => {
+    const edgeCheck = 'console.error("No edge can run here: use Node 20."); process.exit(1);';
+    // What would fail next, if it were asked.
+    const env = { PATH: join(workshop, "empty"), REDIS_URL: "no URL" };
+    const launcher = await launch({ workshop, services: { edgeCheck }, env });
+    expect(await launcher.exited).toBe(1);
+    expect([launcher.stdout, launcher.stderr]).toEqual([
+      "",
+      "No edge can run here: use Node 20.\n",
+    ]);
+  });
+
   test("with an unknown option is one sentence, and exits with 1", async () => {
     const launcher = await launch({ workshop, argv: ["--prot", "1"] });
     expect(await launcher.exited).toBe(1);

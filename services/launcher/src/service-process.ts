@@ -30,7 +30,7 @@ export interface ServiceProcess extends RunningProcess {
  * closes, so it does not outlive the launcher.
  *
  * @param signal kills it while it starts; a ready one is ended with `stop`
- * @throws LaunchError `child_failed` with its last lines, `cancelled` after `signal`
+ * @throws LaunchError `child_failed` with its errors and last lines, `cancelled` after `signal`
  */
 export async function startService(
   options: ServiceOptions,

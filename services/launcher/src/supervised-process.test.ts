@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { startService } from "./service-process.ts";
 import { backOffMs, SupervisedProcess } from "./supervised-process.ts";
 import {
+  CRASHES_AT_LENGTH,
   DIES_STARTING,
   NEVER_READY,
   OBEDIENT,
@@ -85,6 +86,26 @@ describe("a supervised service", () => {
       code: "child_failed",
       message: "edge-1 ended while starting (exit code 3).\n  cannot find my shoes",
     });
+  });
+
+  test("that crashes with a long stack is told with the reason at its head", async () => {
+    const edge = await supervise(CRASHES_AT_LENGTH);
+    const lines = await edge.start().then(
+      () => [],
+      ({ message }: Error) => message.split("\n"),
+    );
+    expect(lines).toHaveLength(1 + 10 + 10 + 1 + 10);
+    expect(lines.slice(9, 12)).toEqual([
+      "  looking around 28",
+      "  looking around 29",
+      "  Error: no room at the inn",
+    ]);
+    expect(lines.slice(20, 23)).toEqual([
+      "      at frame 8",
+      "  ... 41 lines ...",
+      "      at frame 50",
+    ]);
+    expect(lines.at(-1)).toBe("      at frame 59");
   });
 
   test("that is not ready in time fails the start and is killed", async () => {

@@ -4,7 +4,11 @@
  * The library reads this variable once, when its binary is loaded, and answers a longer head that arrives in
  * several segments with a page of HTML. Its limit is therefore above ours, which `http/gate.ts` tells in JSON.
  */
+import { UnfitMachineError } from "./unfit-machine.ts";
+
 process.env.UWS_HTTP_MAX_HEADERS_SIZE = String(32 * 1024);
-const { default: uws } = await import("uWebSockets.js");
+const { default: uws } = await import("uWebSockets.js").catch((cause: unknown) => {
+  throw new UnfitMachineError(cause);
+});
 
 export { uws };

@@ -25,6 +25,14 @@ console.error("cannot find my shoes");
 process.exit(3);
 `;
 
+/** Logs, and then ends as Node does with an error that nobody catches. */
+export const CRASHES_AT_LENGTH = `
+for (let line = 0; line < 30; line += 1) console.log("looking around " + line);
+console.error("Error: no room at the inn");
+for (let frame = 0; frame < 60; frame += 1) console.error("    at frame " + frame);
+process.exit(1);
+`;
+
 export const NEVER_READY = `
 process.on("disconnect", () => process.exit(0));
 console.log("still thinking");
@@ -46,11 +54,12 @@ export async function writeScript(directory: string, name: string, code: string)
 
 export async function writeServices(
   directory: string,
-  { edge = OBEDIENT, worker = OBEDIENT, simulator = SIMULATOR } = {},
+  { edge = OBEDIENT, worker = OBEDIENT, simulator = SIMULATOR, edgeCheck = "" } = {},
 ): Promise<ServicePaths> {
   return {
     edge: await writeScript(directory, "edge", edge),
     worker: await writeScript(directory, "worker", worker),
     simulator: await writeScript(directory, "simulator", simulator),
+    edgeCheck: await writeScript(directory, "edge-check", edgeCheck),
   };
 }
