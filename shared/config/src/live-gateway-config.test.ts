@@ -4,9 +4,12 @@ import { join } from "node:path";
 import { createLogger } from "@openclaw/runtime";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { GatewayConfigWatch } from "./gateway-config-watch.ts";
-import { LiveGatewayConfig } from "./live-gateway-config.ts";
+import { LiveGatewayConfig, type Reload } from "./live-gateway-config.ts";
+import { keyVariables } from "./load-gateway-config.ts";
 
 const LOCAL = { kind: "openai", baseUrl: "http://127.0.0.1:1/v1", model: "m", apiKey: "secret-1" };
+
+const problemsOf = (reload: Reload) => (reload.outcome === "refused" ? reload.problems : []);
 
 let directory: string;
 let path: string;
@@ -51,6 +54,30 @@ describe("reading again", () => {
     expect(live.reload()).toEqual({ outcome: "unchanged" });
     expect(live.current).toBe(before);
   });
+
+  test("takes a file with a byte order mark, at the start and again, with the columns right", async () => {
+    const text = (model: string) =>
+      `\uFEFF${JSON.stringify({ providers: { a: { ...LOCAL, model } } })}`;
+    await write(text("m"));
+    const live = new LiveGatewayConfig(env);
+    await write(text("n"));
+    expect(live.reload()).toMatchObject({ outcome: "changed", changes: { changed: ["a"] } });
+    expect(keyVariables(env)).toEqual(new Map([["a", []]]));
+    await write("\uFEFF{ nonsense }");
+    const [problem] = problemsOf(live.reload());
+    expect(problem).toMatch(/^the file is not JSON at line 1, column 3: /);
+  });
+
+  test.each(["utf16le", "utf16be"] as const)(
+    "says of a file in %s what is wrong with it",
+    async (encoding) => {
+      const text = Buffer.from('\uFEFF{"providers": {}}', "utf16le");
+      await writeFile(path, encoding === "utf16le" ? text : text.swap16());
+      expect(() => new LiveGatewayConfig(env)).toThrow(
+        /: *\n.*the file is UTF-16: save it as UTF-8$/,
+      );
+    },
+  );
 
   test("refuses a bad file with every problem and no value, and keeps the one before", async () => {
     const live = new LiveGatewayConfig(env);

@@ -77,13 +77,23 @@ function readInput(env: NodeJS.ProcessEnv, path: string | undefined): Input {
 }
 
 function readJson(path: string): unknown {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, "utf8");
+    bytes = readFileSync(path);
   } catch (cause) {
     throw new ConfigError(path, [
       `the file cannot be read (${(cause as NodeJS.ErrnoException).code})`,
     ]);
   }
-  return parseJson(text, path);
+  return parseJson(textOf(bytes, path), path);
+}
+
+const UTF16_MARKS = ["fffe", "feff"];
+
+/** Editors and shells of Windows put a byte order mark first, and some of them write UTF-16 behind it. */
+function textOf(bytes: Buffer, path: string): string {
+  if (UTF16_MARKS.includes(bytes.toString("hex", 0, 2))) {
+    throw new ConfigError(path, ["the file is UTF-16: save it as UTF-8"]);
+  }
+  return new TextDecoder("utf-8").decode(bytes); // which leaves the mark out
 }
