@@ -27,6 +27,10 @@ export const tracingEnvShape = {
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint
     .optional()
     .describe("The same as a whole URL, path included; comes before the other."),
+  OTEL_TRACES_EXPORTER: z
+    .enum(["otlp", "none"], { error: "must be `otlp` or `none`" })
+    .default("otlp")
+    .describe("`none` turns traces off where an endpoint is set, for other signals perhaps."),
   OTEL_TRACES_SAMPLER: z
     .enum(SAMPLERS)
     .default("parentbased_always_on")
@@ -46,11 +50,15 @@ export const tracingEnvShape = {
 const tracingEnvSchema = z.object(tracingEnvShape);
 type TracingEnv = Pick<
   z.infer<typeof tracingEnvSchema>,
-  "OTEL_EXPORTER_OTLP_ENDPOINT" | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" | "OTEL_SDK_DISABLED"
+  | "OTEL_EXPORTER_OTLP_ENDPOINT"
+  | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+  | "OTEL_TRACES_EXPORTER"
+  | "OTEL_SDK_DISABLED"
 >;
 
 /** Whether spans are wanted, and somebody is there to take them. */
 export function wantsTraces(env: TracingEnv): boolean {
   const url = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
-  return url !== undefined && env.OTEL_SDK_DISABLED?.toLowerCase() !== "true";
+  const isOff = env.OTEL_SDK_DISABLED?.toLowerCase() === "true";
+  return url !== undefined && env.OTEL_TRACES_EXPORTER !== "none" && !isOff;
 }

@@ -1,6 +1,6 @@
 /**
- * Tracing by OpenTelemetry, exported by OTLP over HTTP. Only this file and `watched-exporter.ts` know it, and
- * only `tracing.ts` loads them.
+ * Tracing by OpenTelemetry, exported by OTLP over HTTP. Only this file, `watched-exporter.ts` and
+ * `collector-answers.ts` know it, and only `tracing.ts` loads them.
  *
  * Nothing is registered globally and nothing is instrumented: a span's parent is always said. Times are of the
  * monotonic clock, set against the wall clock once for each span that begins a process's part of a trace, so
@@ -56,7 +56,7 @@ export function createOtelTracer({ service, node, log }: TracingOptions): Export
     },
     close: async () => {
       // Who does not listen is not talked to while somebody waits for this process to end.
-      if (exporter.isFailing) return;
+      if (exporter.isFailing) return exporter.stopListening();
       const outcome = await Promise.race([provider.shutdown().catch(() => "failed"), late()]);
       if (outcome === "late") log.warn({ withinMs: CLOSE_WITHIN_MS }, "last traces not exported");
     },

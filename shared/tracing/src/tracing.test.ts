@@ -7,20 +7,22 @@ import { NO_SPAN } from "./tracer.ts";
 import { Tracing } from "./tracing.ts";
 
 const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-const lines: [message: string, facts: object][] = [];
+const lines: [level: string, message: string, facts: object][] = [];
 const log = {
-  info: (facts: object, message: string) => void lines.push([message, facts]),
-  warn: (facts: object, message: string) => void lines.push([message, facts]),
+  info: (facts: object, message: string) => void lines.push(["info", message, facts]),
+  warn: (facts: object, message: string) => void lines.push(["warn", message, facts]),
 };
 
 /** Everything a collector on this port was sent, as text. */
 async function collector(port = 0) {
   const received: string[] = [];
+  const answer = { status: 200, type: "application/json", body: "{}", retryAfter: "3600" };
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += chunk;
     received.push(body);
-    response.setHeader("content-type", "application/json").end("{}");
+    const headers = { "content-type": answer.type, "retry-after": answer.retryAfter };
+    response.writeHead(answer.status, headers).end(answer.body);
   });
   await once(server.listen(port, "127.0.0.1"), "listening");
   const close = async () => {
@@ -28,7 +30,7 @@ async function collector(port = 0) {
     await once(server.close(), "close");
   };
   // It listens on TCP.
-  return { received, port: (server.address() as AddressInfo).port, close };
+  return { received, answer, port: (server.address() as AddressInfo).port, close };
 }
 
 async function started(port: number): Promise<Tracing> {
@@ -135,6 +137,71 @@ test("which traces are kept is in the variables of OpenTelemetry", async () => {
   await tracing.stop();
 });
 
+/** Sends soon, and waits for an answer on a busy machine too. */
+function stubQuick(): void {
+  vi.stubEnv("OTEL_BSP_SCHEDULE_DELAY", "10");
+  vi.stubEnv("OTEL_EXPORTER_OTLP_TIMEOUT", "20000");
+}
+
+test.each([
+  [{ status: 429, body: "later" }, "traces cannot be exported", { code: "HTTP 429" }],
+  [{ status: 404, body: "what?" }, "traces cannot be exported", { code: "HTTP 404" }],
+  [
+    { type: "text/html", body: "<!doctype html><title>Sign in</title>" },
+    "traces cannot be exported",
+    { code: "answered with a web page, as no collector does" },
+  ],
+  [
+    { body: '{"partialSuccess":{"rejectedSpans":"1","errorMessage":"secret words"}}' },
+    "collector rejects spans",
+    { rejected: 1, sent: 1 },
+  ],
+] as const)(
+  "a collector that answers %j is told once, plainly, and once that it takes spans",
+  async (odd, message, facts) => {
+    stubQuick();
+    const { answer, received, port, close } = await collector();
+    const tracing = await started(port);
+    const usual = { ...answer };
+    Object.assign(answer, odd);
+    const traceUntil = (isDone: () => boolean) =>
+      vi.waitUntil(
+        () => {
+          tracing.begin({ name: "run", kind: "server" }).end();
+          return isDone();
+        },
+        { timeout: 15_000, interval: 100 },
+      );
+    tracing.begin({ name: "run", kind: "server" }).end();
+    await vi.waitUntil(() => lines.length > 0, { timeout: 15_000 });
+    const before = received.length;
+    await traceUntil(() => received.length > before + 2);
+    expect(lines).toEqual([["warn", message, facts]]);
+    Object.assign(answer, usual);
+    await traceUntil(() => lines.length > 1);
+    expect(lines[1]).toEqual(["warn", "traces are exported again", { lost: expect.any(Number) }]);
+    expect(lines[1]?.[2]).not.toEqual({ lost: 0 });
+    await tracing.stop();
+    await close();
+    expect(lines).toHaveLength(2);
+  },
+);
+
+test("a collector that answers with nothing, or with words of its own, is a collector", async () => {
+  stubQuick();
+  const { answer, received, port, close } = await collector();
+  const tracing = await started(port);
+  for (const body of ["", "OK", '{"partialSuccess":{"errorMessage":"nearly full"}}']) {
+    Object.assign(answer, { body });
+    const before = received.length;
+    tracing.begin({ name: "run", kind: "server" }).end();
+    await vi.waitUntil(() => received.length > before, { timeout: 15_000 });
+  }
+  await tracing.stop();
+  await close();
+  expect(lines).toEqual([]);
+});
+
 test("a dead collector costs one line, and a process that stops does not wait for it", async () => {
   vi.stubEnv("OTEL_BSP_SCHEDULE_DELAY", "10");
   const { port, close } = await collector();
@@ -143,7 +210,7 @@ test("a dead collector costs one line, and a process that stops does not wait fo
   const trace = () => tracing.begin({ name: "run", kind: "server" }).end();
   trace();
   await vi.waitFor(() =>
-    expect(lines).toEqual([["traces cannot be exported", { code: "ECONNREFUSED" }]]),
+    expect(lines).toEqual([["warn", "traces cannot be exported", { code: "ECONNREFUSED" }]]),
   );
   const again = await collector(port);
   await vi.waitFor(
@@ -153,7 +220,7 @@ test("a dead collector costs one line, and a process that stops does not wait fo
     },
     { timeout: 5_000, interval: 50 },
   );
-  expect(lines[1]).toEqual(["traces are exported again", { lost: expect.any(Number) }]);
+  expect(lines[1]).toEqual(["warn", "traces are exported again", { lost: expect.any(Number) }]);
   await again.close();
   trace();
   await vi.waitFor(() => expect(lines).toHaveLength(3));

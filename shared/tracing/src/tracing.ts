@@ -8,7 +8,7 @@ export interface TracingOptions {
   readonly service: "edge" | "worker";
   /** Which of them, as logs call it. */
   readonly node: string;
-  readonly log: Readonly<Record<"info" | "warn", (facts: object, message: string) => void>>;
+  readonly log: Readonly<Record<"warn", (facts: object, message: string) => void>>;
 }
 
 /** A tracer that sends what it recorded somewhere. */
