@@ -6,11 +6,13 @@
  * It may be killed halfway or run many times at once: each step looks first whether it is done,
  * leaves its mark only at its end, and works under one lock.
  */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { argv, execPath, exit, versions } from "node:process";
 import { fileURLToPath } from "node:url";
 
 const OLDEST_NODE = [20, 18, 1];
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = resolve(fileURLToPath(new URL("..", import.meta.url)));
 
 /** Is `version` at least `oldest`? */
 function isRecent(version, oldest) {
@@ -25,14 +27,22 @@ async function bootstrap() {
   const { redisStep } = await import("./bootstrap/redis.mjs");
   const { buildStep } = await import("./bootstrap/build.mjs");
   const { withLock } = await import("./bootstrap/lock.mjs");
+  const { assertWritable, isRightMissing, unwritable } = await import("./bootstrap/writable.mjs");
   const steps = [packagesStep(root), redisStep(), buildStep(root)];
   if (argv.includes("--tests")) {
     const { testToolsStep } = await import("./bootstrap/test-tools.mjs");
     steps.push(testToolsStep());
   }
   if (steps.every((step) => step.isDone())) return;
+  // Where the lock stands, and then what each step changes, before any of them has changed half of it.
+  const run = join(root, ".run");
+  assertWritable(existsSync(run) ? [run] : [root]);
   await withLock(root, async () => {
+    const missing = steps.filter((step) => !step.isDone());
+    assertWritable(missing.flatMap((step) => step.writes?.() ?? []));
     for (const step of steps) if (!step.isDone()) await step.run();
+  }).catch((error) => {
+    throw isRightMissing(error) ? unwritable(error) : error;
   });
 }
 

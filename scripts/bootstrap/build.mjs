@@ -37,7 +37,12 @@ export function buildStep(root) {
     writeFileSync(stamp, built);
   };
 
-  return { isDone, run: () => announce("Building", build) };
+  const writes = () => {
+    const packages = packagesOf(root);
+    return [join(root, ".turbo"), ...packages, ...packages.map((one) => join(one, "dist"))];
+  };
+
+  return { isDone, writes, run: () => announce("Building", build) };
 }
 
 function packagesOf(root) {

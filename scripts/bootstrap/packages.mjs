@@ -4,6 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { env } from "node:process";
 import { announce, run } from "./command.mjs";
+import { isRightMissing } from "./writable.mjs";
 
 export function packagesStep(root) {
   const lockFile = join(root, "package-lock.json");
@@ -14,7 +15,12 @@ export function packagesStep(root) {
     const wanted = fingerprint(lockFile);
     if (readOr(stamp, "") === wanted) return true;
     if (!isInstalledByHand(root, lockFile)) return false;
-    writeFileSync(stamp, wanted);
+    try {
+      writeFileSync(stamp, wanted);
+    } catch (error) {
+      // It only saves the next look.
+      if (!isRightMissing(error)) throw error;
+    }
     return true;
   };
 
@@ -33,7 +39,11 @@ export function packagesStep(root) {
     writeFileSync(stamp, fingerprint(lockFile));
   };
 
-  return { isDone, run: () => announce("Installing packages (npm ci)", install) };
+  return {
+    isDone,
+    writes: () => [root, join(root, "node_modules")],
+    run: () => announce("Installing packages (npm ci)", install),
+  };
 }
 
 /** Some packages are binaries of one platform; a checkout may be shared between two. */
