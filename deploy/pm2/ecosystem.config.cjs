@@ -24,7 +24,8 @@ function app(service, instances, env) {
   return {
     name: `claw-streaming-gateway-${service}`,
     namespace: "claw-streaming-gateway",
-    script: join(__dirname, "start.mjs"),
+    // From `cwd`: a script with a space in it, as of a checkout below "My Projects", PM2 takes for a command line.
+    script: "deploy/pm2/start.mjs",
     args: [service],
     env,
     // Where gateway.config.json is looked for.

@@ -1,9 +1,9 @@
 /**
  * The gateway under PM2: a reload under load replaces every process, no run of protocol v2 fails, and each process
- * answers what operators ask on a port of its own.
+ * answers what operators ask on a port of its own. The checkout's path has a space in it, for which PM2 has a trap.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -19,12 +19,17 @@ const WORKER_ADMIN_PORT = EDGE_ADMIN_PORT + 2;
 
 let simulator: Simulator;
 let directory = "";
+let ecosystem = "";
 let env: NodeJS.ProcessEnv = {};
 let host = "";
 
 beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
   directory = await mkdtemp(join(tmpdir(), "openclaw-test-pm2-"));
+  const checkout = join(directory, "my checkout");
+  await cp("deploy/pm2", join(checkout, "deploy", "pm2"), { recursive: true });
+  await symlink(resolve("services"), join(checkout, "services"));
+  ecosystem = join(checkout, "deploy", "pm2", "ecosystem.config.cjs");
   const gateway = join(directory, "gateway.config.json");
   await writeFile(gateway, JSON.stringify(simulatedGateway(simulator.url)));
   const port = await freePort();
@@ -39,7 +44,7 @@ beforeAll(async () => {
     EDGE_ADMIN_PORT: String(EDGE_ADMIN_PORT),
     WORKER_ADMIN_PORT: String(WORKER_ADMIN_PORT),
   };
-  await pm2("start", "deploy/pm2/ecosystem.config.cjs");
+  await pm2("start", ecosystem);
 });
 
 afterAll(async () => {
@@ -96,7 +101,7 @@ test(`every process is replaced under ${USERS} users, and no v2 run fails`, asyn
     withinMs: 15_000,
   });
   // By the file, which is where PM2 hands all instances the same environment again.
-  await pm2("reload", "deploy/pm2/ecosystem.config.cjs", "--update-env");
+  await pm2("reload", ecosystem, "--update-env");
   await eventually("the edges' connections to add up to the users", async () => {
     const edges = [EDGE_ADMIN_PORT, EDGE_ADMIN_PORT + 1];
     const open = await Promise.all(edges.map((port) => samplesAt(port, "openclaw_connections")));
