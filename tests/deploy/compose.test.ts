@@ -51,6 +51,19 @@ test.each([
   expect(env_file).toEqual([expect.objectContaining({ required: false })]);
 });
 
+test("no proxy of the host is taken over, in neither spelling", () => {
+  const names = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"];
+  const told = Object.entries(services).flatMap(([service, { environment = {} }]) =>
+    Object.entries(environment)
+      .filter(([name]) => /proxy/i.test(name))
+      .map(([name, value]) => `${service} ${name}=${value}`),
+  );
+  const ours = names.flatMap((name) =>
+    [name, name.toLowerCase()].map((spelling) => `worker ${spelling}=\${OPENCLAW_${name}:-}`),
+  );
+  expect(told.toSorted()).toEqual(ours.toSorted());
+});
+
 test("no password is on a command line, where every user of the host may read it", () => {
   // "$$" is for the shell inside.
   const commands = Object.values(services).map(({ command }) => JSON.stringify(command ?? ""));

@@ -2,6 +2,7 @@ export * from "./continuation.ts";
 export * from "./env.ts";
 export * from "./gateway-config.ts";
 export * from "./gateway-config-watch.ts";
+export * from "./keys-file.ts";
 export * from "./live-gateway-config.ts";
 export * from "./load-gateway-config.ts";
 export * from "./option-limits.ts";

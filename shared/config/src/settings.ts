@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { parseEnv } from "./env.ts";
+import { assertKeysWhole } from "./keys-file.ts";
 import { LiveGatewayConfig } from "./live-gateway-config.ts";
 
 /** Everything one process is told from outside. */
@@ -21,5 +22,6 @@ export function readSettings<Shape extends z.ZodRawShape>(
   { env, prefix }: { env: NodeJS.ProcessEnv; prefix: string },
 ): Settings<z.infer<z.ZodObject<Shape>>> {
   const { values, unknown } = parseEnv(schema, { env, prefix });
+  assertKeysWhole(env);
   return { config: values, gateway: new LiveGatewayConfig(env), unknown };
 }

@@ -1,5 +1,6 @@
 /** Which providers are to be checked. */
 import {
+  assertKeysWhole,
   DEFAULT_FILE,
   gatewayConfigPath,
   keyVariables,
@@ -25,6 +26,7 @@ export interface Subjects {
  *   it, and where there is nothing to check
  */
 export function chooseSubjects(only: readonly string[], env: NodeJS.ProcessEnv): Subjects {
+  assertKeysWhole(env);
   const path = gatewayConfigPath(env);
   const variables = starterVariables();
   if (path === undefined && variables.every((name) => !env[name])) {
