@@ -3,6 +3,7 @@ import { acceptedRunSchema, apiErrorSchema, runSchema } from "@openclaw/protocol
 import { directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { hashOf, SESSION_KEY } from "./session-names.ts";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 let simulator: Simulator;
@@ -14,6 +15,7 @@ beforeAll(async () => {
     redisUrl: inject("redisUrl"),
     gateway: simulatedGateway(simulator.url),
     workers: 1,
+    env: SESSION_KEY,
   });
 });
 
@@ -75,19 +77,26 @@ describe("a session of any text", () => {
       );
       other.close();
       const line = await eventually("its line in the log", () =>
-        cluster.logs("edge", "run finished").find((found) => found.session === session),
+        cluster
+          .logs("edge", "run finished")
+          .find(({ sessionHash }) => sessionHash === hashOf(session)),
       );
       expect(line).toMatchObject({ outcome: "completed" });
     },
   );
 
-  test("is in no metric, and its line in the log is one line", async () => {
-    const v1 = await V1Client.connect(cluster.url(encodeURIComponent("a\u2028b\u202ec")));
+  test("is in no log and no metric", async () => {
+    const session = "user@example.org";
+    const v1 = await V1Client.connect(cluster.url(encodeURIComponent(session)));
     await v1.ask(directive({ text: "hi" }), "zhipu");
     v1.close();
     await eventually("its line", () =>
-      cluster.logs("edge", "run finished").some(({ session }) => session === "a\\u2028b\\u202ec"),
+      cluster
+        .logs("edge", "run finished")
+        .some(({ sessionHash }) => sessionHash === hashOf(session)),
     );
+    const all = [...cluster.processes("edge"), ...cluster.processes("worker")];
+    expect(JSON.stringify(all.map(({ logs }) => logs))).not.toMatch(/张三|user@|user%40/);
     const texts = cluster.processes("edge").map(({ admin }) => fetch(admin("/metrics")));
     for (const text of await Promise.all(texts))
       expect(await text.text()).not.toMatch(/张三|user@/);

@@ -3,6 +3,7 @@
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { Cluster, eventually, V1Client } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
+import { hashOf, SESSION_KEY } from "./session-names.ts";
 import { SHIPPED_NAMES, simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 interface Latency {
@@ -38,6 +39,7 @@ beforeAll(async () => {
   const gateway = simulatedGateway(simulator.url);
   cluster = await Cluster.start({
     redisUrl: inject("redisUrl"),
+    env: SESSION_KEY,
     gateway: {
       ...gateway,
       providers: {
@@ -331,7 +333,9 @@ describe("what operators see", () => {
     const secret = "my secret question";
     await client.ask(secret, "hunyuan");
     const line = await eventually("the line", () =>
-      cluster.logs("edge", "run finished").find(({ session }) => session === "timed"),
+      cluster
+        .logs("edge", "run finished")
+        .find(({ sessionHash }) => sessionHash === hashOf("timed")),
     );
     const { queuedMs, startedMs, firstFrameMs, lastFrameMs, totalMs, attempt } =
       line as unknown as RunFinished;

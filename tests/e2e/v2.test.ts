@@ -10,6 +10,7 @@ import {
 import { Cluster, eventually, FaultyRedis, V2Client, type V2Run } from "@openclaw/testing";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
+import { hashOf, SESSION_KEY } from "./session-names.ts";
 import { SHIPPED_NAMES, simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 let simulator: Simulator;
@@ -42,6 +43,7 @@ async function start(
     edges: 1,
     workers: 1,
     ...options,
+    env: { ...SESSION_KEY, ...options.env },
   });
 }
 
@@ -338,6 +340,8 @@ test("a run for another session is resumed by that one, and by its own connectio
     expect(one.text).toBe(said);
   }
   await eventually("its line in the log", () =>
-    cluster.logs("edge", "run finished").some(({ session }) => session === "user-7"),
+    cluster
+      .logs("edge", "run finished")
+      .some(({ sessionHash }) => sessionHash === hashOf("user-7")),
   );
 });

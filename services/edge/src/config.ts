@@ -87,6 +87,13 @@ export const edgeEnvSchema = z.object({
   EDGE_KEEP_ALIVE_AFTER_MS: wholeNumber({ min: 1, max: 3_600_000, default: 15_000 }).describe(
     "How long an answer over HTTP may be silent before a comment shows that it is alive. From then on a failure is told within the stream.",
   ),
+  EDGE_LOG_SESSION_KEY: z
+    .string()
+    .min(MIN_KEY_LENGTH, `must have at least ${MIN_KEY_LENGTH} characters`)
+    .optional()
+    .describe(
+      "Key of the hash by which logs name a session, which itself may be a person's address: the same on every edge. Not set: a random one for each process.",
+    ),
   EDGE_ADMIN_HOST: adminEnv.host,
   EDGE_ADMIN_PORT: adminEnv.port,
   EDGE_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(

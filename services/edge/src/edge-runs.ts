@@ -22,6 +22,7 @@ import { LiveRuns } from "./outbound/live-runs.ts";
 import { RunMeter } from "./outbound/run-meter.ts";
 import { RunStats } from "./outbound/run-stats.ts";
 import { RunTraces } from "./outbound/run-traces.ts";
+import { createSessionHash } from "./outbound/session-hash.ts";
 import { RedisMemory } from "./redis-memory.ts";
 
 export type EdgeRedis = ReturnType<typeof createRedis>;
@@ -116,6 +117,7 @@ export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, ser
     meter,
     traces: new RunTraces(tracing),
     log,
+    sessionHash: createSessionHash(config.EDGE_LOG_SESSION_KEY),
     maxRuns: config.EDGE_MAX_RUNS,
     queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
     choice,

@@ -16,6 +16,7 @@ import type { RunMeter } from "../outbound/run-meter.ts";
 import type { RunDeadlines } from "../outbound/run-patience.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
 import type { RunTraces } from "../outbound/run-traces.ts";
+import type { SessionHash } from "../outbound/session-hash.ts";
 import { leastTokensOf } from "./least-tokens.ts";
 import { chainOf, chainRefusal, type RequestRefusal, withFallback } from "./provider-chain.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
@@ -48,6 +49,8 @@ export interface RunStarterOptions {
   readonly meter?: Omit<RunMeter, "stuck">;
   readonly traces?: RunTraces;
   readonly log: Logger;
+  /** How logs name a session. */
+  readonly sessionHash: SessionHash;
   /** Who answers, where a group is asked. */
   readonly choice: Pick<ProviderChoice, "order">;
   readonly maxRuns: number;
@@ -298,7 +301,7 @@ export class RunStarter implements Part {
   }
 
   #report(ended: EndedRun, message: "run finished" | "resumed run finished"): void {
-    logEnded(this.#options.log, ended, message);
+    logEnded(ended, { ...this.#options, message });
     if (ended.byEdge) this.#announcer.announce(ended);
   }
 }

@@ -110,6 +110,7 @@ beforeEach(async () => {
     stats: new RunStats(),
     choice: { order: (members) => [...members] },
     log,
+    sessionHash: (session) => session,
     maxRuns: 10,
     queueTimeoutMs: 30_000,
     isRedisWell: () => true,

@@ -166,6 +166,7 @@ export class TestEdge {
       meter: this.#meter,
       choice: { order: (members) => [...members] },
       log,
+      sessionHash: (session) => session,
       maxRuns: 10,
       queueTimeoutMs: 30_000,
       isRedisWell: () => this.subscription.alive && commands.status === "ready",

@@ -1,0 +1,6 @@
+/** How edges name sessions in their logs, where they were given this key. */
+import { createSessionHash } from "../../services/edge/src/outbound/session-hash.ts";
+
+export const SESSION_KEY = { EDGE_LOG_SESSION_KEY: "the-key-of-these-tests" };
+
+export const hashOf = createSessionHash(SESSION_KEY.EDGE_LOG_SESSION_KEY);
