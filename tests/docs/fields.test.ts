@@ -74,7 +74,7 @@ provider that is known not to heed their value.
 
 | setting of a provider | what it does |
 | --- | --- |
-| \`extraBody\` | adds fields to every request. The client's field replaces the operator's as a whole; only the entries of \`chat_template_kwargs\` and \`nvext\` are replaced one by one. \`null\` takes a field away that the gateway sends by itself |
+| \`extraBody\` | adds fields to every request: defaults, no lock. The client's field replaces the operator's as a whole; only the entries of \`chat_template_kwargs\` and \`nvext\` are replaced one by one. \`null\` takes a field away that the gateway sends by itself |
 | \`unknownFields\` | \`pass\` or \`refuse\`, see above |
 | \`maxTokensName\` | the name of the limit, \`max_tokens\` or \`max_completion_tokens\`, if the provider accepts one of them only |
 | \`wantsReasoning\` | sends it the model's earlier thoughts (\`reasoning_content\` of the history), or not |

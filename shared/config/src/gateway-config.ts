@@ -140,7 +140,7 @@ const providerSchema = z.strictObject({
     .record(z.string(), z.unknown())
     .optional()
     .describe(
-      "Fields that every request to this provider has, unless the client gives the same ones. `null` takes a field away that the gateway sends by itself, such as `stream_options`.",
+      "Fields that every request to this provider has, unless the client gives the same ones: a default that a client's field overrides, and no lock. `null` takes a field away that the gateway sends by itself, such as `stream_options`.",
     ),
   unknownFields: z
     .enum(["pass", "refuse"])
