@@ -1,5 +1,5 @@
 /** The users of Redis in deploy/redis/users.acl: the one of the gateway, and the one for those who look after it. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PrivateRedis, REDIS_COMMANDS, startPrivateRedis } from "@openclaw/runtime";
@@ -68,6 +68,59 @@ test("no line has a password: without one that is added nobody can log in, and n
   expect(users().map(({ name }) => name)).toEqual(["default", "gateway", "maintenance"]);
   expect(users()[0]?.rules).toEqual(["off"]);
   expect(text).not.toMatch(/[>#]|nopass/);
+});
+
+/** A file of users as docs/deployment.md makes it, passwords added. */
+const withPasswords = (acl: string) =>
+  acl.replace(/^user (gateway|maintenance) on/gm, "$& >secret");
+
+test("a changed users.acl is taken over by ACL LOAD of maintenance, without a restart", async () => {
+  const own = await mkdtemp(join(tmpdir(), "openclaw-redis-users-"));
+  const file = join(own, "users.acl");
+  // As of a release before, which lacked a command; and with one that it should not have had.
+  const older = text.replace(" +xtrim", "").replace(" +ping", " +ping +config|get");
+  expect(older).not.toBe(text);
+  // Whoever starts it looks whether it answers, without a name.
+  await writeFile(file, "user default on nopass ~* &* +@all\n");
+  const redis = await startPrivateRedis({
+    directory: join(own, "data"),
+    removeIfAbandoned: own,
+    extraArguments: ["--aclfile", file],
+  });
+  try {
+    await writeFile(file, withPasswords(older));
+    const anybody = new Redis(redis.url);
+    expect(await anybody.call("ACL", "LOAD")).toBe("OK");
+    anybody.disconnect();
+    const gateway = new Redis({ port: redis.port, username: "gateway", password: "secret" });
+    const maintenance = new Redis({
+      port: redis.port,
+      username: "maintenance",
+      password: "secret",
+    });
+    try {
+      await expect(gateway.xtrim("openclaw:log", "MAXLEN", 1)).rejects.toThrow(/^NOPERM/);
+      await gateway.call("CONFIG", "GET", "maxmemory");
+
+      await writeFile(file, withPasswords(text));
+      await expect(gateway.call("ACL", "LOAD")).rejects.toThrow(/^NOPERM/);
+      expect(await maintenance.call("ACL", "LOAD")).toBe("OK");
+      // It ends the connections of users; this one came back by itself, and has the new rights, both ways.
+      await gateway.xtrim("openclaw:log", "MAXLEN", 1);
+      await expect(gateway.call("CONFIG", "GET", "maxmemory")).rejects.toThrow(/^NOPERM/);
+
+      // A file with a mistake is refused as a whole, and what holds stays.
+      await writeFile(file, withPasswords(text).replace("+xtrim", "+no-such-command"));
+      await expect(maintenance.call("ACL", "LOAD")).rejects.toThrow(/no change/);
+      await gateway.xtrim("openclaw:log", "MAXLEN", 1);
+    } finally {
+      gateway.disconnect();
+      maintenance.disconnect();
+    }
+  } finally {
+    await redis.stop();
+    await rm(own, { recursive: true, force: true });
+  }
 });
 
 test("maintenance may look at everything, make room and read the rights anew", async () => {
