@@ -12,7 +12,13 @@
 import type { RedisClient } from "@openclaw/runtime";
 import type { StreamKeys } from "./keys.ts";
 import { DEFAULT_RETENTION, type Retention } from "./run-records.ts";
-import { type AppendOutcome, type LossReason, type RunBatch, RunWriter } from "./run-writer.ts";
+import {
+  type AppendOutcome,
+  type LossReason,
+  type RunAnswer,
+  type RunBatch,
+  RunWriter,
+} from "./run-writer.ts";
 import { Script, type ScriptArgument } from "./script.ts";
 
 /** Most runs, and most entries of one run, in one call: bounds how long a call holds Redis. */
@@ -59,11 +65,8 @@ interface Call {
   readonly args: readonly ScriptArgument[];
 }
 
-/** What became of one run's part of a call. */
-interface RunAnswer {
-  readonly outcome: AppendOutcome;
-  readonly listeners: number;
-}
+/** In the place of a number of listeners: see `append.lua`. */
+const UNKNOWN = -1;
 
 export class Appender {
   static readonly #append = new Script("append");
@@ -186,17 +189,20 @@ export class Appender {
         const reply = await Appender.#append.run(this.#redis, call.keys, call.args);
         // Two values for each run, as the script's header says.
         const values = reply as (AppendOutcome | number)[];
-        const answers = call.writers.map((_, index) => ({
-          outcome: values[2 * index] as AppendOutcome,
-          listeners: values[2 * index + 1] as number,
-        }));
+        const answers = call.writers.map((_, index) => {
+          const listeners = values[2 * index + 1] as number;
+          return {
+            outcome: values[2 * index] as AppendOutcome,
+            ...(listeners !== UNKNOWN && { listeners }),
+          };
+        });
         this.#onCall?.({ durationMs: performance.now() - sentAt, ...countEntries(call, answers) });
         return answers;
       } catch {
         // Any error is one of the connection; whether the call took effect is not known. The next
         // try finds out. The connection itself reports the outage once.
         if (performance.now() > giveUpAt || this.#stopped.signal.aborted) {
-          return call.writers.map(() => ({ outcome: "unavailable", listeners: 0 }));
+          return call.writers.map(() => ({ outcome: "unavailable" }));
         }
         await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random() / 2)));
       }

@@ -1,12 +1,31 @@
 /** How an attempt learns that its run is no longer its own to write, against a real Redis. */
-import { eventually } from "@openclaw/testing";
-import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { createCommandConnection, createLogger } from "@openclaw/runtime";
+import { eventually, TcpProxy } from "@openclaw/testing";
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { type AnsweredCall, Appender } from "./appender.ts";
 import { BEGINNING } from "./position.ts";
 import type { LossReason } from "./run-writer.ts";
 import { CANCELLED, COMPLETED, createTestStream, type TestStream } from "./testing/test-stream.ts";
 
 let stream: TestStream;
+
+/** Longer than a command waits for its answer. */
+const BEYOND_DEADLINE_MS = 2_300;
+
+/** A connection whose answers can be made late. */
+async function connectSlowly() {
+  const { hostname: host, port } = new URL(stream.url);
+  const network = await TcpProxy.start({ host, port: Number(port) });
+  const log = createLogger({ service: "test", level: "silent" });
+  const url = `redis://127.0.0.1:${network.port}`;
+  const redis = createCommandConnection({ url, name: "test:slow", log });
+  await redis.connect();
+  onTestFinished(async () => {
+    redis.disconnect();
+    await network.stop();
+  });
+  return { network, redis };
+}
 
 beforeEach(async () => {
   stream = await createTestStream(inject("redisUrl"));
@@ -125,6 +144,28 @@ describe("appending", () => {
     expect(performance.now() - startedAt).toBeGreaterThan(200);
     expect(losses).toEqual([`${unheard} orphaned`]);
     expect(await writers[1]?.end({ type: "cancelled", reason: "orphaned" })).toBe("appended");
+  });
+
+  test("a run is not given up as unheard for calls that were repeated because their answers were late", async () => {
+    const edge = await stream.startEdge();
+    const runId = await stream.createRun({ edge: edge.node });
+    edge.follow(runId);
+    const { network, redis } = await connectSlowly();
+    // One more answer that nobody listens, and it would be given up.
+    const hasty = new Appender(redis, stream.keys, { orphanGraceMs: 0 });
+    const losses: LossReason[] = [];
+    const epoch = await stream.claimed(runId);
+    const writer = hasty.open({ runId, epoch, onLost: (why) => losses.push(why) });
+    for (const text of ["a", "b", "c"]) {
+      const heard = edge.text(runId).length;
+      network.latencyMs = BEYOND_DEADLINE_MS;
+      writer.write({ type: "text", text });
+      await eventually("the text", () => edge.text(runId).length > heard);
+      network.latencyMs = 0;
+      await writer.flush();
+    }
+    expect(losses).toEqual([]);
+    expect(edge.text(runId)).toBe("abc");
   });
 
   test("an end on its way is not given up because nobody heard what came before it", async () => {

@@ -38,6 +38,13 @@ export interface RunBatch {
   readonly closes: TerminalState | "";
 }
 
+/** What became of one run's part of an append call. */
+export interface RunAnswer {
+  readonly outcome: AppendOutcome;
+  /** How many subscribers heard it; undefined where that is not known, as after a repeated call. */
+  readonly listeners?: number | undefined;
+}
+
 /** When the first text of an attempt went which way, on the monotonic clock. */
 export interface FirstText {
   readonly writtenAt: number;
@@ -165,11 +172,8 @@ export class RunWriter {
     };
   }
 
-  /** Takes the answer to a batch, and how many heard it. For the appender only. */
-  settle(
-    batch: RunBatch,
-    { outcome, listeners }: { outcome: AppendOutcome; listeners: number },
-  ): void {
+  /** Takes the answer to a batch. For the appender only. */
+  settle(batch: RunBatch, { outcome, listeners }: RunAnswer): void {
     this.#inFlight -= 1;
     if (outcome === "appended") {
       if (this.#firstText && batch.firstSeq === this.#firstTextSeq) {
@@ -186,10 +190,13 @@ export class RunWriter {
     this.#lose(outcome);
   }
 
-  /** A text that reaches nobody is still paid for: after a grace period it is stopped. */
-  #noteListeners(listeners: number): void {
+  /**
+   * A text that reaches nobody is still paid for: after a grace period it is stopped. Unknown is not nobody:
+   * the grace period begins again.
+   */
+  #noteListeners(listeners: number | undefined): void {
     const now = performance.now();
-    if (listeners > 0) this.#unheardSince = undefined;
+    if (listeners !== 0) this.#unheardSince = undefined;
     else this.#unheardSince ??= now;
     if (this.#unheardSince !== undefined && now - this.#unheardSince > this.#orphanGraceMs) {
       this.#lose("orphaned");

@@ -8,7 +8,8 @@
 --          run id, epoch, seq of the first entry, number of entries (0 only asks),
 --          state the last entry puts the run in ('' if it is no terminal entry), payloads ...
 --
--- Returns for each run two values: an outcome, and how many subscribers heard it.
+-- Returns for each run two values: an outcome, and how many subscribers heard it; -1 where an earlier call
+-- has published it, whose answer was lost: how many heard that is not known any more.
 --   appended   the entries are in the log (also when an earlier call had put them there)
 --   fenced     another attempt holds the run, or will
 --   ended      the run has already ended, by cancel or by deadline
@@ -19,7 +20,7 @@
 -- Invariant: a run's entries form one unbroken sequence per epoch, and nothing follows a terminal one.
 
 local channel_prefix, max_bytes, window_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local batches, nodes, watchers, outcomes = {}, {}, {}, {}
+local batches, nodes, watchers, repeated, outcomes = {}, {}, {}, {}, {}
 local cursor = 4
 local now = now_ms()
 
@@ -57,6 +58,7 @@ local function append(run, payload_at)
     end
   end
   if #messages == 0 then
+    repeated[run.index] = run.count > 0
     redis.call('HSET', run.record, 'heard_at', now)
     return
   end
@@ -116,6 +118,6 @@ for index = 1, #KEYS / 2 do
     listeners = listeners + heard[node]
   end
   reply[2 * index - 1] = outcomes[index]
-  reply[2 * index] = listeners
+  reply[2 * index] = repeated[index] and -1 or listeners
 end
 return reply
