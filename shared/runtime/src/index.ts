@@ -9,6 +9,7 @@ export * from "./persist.ts";
 export * from "./private-redis.ts";
 export * from "./readiness-log.ts";
 export * from "./redis.ts";
+export * from "./redis-outage.ts";
 export * from "./redis-pulse.ts";
 export * from "./redis-rights.ts";
 export * from "./redis-url.ts";

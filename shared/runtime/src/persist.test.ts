@@ -22,3 +22,13 @@ test("gives up in time, with the last error", async () => {
   ).rejects.toThrow(/try [3-9]/);
   expect(performance.now() - startedAt).toBeLessThan(5_000);
 });
+
+test("does not repeat what is no outage: it would be the same the next time", async () => {
+  let tries = 0;
+  const operation = async () => {
+    tries += 1;
+    throw new TypeError("wrong");
+  };
+  await expect(persist(operation, 60_000)).rejects.toThrow("wrong");
+  expect(tries).toBe(1);
+});

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { isOutage } from "./redis-outage.ts";
 
 const FIRST_DELAY_MS = 10;
 const MOST_DELAY_MS = 500;
 
 /**
- * Repeats an operation that is safe to repeat until it succeeds, for at most `withinMs`.
+ * Repeats an operation of Redis that is safe to repeat until it succeeds, for at most `withinMs`. An error that is no
+ * outage is thrown at once: see `isOutage`.
  *
  * A command's deadline also passes when this process was busy, or when one answer got lost: reason
  * to ask again, not to fail a user. The waits grow with jitter, so an outage is not hammered.
@@ -17,7 +19,7 @@ export async function persist<T>(operation: () => Promise<T>, withinMs: number):
     try {
       return await operation();
     } catch (error) {
-      if (performance.now() + delayMs > deadline) throw error;
+      if (!isOutage(error) || performance.now() + delayMs > deadline) throw error;
       await delay(delayMs * (0.5 + Math.random() / 2));
     }
   }

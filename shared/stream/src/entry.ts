@@ -1,6 +1,10 @@
 /**
  * What a run's log holds, and how it is written: each entry is one msgpack array that begins with
  * its kind, so that an edge decodes a whole published batch in one pass.
+ *
+ * Two releases write to the same Redis during an upgrade. So a reader skips an entry of a kind that it does
+ * not know, and ignores what a known kind has behind its version. A release that changes what is in front of
+ * it raises the version: a reader of the release before refuses the entry instead of misreading it.
  */
 import {
   type AttemptTimings,
@@ -70,13 +74,26 @@ export type TerminalEntry =
 
 export type Entry = StartedEntry | DeltaEntry | ToolCallEntry | MovedEntry | TerminalEntry;
 
+/** An entry of a kind that only a later release knows. Its position counts, and nothing else of it. */
+export interface UnknownEntry {
+  readonly type: "unknown";
+}
+
+/** What a reader of a log may find there. */
+export type LoggedEntry = Entry | UnknownEntry;
+
+/** In a published message: what cannot be read, and must not be skipped. A reader of the log gets an error for it. */
+export interface UnreadableEntry {
+  readonly type: "unreadable";
+}
+
 /** How much of the answer an entry holds, in UTF-16 units. */
-export function charactersOf(entry: Entry): number {
+export function charactersOf(entry: LoggedEntry): number {
   if (entry.type === "tool_call") return entry.arguments.length;
   return entry.type === "text" || entry.type === "reasoning" ? entry.text.length : 0;
 }
 
-export function isTerminal(entry: Entry): entry is TerminalEntry {
+export function isTerminal(entry: LoggedEntry | UnreadableEntry): entry is TerminalEntry {
   return entry.type in KIND_OF_TERMINAL;
 }
 
@@ -90,6 +107,11 @@ const REASONING = 2;
 const MOVED = 6;
 const TOOL_CALL = 7;
 
+/** What this release writes, and the latest that it reads. An entry without one is of version 1. */
+const VERSION = 1;
+/** Where the version stands in every kind of entry, behind what the kind has to say. */
+const VERSION_AT = 5;
+
 // Plain arrays and maps: both ends must read it without a shared dictionary.
 // Epochs take more than 32 bits, which would otherwise be decoded as bigint; they stay below 2^53.
 const packr = new Packr({
@@ -99,7 +121,10 @@ const packr = new Packr({
 });
 
 export function encodeEntry(entry: Entry): Buffer {
-  return packr.pack(toWire(entry));
+  const wire = toWire(entry);
+  while (wire.length < VERSION_AT) wire.push(undefined);
+  wire.push(VERSION);
+  return packr.pack(wire);
 }
 
 function toWire(entry: Entry): unknown[] {
@@ -134,19 +159,19 @@ function toWire(entry: Entry): unknown[] {
 export interface PublishedEntry {
   readonly runId: string;
   readonly position: Position;
-  readonly entry: Entry;
+  readonly entry: LoggedEntry | UnreadableEntry;
 }
 
-/** @throws MalformedEntryError when the bytes are not an entry of this version */
-export function decodeEntry(bytes: Uint8Array): Entry {
+/** @throws MalformedEntryError where the bytes are no entry, or one that this release would misread */
+export function decodeEntry(bytes: Uint8Array): LoggedEntry {
   return fromWire(unpack(bytes));
 }
 
 /**
  * Decodes one published message: `runId, epoch, seq, entry` over and over, as the Lua scripts
- * concatenate them.
+ * concatenate them. What cannot be read of one run keeps nothing from the others.
  *
- * @throws MalformedEntryError
+ * @throws MalformedEntryError where it is not known any more which value is what
  */
 export function decodeBatch(bytes: Uint8Array): PublishedEntry[] {
   const values = unpackAll(bytes);
@@ -156,7 +181,7 @@ export function decodeBatch(bytes: Uint8Array): PublishedEntry[] {
     if (typeof runId !== "string" || typeof epoch !== "number" || typeof seq !== "number") {
       throw new MalformedEntryError();
     }
-    batch.push({ runId, position: { epoch, seq }, entry: fromWire(wire) });
+    batch.push({ runId, position: { epoch, seq }, entry: readable(wire) });
   }
   return batch;
 }
@@ -177,27 +202,37 @@ function unpackAll(bytes: Uint8Array): unknown[] {
   }
 }
 
-function fromWire(wire: unknown): Entry {
+function readable(wire: unknown): LoggedEntry | UnreadableEntry {
+  try {
+    return fromWire(wire);
+  } catch (error) {
+    if (error instanceof MalformedEntryError) return { type: "unreadable" };
+    throw error;
+  }
+}
+
+/** A list of kind, up to four values, and version. Of a value that is only shown, any type will do. */
+function fromWire(wire: unknown): LoggedEntry {
   if (!Array.isArray(wire)) throw new MalformedEntryError();
-  // Only our own encoder above writes these arrays; the kind decides the rest of the shape.
   const [kind, ...rest] = wire;
+  if (numberIn(wire[VERSION_AT] ?? VERSION) > VERSION) throw new MalformedEntryError();
   switch (kind) {
     case STARTED:
-      return { type: "started", provider: String(rest[0]), model: String(rest[1]) };
+      return { type: "started", provider: textIn(rest[0]), model: textIn(rest[1]) };
     case TEXT:
-      return { type: "text", text: String(rest[0]), ...(rest[1] === true && { isRefusal: true }) };
+      return { type: "text", text: textIn(rest[0]), ...(rest[1] === true && { isRefusal: true }) };
     case REASONING:
-      return { type: "reasoning", text: String(rest[0]) };
+      return { type: "reasoning", text: textIn(rest[0]) };
     case TOOL_CALL:
       return {
         type: "tool_call",
-        index: Number(rest[0]),
+        index: numberIn(rest[0]),
         id: rest[1] ?? undefined,
         name: rest[2] ?? undefined,
-        arguments: String(rest[3]),
+        arguments: textIn(rest[3]),
       };
     case MOVED:
-      return { type: "moved", provider: String(rest[0]) };
+      return { type: "moved", provider: textIn(rest[0]) };
     case KIND_OF_TERMINAL.completed:
       return {
         type: "completed",
@@ -214,8 +249,19 @@ function fromWire(wire: unknown): Entry {
     case KIND_OF_TERMINAL.cancelled:
       return { type: "cancelled", reason: rest[0] };
     default:
-      throw new MalformedEntryError();
+      numberIn(kind);
+      return { type: "unknown" };
   }
+}
+
+function textIn(value: unknown): string {
+  if (typeof value !== "string") throw new MalformedEntryError();
+  return value;
+}
+
+function numberIn(value: unknown): number {
+  if (typeof value !== "number") throw new MalformedEntryError();
+  return value;
 }
 
 /** A code of a newer version still ends the run; it is shown as `internal` with its own sentence. */
@@ -232,7 +278,7 @@ export class MalformedEntryError extends Error {
   readonly code = "malformed_entry";
 
   constructor(options?: ErrorOptions) {
-    super("The bytes are not a log entry of this version.", options);
+    super("This is no log entry that this release can read.", options);
     this.name = "MalformedEntryError";
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Entry } from "./entry.ts";
-import { Follower } from "./follower.ts";
+import { type Entry, type LoggedEntry, MalformedEntryError } from "./entry.ts";
+import { Follower, type FollowerOptions } from "./follower.ts";
 import { BEGINNING, type Position } from "./position.ts";
 import type { LogPage } from "./run-records.ts";
 
@@ -30,6 +30,7 @@ class Reading {
       deliver: (_, entry) => this.#take(entry),
       batch: (deliverAll) => deliverAll(),
       onLost: () => undefined,
+      onUnreadable: () => undefined,
     });
   }
 
@@ -62,7 +63,7 @@ class Reading {
   }
 }
 
-const lengthOf = (entry: Entry) => (entry.type === "text" ? entry.text.length : 0);
+const lengthOf = (entry: LoggedEntry) => (entry.type === "text" ? entry.text.length : 0);
 
 describe("a reader that is caught up from the log", () => {
   test("costs little more than it takes, when it takes little at a time", async () => {
@@ -111,6 +112,7 @@ test("what is published while an empty page is on its way is read at once, not a
     deliver: (_, entry) => got.push(entry) > 0,
     batch: (deliverAll) => deliverAll(),
     onLost: () => undefined,
+    onUnreadable: () => undefined,
   });
   follower.refill();
   await vi.waitFor(() => expect(got).toEqual([text]));
@@ -131,6 +133,7 @@ describe("a log that was cut back behind its reader", () => {
       onLost: () => {
         lost = true;
       },
+      onUnreadable: () => undefined,
     });
     const refill = async () => {
       follower.refill();
@@ -191,9 +194,74 @@ test("a piece that was missed is told of once; one that comes twice, or in order
       gaps += 1;
     },
     onLost: () => undefined,
+    onUnreadable: () => undefined,
   });
   for (const seq of [1, 2, 2, 4, 5]) follower.offer(piece(seq).position, piece(seq).entry);
   await vi.waitFor(() => expect(got.slice(0, 4)).toEqual([1, 2, 3, 4]));
   follower.close();
   expect(gaps).toBe(1);
+});
+
+describe("a log with something in it that this release does not know", () => {
+  const said = (text: string): LoggedEntry => ({ type: "text", text });
+  const unknown: LoggedEntry = { type: "unknown" };
+
+  /** A reader of these entries, in one page. */
+  function readerOf(entries: readonly LoggedEntry[], more: Partial<FollowerOptions> = {}) {
+    const got: Entry[] = [];
+    const errors: unknown[] = [];
+    const follower = new Follower({
+      runId: "r",
+      after: { epoch: 1, seq: 0 },
+      read: async (_, { seq }) => ({
+        entries: entries.slice(seq).map((entry, index) => at(seq + index + 1, entry)),
+        complete: true,
+        end: { epoch: 1, seq: entries.length },
+        isEnded: false,
+      }),
+      deliver: (_, entry) => got.push(entry) > 0,
+      batch: (deliverAll) => deliverAll(),
+      onLost: () => undefined,
+      onUnreadable: (error) => errors.push(error),
+      ...more,
+    });
+    return { follower, got, errors };
+  }
+
+  const at = (seq: number, entry: LoggedEntry) => ({ position: { epoch: 1, seq }, entry });
+
+  test("is read on behind it, without a gap", async () => {
+    let gaps = 0;
+    const reader = readerOf([said("a"), unknown, said("b")], { onGap: () => (gaps += 1) });
+    reader.follower.refill();
+    await vi.waitFor(() => expect(reader.got).toEqual([said("a"), said("b")]));
+    reader.follower.offer({ epoch: 1, seq: 4 }, unknown);
+    reader.follower.offer({ epoch: 1, seq: 5 }, said("c"));
+    expect(reader.got).toEqual([said("a"), said("b"), said("c")]);
+    expect([gaps, reader.follower.position.seq]).toEqual([0, 5]);
+  });
+
+  test("is given up where that was its end", async () => {
+    const end = { epoch: 1, seq: 2 };
+    const read = async () => ({
+      entries: [at(1, said("a")), at(2, unknown)],
+      complete: true,
+      end,
+      isEnded: true,
+    });
+    const reader = readerOf([], { read });
+    reader.follower.refill();
+    await vi.waitFor(() => expect(reader.errors).toEqual([expect.any(MalformedEntryError)]));
+    expect(reader.got).toEqual([said("a")]);
+  });
+
+  test("is given up at once where it must not be skipped, and not taken for an outage", async () => {
+    const read = async () => {
+      throw new MalformedEntryError();
+    };
+    const reader = readerOf([], { read });
+    reader.follower.offer({ epoch: 1, seq: 1 }, { type: "unreadable" });
+    await vi.waitFor(() => expect(reader.errors).toEqual([expect.any(MalformedEntryError)]));
+    expect(reader.follower.behind).toBe(false);
+  });
 });

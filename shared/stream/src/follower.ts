@@ -6,7 +6,15 @@
  * silence) leads to reading the log from the last delivered position. Messages that come in
  * meanwhile are not kept: they are in the log too, and `#seen` makes sure it is read far enough.
  */
-import { charactersOf, type Entry, isTerminal } from "./entry.ts";
+import { isOutage } from "@openclaw/runtime";
+import {
+  charactersOf,
+  type Entry,
+  isTerminal,
+  type LoggedEntry,
+  MalformedEntryError,
+  type UnreadableEntry,
+} from "./entry.ts";
 import { comparePositions, follows, type Position } from "./position.ts";
 import type { LogPage } from "./run-records.ts";
 
@@ -41,6 +49,8 @@ export interface FollowerOptions {
   readonly onGap?: () => void;
   /** Redis does not know the run any more, or not as far as the reader does: nothing will ever come. */
   readonly onLost: () => void;
+  /** The run's record or log cannot be read, and that is no outage: nothing more will ever come. */
+  readonly onUnreadable: (error: unknown) => void;
 }
 
 export class Follower {
@@ -77,11 +87,11 @@ export class Follower {
   }
 
   /** Takes one entry as it was published. */
-  offer(position: Position, entry: Entry): void {
+  offer(position: Position, entry: LoggedEntry | UnreadableEntry): void {
     if (comparePositions(position, this.#seen) > 0) this.#seen = position;
     if (this.#state !== "live" || comparePositions(position, this.#position) <= 0) return;
     const isNext = follows(this.#position, position);
-    if (isNext && !this.#behind) this.#deliver(position, entry);
+    if (isNext && !this.#behind && entry.type !== "unreadable") this.#deliver(position, entry);
     else {
       if (!isNext) this.#options.onGap?.();
       this.refill();
@@ -111,7 +121,8 @@ export class Follower {
     while (this.#is("filling")) {
       const seen = this.#seen;
       const page = await this.#readPage();
-      if (!this.#is("filling")) return;
+      // Closed meanwhile, or unreadable.
+      if (!this.#is("filling") || page === undefined) return;
       if (page === "failed") {
         // Redis is away; the owner's next sweep sees `behind` and tries again.
         this.#behind = true;
@@ -128,6 +139,11 @@ export class Follower {
       });
       // What was heard of while the page was on its way may not be in it, and was not kept.
       const isSure = comparePositions(this.#position, this.#seen) >= 0 || this.#seen === seen;
+      if (page.complete && page.isEnded && this.#is("filling")) {
+        // Its end was there to be read, and is of a kind that only a later release knows.
+        this.#giveUp(new MalformedEntryError());
+        return;
+      }
       if (page.complete && isSure) break;
       this.#pageLimit = this.#limitAfter(page);
     }
@@ -135,11 +151,14 @@ export class Follower {
     if (this.#is("filling")) this.#state = "live";
   }
 
-  async #readPage(): Promise<LogPage | "unknown" | "failed"> {
+  /** Answers undefined where it has given up. */
+  async #readPage(): Promise<LogPage | "unknown" | "failed" | undefined> {
     try {
       return (await this.#options.read(this.runId, this.#position, this.#pageLimit)) ?? "unknown";
-    } catch {
-      return "failed";
+    } catch (error) {
+      if (isOutage(error)) return "failed";
+      if (this.#is("filling")) this.#giveUp(error);
+      return undefined;
     }
   }
 
@@ -159,8 +178,9 @@ export class Follower {
     return Math.max(FIRST_PAGE, Math.min(2 * this.#pageLimit, fitting, MOST_PAGE));
   }
 
-  #deliver(position: Position, entry: Entry): void {
+  #deliver(position: Position, entry: LoggedEntry): void {
     this.#position = position;
+    if (entry.type === "unknown") return;
     const wantsMore = this.#options.deliver(position, entry);
     if (isTerminal(entry)) this.#state = "closed";
     else if (!wantsMore && this.#state !== "closed") this.#state = "paused";
@@ -169,6 +189,11 @@ export class Follower {
   #lose(): void {
     this.#state = "closed";
     this.#options.onLost();
+  }
+
+  #giveUp(error: unknown): void {
+    this.#state = "closed";
+    this.#options.onUnreadable(error);
   }
 
   /** Asked anew after every await and every call out, both of which may change the state. */

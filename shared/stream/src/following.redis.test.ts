@@ -1,6 +1,10 @@
 /** What a reader of a run gets, whatever becomes of the messages to it, against a real Redis. */
 import { eventually, FaultyRedis } from "@openclaw/testing";
+import { Packr } from "msgpackr";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
+import { encodeEntry } from "./entry.ts";
+import { Script } from "./script.ts";
+import type { TestEdge } from "./testing/test-edge.ts";
 import {
   COMPLETED,
   createTestStream,
@@ -10,6 +14,11 @@ import {
 } from "./testing/test-stream.ts";
 
 let stream: TestStream;
+
+const seen = (edge: TestEdge, runId: string) => ({
+  text: () => edge.text(runId),
+  ended: () => edge.ended(runId),
+});
 
 beforeEach(async () => {
   stream = await createTestStream(inject("redisUrl"));
@@ -44,6 +53,36 @@ describe("following", () => {
       expect(late.text(runId)).toBe(texts.join(""));
       expect(first.text(runId)).toBe(texts.join(""));
       expectInOrder(late.got.get(runId) ?? []);
+    }
+  });
+
+  test("what a later release writes of one run keeps nothing from its reader, nor from those beside it", async () => {
+    const edge = await stream.startEdge();
+    const runs = await Promise.all([1, 2].map(() => stream.createRun({ edge: edge.node })));
+    const epochs = await Promise.all(runs.map((runId) => stream.claimed(runId)));
+    for (const runId of runs) edge.follow(runId);
+    const { commands, keys } = stream;
+    const packr = new Packr();
+    const later = [packr.pack([99, "?"]), encodeEntry({ type: "text", text: "read" })];
+    const part = (index: number, closes: string, payloads: readonly Buffer[]) => [
+      ...[runs[index] ?? "", epochs[index] ?? 0, 1, payloads.length, closes],
+      ...payloads,
+    ];
+    const done = encodeEntry(COMPLETED);
+    await new Script("append").run(
+      commands,
+      runs.flatMap((runId) => [keys.record(runId), keys.log(runId)]),
+      [
+        ...[keys.channelPrefix(0), 1e6, 60_000],
+        ...part(0, "completed", [...later, done]),
+        ...part(1, "completed", [...later.slice(1), done]),
+      ],
+    );
+    const late = await stream.startEdge();
+    for (const runId of runs) late.follow(runId).refill();
+    for (const { text, ended } of [edge, late].flatMap((one) => runs.map((id) => seen(one, id)))) {
+      await eventually("the end", ended);
+      expect(text()).toBe("read");
     }
   });
 

@@ -8,8 +8,8 @@ import type { RunState } from "@openclaw/protocol";
 import type { RedisClient } from "@openclaw/runtime";
 import {
   decodeEntry,
-  type Entry,
   encodeEntry,
+  type LoggedEntry,
   type StartedEntry,
   type TerminalEntry,
 } from "./entry.ts";
@@ -98,7 +98,7 @@ export type WatchOutcome =
   | { readonly outcome: "unknown" };
 
 export interface LogPage {
-  readonly entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>;
+  readonly entries: ReadonlyArray<{ readonly position: Position; readonly entry: LoggedEntry }>;
   /** False where more entries were already there than the page holds. */
   readonly complete: boolean;
   /** Where the log ends, as Redis knows it. */
@@ -357,7 +357,11 @@ export class RunRecords {
     return reply as string[];
   }
 
-  /** Reads up to `limit` entries behind a position, or `undefined` where the run is not known. */
+  /**
+   * Reads up to `limit` entries behind a position, or `undefined` where the run is not known.
+   *
+   * @throws also MalformedEntryError
+   */
   async read(runId: string, after: Position, limit = 256): Promise<LogPage | undefined> {
     const replies = await this.#redis
       .pipeline()

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { type DeltaEntry, decodeEntry, type Entry, type ToolCallEntry } from "./entry.ts";
+import { type DeltaEntry, decodeEntry, type LoggedEntry, type ToolCallEntry } from "./entry.ts";
 import { type RunBatch, RunWriter } from "./run-writer.ts";
 
-function entriesOf(pieces: readonly (DeltaEntry | ToolCallEntry)[]): Entry[] {
+function entriesOf(pieces: readonly (DeltaEntry | ToolCallEntry)[]): LoggedEntry[] {
   const writer = new RunWriter({
     runId: "r",
     epoch: 1,

@@ -97,7 +97,10 @@ function runsIn(records: RunRecords, appender: Appender) {
       return appender.open({ runId, epoch: await claimed(runId), onLost });
     },
     async entries(runId: string) {
-      return (await records.read(runId, BEGINNING))?.entries.map(({ entry }) => entry) ?? [];
+      const page = await records.read(runId, BEGINNING);
+      return (page?.entries ?? []).flatMap(({ entry }) =>
+        entry.type === "unknown" ? [] : [entry],
+      );
     },
   };
 }

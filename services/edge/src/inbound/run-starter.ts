@@ -68,6 +68,8 @@ export class RunStarter implements Part {
   readonly #readers: RunReaders;
   readonly #read: RunRecords["read"];
   readonly #onGap = () => this.#options.meter?.gap();
+  readonly #onUnreadable = (runId: string) => (err: unknown) =>
+    this.#options.log.error({ runId, err }, "run cannot be read");
   #draining = false;
 
   constructor(options: RunStarterOptions) {
@@ -157,6 +159,7 @@ export class RunStarter implements Part {
       read: this.#read,
       deadlines,
       onGap: this.#onGap,
+      onUnreadable: this.#onUnreadable(runId),
       isBackground: background === true,
       onEnded: (ended) => {
         runs.remove(run);
@@ -223,6 +226,7 @@ export class RunStarter implements Part {
       // However often readers come and go, a run ends when it was to end.
       deadlines: this.#deadlines(chain, isOver ? undefined : leftMs),
       onGap: this.#onGap,
+      onUnreadable: this.#onUnreadable(runId),
       isBackground: dueInMs !== undefined,
       onEnded: (ended) => {
         runs.remove(run);

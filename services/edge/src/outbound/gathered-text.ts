@@ -1,4 +1,4 @@
-import type { Entry, StartedEntry, ToolCallEntry } from "@openclaw/stream";
+import type { LoggedEntry, StartedEntry, ToolCallEntry } from "@openclaw/stream";
 
 /** A call that an answer makes to one of the client's tools. */
 export interface GatheredCall {
@@ -25,7 +25,7 @@ export class GatheredText {
     return [...this.#calls].toSorted(([a], [b]) => a - b).map(([, call]) => call);
   }
 
-  add(entry: Entry): void {
+  add(entry: LoggedEntry): void {
     switch (entry.type) {
       case "started":
         this.#begin(entry);

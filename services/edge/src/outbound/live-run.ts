@@ -17,6 +17,7 @@ import {
   Follower,
   isTerminal,
   type Position,
+  type PublishedEntry,
   type RunRecords,
   type TerminalEntry,
 } from "@openclaw/stream";
@@ -25,6 +26,7 @@ import { type EdgePhases, RunClock, type RunPhases } from "./run-clock.ts";
 import { type RunDeadlines, RunPatience, type RunState } from "./run-patience.ts";
 
 const LOST = "The run was lost with the data store. Try again.";
+const UNREADABLE = "What is stored of the run cannot be read. Try again.";
 
 export interface EndedRun {
   readonly runId: string;
@@ -64,6 +66,8 @@ export interface LiveRunOptions {
   readonly deadlines: RunDeadlines;
   /** A published chunk was missing, or out of order. */
   readonly onGap?: (() => void) | undefined;
+  /** Its record or log cannot be read, and that is no outage; it fails for that. */
+  readonly onUnreadable?: (error: unknown) => void;
   /** Whether it goes on though nobody reads it. */
   readonly isBackground?: boolean;
   /** Called once, after the client was told. */
@@ -115,6 +119,10 @@ export class LiveRun {
       deliver: (position, entry) => this.#deliver(position, entry),
       ...(options.onGap && { onGap: options.onGap }),
       onLost: () => this.#fail(failure("unavailable", LOST)),
+      onUnreadable: (error) => {
+        options.onUnreadable?.(error);
+        this.#fail(failure("internal", UNREADABLE));
+      },
     });
   }
 
@@ -187,7 +195,7 @@ export class LiveRun {
    * @param receivedAt when it came, on the monotonic clock
    */
   offer(
-    entries: ReadonlyArray<{ readonly position: Position; readonly entry: Entry }>,
+    entries: ReadonlyArray<Pick<PublishedEntry, "position" | "entry">>,
     receivedAt: number,
   ): void {
     if (this.isEnded || !this.#isOurs) return;

@@ -15,6 +15,8 @@ export class TestEdge {
   readonly subscription: Subscription;
   readonly followers = new Map<string, Follower>();
   readonly got = new Map<string, { position: Position; entry: Entry }[]>();
+  /** Why its readers gave up. */
+  readonly unreadable: unknown[] = [];
   /** Its readers take no more once they were given so many entries. */
   pausedAfter = Number.POSITIVE_INFINITY;
   readonly #stream: StreamFixture;
@@ -56,6 +58,7 @@ export class TestEdge {
       },
       batch: (deliverAll) => deliverAll(),
       onLost: () => undefined,
+      onUnreadable: (error) => this.unreadable.push(error),
     });
     this.followers.set(runId, follower);
     return follower;
