@@ -23,6 +23,8 @@ interface Tools {
   readonly tracing: Tracing;
   readonly attempts: ActiveAttempts;
   readonly counts: AttemptCounts;
+  /** Ids of all nodes of the cluster. */
+  readonly nodes: () => Promise<readonly string[]>;
 }
 
 export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
@@ -66,14 +68,14 @@ export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
 function executor(
   { config, gateway, node, log }: Base,
   { records, queues, appender }: WorkerRedis,
-  { metrics, tracing, attempts, counts, limits }: Tools & { readonly limits: QueueLimits },
+  { metrics, tracing, attempts, counts, limits, nodes }: Tools & { readonly limits: QueueLimits },
 ): (job: RunJob, provider: ProviderClient) => Promise<void> {
   const attemptMeter = new AttemptMeter(metrics, counts);
   const hedges = new HedgeBudget(() => gateway.current.hedgeBudget);
   const maxAttempts = config.WORKER_MAX_ATTEMPTS;
   const contextTokensOf = (name: string) => gateway.current.providers[name]?.contextTokens;
   const tools = { appender, attempts, limits, hedges, contextTokensOf };
-  const context = { records, queues, ...tools, node, maxAttempts, log };
+  const context = { records, queues, ...tools, node, nodes, maxAttempts, log };
   return (job, provider) =>
     traceAttempt(tracing, job, { provider, counts: attemptMeter.of(provider.name) }, (traced) =>
       executeRun(job, { ...context, ...traced }),

@@ -45,7 +45,8 @@ export function createWorker(
   const attempts = new ActiveAttempts();
   const counts = new AttemptCounts();
   const redis = createRedis(base, { metrics, attempts });
-  const tools = { metrics, tracing, attempts, counts };
+  const nodes = () => registry.ids();
+  const tools = { metrics, tracing, attempts, counts, nodes };
   const { limits, providers } = createProviders(base, redis, tools);
   const { commands, queueing, pulse, queuePulse, subscription, appender, queues } = redis;
   const registry = new NodeRegistry({

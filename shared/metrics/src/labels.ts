@@ -63,6 +63,7 @@ export const LABELS = {
     "gap",
     "too_large",
     "orphaned",
+    "broken",
     "unavailable",
     "stopping",
   ],

@@ -91,6 +91,11 @@ export class NodeRegistry implements Part {
     return !this.#failing && performance.now() - this.#settlingSince >= REPORT_TTL_MS;
   }
 
+  /** Ids of all that are alive, and of some that died lately. @throws what the connection throws */
+  async ids(): Promise<string[]> {
+    return this.#options.redis.smembers(this.#nodesKey);
+  }
+
   /** Everybody alive, as far as they could say so: see `isSettled`. @throws what the connection throws */
   async nodes<Details>(): Promise<NodeReport<Details>[]> {
     const { redis } = this.#options;

@@ -20,6 +20,7 @@ test.each([
 test.each([
   reply("WRONGTYPE Operation against a key holding the wrong kind of value"),
   reply("ERR user_script:72: attempt to compare nil with number script: 1a2b, on @user_script:72."),
+  reply("NOPERM No permissions to access a key"),
   coded("malformed_entry"),
   new TypeError("undefined is not a function"),
   "no error at all",

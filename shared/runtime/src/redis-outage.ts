@@ -14,7 +14,6 @@ const STATES: ReadonlySet<string> = new Set([
   "MISCONF",
   "NOREPLICAS",
   "NOAUTH",
-  "NOPERM",
 ]);
 
 /** Mistakes of ours. */

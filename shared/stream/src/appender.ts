@@ -9,12 +9,12 @@
  * A call whose answer is lost is repeated as it was. The script recognises what it already has by
  * position, so nothing is lost and nothing is written twice.
  */
-import type { RedisClient } from "@openclaw/runtime";
+import { isOutage, isStateOfRedis, type RedisClient } from "@openclaw/runtime";
 import type { StreamKeys } from "./keys.ts";
 import { DEFAULT_RETENTION, type Retention } from "./run-records.ts";
 import {
   type AppendOutcome,
-  type LossReason,
+  type OnLost,
   type RunAnswer,
   type RunBatch,
   RunWriter,
@@ -55,14 +55,18 @@ export interface OpenedRun {
   /** It is wanted though nobody listens: somebody will come for its log. */
   readonly goesOnUnread?: boolean | undefined;
   /** See `RunWriterOptions`. */
-  readonly onLost: (reason: LossReason) => void;
+  readonly onLost: OnLost;
+}
+
+/** What is appended of one run. */
+interface RunPart {
+  readonly writer: RunWriter;
+  readonly batch: RunBatch;
 }
 
 interface Call {
-  readonly writers: readonly RunWriter[];
-  readonly batches: readonly RunBatch[];
-  readonly keys: readonly string[];
-  readonly args: readonly ScriptArgument[];
+  readonly partition: number;
+  readonly parts: readonly RunPart[];
 }
 
 /** In the place of a number of listeners: see `append.lua`. */
@@ -149,10 +153,9 @@ export class Appender {
   async #work(partition: number): Promise<void> {
     for (let call = this.#nextCall(partition); call; call = this.#nextCall(partition)) {
       const answers = await this.#send(call);
-      call.writers.forEach((writer, index) => {
-        const batch = call.batches[index];
+      call.parts.forEach(({ writer, batch }, index) => {
         const answer = answers[index];
-        if (batch && answer) writer.settle(batch, answer);
+        if (answer) writer.settle(batch, answer);
       });
     }
     this.#busy[partition] = false;
@@ -161,58 +164,88 @@ export class Appender {
   #nextCall(partition: number): Call | undefined {
     const due = this.#due[partition];
     if (!due || due.size === 0) return undefined;
-    const writers = [...due].slice(0, MAX_RUNS_PER_CALL);
-    const batches: RunBatch[] = [];
+    const parts = [...due].slice(0, MAX_RUNS_PER_CALL).map((writer) => {
+      const batch = writer.take(MAX_ENTRIES_PER_RUN);
+      if (!writer.hasPending) due.delete(writer);
+      return { writer, batch };
+    });
+    return { partition, parts };
+  }
+
+  /** Sends a call until it is answered, its runs are given up, or the appender stops. Never throws. */
+  async #send(
+    call: Call,
+    giveUpAt: number = performance.now() + this.#giveUpMs,
+  ): Promise<RunAnswer[]> {
+    for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MOST_MS)) {
+      try {
+        const sentAt = performance.now();
+        const answers = await this.#ask(call);
+        this.#onCall?.({ durationMs: performance.now() - sentAt, ...countEntries(call, answers) });
+        return answers;
+      } catch (error) {
+        if (!isOutage(error)) return this.#isolate(call, giveUpAt, error);
+        // Whether the call took effect is not known. The next try finds out. The connection itself
+        // reports the outage once.
+        if (performance.now() > giveUpAt || this.#stopped.signal.aborted) {
+          return call.parts.map(() => ({ outcome: "unavailable" }));
+        }
+        await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random() / 2)));
+      }
+    }
+  }
+
+  /** @throws what the connection throws, and what Redis says of the call as a whole */
+  async #ask({ partition, parts }: Call): Promise<RunAnswer[]> {
     const keys: string[] = [];
     const args: ScriptArgument[] = [
       this.#keys.channelPrefix(partition),
       this.#maxLogBytes,
       this.#resumeWindowMs,
     ];
-    for (const writer of writers) {
-      const batch = writer.take(MAX_ENTRIES_PER_RUN);
-      if (!writer.hasPending) due.delete(writer);
-      batches.push(batch);
-      keys.push(this.#keys.record(writer.runId), this.#keys.log(writer.runId));
-      args.push(writer.runId, writer.epoch, batch.firstSeq, batch.payloads.length, batch.closes);
+    for (const { writer, batch } of parts) {
+      const { runId, epoch } = writer;
+      keys.push(this.#keys.record(runId), this.#keys.log(runId));
+      args.push(runId, epoch, batch.firstSeq, batch.payloads.length, batch.closes);
       args.push(...batch.payloads);
     }
-    return { writers, batches, keys, args };
+    // Two values for each run, as the script's header says.
+    const values = (await Appender.#append.run(this.#redis, keys, args)) as (string | number)[];
+    return parts.map((_, index) => answerOf(values[2 * index], values[2 * index + 1]));
   }
 
-  /** Sends a call until it is answered, its runs are given up, or the appender stops. Never throws. */
-  async #send(call: Call): Promise<RunAnswer[]> {
-    const giveUpAt = performance.now() + this.#giveUpMs;
-    for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MOST_MS)) {
-      try {
-        const sentAt = performance.now();
-        const reply = await Appender.#append.run(this.#redis, call.keys, call.args);
-        // Two values for each run, as the script's header says.
-        const values = reply as (AppendOutcome | number)[];
-        const answers = call.writers.map((_, index) => {
-          const listeners = values[2 * index + 1] as number;
-          return {
-            outcome: values[2 * index] as AppendOutcome,
-            ...(listeners !== UNKNOWN && { listeners }),
-          };
-        });
-        this.#onCall?.({ durationMs: performance.now() - sentAt, ...countEntries(call, answers) });
-        return answers;
-      } catch {
-        // Any error is one of the connection; whether the call took effect is not known. The next
-        // try finds out. The connection itself reports the outage once.
-        if (performance.now() > giveUpAt || this.#stopped.signal.aborted) {
-          return call.writers.map(() => ({ outcome: "unavailable" }));
-        }
-        await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random() / 2)));
-      }
+  /** Redis refuses the call for one of its runs, which one it does not say: each is told by itself. */
+  async #isolate(call: Call, giveUpAt: number, error: unknown): Promise<RunAnswer[]> {
+    if (call.parts.length === 1) return [{ outcome: "broken", fault: asError(error) }];
+    const answers: RunAnswer[] = [];
+    for (const part of call.parts) {
+      answers.push(...(await this.#send({ ...call, parts: [part] }, giveUpAt)));
     }
+    return answers;
   }
 }
 
-function countEntries({ batches }: Call, answers: readonly RunAnswer[]) {
+/** @throws where Redis takes nothing from anybody, which is not the run's fault */
+function answerOf(outcome: unknown, detail: unknown): RunAnswer {
+  if (outcome !== "broken") {
+    // The script's own words.
+    return {
+      outcome: outcome as AppendOutcome,
+      ...(typeof detail === "number" && detail !== UNKNOWN && { listeners: detail }),
+    };
+  }
+  const fault = new Error(String(detail));
+  if (isStateOfRedis(fault.message)) throw fault;
+  return { outcome, fault };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function countEntries({ parts }: Call, answers: readonly RunAnswer[]) {
   let [entries, fenced] = [0, 0];
-  batches.forEach(({ payloads }, index) => {
+  parts.forEach(({ batch: { payloads } }, index) => {
     entries += payloads.length;
     if (answers[index]?.outcome === "fenced") fenced += payloads.length;
   });

@@ -162,6 +162,15 @@ export interface PublishedEntry {
   readonly entry: LoggedEntry | UnreadableEntry;
 }
 
+/** One value as the Lua scripts publish it. */
+export function encodePublished(
+  { runId, position }: Pick<PublishedEntry, "runId" | "position">,
+  entry: Entry,
+): Buffer {
+  const place = [runId, position.epoch, position.seq].map((value) => packr.pack(value));
+  return Buffer.concat([...place, encodeEntry(entry)]);
+}
+
 /** @throws MalformedEntryError where the bytes are no entry, or one that this release would misread */
 export function decodeEntry(bytes: Uint8Array): LoggedEntry {
   return fromWire(unpack(bytes));

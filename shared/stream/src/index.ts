@@ -6,5 +6,5 @@ export * from "./keys.ts";
 export * from "./position.ts";
 export * from "./run-records.ts";
 export type { RunStatus } from "./run-status.ts";
-export type { AppendOutcome, FirstText, LossReason, RunWriter } from "./run-writer.ts";
+export type { AppendOutcome, FirstText, LossReason, OnLost, RunWriter } from "./run-writer.ts";
 export * from "./subscription.ts";

@@ -1,4 +1,5 @@
 /** How an attempt learns that its run is no longer its own to write, against a real Redis. */
+import { randomUUID } from "node:crypto";
 import { createCommandConnection, createLogger } from "@openclaw/runtime";
 import { eventually, TcpProxy } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
@@ -8,6 +9,19 @@ import type { LossReason } from "./run-writer.ts";
 import { CANCELLED, COMPLETED, createTestStream, type TestStream } from "./testing/test-stream.ts";
 
 let stream: TestStream;
+
+/** Made by a test, to be removed after it. */
+const users: string[] = [];
+
+/** A connection that may touch these keys alone. */
+async function connectAs(...keys: readonly string[]) {
+  const user = `confined-${randomUUID()}`;
+  await stream.commands.acl("SETUSER", user, "on", "nopass", "+@all", "&*", ...keys);
+  const redis = await stream.connect();
+  await redis.call("AUTH", user, "any");
+  users.push(user);
+  return redis;
+}
 
 /** Longer than a command waits for its answer. */
 const BEYOND_DEADLINE_MS = 2_300;
@@ -31,7 +45,10 @@ beforeEach(async () => {
   stream = await createTestStream(inject("redisUrl"));
 });
 
-afterEach(() => stream.close());
+afterEach(async () => {
+  if (users.length > 0) await stream.commands.acl("DELUSER", ...users.splice(0));
+  await stream.close();
+});
 
 describe("appending", () => {
   test("a worker that lost its run cannot append a byte from the moment of the next claim", async () => {
@@ -166,6 +183,55 @@ describe("appending", () => {
     }
     expect(losses).toEqual([]);
     expect(edge.text(runId)).toBe("abc");
+  });
+
+  test.each(["record", "log"] as const)(
+    "a run whose %s is no longer what it was is lost alone, and at once",
+    async (what) => {
+      const edge = await stream.startEdge();
+      const runs = [
+        await stream.createRun({ edge: edge.node }),
+        await stream.createRun({ edge: edge.node }),
+      ];
+      for (const runId of runs) edge.follow(runId);
+      const [broken, neighbour] = await Promise.all(
+        runs.map((runId) => stream.beginAttempt(runId)),
+      );
+      await stream.commands.set(
+        stream.keys[what](runs[0] ?? ""),
+        "no hash, no stream",
+        "PX",
+        60_000,
+      );
+      broken?.writer.write({ type: "text", text: "lost" });
+      neighbour?.writer.write({ type: "text", text: "heard" });
+      await eventually("the neighbour's text", () => edge.text(runs[1] ?? "") === "heard");
+      await eventually("the loss", () => broken?.losses.length);
+      expect(broken?.losses).toEqual(["broken"]);
+      expect(broken?.writer.fault?.message).toMatch(/^WRONGTYPE/);
+      expect(neighbour?.losses).toEqual([]);
+      // One call for both, which was not repeated.
+      expect(stream.calls.filter(({ entries }) => entries > 0)).toMatchObject([{ entries: 2 }]);
+    },
+  );
+
+  test("a call that Redis refuses as a whole for one of its runs is made for each by itself", async () => {
+    const runs = [await stream.createRun(), await stream.createRun()];
+    const [forbidden = "", allowed = ""] = runs;
+    const { keys } = stream;
+    const redis = await connectAs(
+      ...[keys.record(allowed), keys.log(allowed)].map((key) => `~${key}`),
+    );
+    const confined = new Appender(redis, keys);
+    const losses = new Map<string, LossReason>();
+    for (const runId of runs) {
+      const epoch = await stream.claimed(runId);
+      const writer = confined.open({ runId, epoch, onLost: (why) => losses.set(runId, why) });
+      writer.write({ type: "text", text: "x" });
+    }
+    await eventually("the loss", () => losses.size > 0);
+    await eventually("the text", async () => (await stream.entries(allowed)).length === 2);
+    expect([...losses]).toEqual([[forbidden, "broken"]]);
   });
 
   test("an end on its way is not given up because nobody heard what came before it", async () => {

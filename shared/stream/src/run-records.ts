@@ -9,6 +9,7 @@ import type { RedisClient } from "@openclaw/runtime";
 import {
   decodeEntry,
   encodeEntry,
+  encodePublished,
   type LoggedEntry,
   type StartedEntry,
   type TerminalEntry,
@@ -37,6 +38,8 @@ export const DEFAULT_RETENTION: Retention = {
   heldMs: 2_500,
 };
 
+/** Behind every position: what is published there leads its readers to the log. */
+const BEYOND: Position = { epoch: Number.MAX_SAFE_INTEGER, seq: 0 };
 /** Most edges that may watch one run: two tabs, a few reconnects; a bound against abuse. */
 const MAX_WATCHERS = 16;
 /**
@@ -342,6 +345,29 @@ export class RunRecords {
     if (owner == null || (session !== undefined && owner !== session)) return "unknown";
     const outcome = await this.end(runId, { type: "cancelled", reason: "client" });
     return outcome === "ended" ? { outcome, provider: provider ?? "" } : outcome;
+  }
+
+  /**
+   * Tells every node in `nodes` that a run has failed whose record or log cannot be worked with: which of them watch
+   * it cannot be read any more. What is left of it is forgotten after the resume window.
+   *
+   * @param run `after`: the last position that readers may have; where that is not known, they find out by themselves
+   */
+  async condemn(run: {
+    runId: string;
+    after: Position | undefined;
+    terminal: TerminalEntry;
+    nodes: readonly string[];
+  }): Promise<void> {
+    const { runId, after, terminal, nodes } = run;
+    const position = after ? { ...after, seq: after.seq + 1 } : BEYOND;
+    const message = encodePublished({ runId, position }, terminal);
+    const channels = nodes.map((node) => `${this.#channelPrefix(runId)}${node}`);
+    await Promise.all([
+      ...channels.map((channel) => this.#redis.spublish(channel, message)),
+      this.#redis.pexpire(this.#keys.record(runId), this.#retention.resumeWindowMs),
+      this.#redis.pexpire(this.#keys.log(runId), this.#retention.resumeWindowMs),
+    ]);
   }
 
   /** The nodes that watch a run, dead ones among them; none for one that is not known. */

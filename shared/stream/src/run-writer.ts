@@ -12,6 +12,7 @@ import {
   type TerminalEntry,
   type ToolCallEntry,
 } from "./entry.ts";
+import type { Position } from "./position.ts";
 
 /** Why an attempt may not write (any more). */
 export type LossReason =
@@ -21,6 +22,7 @@ export type LossReason =
   | "gap" // Redis lost entries that it had acknowledged
   | "too_large" // the log is full; a terminal entry is still taken
   | "orphaned" // no edge listens any more; a terminal entry is still taken
+  | "broken" // Redis answers, but cannot work with the run's record or log
   | "unavailable"; // Redis did not answer for too long
 
 export type AppendOutcome = "appended" | LossReason;
@@ -43,6 +45,8 @@ export interface RunAnswer {
   readonly outcome: AppendOutcome;
   /** How many subscribers heard it; undefined where that is not known, as after a repeated call. */
   readonly listeners?: number | undefined;
+  /** What Redis says of a run that is `broken`. */
+  readonly fault?: Error | undefined;
 }
 
 /** When the first text of an attempt went which way, on the monotonic clock. */
@@ -53,13 +57,16 @@ export interface FirstText {
   publishedAt?: number;
 }
 
+/** `fault`: of a run that is `broken`. */
+export type OnLost = (reason: LossReason, fault?: Error) => void;
+
 export interface RunWriterOptions {
   readonly runId: string;
   readonly epoch: number;
   /** How long nobody may listen before the run is given up; `Infinity` never gives it up. */
   readonly orphanGraceMs: number;
   /** Called once when the right to write is lost; never after the terminal was appended. */
-  readonly onLost: (reason: LossReason) => void;
+  readonly onLost: OnLost;
   /** Called whenever there is something to take. */
   readonly onPending: (writer: RunWriter) => void;
 }
@@ -68,9 +75,10 @@ export class RunWriter {
   readonly runId: string;
   readonly epoch: number;
   readonly #orphanGraceMs: number;
-  readonly #onLost: (reason: LossReason) => void;
+  readonly #onLost: OnLost;
   readonly #onPending: (writer: RunWriter) => void;
   #nextSeq = 1;
+  #appendedSeq = 0;
   #pending: Entry[] = [];
   #pendingChars = 0;
   readonly #waiting: (() => void)[] = [];
@@ -78,6 +86,7 @@ export class RunWriter {
   /** Batches that were taken and not answered. */
   #inFlight = 0;
   #lost: LossReason | undefined;
+  #fault: Error | undefined;
   #ending: PromiseWithResolve<AppendOutcome> | undefined;
   /** When what was published began to reach nobody, on the monotonic clock. */
   #unheardSince: number | undefined;
@@ -96,6 +105,16 @@ export class RunWriter {
   /** Why nothing more is taken, once that is so. */
   get lost(): LossReason | undefined {
     return this.#lost;
+  }
+
+  /** What Redis says of a run that is `broken`. */
+  get fault(): Error | undefined {
+    return this.#fault;
+  }
+
+  /** The last position that is known to be in the log. */
+  get position(): Position {
+    return { epoch: this.epoch, seq: this.#appendedSeq };
   }
 
   /** Undefined until text was written; reasoning is none. */
@@ -173,9 +192,10 @@ export class RunWriter {
   }
 
   /** Takes the answer to a batch. For the appender only. */
-  settle(batch: RunBatch, { outcome, listeners }: RunAnswer): void {
+  settle(batch: RunBatch, { outcome, listeners, fault }: RunAnswer): void {
     this.#inFlight -= 1;
     if (outcome === "appended") {
+      this.#appendedSeq = Math.max(this.#appendedSeq, batch.firstSeq + batch.payloads.length - 1);
       if (this.#firstText && batch.firstSeq === this.#firstTextSeq) {
         this.#firstText.publishedAt ??= performance.now();
       }
@@ -187,7 +207,7 @@ export class RunWriter {
     }
     // Entries that were refused for size leave their numbers to the terminal entry.
     if (outcome === "too_large") this.#nextSeq = batch.firstSeq;
-    this.#lose(outcome);
+    this.#lose(outcome, fault);
   }
 
   /**
@@ -203,16 +223,17 @@ export class RunWriter {
     }
   }
 
-  #lose(reason: LossReason): void {
+  #lose(reason: LossReason, fault?: Error): void {
     if (this.#lost) return;
     this.#lost = reason;
+    this.#fault = fault;
     this.#pending = [];
     this.#pendingChars = 0;
     this.#wake();
     const ending = this.#ending;
     this.#ending = undefined;
     if (ending) ending.resolve(reason);
-    else this.#onLost(reason);
+    else this.#onLost(reason, fault);
   }
 
   #wake(): void {

@@ -3,6 +3,7 @@
  * run at once, each from a position of its own.
  */
 import { type ErrorCode, type Failure, failure } from "@openclaw/protocol";
+import { isOutage } from "@openclaw/runtime";
 import { BEGINNING, type Position, parseEntryId } from "@openclaw/stream";
 import type { RunStarter } from "../inbound/run-starter.ts";
 import type { ResumeRefusal, StartedRun } from "../inbound/started-run.ts";
@@ -54,7 +55,7 @@ export class RunEvents {
       try {
         await this.#read(exchange, after, param);
       } catch (error) {
-        if (exchange.isStreaming || !isBack(exchange)) throw error;
+        if (exchange.isStreaming || !isBack(exchange) || !isOutage(error)) throw error;
         putOff(exchange, failure("unavailable"));
       }
     }

@@ -4,6 +4,7 @@
  */
 import type { TemplatedApp } from "uWebSockets.js";
 import { type AcceptedRun, type CancelledRun, failure } from "@openclaw/protocol";
+import { isOutage } from "@openclaw/runtime";
 import { withPlaceOf } from "../inbound/provider-chain.ts";
 import type { RunLookup } from "../inbound/run-lookup.ts";
 import { type AskedRun, parseRunRequest } from "../inbound/run-request.ts";
@@ -146,8 +147,10 @@ export class RunsDoor implements Door {
     try {
       await answer();
     } catch (error) {
-      this.#options.log.warn({ runId: exchange.request.parameter(0), err: error }, "run not read");
-      if (!exchange.isStreaming) refuse(exchange, failure("unavailable"));
+      const isAway = isOutage(error);
+      const facts = { runId: exchange.request.parameter(0), err: error };
+      this.#options.log[isAway ? "warn" : "error"](facts, "run not read");
+      if (!exchange.isStreaming) refuse(exchange, failure(isAway ? "unavailable" : "internal"));
       else exchange.end();
     }
   }

@@ -2,7 +2,7 @@
  * Ends background runs that should have ended by now: nobody reads them, the edge that was to see to their
  * end is gone, and so is whoever was to work on them.
  */
-import type { Logger, Part } from "@openclaw/runtime";
+import { isOutage, type Logger, type Part } from "@openclaw/runtime";
 import type { DueRuns, RunStatus } from "@openclaw/stream";
 
 const LOOK_EVERY_MS = 5_000;
@@ -38,11 +38,22 @@ export class OverdueRuns implements Part {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      for (const runId of await this.#options.due.overdue()) await this.#settle(runId);
+      for (const runId of await this.#options.due.overdue()) await this.#settleAlone(runId);
     } catch (error) {
       this.#options.log.debug({ err: error }, "overdue runs not looked at");
     } finally {
       this.#isLooking = false;
+    }
+  }
+
+  /** One that cannot be read is let go of: it must not keep those behind it from their end. */
+  async #settleAlone(runId: string): Promise<void> {
+    try {
+      await this.#settle(runId);
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      this.#options.log.error({ runId, err: error }, "overdue run cannot be ended");
+      await this.#options.due.forget(runId);
     }
   }
 

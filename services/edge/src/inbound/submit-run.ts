@@ -1,7 +1,7 @@
 /** Makes a run known to Redis and puts it on its queue. */
 import { randomUUID } from "node:crypto";
 import type { RunJob, RunQueues } from "@openclaw/queue";
-import { type Logger, persist } from "@openclaw/runtime";
+import { isOutage, type Logger, persist } from "@openclaw/runtime";
 import type { RunRecords } from "@openclaw/stream";
 import type { LiveRun } from "../outbound/live-run.ts";
 import type { RunAnnouncer } from "./run-announcer.ts";
@@ -51,7 +51,7 @@ export async function submitRun(
       }
     }
   } catch (error) {
-    log.warn({ runId, provider, err: error }, "run not submitted");
+    log[isOutage(error) ? "warn" : "error"]({ runId, provider, err: error }, "run not submitted");
     run.submissionFailed();
   }
   // Ended in the meantime: that was announced before the run was there to be ended. What was never answered

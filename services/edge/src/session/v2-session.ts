@@ -11,7 +11,7 @@ import {
   v2Error,
   wishesOf,
 } from "@openclaw/protocol";
-import type { Logger } from "@openclaw/runtime";
+import { isOutage, type Logger } from "@openclaw/runtime";
 import { type RequestRefusal, withPlaceOf } from "../inbound/provider-chain.ts";
 import type { RunStarter } from "../inbound/run-starter.ts";
 import type { StartedRun } from "../inbound/started-run.ts";
@@ -199,8 +199,10 @@ export class V2Session implements Session {
       else if (!this.#connection.isOpen) starter.keepFor(resumed, graceMs);
       else if (!resumed.isEnded) this.#runs.set(runId, resumed);
     } catch (error) {
-      log.warn({ runId, err: error }, "run not resumed");
-      this.#notResumable(runId, "unavailable");
+      const isAway = isOutage(error);
+      log[isAway ? "warn" : "error"]({ runId, err: error }, "run not resumed");
+      // What cannot be read now cannot be read later either.
+      this.#notResumable(runId, isAway ? "unavailable" : "unknown_run");
     } finally {
       this.#resuming.delete(runId);
       if (resuming.isCancelled) this.#cancel({ type: "cancel", run: runId });

@@ -17,6 +17,7 @@ import type { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptClock } from "./attempt-clock.ts";
 import type { AttemptTally, LetGoReason } from "./attempt-counts.ts";
 import { type AttemptOutcome, reportAttempt } from "./attempt-report.ts";
+import { condemnRun } from "./condemn-run.ts";
 import { failOver } from "./fail-over.ts";
 import type { HedgeBudget } from "./hedge.ts";
 import { relayAnswer } from "./relay-answer.ts";
@@ -36,6 +37,8 @@ export interface AttemptContext {
   readonly hedges: HedgeBudget;
   /** This worker, as claims record it. */
   readonly node: string;
+  /** Ids of all nodes of the cluster. */
+  readonly nodes: () => Promise<readonly string[]>;
   /** How many tokens the model of a provider takes, where that is known. */
   readonly contextTokensOf: (provider: string) => number | undefined;
   /** Most attempts of one run, over all workers. */
@@ -207,6 +210,10 @@ async function letGo(
 ): Promise<AttemptOutcome> {
   context.counts.count(reason);
   if (reason === "stopping") await release(job, context);
+  if (reason === "broken") {
+    const { fault, position } = context.writer;
+    await condemnRun(job, fault, context, position);
+  }
   if (reason === "gap" || reason === "unavailable" || reason === "stopping") {
     throw new RunHandedBackError(job.runId, reason);
   }

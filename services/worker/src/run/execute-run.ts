@@ -3,11 +3,12 @@
  */
 import { failure } from "@openclaw/protocol";
 import { type RunJob, RunPostponedError } from "@openclaw/queue";
-import { persist } from "@openclaw/runtime";
+import { isOutage, persist } from "@openclaw/runtime";
 import type { TerminalEntry } from "@openclaw/stream";
 import type { Closed } from "../provider/provider-health.ts";
-import { type AttemptContext, workOnRun } from "./attempt.ts";
+import { type AttemptContext, RunHandedBackError, workOnRun } from "./attempt.ts";
 import { claimRun } from "./claim-run.ts";
+import { condemnRun } from "./condemn-run.ts";
 import { executeHedge } from "./execute-hedge.ts";
 import { LONGEST_WAIT_MS, passOn, requeue } from "./fail-over.ts";
 
@@ -21,6 +22,18 @@ const END_WITHIN_MS = 2_000;
  *   that the queue offers it again; also what Redis throws before the run was claimed
  */
 export async function executeRun(job: RunJob, context: AttemptContext): Promise<void> {
+  try {
+    await execute(job, context);
+  } catch (error) {
+    const isOpen = error instanceof RunHandedBackError || error instanceof RunPostponedError;
+    if (isOpen || isOutage(error)) throw error;
+    // A hedge is none then: the first attempt goes on, and finds out what is wrong with the run.
+    if (job.hedges === undefined) await condemnRun(job, error, context);
+    else context.log.error({ runId: job.runId, err: error }, "hedge cannot be worked on");
+  }
+}
+
+async function execute(job: RunJob, context: AttemptContext): Promise<void> {
   const takenAt = performance.now();
   if (job.hedges !== undefined && (await executeHedge(job, context)) !== "won before") return;
   const run = { ...job, hedges: undefined };

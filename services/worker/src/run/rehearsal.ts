@@ -110,6 +110,7 @@ async function answerRuns(
     limits: { slowDown: async () => undefined },
     hedges: new HedgeBudget(() => 0),
     node: NAME,
+    nodes: async () => [],
     contextTokensOf: () => undefined,
     maxAttempts: 1,
     log: silent(),

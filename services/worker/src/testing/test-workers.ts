@@ -35,6 +35,12 @@ export interface TestWorker extends AttemptContext {
 /** Workers on one Redis, each with a provider of its own: a real HTTP server that speaks on command. */
 export class TestWorkers {
   readonly stream: StreamFixture;
+  /** What all of them log, each line an object. */
+  readonly logged: Record<string, unknown>[] = [];
+  readonly #log = createLogger(
+    { service: "test", level: "debug" },
+    { write: (line) => void this.logged.push(JSON.parse(line)) },
+  );
   /** What was put on a queue, whoever's; nobody takes it from there but the test. */
   readonly added: RunJob[] = [];
   readonly #metrics = new Metrics({
@@ -73,9 +79,10 @@ export class TestWorkers {
       limits: { slowDown: async () => undefined },
       hedges: new HedgeBudget(() => 1),
       node: `worker-${name}`,
+      nodes: async () => ["edge-1"],
       contextTokensOf: () => undefined,
       maxAttempts: 2,
-      log,
+      log: this.#log,
     };
   }
 

@@ -16,6 +16,8 @@
 --   gap        the numbers do not continue the log, or the claim is gone: Redis lost what it had acknowledged
 --   too_large  the log is at its limit; only a terminal entry is still taken
 --   unknown    there is no such run (any more)
+--   broken     its record or log cannot be worked with; Redis' words for it instead of a number of subscribers.
+--              The others' entries are appended and published all the same.
 -- Whoever may write is also noted as heard of, with entries or without: see claim.lua.
 -- Invariant: a run's entries form one unbroken sequence per epoch, and nothing follows a terminal one.
 
@@ -88,7 +90,7 @@ local function append(run, payload_at)
   end
 end
 
-for index = 1, #KEYS / 2 do
+local function take(index, cursor)
   local record = KEYS[2 * index - 1]
   local state, current, seq, edges, bytes, ended_by, hedger =
     unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'edges', 'bytes', 'ended_by', 'hedger'))
@@ -103,7 +105,16 @@ for index = 1, #KEYS / 2 do
   if outcomes[index] == 'appended' and not is_terminal(state) then
     append(run, cursor + 5)
   end
-  cursor = cursor + 5 + run.count
+end
+
+local faults = {}
+for index = 1, #KEYS / 2 do
+  local ok, fault = pcall(take, index, cursor)
+  if not ok then
+    outcomes[index] = 'broken'
+    faults[index] = tostring(type(fault) == 'table' and fault.err or fault)
+  end
+  cursor = cursor + 5 + tonumber(ARGV[cursor + 3])
 end
 
 local heard = {}
@@ -118,6 +129,6 @@ for index = 1, #KEYS / 2 do
     listeners = listeners + heard[node]
   end
   reply[2 * index - 1] = outcomes[index]
-  reply[2 * index] = repeated[index] and -1 or listeners
+  reply[2 * index] = faults[index] or repeated[index] and -1 or listeners
 end
 return reply
