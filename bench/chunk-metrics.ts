@@ -38,7 +38,10 @@ function relay(meter: RequestMeter | undefined): void {
       if (event.type === "text") writer.write(event);
     }
     if (n % BATCH > 0) continue;
-    writer.settle(writer.take(32), { outcome: "appended", listeners: 1 });
+    writer.settle(writer.take({ entries: 32, bytes: 128 * 1024 }), {
+      outcome: "appended",
+      listeners: 1,
+    });
   }
 }
 

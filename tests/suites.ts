@@ -37,6 +37,13 @@ export const SUITES = {
     [0.2, 0.5],
     "alone",
   ),
+  "huge-answers": suite(
+    "tests/slow/huge-answers",
+    "answers of 3 MiB at once",
+    [30, 100],
+    [0.4, 0.8],
+    "alone",
+  ),
   oracle: suite("tests/oracle/oracle", "streams", [20_000, 100_000], [0.4, 1.8]),
   "oracle-mutants": suite("tests/oracle/mutants", "planted faults", [0, 30], [0, 0.5]),
   "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [2.0, 4.3]),

@@ -88,7 +88,7 @@ export const CATALOGUE = {
   openclaw_gaps_filled_total: counter(
     EDGE,
     [],
-    "Times that a published chunk was missing or out of order, and the log was read instead.",
+    "Times that a published chunk was missing, out of order, or too large to be published, and the log was read instead.",
   ),
 
   // Where the time goes. Each phase is measured inside one process.

@@ -11,6 +11,7 @@
  */
 import { isOutage, isStateOfRedis, type RedisClient } from "@openclaw/runtime";
 import type { StreamKeys } from "./keys.ts";
+import { LARGEST_ENTRY_BYTES } from "./pieces.ts";
 import { DEFAULT_RETENTION, type Retention } from "./run-records.ts";
 import {
   type AppendOutcome,
@@ -24,6 +25,11 @@ import { Script, type ScriptArgument } from "./script.ts";
 /** Most runs, and most entries of one run, in one call: bounds how long a call holds Redis. */
 const MAX_RUNS_PER_CALL = 128;
 const MAX_ENTRIES_PER_RUN = 32;
+/** Most bytes of one call, and of one run in it: bounds how long the others wait for the next. */
+const MAX_BYTES_PER_CALL = 4 * 1024 * 1024;
+const MAX_BYTES_PER_RUN = 128 * 1024;
+/** Of the runs of a call, so many are kept for those that have much to say where small ones fill it. */
+const KEPT_FOR_LARGE = 32;
 /** A silent writer asks this often whether the run is still its own. */
 const TOUCH_INTERVAL_MS = 1_000;
 const RETRY_FIRST_MS = 25;
@@ -45,6 +51,8 @@ export interface AnsweredCall {
   readonly durationMs: number;
   /** Over all its runs; 0 where it only asked whether they are still their writers' own. */
   readonly entries: number;
+  /** Of their payloads as they are published, or would be. */
+  readonly bytes: number;
   /** Of these, the ones that were refused because another attempt holds their run. */
   readonly fenced: number;
 }
@@ -164,11 +172,18 @@ export class Appender {
   #nextCall(partition: number): Call | undefined {
     const due = this.#due[partition];
     if (!due || due.size === 0) return undefined;
-    const parts = [...due].slice(0, MAX_RUNS_PER_CALL).map((writer) => {
-      const batch = writer.take(MAX_ENTRIES_PER_RUN);
-      if (!writer.hasPending) due.delete(writer);
-      return { writer, batch };
-    });
+    const parts: RunPart[] = [];
+    let bytes = 0;
+    for (const writer of inTurn(due)) {
+      if (bytes + LARGEST_ENTRY_BYTES > MAX_BYTES_PER_CALL) break;
+      const room = Math.min(MAX_BYTES_PER_RUN, MAX_BYTES_PER_CALL - bytes);
+      const batch = writer.take({ entries: MAX_ENTRIES_PER_RUN, bytes: room });
+      parts.push({ writer, batch });
+      bytes += batch.bytes;
+      // What is left of it waits behind those that were not taken.
+      due.delete(writer);
+      if (writer.hasPending) due.add(writer);
+    }
     return { partition, parts };
   }
 
@@ -206,8 +221,8 @@ export class Appender {
     for (const { writer, batch } of parts) {
       const { runId, epoch } = writer;
       keys.push(this.#keys.record(runId), this.#keys.log(runId));
-      args.push(runId, epoch, batch.firstSeq, batch.payloads.length, batch.closes);
-      args.push(...batch.payloads);
+      const { firstSeq, payloads, unpublished, closes } = batch;
+      args.push(runId, epoch, firstSeq, payloads.length, unpublished, closes, ...payloads);
     }
     // Two values for each run, as the script's header says.
     const values = (await Appender.#append.run(this.#redis, keys, args)) as (string | number)[];
@@ -223,6 +238,16 @@ export class Appender {
     }
     return answers;
   }
+}
+
+/** Those whose turn it is in one call: first who has little to say, and of these who has waited longest. */
+function inTurn(due: ReadonlySet<RunWriter>): RunWriter[] {
+  const small: RunWriter[] = [];
+  const large: RunWriter[] = [];
+  for (const writer of due) (writer.isSmall ? small : large).push(writer);
+  const kept = Math.min(large.length, KEPT_FOR_LARGE);
+  const first = small.slice(0, MAX_RUNS_PER_CALL - kept);
+  return [...first, ...large].slice(0, MAX_RUNS_PER_CALL);
 }
 
 /** @throws where Redis takes nothing from anybody, which is not the run's fault */
@@ -244,10 +269,11 @@ function asError(error: unknown): Error {
 }
 
 function countEntries({ parts }: Call, answers: readonly RunAnswer[]) {
-  let [entries, fenced] = [0, 0];
-  parts.forEach(({ batch: { payloads } }, index) => {
+  let [entries, bytes, fenced] = [0, 0, 0];
+  parts.forEach(({ batch: { payloads, bytes: own } }, index) => {
     entries += payloads.length;
+    bytes += own;
     if (answers[index]?.outcome === "fenced") fenced += payloads.length;
   });
-  return { entries, fenced };
+  return { entries, bytes, fenced };
 }

@@ -32,7 +32,7 @@ function appendTo(runId: string, epoch: number, { maxLogBytes = 1e6 } = {}) {
     new Script("append").run(
       commands,
       [keys.record(runId), keys.log(runId)],
-      [...run, first, payloads.length, closes, ...payloads],
+      [...run, first, payloads.length, 0, closes, ...payloads],
     );
 }
 
@@ -69,7 +69,7 @@ describe("appending", () => {
       await stream.createRun({ edge: "gone" }),
     ];
     const epochs = [await stream.claimed(heard), await stream.claimed(unheard)];
-    const part = (id: string, epoch = 0, text: string) => [id, epoch, 1, 1, "", text];
+    const part = (id: string, epoch = 0, text: string) => [id, epoch, 1, 1, 0, "", text];
     const reply = await new Script("append").run(
       stream.commands,
       [heard, unheard].flatMap((id) => [stream.keys.record(id), stream.keys.log(id)]),

@@ -65,7 +65,7 @@ describe("following", () => {
     const packr = new Packr();
     const later = [packr.pack([99, "?"]), encodeEntry({ type: "text", text: "read" })];
     const part = (index: number, closes: string, payloads: readonly Buffer[]) => [
-      ...[runs[index] ?? "", epochs[index] ?? 0, 1, payloads.length, closes],
+      ...[runs[index] ?? "", epochs[index] ?? 0, 1, payloads.length, 0, closes],
       ...payloads,
     ];
     const done = encodeEntry(COMPLETED);

@@ -3,15 +3,8 @@
  * loss of its right to write.
  */
 import type { TerminalState } from "@openclaw/protocol";
-import {
-  charactersOf,
-  type DeltaEntry,
-  type Entry,
-  encodeEntry,
-  isTerminal,
-  type TerminalEntry,
-  type ToolCallEntry,
-} from "./entry.ts";
+import { charactersOf, type Entry, encodeEntry, isTerminal, type TerminalEntry } from "./entry.ts";
+import { cutLong, cutTail, fitting, isEmpty, merge, type Piece } from "./pieces.ts";
 import type { Position } from "./position.ts";
 
 /** Why an attempt may not write (any more). */
@@ -27,8 +20,10 @@ export type LossReason =
 
 export type AppendOutcome = "appended" | LossReason;
 
-/** Neighbouring deltas are merged up to this many UTF-16 units. */
-const MERGE_LIMIT = 16_384;
+/** A batch with more is left to the log: see `RunBatch.unpublished`. */
+const MOST_PUBLISHED_BYTES = 16 * 1024;
+/** A writer with no more than this waiting goes before those that have more. */
+const SMALL = 4_096;
 /** A writer with more than this waiting asks its source to pause. */
 const HIGH_WATERMARK = 256 * 1024;
 
@@ -36,6 +31,13 @@ const HIGH_WATERMARK = 256 * 1024;
 export interface RunBatch {
   readonly firstSeq: number;
   readonly payloads: readonly Buffer[];
+  /** Of the payloads as they are published; a little too much rather than too little. */
+  readonly bytes: number;
+  /**
+   * Of a large batch all but a short last entry: its readers see that something is missing, and read it from the log as
+   * fast as they can. Published, it would heap up in Redis, which cuts an edge off that is slower than the workers.
+   */
+  readonly unpublished: number;
   /** The state a terminal entry puts the run in; '' without one. */
   readonly closes: TerminalState | "";
 }
@@ -127,18 +129,27 @@ export class RunWriter {
   }
 
   /** Adds a piece of the answer. After a loss or the end it is dropped. */
-  write(piece: DeltaEntry | ToolCallEntry): void {
+  write(piece: Piece): void {
     if (this.#lost || this.#ending || isEmpty(piece)) return;
     if (!this.#firstText && piece.type !== "reasoning") {
       const followsReasoning = this.#nextSeq > 1 || this.#pending.length > 0;
       this.#firstText = { writtenAt: performance.now(), followsReasoning };
     }
+    for (const part of cutLong(piece)) this.#add(part);
+    this.#onPending(this);
+  }
+
+  #add(piece: Piece): void {
     const last = this.#pending.at(-1);
     const merged = last && merge(last, piece);
     if (merged) this.#pending[this.#pending.length - 1] = merged;
     else this.#pending.push(piece);
     this.#pendingChars += charactersOf(piece);
-    this.#onPending(this);
+  }
+
+  /** Whether little waits, so that it costs the others nothing to let it go first. */
+  get isSmall(): boolean {
+    return this.#pendingChars <= SMALL;
   }
 
   /** Whether so much is waiting that the source should pause until `ready`. */
@@ -175,18 +186,23 @@ export class RunWriter {
     return this.#ending.promise;
   }
 
-  /** Numbers and encodes up to `limit` waiting entries. For the appender only. */
-  take(limit: number): RunBatch {
-    const entries = this.#pending.splice(0, limit);
+  /** Numbers and encodes waiting entries, at least one where any waits. For the appender only. */
+  take(most: { readonly entries: number; readonly bytes: number }): RunBatch {
+    const { count, bytes } = fitting(this.#pending, most);
+    const isLarge = bytes > MOST_PUBLISHED_BYTES;
+    const whole = this.#pending.splice(0, count);
+    const entries = isLarge ? [...whole.slice(0, -1), ...whole.slice(-1).flatMap(cutTail)] : whole;
     const firstSeq = this.#nextSeq;
     if (this.#firstText && entries.length > 0) this.#firstTextSeq ??= firstSeq;
     this.#inFlight += 1;
     this.#nextSeq += entries.length;
-    for (const entry of entries) this.#pendingChars -= charactersOf(entry);
     const last = entries.at(-1);
+    for (const entry of entries) this.#pendingChars -= charactersOf(entry);
     return {
       firstSeq,
       payloads: entries.map(encodeEntry),
+      bytes,
+      unpublished: isLarge ? entries.length - 1 : 0,
       closes: last && isTerminal(last) ? last.type : "",
     };
   }
@@ -241,23 +257,6 @@ export class RunWriter {
     const flushed = this.#isFlushed ? this.#flushing.splice(0) : [];
     for (const resolve of [...ready, ...flushed]) resolve();
   }
-}
-
-/** Neighbours of one kind as one entry; undefined where they are of two, or too long together. */
-function merge(last: Entry, next: DeltaEntry | ToolCallEntry): Entry | undefined {
-  if (charactersOf(last) + charactersOf(next) > MERGE_LIMIT) return undefined;
-  if (next.type === "tool_call") {
-    const isMore = next.id === undefined && next.name === undefined;
-    if (last.type !== "tool_call" || last.index !== next.index || !isMore) return undefined;
-    return { ...last, arguments: last.arguments + next.arguments };
-  }
-  if (last.type !== next.type || last.isRefusal !== next.isRefusal) return undefined;
-  return { ...next, text: last.text + next.text };
-}
-
-function isEmpty(piece: DeltaEntry | ToolCallEntry): boolean {
-  if (piece.type !== "tool_call") return piece.text === "";
-  return piece.arguments === "" && piece.id === undefined && piece.name === undefined;
 }
 
 interface PromiseWithResolve<T> {

@@ -27,7 +27,7 @@ import type { ResumeRefusal, ResumeRequest, RunRequest, StartedRun } from "./sta
 import { SUBMIT_WITHIN_MS, submitRun } from "./submit-run.ts";
 import { watchRun } from "./watch-run.ts";
 
-const READS_AT_ONCE = 64;
+const READS_AT_ONCE = 16;
 const BY_POSITION: ReadonlySet<ResumeRefusal> = new Set([
   "unknown_position",
   "ahead",

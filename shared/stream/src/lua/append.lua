@@ -5,8 +5,8 @@
 -- ARGV[2]  most payload bytes of one log
 -- ARGV[3]  resume window in ms
 -- then for each run:
---          run id, epoch, seq of the first entry, number of entries (0 only asks),
---          state the last entry puts the run in ('' if it is no terminal entry), payloads ...
+--          run id, epoch, seq of the first entry, number of entries (0 only asks), how many of them are not
+--          published, state the last entry puts the run in ('' if it is no terminal entry), payloads ...
 --
 -- Returns for each run two values: an outcome, and how many subscribers heard it; -1 where an earlier call
 -- has published it, whose answer was lost: how many heard that is not known any more.
@@ -56,7 +56,10 @@ local function append(run, payload_at)
       local payload = ARGV[payload_at + offset]
       redis.call('XADD', run.log, run.epoch .. '-' .. seq, 'p', payload)
       run.bytes = run.bytes + #payload
-      messages[#messages + 1] = frame(run.id, run.epoch, seq, payload)
+      -- A reader that misses some of them reads the log.
+      if offset >= run.unpublished then
+        messages[#messages + 1] = frame(run.id, run.epoch, seq, payload)
+      end
     end
   end
   if #messages == 0 then
@@ -97,13 +100,13 @@ local function take(index, cursor)
   local run = {
     index = index, record = record, log = KEYS[2 * index],
     id = ARGV[cursor], epoch = tonumber(ARGV[cursor + 1]), first = tonumber(ARGV[cursor + 2]),
-    count = tonumber(ARGV[cursor + 3]), closes = ARGV[cursor + 4],
+    count = tonumber(ARGV[cursor + 3]), unpublished = tonumber(ARGV[cursor + 4]), closes = ARGV[cursor + 5],
     state = state, current = tonumber(current), seq = tonumber(seq), edges = edges,
     bytes = tonumber(bytes), ended_by = ended_by, hedger = hedger,
   }
   outcomes[index] = outcome_of(run)
   if outcomes[index] == 'appended' and not is_terminal(state) then
-    append(run, cursor + 5)
+    append(run, cursor + 6)
   end
 end
 
@@ -114,7 +117,7 @@ for index = 1, #KEYS / 2 do
     outcomes[index] = 'broken'
     faults[index] = tostring(type(fault) == 'table' and fault.err or fault)
   end
-  cursor = cursor + 5 + tonumber(ARGV[cursor + 3])
+  cursor = cursor + 6 + tonumber(ARGV[cursor + 3])
 end
 
 local heard = {}
