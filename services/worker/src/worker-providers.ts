@@ -1,7 +1,14 @@
 /** Puts together the providers that a worker serves, and what it does with a run of theirs. */
 import type { Metrics } from "@openclaw/metrics";
-import { AccountVerdicts, QueueLimits, RunIntake, type RunJob } from "@openclaw/queue";
+import {
+  AccountVerdicts,
+  QueueLimits,
+  RunIntake,
+  type RunJob,
+  type UnreadableJob,
+} from "@openclaw/queue";
 import type { Tracing } from "@openclaw/tracing";
+import { failUnreadable } from "./intake/fail-unreadable.ts";
 import { ServedProviders } from "./intake/served-providers.ts";
 import { accountIdOf } from "./provider/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
@@ -40,6 +47,9 @@ export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
     onRest: (provider, forMs) => providers.rest(provider, forMs),
     log,
   });
+  const { records } = redis;
+  const onUnreadable = (job: UnreadableJob) =>
+    failUnreadable(job, { records, nodes: tools.nodes, log });
   const verdicts = new AccountVerdicts({ redis: commands, keyPrefix });
   const providers = new ServedProviders({
     gateway,
@@ -55,7 +65,8 @@ export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
         verdict: verdicts.of(accountIdOf(provider)),
         log,
       }),
-    createIntake: (intake) => new RunIntake({ redis: queueing, keyPrefix, log, ...intake }),
+    createIntake: (intake) =>
+      new RunIntake({ redis: queueing, keyPrefix, log, onUnreadable, ...intake }),
     // A run beyond its sockets would wait here for one while another worker has some to spare.
     concurrencyOf: ({ maxConcurrency, pool }) =>
       Math.min(config.WORKER_CONCURRENCY, maxConcurrency, pool.connections),

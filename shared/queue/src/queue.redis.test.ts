@@ -7,7 +7,7 @@ import { createRedisFixture, eventually, type RedisFixture, TcpProxy } from "@op
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { QueueLimits } from "./queue-limits.ts";
-import { RunIntake, RunPostponedError } from "./run-intake.ts";
+import { RunIntake, RunPostponedError, type UnreadableJob } from "./run-intake.ts";
 import type { RunJob } from "./run-job.ts";
 import { RunQueues, rateOf } from "./run-queues.ts";
 
@@ -41,12 +41,15 @@ interface IntakeOptions {
   readonly concurrency?: number;
   readonly log?: Logger;
   readonly url?: string;
+  readonly onUnreadable?: (job: UnreadableJob) => Promise<void>;
 }
+
+const ignore = async () => undefined;
 
 async function startIntake(
   provider: string,
   onRun: (job: RunJob) => Promise<void>,
-  { concurrency = 10, log = silent, url = fixture.url }: IntakeOptions = {},
+  { concurrency = 10, log = silent, url = fixture.url, onUnreadable = ignore }: IntakeOptions = {},
 ): Promise<RunIntake> {
   const redis = createBlockingConnection({ url, name: "test:intake", log });
   await redis.connect();
@@ -57,6 +60,7 @@ async function startIntake(
     concurrency,
     log,
     onRun,
+    onUnreadable,
   });
   await intake.start();
   stops.push(async () => {
@@ -469,4 +473,61 @@ describe("a Redis that takes away a right", () => {
       });
     },
   );
+});
+
+describe("a job that cannot be read", () => {
+  /** Adds a job as something else wrote it. */
+  async function addRaw(runId: string, data: string): Promise<void> {
+    await queues.add(job("a", runId));
+    await fixture.commands.hset(`${fixture.prefix}{queue-a}:runs:${runId}`, "data", data);
+  }
+
+  const later = (runId: string) => JSON.stringify({ ...job("a", runId), version: 2 });
+
+  test.each([
+    ["of another shape", '{"runId":7}'],
+    ["that is no JSON", "{"],
+  ])("%s is told of once, and is done with; the one behind it is worked on", async (_, data) => {
+    const unreadable: UnreadableJob[] = [];
+    const onUnreadable = async (one: UnreadableJob) => void unreadable.push(one);
+    await addRaw("broken", data);
+    await queues.add(job("a", "next"));
+    const worked: string[] = [];
+    await startIntake("a", async ({ runId }) => void worked.push(runId), { onUnreadable });
+    await eventually("both", () => unreadable.length > 0 && worked.length > 0);
+    await eventually("an empty queue", async () => (await queues.counts("a")).active === 0);
+    expect(worked).toEqual(["next"]);
+    expect(unreadable).toMatchObject([{ jobId: "broken", provider: "a" }]);
+    expect(await queues.counts("a")).toEqual({ waiting: 0, active: 0 });
+  });
+
+  test("since a later release wrote it is given back, and a worker of that release has it", async () => {
+    const lines: string[] = [];
+    const log = createLogger(
+      { service: "t", level: "warn" },
+      { write: (line) => lines.push(line) },
+    );
+    const unreadable: UnreadableJob[] = [];
+    const onUnreadable = async (one: UnreadableJob) => void unreadable.push(one);
+    await addRaw("later", later("later"));
+    await startIntake("a", ignore, { onUnreadable, log });
+    await eventually("that it is given back", () => lines.length > 0);
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ msg: "job given back", jobId: "later" });
+    // As if what takes it now could read it.
+    await addRaw("later", JSON.stringify(job("a", "later")));
+    const worked: string[] = [];
+    await startIntake("a", async ({ runId }) => void worked.push(runId));
+    await eventually("the empty queue", async () => (await queues.counts("a")).waiting === 0);
+    expect([unreadable, lines.length]).toEqual([[], 1]);
+  });
+
+  test("is given back for some seconds only: then its run fails", async () => {
+    const unreadable: UnreadableJob[] = [];
+    const onUnreadable = async (one: UnreadableJob) => void unreadable.push(one);
+    await addRaw("later", later("later"));
+    await fixture.commands.hset(`${fixture.prefix}{queue-a}:runs:later`, "ats", 14);
+    await startIntake("a", ignore, { onUnreadable });
+    await eventually("the refusal", () => unreadable.length > 0);
+    expect(unreadable[0]?.error.message).toContain("version 2");
+  });
 });

@@ -10,7 +10,7 @@ import type { Logger, Part, RedisClient } from "@openclaw/runtime";
 import { DelayedError, type Job, Worker } from "bullmq";
 import { ReplyError } from "ioredis";
 import { queueNames } from "./queue-names.ts";
-import { jobIdOf, type RunJob, runJobSchema } from "./run-job.ts";
+import { jobIdOf, type ReadJob, type RunJob, readJob } from "./run-job.ts";
 
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
@@ -27,6 +27,13 @@ const RETRY_MS = 500;
  * a job it drops would leave a run without an end.
  */
 const MAX_STALLED = 1_000;
+
+/**
+ * How often a job of a later release is given back, for how long each time: to be offered to a worker of that release
+ * soon, and not for ever.
+ */
+const MOST_GIVEN_BACK = 16;
+const GIVEN_BACK_MS = { first: 100, most: 1_000 };
 
 /** How long a worker that leaves waits for what became of its runs to be written. */
 const WRITTEN_WITHIN_MS = 500;
@@ -51,6 +58,16 @@ class PromptWorker extends Worker {
       // Ends early where this worker leaves, which a refusal must not hold up.
       await delay(RETRY_MS, undefined, { signal: this.#leaving.signal }).catch(() => undefined);
       throw error;
+    }
+  }
+
+  /** BullMQ's loop would fail with a job whose data is no JSON, and leave it to be found stalled again and again. */
+  protected override createJob(...[data, jobId]: Parameters<Worker["createJob"]>): Job {
+    try {
+      return super.createJob(data, jobId);
+    } catch {
+      // No run has such data: it is refused as what cannot be read.
+      return super.createJob({ ...data, data: "null" }, jobId);
     }
   }
 
@@ -82,6 +99,16 @@ class PromptWorker extends Worker {
   }
 }
 
+/** No worker of this release or an earlier one understands the job. */
+export class UnreadableJobError extends Error {
+  readonly code = "unreadable_job";
+
+  constructor(problem: string) {
+    super(`a job cannot be read: ${problem}`);
+    this.name = "UnreadableJobError";
+  }
+}
+
 /** The run is to be offered again, though not at once. */
 export class RunPostponedError extends Error {
   readonly code = "run_postponed";
@@ -107,6 +134,15 @@ export interface RunIntakeOptions {
    * of a `RunPostponedError`, which takes no place meanwhile, or soon.
    */
   readonly onRun: (job: RunJob) => Promise<void>;
+  /** No worker can read this job, which is done with afterwards: its run is to be failed. */
+  readonly onUnreadable: (job: UnreadableJob) => Promise<void>;
+}
+
+export interface UnreadableJob {
+  /** Of a run, or of a hedge: see `isHedge`. */
+  readonly jobId: string;
+  readonly provider: string;
+  readonly error: Error;
 }
 
 export class RunIntake implements Part {
@@ -179,19 +215,31 @@ export class RunIntake implements Part {
   }
 
   async #process(job: Job): Promise<void> {
-    const parsed = runJobSchema.safeParse(job.data);
-    if (!parsed.success) {
-      // Of another version, or not ours. Trying again cannot help; the edge's backstop ends the run.
-      this.#options.log.error({ runId: job.id }, "job not understood");
-      return;
-    }
+    const read = readJob(job.data);
     try {
-      await this.#workOn(parsed.data);
+      if (read.outcome === "read") await this.#workOn(read.job);
+      else await this.#refuse(job, read);
     } catch (error) {
       if (!(error instanceof RunPostponedError)) throw error;
       await job.moveToDelayed(Date.now() + error.forMs, job.token);
       throw new DelayedError();
     }
+  }
+
+  /** @throws RunPostponedError where another worker may read it */
+  async #refuse(
+    { id: jobId = "", attemptsStarted: offers }: Job,
+    { isLater, problem }: Extract<ReadJob, { outcome: "unreadable" }>,
+  ): Promise<void> {
+    const { provider, log, onUnreadable } = this.#options;
+    if (isLater && offers <= MOST_GIVEN_BACK) {
+      log[offers === 1 ? "warn" : "debug"]({ provider, jobId, problem }, "job given back");
+      throw new RunPostponedError(
+        jobId,
+        Math.min(GIVEN_BACK_MS.first * offers, GIVEN_BACK_MS.most),
+      );
+    }
+    await onUnreadable({ jobId, provider, error: new UnreadableJobError(problem) });
   }
 
   /**

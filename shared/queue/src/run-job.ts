@@ -20,8 +20,60 @@ export const runJobSchema = z.object({
   hedges: z.int().optional(),
   /** W3C trace context of the run: every attempt at it is a part of that trace, wherever it is made. */
   traceparent: z.string().optional(),
+  /** See `readJob`; written by `writeJob` alone. */
+  version: z.number().optional(),
 });
 export type RunJob = z.infer<typeof runJobSchema>;
+
+/**
+ * What this release writes, and the latest that it reads. A job without one is of version 1. A release raises it where
+ * workers of the release before would misread the job; what only says more needs no other version.
+ */
+const VERSION = 1;
+
+/** What stood on the queue, and what of that this release knows: passed on, the rest is to go with it. */
+interface AsRead {
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly known: Readonly<Record<string, unknown>>;
+}
+
+/** By the messages of a job, which every copy of it shares. */
+const asRead = new WeakMap<RunJob["messages"], AsRead>();
+
+export type ReadJob =
+  | { readonly outcome: "read"; readonly job: RunJob }
+  /** `isLater`: a worker of a later release can read it. `problem` names fields, and has no word of the prompt. */
+  | { readonly outcome: "unreadable"; readonly isLater: boolean; readonly problem: string };
+
+/** Reads what stands on a queue. */
+export function readJob(data: unknown): ReadJob {
+  const { data: versioned } = z.looseObject({ version: z.number() }).safeParse(data);
+  if (versioned && versioned.version > VERSION) {
+    const problem = `it is of version ${versioned.version}, this worker reads ${VERSION}`;
+    return { outcome: "unreadable", isLater: true, problem };
+  }
+  const { data: known, error } = runJobSchema.safeParse(data);
+  if (!known) {
+    const fields = error.issues.map(({ path }) => path.join(".") || "the job itself");
+    const problem = `this worker does not understand ${[...new Set(fields)].slice(0, 10).join(", ")}`;
+    return { outcome: "unreadable", isLater: false, problem };
+  }
+  const { version: _, ...job } = known;
+  // Understood, so it is an object.
+  asRead.set(job.messages, { raw: data as AsRead["raw"], known });
+  return { outcome: "read", job };
+}
+
+/** A job as it is put on a queue: with what a later release has added to it, at any depth, unless that was replaced. */
+export function writeJob(job: RunJob): Readonly<Record<string, unknown>> {
+  const written: Record<string, unknown> = { ...job, version: VERSION };
+  const { raw, known } = asRead.get(job.messages) ?? { raw: {}, known: {} };
+  for (const [name, value] of Object.entries(raw)) {
+    const isUnknown = !(name in runJobSchema.shape);
+    if (isUnknown || (name in written && written[name] === known[name])) written[name] = value;
+  }
+  return written;
+}
 
 const HEDGE = "-hedge-";
 

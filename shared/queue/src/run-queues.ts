@@ -5,7 +5,7 @@
 import type { Part, RedisClient } from "@openclaw/runtime";
 import { Queue } from "bullmq";
 import { queueNames } from "./queue-names.ts";
-import { isHedge, jobIdOf, type RunJob } from "./run-job.ts";
+import { isHedge, jobIdOf, type RunJob, writeJob } from "./run-job.ts";
 
 /** A processor that throws (Redis away, a bug) is tried again this often; text is never repeated. */
 const ATTEMPTS = 10;
@@ -92,7 +92,7 @@ export class RunQueues implements Part {
 
   /** Puts a run on its provider's queue. Adding the same run again changes nothing. */
   async add(job: RunJob): Promise<void> {
-    await this.#queue(job.provider).add("run", job, { jobId: jobIdOf(job) });
+    await this.#queue(job.provider).add("run", writeJob(job), { jobId: jobIdOf(job) });
   }
 
   /** Takes a run off the queue if it still waits there. */

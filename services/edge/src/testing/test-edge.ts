@@ -238,6 +238,9 @@ export class TestEdge {
       concurrency: 10,
       log,
       onRun: async (job) => void taken.set(job.runId, job),
+      onUnreadable: async ({ error }) => {
+        throw error;
+      },
     });
     await intake.start();
     onTestFinished(async () => {

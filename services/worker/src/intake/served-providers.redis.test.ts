@@ -114,7 +114,14 @@ async function serve(
     limits,
     log,
     createClient: (name, config) => createProviderClient({ name, config, log }),
-    createIntake: (intake) => new RunIntake({ redis: queueing, keyPrefix, log, ...intake }),
+    createIntake: (intake) =>
+      new RunIntake({
+        redis: queueing,
+        keyPrefix,
+        log,
+        onUnreadable: async () => undefined,
+        ...intake,
+      }),
     concurrencyOf: ({ maxConcurrency }) => maxConcurrency,
     count: (provider) => queues.counts(provider),
     execute: async ({ runId, messages }, client) => {
