@@ -38,7 +38,7 @@ function relay(meter: RequestMeter | undefined): void {
       if (event.type === "text") writer.write(event);
     }
     if (n % BATCH > 0) continue;
-    writer.settle(writer.take({ entries: 32, bytes: 128 * 1024 }), {
+    writer.settle(writer.take({ entries: 32, bytes: 128 * 1024, isPublished: () => true }), {
       outcome: "appended",
       listeners: 1,
     });

@@ -28,7 +28,7 @@ beforeAll(async () => {
     gateway: { providers: { ...providers, long } },
     edges: 1,
     workers: 2,
-    env: { RESUME_WINDOW_MS: "5000" },
+    env: { RESUME_WINDOW_MS: "30000" },
   });
 });
 

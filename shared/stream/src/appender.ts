@@ -12,6 +12,7 @@
 import { isOutage, isStateOfRedis, type RedisClient } from "@openclaw/runtime";
 import type { StreamKeys } from "./keys.ts";
 import { LARGEST_ENTRY_BYTES } from "./pieces.ts";
+import { PublishBudget } from "./publish-budget.ts";
 import { DEFAULT_RETENTION, type Retention } from "./run-records.ts";
 import {
   type AppendOutcome,
@@ -95,6 +96,8 @@ export class Appender {
   /** Writers with something to take, per partition; a script call cannot span two. */
   readonly #due: readonly Set<RunWriter>[];
   readonly #busy: boolean[];
+  readonly #budget = new PublishBudget();
+  readonly #isPublished = (bytes: number) => this.#budget.take(bytes);
   readonly #stopped = new AbortController();
   #touching: NodeJS.Timeout | undefined;
 
@@ -177,7 +180,8 @@ export class Appender {
     for (const writer of inTurn(due)) {
       if (bytes + LARGEST_ENTRY_BYTES > MAX_BYTES_PER_CALL) break;
       const room = Math.min(MAX_BYTES_PER_RUN, MAX_BYTES_PER_CALL - bytes);
-      const batch = writer.take({ entries: MAX_ENTRIES_PER_RUN, bytes: room });
+      const most = { entries: MAX_ENTRIES_PER_RUN, bytes: room };
+      const batch = writer.take({ ...most, isPublished: this.#isPublished });
       parts.push({ writer, batch });
       bytes += batch.bytes;
       // What is left of it waits behind those that were not taken.

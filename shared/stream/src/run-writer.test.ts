@@ -11,7 +11,9 @@ function entriesOf(pieces: readonly (DeltaEntry | ToolCallEntry)[]): LoggedEntry
     onPending: () => undefined,
   });
   for (const piece of pieces) writer.write(piece);
-  return writer.take({ entries: 100, bytes: 1e6 }).payloads.map(decodeEntry);
+  return writer
+    .take({ entries: 100, bytes: 1e6, isPublished: () => true })
+    .payloads.map(decodeEntry);
 }
 
 const call = (index: number, given: string, named?: { id: string; name: string }) =>
@@ -75,13 +77,13 @@ test("the first text is published with the batch that carries it; reasoning is n
   });
   const settle = (batch: RunBatch) => writer.settle(batch, { outcome: "appended", listeners: 1 });
   writer.write({ type: "reasoning", text: "hm" });
-  const thought = writer.take({ entries: 10, bytes: 1e6 });
+  const thought = writer.take({ entries: 10, bytes: 1e6, isPublished: () => true });
   expect(writer.firstText).toBeUndefined();
   writer.write({ type: "text", text: "a" });
   settle(thought);
-  const spoken = writer.take({ entries: 10, bytes: 1e6 });
+  const spoken = writer.take({ entries: 10, bytes: 1e6, isPublished: () => true });
   writer.write({ type: "text", text: "b" });
-  const more = writer.take({ entries: 10, bytes: 1e6 });
+  const more = writer.take({ entries: 10, bytes: 1e6, isPublished: () => true });
   expect(writer.firstText).toEqual({ writtenAt: expect.any(Number), followsReasoning: true });
   settle(spoken);
   const { publishedAt } = writer.firstText ?? {};

@@ -20,8 +20,6 @@ export type LossReason =
 
 export type AppendOutcome = "appended" | LossReason;
 
-/** A batch with more is left to the log: see `RunBatch.unpublished`. */
-const MOST_PUBLISHED_BYTES = 16 * 1024;
 /** A writer with no more than this waiting goes before those that have more. */
 const SMALL = 4_096;
 /** A writer with more than this waiting asks its source to pause. */
@@ -34,12 +32,19 @@ export interface RunBatch {
   /** Of the payloads as they are published; a little too much rather than too little. */
   readonly bytes: number;
   /**
-   * Of a large batch all but a short last entry: its readers see that something is missing, and read it from the log as
-   * fast as they can. Published, it would heap up in Redis, which cuts an edge off that is slower than the workers.
+   * How many payloads are in the log alone, from the first on. The last one is short then, and published: its
+   * readers see that something is missing, and read the log.
    */
   readonly unpublished: number;
   /** The state a terminal entry puts the run in; '' without one. */
   readonly closes: TerminalState | "";
+}
+
+/** Most entries and bytes of a batch, and whether one of so many bytes is published whole. */
+interface Taking {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly isPublished: (bytes: number) => boolean;
 }
 
 /** What became of one run's part of an append call. */
@@ -187,11 +192,11 @@ export class RunWriter {
   }
 
   /** Numbers and encodes waiting entries, at least one where any waits. For the appender only. */
-  take(most: { readonly entries: number; readonly bytes: number }): RunBatch {
+  take({ isPublished, ...most }: Taking): RunBatch {
     const { count, bytes } = fitting(this.#pending, most);
-    const isLarge = bytes > MOST_PUBLISHED_BYTES;
+    const isWhole = isPublished(bytes);
     const whole = this.#pending.splice(0, count);
-    const entries = isLarge ? [...whole.slice(0, -1), ...whole.slice(-1).flatMap(cutTail)] : whole;
+    const entries = isWhole ? whole : [...whole.slice(0, -1), ...whole.slice(-1).flatMap(cutTail)];
     const firstSeq = this.#nextSeq;
     if (this.#firstText && entries.length > 0) this.#firstTextSeq ??= firstSeq;
     this.#inFlight += 1;
@@ -202,7 +207,7 @@ export class RunWriter {
       firstSeq,
       payloads: entries.map(encodeEntry),
       bytes,
-      unpublished: isLarge ? entries.length - 1 : 0,
+      unpublished: isWhole ? 0 : entries.length - 1,
       closes: last && isTerminal(last) ? last.type : "",
     };
   }
