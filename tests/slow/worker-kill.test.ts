@@ -7,6 +7,7 @@ import {
   eventually,
   figuresOf,
   inWords,
+  setClockBack,
   V2Client,
   type V2Run,
 } from "@openclaw/testing";
@@ -95,7 +96,7 @@ async function isHeldBy(node: string, cluster: Cluster, { id }: V2Run): Promise<
 }
 
 /** One kill: answers for every run that lost its worker how long its user saw nothing new. */
-async function killUnderLoad(cluster: Cluster): Promise<number[]> {
+async function killUnderLoad(cluster: Cluster, meanwhile?: () => Promise<void>): Promise<number[]> {
   const [victim] = cluster.running("worker");
   if (!victim) throw new Error("no worker runs");
   const node = await nodeOf(cluster, victim);
@@ -107,6 +108,7 @@ async function killUnderLoad(cluster: Cluster): Promise<number[]> {
   victim.process.kill("SIGKILL");
   const killedAt = performance.now();
   await exited;
+  await meanwhile?.();
   // What it still holds is lost: its lease lasts longer than this takes.
   const held = await Promise.all(watched.map(({ run }) => isHeldBy(node, cluster, run)));
   const lost = watched.filter((_, index) => held[index]);
@@ -145,4 +147,13 @@ test(`kill -9 of a worker, ${KILLS} times: v2 users see new text within 5 s (p99
     const lost = seen.map((one) => one.sum("openclaw_nodes_lost_total", { kind: "worker" }));
     return lost.reduce((sum, count) => sum + count, 0) >= KILLS;
   });
+});
+
+test("kill -9 of a worker while the clock of Redis is set back a minute: new text as soon as ever", async () => {
+  const [cluster] = clusters;
+  if (!cluster) throw new Error("no cluster runs");
+  const waits = await killUnderLoad(cluster, () => setClockBack(redis, cluster.keyPrefix, 60_000));
+  const figures = figuresOf(waits);
+  console.log(`worker killed and the clock set back, kill to new text: ${inWords(figures)}`);
+  expect(figures.max).toBeLessThan(BAR_MS);
 });

@@ -66,7 +66,10 @@ export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
         log,
       }),
     createIntake: (intake) =>
-      new RunIntake({ redis: queueing, keyPrefix, log, onUnreadable, ...intake }),
+      new RunIntake({
+        ...{ redis: queueing, keyPrefix, log, onUnreadable, ...intake },
+        onClockSetBack: (runIds) => records.rewind(runIds),
+      }),
     // A run beyond its sockets would wait here for one while another worker has some to spare.
     concurrencyOf: ({ maxConcurrency, pool }) =>
       Math.min(config.WORKER_CONCURRENCY, maxConcurrency, pool.connections),

@@ -3,7 +3,13 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { createBlockingConnection, createLogger, type Logger } from "@openclaw/runtime";
-import { createRedisFixture, eventually, type RedisFixture, TcpProxy } from "@openclaw/testing";
+import {
+  createRedisFixture,
+  eventually,
+  type RedisFixture,
+  setClockBack,
+  TcpProxy,
+} from "@openclaw/testing";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { QueueLimits } from "./queue-limits.ts";
@@ -42,6 +48,7 @@ interface IntakeOptions {
   readonly log?: Logger;
   readonly url?: string;
   readonly onUnreadable?: (job: UnreadableJob) => Promise<void>;
+  readonly onClockSetBack?: (runIds: readonly string[]) => Promise<void>;
 }
 
 const ignore = async () => undefined;
@@ -49,7 +56,13 @@ const ignore = async () => undefined;
 async function startIntake(
   provider: string,
   onRun: (job: RunJob) => Promise<void>,
-  { concurrency = 10, log = silent, url = fixture.url, onUnreadable = ignore }: IntakeOptions = {},
+  {
+    concurrency = 10,
+    log = silent,
+    url = fixture.url,
+    onUnreadable = ignore,
+    ...more
+  }: IntakeOptions = {},
 ): Promise<RunIntake> {
   const redis = createBlockingConnection({ url, name: "test:intake", log });
   await redis.connect();
@@ -61,6 +74,7 @@ async function startIntake(
     log,
     onRun,
     onUnreadable,
+    ...more,
   });
   await intake.start();
   stops.push(async () => {
@@ -214,6 +228,27 @@ test("a run whose worker vanished is taken by another within 6 s", async () => {
   const rescued: RunJob[] = [];
   await startIntake("a", async (run) => void rescued.push(run));
   await eventually("the second worker to take it", () => rescued.length === 1, { withinMs: 6_000 });
+});
+
+test("a run whose worker vanished while the clock of Redis was set back a minute is taken no later", async () => {
+  const taken: string[] = [];
+  const lost = await startIntake("a", ({ runId }) => {
+    taken.push(runId);
+    return new Promise(() => undefined);
+  });
+  await queues.add(job("a"));
+  await eventually("the first worker to take it", () => taken.length === 1);
+  const setBack: string[] = [];
+  const rescued: RunJob[] = [];
+  await startIntake("a", async (run) => void rescued.push(run), {
+    onClockSetBack: async (runIds) => void setBack.push(...runIds),
+  });
+  const mark = `${fixture.prefix}{queue-a}:runs:clock`;
+  await eventually("a look at the clock", () => fixture.commands.exists(mark));
+  await lost.stop();
+  await setClockBack(fixture.commands, fixture.prefix, 60_000);
+  await eventually("the second worker to take it", () => rescued.length === 1);
+  expect(setBack).toEqual(taken);
 });
 
 test("a removed run is not worked on, and counts say what waits", async () => {

@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger, Part, RedisClient } from "@openclaw/runtime";
 import { DelayedError, type Job, Worker } from "bullmq";
 import { ReplyError } from "ioredis";
+import { LeaseClock } from "./lease-clock.ts";
 import { queueNames } from "./queue-names.ts";
 import { jobIdOf, type ReadJob, type RunJob, readJob } from "./run-job.ts";
 
@@ -99,6 +100,10 @@ class PromptWorker extends Worker {
   }
 }
 
+async function ignore(): Promise<void> {
+  // Nobody asked to be told.
+}
+
 /** No worker of this release or an earlier one understands the job. */
 export class UnreadableJobError extends Error {
   readonly code = "unreadable_job";
@@ -136,6 +141,8 @@ export interface RunIntakeOptions {
   readonly onRun: (job: RunJob) => Promise<void>;
   /** No worker can read this job, which is done with afterwards: its run is to be failed. */
   readonly onUnreadable: (job: UnreadableJob) => Promise<void>;
+  /** Redis' clock was set back; these runs are at work. */
+  readonly onClockSetBack?: (runIds: readonly string[]) => Promise<void>;
 }
 
 export interface UnreadableJob {
@@ -150,6 +157,8 @@ export class RunIntake implements Part {
   readonly #options: RunIntakeOptions;
   readonly #working = new Map<string, Promise<void>>();
   readonly #reported = new Set<string>();
+  readonly #clock: LeaseClock;
+  #looking: NodeJS.Timeout | undefined;
   #concurrency: number;
   #worker: PromptWorker | undefined;
   #draining = false;
@@ -159,6 +168,13 @@ export class RunIntake implements Part {
     this.name = `intake ${options.provider}`;
     this.#options = options;
     this.#concurrency = options.concurrency;
+    const { redis, keyPrefix, provider, onClockSetBack = ignore, log } = options;
+    this.#clock = new LeaseClock({
+      ...{ redis, keyPrefix, provider, log },
+      leaseMs: LEASE_MS,
+      lookEveryMs: STALLED_CHECK_MS,
+      onSetBack: onClockSetBack,
+    });
   }
 
   async start(): Promise<void> {
@@ -185,6 +201,7 @@ export class RunIntake implements Part {
     });
     this.#worker = worker;
     await worker.waitUntilReady();
+    this.#looking = setInterval(() => void this.#clock.look(), STALLED_CHECK_MS);
   }
 
   /**
@@ -211,6 +228,7 @@ export class RunIntake implements Part {
   /** Leaves runs that are still at work to other workers, who take them when their leases expire. */
   async stop(): Promise<void> {
     this.#draining = true;
+    clearInterval(this.#looking);
     await this.#worker?.leave(WRITTEN_WITHIN_MS);
   }
 

@@ -1,6 +1,6 @@
 /** Who may write for a run: what a claim gives, against a real Redis. */
 import { randomUUID } from "node:crypto";
-import { eventually } from "@openclaw/testing";
+import { eventually, setClockBack } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { BEGINNING } from "./position.ts";
 import { DEFAULT_RETENTION, RunRecords } from "./run-records.ts";
@@ -94,6 +94,36 @@ describe("claiming", () => {
     expect(await waited()).toBeUndefined();
     await stream.records.move({ runId, epoch, from: "nvidia1", provider: "zhipu" });
     expect(await waited()).toBeLessThan(50);
+  });
+
+  test("a time of the future counts as now: the clock was set back", async () => {
+    const { commands, keys, prefix } = stream;
+    const heldMs = 300;
+    const held = new RunRecords(commands, keys, { ...DEFAULT_RETENTION, heldMs });
+    const [claimed, told] = [await stream.createRun(), await stream.createRun()];
+    for (const runId of [claimed, told]) await stream.claimed(runId);
+    await setClockBack(commands, prefix, 60_000);
+    // Every worker that notices says so of the runs at work.
+    await held.rewind([told, "unknown"]);
+    const heardAt = async (runId: string) =>
+      Number(await commands.hget(keys.record(runId), "heard_at"));
+    expect(await heardAt(told)).toBeLessThan((await heardAt(claimed)) - 30_000);
+
+    for (const runId of [claimed, told]) {
+      const claim = { runId, lease: "later", worker: "w2", maxAttempts: 9, overdue: EXHAUSTED };
+      const started = { type: "started", provider: "nvidia1", model: "m" } as const;
+      await eventually("the claim", async () => {
+        const { outcome } = await held.claim({ ...claim, started, exhausted: EXHAUSTED });
+        return outcome === "claimed";
+      });
+    }
+  });
+
+  test("no run has more time than it was given, or has waited less than nothing: the clock was set back", async () => {
+    const runId = await stream.createRun({ totalMs: 5_000 });
+    await setClockBack(stream.commands, stream.prefix, 60_000);
+    const watched = await stream.records.watch(runId, { node: "n" });
+    expect(watched).toMatchObject({ leftMs: 5_000, waitedMs: 0 });
   });
 
   test("a run whose worker was heard of is held against others, and only as long", async () => {

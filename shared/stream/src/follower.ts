@@ -31,7 +31,7 @@ const MOST_PAGE = 256;
  */
 const CUT_BACK_MS = 5_000;
 /** About how many characters a page may have once the pieces' length is known. */
-const PAGE_CHARACTERS = 128 * 1024;
+const PAGE_CHARACTERS = 256 * 1024;
 
 export interface FollowerOptions {
   readonly runId: string;

@@ -5,7 +5,7 @@
  * no connection). Every write may be repeated after such an error without harm.
  */
 import type { RunState } from "@openclaw/protocol";
-import type { RedisClient } from "@openclaw/runtime";
+import { isOutage, type RedisClient } from "@openclaw/runtime";
 import {
   decodeEntry,
   encodeEntry,
@@ -119,6 +119,7 @@ export class RunRecords {
   static readonly #watch = new Script("watch");
   static readonly #unwatch = new Script("unwatch");
   static readonly #status = new Script("status");
+  static readonly #rewind = new Script("rewind");
 
   readonly #redis: RedisClient;
   readonly #keys: StreamKeys;
@@ -324,6 +325,20 @@ export class RunRecords {
     );
     const position = { epoch, seq };
     return { outcome, state, position, provider, session: owner, dueInMs, leftMs, waitedMs };
+  }
+
+  /** Redis' clock was set back: attempts that were heard of in what is the future now were heard of now. */
+  async rewind(runIds: readonly string[]): Promise<void> {
+    await Promise.all(
+      runIds.map(async (runId) => {
+        try {
+          await RunRecords.#rewind.run(this.#redis, [this.#keys.record(runId)], []);
+        } catch (error) {
+          // A record that cannot be worked with is told of by whoever works on the run.
+          if (isOutage(error)) throw error;
+        }
+      }),
+    );
   }
 
   /** How a run fares; undefined for one that is not known. */

@@ -2,6 +2,7 @@ export { freePort } from "@openclaw/runtime";
 export * from "./agreement.ts";
 export * from "./ask-timed.ts";
 export * from "./chat-reader.ts";
+export * from "./clock.ts";
 export * from "./cluster.ts";
 export * from "./connect-proxy.ts";
 export * from "./eventually.ts";

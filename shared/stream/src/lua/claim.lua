@@ -52,6 +52,11 @@ end
 -- A claim proves nothing about the job it was made for: it may come from a worker that stood still, or
 -- out of a network that did. It must not take a healthy answer from whoever has the job by now.
 local now = now_ms()
+-- The clock was set back since: it counts as heard of now.
+if tonumber(heard_at or 0) > now then
+  heard_at = now
+  redis.call('HSET', record, 'heard_at', now)
+end
 local held_ms = not is_hedge and state == 'active' and tonumber(heard_at) + tonumber(ARGV[11]) - now or 0
 if held_ms > 0 then
   return { 'held', held_ms }

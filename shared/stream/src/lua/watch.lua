@@ -13,15 +13,17 @@
 -- Invariant: whatever is appended after this is published to the node, whatever was appended before
 -- is in the log; so a reader that watches first and reads the log second misses nothing.
 
-local state, epoch, seq, provider, edges, session, due_at, ends_by, queued_at = unpack(redis.call('HMGET', KEYS[1],
-  'state', 'epoch', 'seq', 'provider', 'edges', 'session', 'due_at', 'ends_by', 'queued_at'))
+local state, epoch, seq, provider, edges, session, due_at, ends_by, queued_at, created_at =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'provider', 'edges', 'session', 'due_at', 'ends_by',
+    'queued_at', 'created_at'))
 if not state or (ARGV[3] ~= '' and session ~= ARGV[3]) then
   return { 'unknown' }
 end
-local now = now_ms()
+-- A clock that was set back gives no run more time than it had, and none has waited less than nothing.
+local now = math.max(now_ms(), tonumber(created_at or 0))
 local due_in = due_at and tonumber(due_at) - now or ''
 local left = ends_by and tonumber(ends_by) - now or due_in
-local waited = state == 'queued' and now - tonumber(queued_at or now) or ''
+local waited = state == 'queued' and math.max(0, now - tonumber(queued_at or now)) or ''
 local watching = { 'watching', state, tonumber(epoch), tonumber(seq), provider, session, due_in, left, waited }
 local nodes = nodes_of(edges)
 for _, node in ipairs(nodes) do
