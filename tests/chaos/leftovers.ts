@@ -55,7 +55,7 @@ async function keysLeft(
     const expiresInMs = await redis.pttl(key);
     const [, runId = ""] = key.split(":run:");
     const isPromised = runId === "" || history.accepted.has(runId);
-    const isUnbegun = !isPromised && (await redis.hget(key, "attempts")) === "0";
+    const isUnbegun = !isPromised && (await redis.hget(key, "epoch")) === "0";
     if (expiresInMs === -1) left.push(`${key} without an expiry`);
     else if (!isUnbegun && expiresInMs !== -2) left.push(`${key} for ${expiresInMs} ms`);
   }

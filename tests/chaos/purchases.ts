@@ -6,6 +6,8 @@ import type { ClusterProcess } from "@openclaw/testing";
 import type { History } from "./history.ts";
 
 const MAX_ATTEMPTS = 2;
+/** An attempt that ended with its worker, by a kill or a drain, counts for nothing; more than these are a fault. */
+const MOST_LOST = 4;
 /**
  * How long an attempt that lost its run may still read from its provider: a worker that is stopped does
  * so until it wakes up, and learns then.
@@ -39,7 +41,7 @@ export class Purchases {
     this.#bought.set(prompt, bought);
     bought.times.push({ provider, at: this.#history.now() });
     bought.open += 1;
-    const allowed = MAX_ATTEMPTS + (SAYS_NOTHING.test(prompt) ? 1 : 0);
+    const allowed = MAX_ATTEMPTS + MOST_LOST + (SAYS_NOTHING.test(prompt) ? 1 : 0);
     if (bought.times.length > allowed && !ASKED_AGAIN.test(prompt)) {
       const times = bought.times.map(({ provider, at }) => `${at} ms ${provider}`).join(", ");
       this.#history.violate("bought more often than allowed", `${times} ${prompt}`);

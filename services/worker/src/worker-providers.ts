@@ -86,10 +86,10 @@ function executor(
 ): (job: RunJob, provider: ProviderClient) => Promise<void> {
   const attemptMeter = new AttemptMeter(metrics, counts);
   const hedges = new HedgeBudget(() => gateway.current.hedgeBudget);
-  const maxAttempts = config.WORKER_MAX_ATTEMPTS;
+  const { WORKER_MAX_ATTEMPTS: maxAttempts, WORKER_MAX_LOST: maxLost } = config;
   const contextTokensOf = (name: string) => gateway.current.providers[name]?.contextTokens;
   const tools = { appender, attempts, limits, hedges, contextTokensOf };
-  const context = { records, queues, ...tools, node, nodes, maxAttempts, log };
+  const context = { records, queues, ...tools, node, nodes, maxAttempts, maxLost, log };
   return (job, provider) =>
     traceAttempt(tracing, job, { provider, counts: attemptMeter.of(provider.name) }, (traced) =>
       executeRun(job, { ...context, ...traced }),

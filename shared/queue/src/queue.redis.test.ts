@@ -13,7 +13,12 @@ import {
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { QueueLimits } from "./queue-limits.ts";
-import { RunIntake, RunPostponedError, type UnreadableJob } from "./run-intake.ts";
+import {
+  RunIntake,
+  RunPostponedError,
+  RunReleasedError,
+  type UnreadableJob,
+} from "./run-intake.ts";
 import type { RunJob } from "./run-job.ts";
 import { RunQueues, rateOf } from "./run-queues.ts";
 
@@ -330,6 +335,22 @@ test("a postponed run is offered again on time, and meanwhile no read blocks for
   expect(second - first).toBeLessThan(8_000);
   expect(blockedForS.length).toBeGreaterThan(3);
   expect(Math.max(...blockedForS)).toBe(0.5);
+});
+
+test("a released run is offered again at once, before those that wait, however often", async () => {
+  const offered: string[] = [];
+  const released = job("a");
+  const behind = job("a");
+  const times = 25;
+  const onRun = async ({ runId }: RunJob) => {
+    if (offered.push(runId) === 1) await queues.add(behind);
+    if (runId === released.runId && offered.length <= times) throw new RunReleasedError(runId);
+  };
+  await queues.add(released);
+  await startIntake("a", onRun, { concurrency: 1 });
+  await eventually("the run behind it", () => offered.includes(behind.runId));
+  const { runId } = released;
+  expect(offered).toEqual([...Array(times + 1).fill(runId), behind.runId]);
 });
 
 test("draining lets the run at work finish and takes no other", async () => {

@@ -7,7 +7,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger, Part, RedisClient } from "@openclaw/runtime";
-import { DelayedError, type Job, Worker } from "bullmq";
+import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
 import { ReplyError } from "ioredis";
 import { LeaseClock } from "./lease-clock.ts";
 import { queueNames } from "./queue-names.ts";
@@ -126,6 +126,16 @@ export class RunPostponedError extends Error {
   }
 }
 
+/** This worker leaves: the run is to be offered again at once, before those that wait, at no cost. */
+export class RunReleasedError extends Error {
+  readonly code = "run_released";
+
+  constructor(runId: string) {
+    super(`run ${runId} is released`);
+    this.name = "RunReleasedError";
+  }
+}
+
 export interface RunIntakeOptions {
   /** A blocking connection; each intake makes one more of its kind for its blocking reads. */
   readonly redis: RedisClient;
@@ -136,7 +146,8 @@ export interface RunIntakeOptions {
   readonly log: Logger;
   /**
    * Works on one run to its end. What it throws makes the queue offer the run again: after the wait
-   * of a `RunPostponedError`, which takes no place meanwhile, or soon.
+   * of a `RunPostponedError`, which takes no place meanwhile; at once after a `RunReleasedError`; or soon,
+   * though not for ever.
    */
   readonly onRun: (job: RunJob) => Promise<void>;
   /** No worker can read this job, which is done with afterwards: its run is to be failed. */
@@ -238,6 +249,10 @@ export class RunIntake implements Part {
       if (read.outcome === "read") await this.#workOn(read.job);
       else await this.#refuse(job, read);
     } catch (error) {
+      if (error instanceof RunReleasedError) {
+        await job.moveToWait(job.token);
+        throw new WaitingError();
+      }
       if (!(error instanceof RunPostponedError)) throw error;
       await job.moveToDelayed(Date.now() + error.forMs, job.token);
       throw new DelayedError();
@@ -275,7 +290,7 @@ export class RunIntake implements Part {
       return current;
     }
     // A pop that was already waiting when the drain began may still bring one.
-    if (this.#draining) throw new Error("this worker is draining");
+    if (this.#draining) throw new RunReleasedError(run.runId);
     const work = this.#options.onRun(run);
     this.#working.set(id, work);
     try {

@@ -20,6 +20,18 @@ beforeEach(async () => {
 
 afterEach(() => stream.close());
 
+async function claimed(runId: string, more: Parameters<TestStream["claim"]>[1] = {}) {
+  const claim = await stream.claim(runId, more);
+  if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+  return claim;
+}
+
+/** An attempt of a run gives it back to the queue that it came from. */
+async function giveBack(runId: string, epoch: number, because: "failure" | "release") {
+  const move = { runId, epoch, from: "nvidia1", provider: "nvidia1", because };
+  expect(await stream.records.move(move)).toBe("moved");
+}
+
 describe("claiming", () => {
   test("raises the epoch with each claim and publishes `started` at (epoch, 0)", async () => {
     const edge = await stream.startEdge();
@@ -65,12 +77,64 @@ describe("claiming", () => {
     const edge = await stream.startEdge();
     const runId = await stream.createRun({ edge: edge.node });
     edge.follow(runId);
-    await stream.claim(runId);
-    await stream.claim(runId);
+    for (const attempt of [1, 2]) {
+      const claim = await claimed(runId);
+      expect(claim.attempt).toBe(attempt);
+      await giveBack(runId, claim.epoch, "failure");
+    }
     expect(await stream.claim(runId)).toEqual({ outcome: "exhausted" });
     expect(await stream.claim(runId)).toEqual({ outcome: "ended", state: "failed" });
     const last = await eventually("the terminal", () => edge.ended(runId));
     expect(last).toMatchObject({ type: "failed", failure: { code: "attempts_exhausted" } });
+  });
+
+  test("a release costs neither an attempt nor a try, however often, and is counted by itself", async () => {
+    const runId = await stream.createRun();
+    for (let round = 0; round < 20; round += 1) {
+      const claim = await claimed(runId);
+      expect([claim.attempt, claim.tries, claim.isFirst]).toEqual([1, 1, round === 0]);
+      // Half of them have said something.
+      if (round % 2 === 0) {
+        const { epoch } = claim;
+        const writer = stream.appender.open({ runId, epoch, onLost: () => undefined });
+        writer.write({ type: "text", text: "so far" });
+        await writer.flush();
+        stream.appender.close(writer);
+      }
+      await giveBack(runId, claim.epoch, "release");
+      // The answer to the first was lost, say.
+      await giveBack(runId, claim.epoch, "release");
+    }
+    expect(await stream.commands.hget(stream.keys.record(runId), "releases")).toBe("20");
+    const status = await stream.records.status(runId);
+    expect(status?.attempts).toBe(20);
+  });
+
+  test("a lost worker costs neither an attempt nor a try; the run that loses as many as it may is ended", async () => {
+    const edge = await stream.startEdge();
+    const runId = await stream.createRun({ edge: edge.node });
+    edge.follow(runId);
+    for (let lost = 0; lost < 3; lost += 1) {
+      const claim = await claimed(runId, { maxLost: 3 });
+      expect([claim.attempt, claim.tries, claim.isFirst]).toEqual([1, 1, lost === 0]);
+    }
+    expect(await stream.claim(runId, { maxLost: 3 })).toEqual({ outcome: "lost", workers: 3 });
+    expect(await stream.claim(runId)).toEqual({ outcome: "ended", state: "failed" });
+    const last = await eventually("the terminal", () => edge.ended(runId));
+    expect(last).toMatchObject({ type: "failed", failure: { code: "attempts_exhausted" } });
+  });
+
+  test("failures, releases and losses of one run do not add up", async () => {
+    const runId = await stream.createRun();
+    const only = { maxLost: 3, maxAttempts: 2 };
+    await claimed(runId, only); // and lost
+    await giveBack(runId, (await claimed(runId, only)).epoch, "release");
+    await claimed(runId, only); // and lost
+    await giveBack(runId, (await claimed(runId, only)).epoch, "failure");
+    const last = await claimed(runId, only);
+    expect([last.attempt, last.tries]).toEqual([2, 2]);
+    await giveBack(runId, last.epoch, "failure");
+    expect(await stream.claim(runId, only)).toEqual({ outcome: "exhausted" });
   });
 
   test("ends a run that should have been over: nobody waits for what would be bought", async () => {
@@ -140,8 +204,10 @@ describe("claiming", () => {
         lease: randomUUID(),
         worker: "w2",
         maxAttempts: 1,
+        maxLost: 1,
         started: { type: "started", provider: "nvidia1", model: "m" },
         exhausted: EXHAUSTED,
+        lost: EXHAUSTED,
         overdue: EXHAUSTED,
       });
     // Kept by its touches alone, longer than one of them reaches.
@@ -156,8 +222,8 @@ describe("claiming", () => {
       const outcome = await take();
       return outcome.outcome === "held" ? undefined : outcome;
     });
-    // It was allowed one attempt: nothing but the forgotten one has been counted.
-    expect(after).toEqual({ outcome: "exhausted" });
+    // It may lose one worker: nothing but the forgotten one has been counted.
+    expect(after).toEqual({ outcome: "lost", workers: 1 });
   });
 
   test("a run that moved to another provider is only to be had there", async () => {

@@ -52,12 +52,16 @@ export const MAX_TRIES = 2;
 export type CreateOutcome = "created" | "waiting" | "taken";
 
 export type ClaimOutcome =
-  /** `attempt` counts all, and `tries` those in a row with this provider; both from 1. */
+  /**
+   * `attempt` counts all, and `tries` those in a row with this provider; both from 1, and without those that were
+   * lost or released. `isFirst`: none of any kind has said something before.
+   */
   | {
       readonly outcome: "claimed";
       readonly epoch: number;
       readonly attempt: number;
       readonly tries: number;
+      readonly isFirst: boolean;
     }
   | { readonly outcome: "ended"; readonly state: RunState }
   /** The run is on another provider's queue by now. */
@@ -69,6 +73,8 @@ export type ClaimOutcome =
   /** The attempt that a hedge was to stand in for has said something, or has ended. */
   | { readonly outcome: "spoken" }
   | { readonly outcome: "exhausted" }
+  /** So many workers were lost while they worked on it; that ended it. */
+  | { readonly outcome: "lost"; readonly workers: number }
   /** It should have been over by now, and is. */
   | { readonly outcome: "overdue" }
   | { readonly outcome: "unknown" };
@@ -169,6 +175,7 @@ export class RunRecords {
    *
    * @param lease unique to this claim; the same lease again gets the same epoch
    * @param exhausted what ends the run where it was tried `maxAttempts` times already
+   * @param lost what ends it where `maxLost` workers were lost while they worked on it, which are no attempts
    * @param retries how often this provider may be asked again besides
    * @param overdue what ends it where the `totalMs` of its creation are over
    * @param hedges the epoch of the attempt that this one is to stand in for, if that has said nothing
@@ -178,9 +185,11 @@ export class RunRecords {
     lease: string;
     worker: string;
     maxAttempts: number;
+    maxLost: number;
     retries?: number;
     started: StartedEntry;
     exhausted: TerminalEntry;
+    lost: TerminalEntry;
     overdue: TerminalEntry;
     hedges?: number;
   }): Promise<ClaimOutcome> {
@@ -203,22 +212,21 @@ export class RunRecords {
         claim.hedges ?? "",
         MAX_TRIES + (claim.retries ?? 0),
         encodeEntry(claim.overdue),
+        claim.maxLost,
+        encodeEntry(claim.lost),
       ],
     );
     // The shape is the script's own.
-    const [outcome, detail, attempt, tries] = reply as [
-      string,
-      (string | number)?,
-      number?,
-      number?,
-    ];
+    const [outcome, detail, ...counts] = reply as [string, (string | number)?, ...number[]];
     if (outcome === "claimed") {
-      return { outcome, epoch: Number(detail), attempt: Number(attempt), tries: Number(tries) };
+      const [attempt = 1, tries = 1, begun = 1] = counts;
+      return { outcome, epoch: Number(detail), attempt, tries, isFirst: begun === 1 };
     }
     if (outcome === "ended") return { outcome, state: detail as RunState };
     if (outcome === "moved") return { outcome, provider: String(detail) };
     if (outcome === "tired") return { outcome, epoch: Number(detail) };
     if (outcome === "held") return { outcome, forMs: Number(detail) };
+    if (outcome === "lost") return { outcome, workers: Number(detail) };
     return { outcome: outcome as "spoken" | "exhausted" | "overdue" | "unknown" };
   }
 
@@ -239,14 +247,15 @@ export class RunRecords {
    * Gives the run of a failed attempt to another provider, before it is put on that one's queue; with
    * epoch 0, one that waits at `from`.
    *
-   * @param run `isFree`: where it stays with its provider, the failed attempt is not counted if it said nothing
+   * @param run `because`: after a `retry` that stays with its provider the failed attempt is not counted if it said
+   *   nothing; after a `release`, where a worker leaves, never. A `failure` unless said otherwise
    */
   async move(run: {
     runId: string;
     epoch: number;
     from: string;
     provider: string;
-    isFree?: boolean | undefined;
+    because?: "failure" | "retry" | "release" | undefined;
   }): Promise<MoveOutcome> {
     const reply = await RunRecords.#move.run(
       this.#redis,
@@ -258,7 +267,7 @@ export class RunRecords {
         run.provider,
         encodeEntry({ type: "moved", provider: run.provider }),
         run.from,
-        run.isFree ? "1" : "",
+        run.because ?? "failure",
       ],
     );
     return reply as MoveOutcome;

@@ -28,7 +28,7 @@ export interface StreamFixture extends RedisFixture {
   readonly appender: Appender;
   /** Makes a run that waits; answers its id. */
   createRun(run?: Partial<NewRun>): Promise<string>;
-  /** Claims a run, which may be tried twice unless told otherwise. */
+  /** Claims a run, which may be tried twice and lose five workers unless told otherwise. */
   claim(runId: string, claim?: Partial<Claim>): Promise<ClaimOutcome>;
   /** Claims a run however often it was tried; answers the epoch. */
   claimed(runId: string): Promise<number>;
@@ -74,13 +74,15 @@ function runsIn(records: RunRecords, appender: Appender) {
       lease: randomUUID(),
       worker: "w1",
       maxAttempts: 2,
+      maxLost: 5,
       started: STARTED,
       exhausted: { type: "failed", failure: failure("attempts_exhausted"), timings: undefined },
+      lost: { type: "failed", failure: failure("attempts_exhausted"), timings: undefined },
       overdue: { type: "failed", failure: failure("run_timeout"), timings: undefined },
       ...more,
     });
   const claimed = async (runId: string) => {
-    const outcome = await claim(runId, { maxAttempts: 100 });
+    const outcome = await claim(runId, { maxAttempts: 100, maxLost: 100 });
     if (outcome.outcome !== "claimed") throw new Error(`not claimed: ${outcome.outcome}`);
     return outcome.epoch;
   };

@@ -158,8 +158,10 @@ async function attempt(runId: string): Promise<RunWriter> {
     lease: `${runId} here`,
     worker: "worker-1",
     maxAttempts: 2,
+    maxLost: 5,
     started: { type: "started", provider: "mine", model: "m" },
     exhausted: { type: "cancelled", reason: "client" },
+    lost: { type: "cancelled", reason: "client" },
     overdue: { type: "cancelled", reason: "client" },
   });
   if (claim.outcome !== "claimed") throw new Error(claim.outcome);

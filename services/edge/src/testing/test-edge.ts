@@ -208,8 +208,10 @@ export class TestEdge {
       lease: randomUUID(),
       worker,
       maxAttempts: 2,
+      maxLost: 5,
       started: { type: "started", provider: "mine", model: "m" },
       exhausted: { type: "cancelled", reason: "client" },
+      lost: { type: "cancelled", reason: "client" },
       overdue: { type: "cancelled", reason: "client" },
     });
     if (claim.outcome !== "claimed") throw new Error(claim.outcome);

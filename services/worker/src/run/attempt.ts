@@ -6,7 +6,13 @@
  * attempt, silently: the run is no longer ours to end.
  */
 import { type Failure, failure, isErrorCode } from "@openclaw/protocol";
-import { type QueueLimits, type RunJob, RunPostponedError, type RunQueues } from "@openclaw/queue";
+import {
+  type QueueLimits,
+  type RunJob,
+  RunPostponedError,
+  type RunQueues,
+  RunReleasedError,
+} from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
 import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
 import { policyOf } from "../provider/failure-policy.ts";
@@ -43,6 +49,8 @@ export interface AttemptContext {
   readonly contextTokensOf: (provider: string) => number | undefined;
   /** Most attempts of one run, over all workers. */
   readonly maxAttempts: number;
+  /** Most workers that one run may lose, which are no attempts. */
+  readonly maxLost: number;
   readonly log: Logger;
 }
 
@@ -51,6 +59,8 @@ export interface Claimed {
   readonly epoch: number;
   readonly attempt: number;
   readonly tries: number;
+  /** Whether no attempt of any kind has said something before. */
+  readonly isFirst: boolean;
   /** From taking the job to this. */
   readonly pickUpMs?: number;
 }
@@ -69,15 +79,16 @@ export interface Begun {
 /**
  * Works on a claimed run until it has ended or is no longer ours.
  *
- * @throws RunHandedBackError, RunPostponedError when the queue is to offer the run again
+ * @throws RunHandedBackError, RunReleasedError, RunPostponedError when the queue is to offer the run again
  */
 export async function workOnRun(
   job: RunJob,
-  { epoch, attempt, tries, pickUpMs }: Claimed,
+  { pickUpMs, ...claimed }: Claimed,
   context: AttemptContext & { readonly begun?: Begun },
 ): Promise<void> {
   const { appender, attempts, begun, counts, log } = context;
   const { runId } = job;
+  const { epoch } = claimed;
   const { clock = new AttemptClock(pickUpMs), stopping = new AbortController() } = begun ?? {};
   const writer = appender.open({
     runId,
@@ -93,9 +104,7 @@ export async function workOnRun(
   try {
     const outcome = await answer(job, {
       ...context,
-      epoch,
-      attempt,
-      tries,
+      ...claimed,
       writer,
       clock,
       stopping,
@@ -209,12 +218,15 @@ async function letGo(
   context: AnswerContext,
 ): Promise<AttemptOutcome> {
   context.counts.count(reason);
-  if (reason === "stopping") await release(job, context);
+  if (reason === "stopping") {
+    await release(job, context);
+    throw new RunReleasedError(job.runId);
+  }
   if (reason === "broken") {
     const { fault, position } = context.writer;
     await condemnRun(job, fault, context, position);
   }
-  if (reason === "gap" || reason === "unavailable" || reason === "stopping") {
+  if (reason === "gap" || reason === "unavailable") {
     throw new RunHandedBackError(job.runId, reason);
   }
   return { lost: reason };
@@ -226,7 +238,7 @@ async function release({ runId, provider }: RunJob, context: AnswerContext): Pro
   try {
     await writer.flush();
     await persist(
-      () => records.move({ runId, epoch, from: provider, provider }),
+      () => records.move({ runId, epoch, from: provider, provider, because: "release" }),
       RELEASE_WITHIN_MS,
     );
   } catch (error) {

@@ -85,13 +85,10 @@ describe("an attempt that continues the one before it", () => {
   });
 
   test("continues what was continued", async () => {
-    worker = { ...worker, maxAttempts: 3 };
     const { runId, job, finished } = await takenOver("Hello ");
     const stream = await worker.speaker.nextRequest();
     stream.say(" wor");
     await eventually("the text", async () => (await lastText(runId)) === "Hello wor");
-    // As if the third were another provider's: none is asked a third time.
-    await workers.stream.commands.hset(workers.stream.keys.record(runId), "tries", 0);
     const third = executeRun(job, { ...worker, attempts: new ActiveAttempts() });
     const last = await worker.speaker.nextRequest();
     expect(last.body).toMatchObject({ messages: messages("Hello wor") });

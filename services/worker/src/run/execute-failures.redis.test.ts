@@ -1,8 +1,12 @@
 /** Runs whose provider, answer or Redis goes wrong while the worker is at it. */
+import { RunReleasedError } from "@openclaw/queue";
+import { createLogger } from "@openclaw/runtime";
 import { eventually, FaultyRedis } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { CANCELLED, LATER, TestWorkers } from "../testing/test-workers.ts";
+import { ActiveAttempts } from "./active-attempts.ts";
 import { RunHandedBackError } from "./attempt.ts";
+import { executeRun } from "./execute-run.ts";
 
 let workers: TestWorkers;
 
@@ -73,6 +77,49 @@ test("a run whose log lost entries is handed back to the queue instead of splice
   stream.say("two");
   await expect(finished).rejects.toThrow(RunHandedBackError);
   await stream.closed;
+});
+
+test("a worker that leaves releases its run, which has cost nothing", async () => {
+  const worker = await workers.add("mine");
+  const { runId, job, finished } = await workers.begin(worker);
+  for (let round = 0; round < 5; round += 1) {
+    const attempt = round === 0 ? finished : executeRun(job, worker);
+    const stream = await worker.speaker.nextRequest();
+    stream.say("so far");
+    const said = async () => (await workers.textOf(runId)).length === 6 * (round + 1);
+    await eventually("the text", said);
+    await Promise.all([worker.attempts.stop(), expect(attempt).rejects.toThrow(RunReleasedError)]);
+    await stream.closed;
+  }
+  const last = executeRun(job, worker);
+  const stream = await worker.speaker.nextRequest();
+  stream.say("whole");
+  stream.finish();
+  await last;
+  expect((await workers.entries(runId)).at(-1)).toMatchObject({ type: "completed" });
+});
+
+test("a run that loses worker after worker is ended, and named in the log", async () => {
+  const lines: string[] = [];
+  const log = createLogger({ service: "t", level: "error" }, { write: (line) => lines.push(line) });
+  const hasty = await TestWorkers.start(inject("redisUrl"), { heldMs: 0 });
+  onTestFinished(() => hasty.stop());
+  const worker = { ...(await hasty.add("mine")), log, maxLost: 2 };
+  const { runId, job, finished } = await hasty.begin(worker);
+  // Each of them stands still from then on: what it claimed the next one takes.
+  const lost = [finished];
+  await worker.speaker.nextRequest();
+  lost.push(executeRun(job, { ...worker, attempts: new ActiveAttempts() }));
+  await worker.speaker.nextRequest();
+  await executeRun(job, { ...worker, attempts: new ActiveAttempts() });
+  expect((await hasty.entries(runId)).at(-1)).toMatchObject({
+    type: "failed",
+    failure: { code: "attempts_exhausted", message: expect.stringContaining("2 workers") },
+  });
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { msg: "run given up, its workers were lost", runId, provider: "mine", workers: 2 },
+  ]);
+  await Promise.allSettled(lost);
 });
 
 test("a fire-hose provider is paused while Redis does not take its text", async () => {

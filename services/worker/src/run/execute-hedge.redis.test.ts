@@ -127,8 +127,10 @@ test("the worker of a hedge dies after it had won: whoever is offered the job go
     lease: "of the dead",
     worker: "worker-2",
     maxAttempts: 2,
+    maxLost: 5,
     started: { type: "started", provider: "quick", model: "m" },
     exhausted: { type: "cancelled", reason: "client" },
+    lost: { type: "cancelled", reason: "client" },
     overdue: { type: "cancelled", reason: "client" },
     ...(hedge.hedges !== undefined && { hedges: hedge.hedges }),
   });

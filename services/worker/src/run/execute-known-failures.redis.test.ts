@@ -71,16 +71,13 @@ describe("a provider that is known to fail", () => {
     await finished;
   });
 
-  test("one that lost a run twice gives it to the next, and ends it where there is none", async () => {
+  test("one that failed a run twice gives it to the next, and ends it where there is none", async () => {
     for (const fallback of [["other"], []]) {
       open("provider_rate_limited");
       worker = { ...worker, maxAttempts: 5 };
-      const { runId, job } = await workers.begin(worker, { fallback });
-      await worker.speaker.nextRequest();
-      const again = { ...worker, attempts: new ActiveAttempts() };
-      void executeRun(job, again);
-      await worker.speaker.nextRequest();
-      await executeRun(job, again);
+      const job = await workers.failed(worker, 2, { fallback });
+      const { runId } = job;
+      await executeRun(job, worker);
       expect(moved()).toEqual(fallback);
       expect((await workers.entries(runId)).at(-1)).toMatchObject(
         fallback.length > 0

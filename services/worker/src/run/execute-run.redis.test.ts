@@ -106,15 +106,11 @@ describe("whoever else ends or takes the run stops the provider", () => {
   });
 
   test("a run is tried no third time, and ends in an error", async () => {
-    const { runId, job, finished } = await workers.begin(worker);
-    await worker.speaker.nextRequest();
-    const second = executeRun(job, worker);
-    await worker.speaker.nextRequest();
+    const job = await workers.failed(worker, 2);
     await executeRun(job, worker);
-    expect((await workers.entries(runId)).at(-1)).toMatchObject({
+    expect((await workers.entries(job.runId)).at(-1)).toMatchObject({
       failure: { code: "attempts_exhausted" },
     });
-    await Promise.all([finished, second]);
-    expect(worker.speaker.requests).toBe(2);
+    expect(worker.speaker.requests).toBe(0);
   });
 });

@@ -18,7 +18,7 @@ const END_WITHIN_MS = 2_000;
 /**
  * Works on a job until its run has ended or is no longer ours.
  *
- * @throws RunHandedBackError, RunPostponedError when the run is still open but cannot go on here, so
+ * @throws RunHandedBackError, RunReleasedError, RunPostponedError when the run is still open but cannot go on here, so
  *   that the queue offers it again; also what Redis throws before the run was claimed
  */
 export async function executeRun(job: RunJob, context: AttemptContext): Promise<void> {
@@ -53,6 +53,13 @@ async function execute(job: RunJob, context: AttemptContext): Promise<void> {
     case "tired":
       await leaveProvider(run, claim.epoch, context);
       break;
+    case "lost":
+      // Perhaps it is this run that ends them.
+      context.log.error(
+        { runId: job.runId, provider: job.provider, workers: claim.workers },
+        "run given up, its workers were lost",
+      );
+      return;
     case "held":
       // The queue took its worker for dead too soon, or this one stood still and is late.
       throw new RunPostponedError(job.runId, claim.forMs);

@@ -68,7 +68,7 @@ export async function failOver(
   if (!elsewhere || (isSpent && hasSpoken)) return undefined;
   const againMs = waitBeforeRetry(error, context);
   if (againMs !== undefined) {
-    const isMoved = await move(job, job.provider, { ...context, isFree: true });
+    const isMoved = await move(job, job.provider, { ...context, because: "retry" });
     return isMoved ? { afterMs: againMs } : undefined;
   }
   const rest = elsewhere === "roomier" ? withMoreRoom(job, context) : job;
@@ -171,10 +171,10 @@ function waitBefore(
 async function move(
   { runId, provider: from }: RunJob,
   provider: string,
-  { records, epoch, writer, isFree }: FailOverContext & { readonly isFree?: boolean },
+  { records, epoch, writer, because }: FailOverContext & { readonly because?: "retry" },
 ): Promise<boolean> {
   // From the move on this attempt writes nothing, and what it has said is the beginning of an answer.
   await writer.flush();
-  const run = { runId, epoch, from, provider, isFree };
+  const run = { runId, epoch, from, provider, because };
   return (await persist(() => records.move(run), MOVE_WITHIN_MS)) === "moved";
 }

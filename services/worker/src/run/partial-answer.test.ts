@@ -44,7 +44,7 @@ async function partialOf(
   rows: readonly Row[],
   { canContinue = true, epoch = 2, ...job }: { canContinue?: boolean; epoch?: number } & object,
 ) {
-  const context = { provider: { canContinue }, records: logOf(rows), epoch, attempt: epoch };
+  const context = { provider: { canContinue }, records: logOf(rows), epoch, isFirst: epoch === 1 };
   return (await readPartial({ runId: "r", messages: [user], ...job }, context))?.given;
 }
 

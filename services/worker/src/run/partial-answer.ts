@@ -20,8 +20,8 @@ export interface PartialContext {
   readonly provider: Pick<ProviderClient, "canContinue">;
   readonly records: Pick<RunRecords, "read">;
   readonly epoch: number;
-  /** Which attempt this is, counted from 1. */
-  readonly attempt: number;
+  /** Whether no attempt has said something before. */
+  readonly isFirst: boolean;
 }
 
 /**
@@ -37,9 +37,9 @@ export async function readPartial(
     passed,
     extra = {},
   }: Pick<RunJob, "runId" | "messages" | "anew" | "passed" | "extra">,
-  { provider, records, epoch, attempt }: PartialContext,
+  { provider, records, epoch, isFirst }: PartialContext,
 ): Promise<PartialAnswer | undefined> {
-  if (attempt === 1 || anew || !provider.canContinue) return undefined;
+  if (isFirst || anew || !provider.canContinue) return undefined;
   // The client's own beginning of an answer, sent as history: two in a row would be taken for two turns.
   if (messages.at(-1)?.role === "assistant") return undefined;
   if (isMoreThanText(passed)) return undefined;

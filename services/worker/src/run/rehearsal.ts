@@ -113,6 +113,7 @@ async function answerRuns(
     nodes: async () => [],
     contextTokensOf: () => undefined,
     maxAttempts: 1,
+    maxLost: 1,
     log: silent(),
   };
   try {

@@ -16,7 +16,7 @@ import { type PartialAnswer, readPartial } from "./partial-answer.ts";
 export interface RelayContext extends HedgeContext {
   readonly provider: ProviderClient;
   readonly records: Pick<RunRecords, "read">;
-  readonly attempt: number;
+  readonly isFirst: boolean;
   readonly writer: RunWriter;
   readonly stopping: AbortController;
   /** An answer that has begun already; otherwise the provider is asked. */
@@ -37,7 +37,7 @@ export async function relayAnswer(job: RunJob, context: RelayContext): Promise<T
     stopping.abort(error),
   );
   // A later attempt may go on with what a v1 client has of the first; another model hardly would.
-  const mayHedge = !begun && context.attempt === 1;
+  const mayHedge = !begun && context.isFirst;
   const stopHedging = mayHedge ? hedgeWhenLate(job, context) : () => undefined;
   try {
     if (partial === undefined) return await ask(job, context, { deadlines });

@@ -5,7 +5,7 @@
  * where the span is kept; otherwise it has its own, and there is nothing to pay.
  */
 import type { ErrorCode } from "@openclaw/protocol";
-import { type RunJob, RunPostponedError } from "@openclaw/queue";
+import { type RunJob, RunPostponedError, RunReleasedError } from "@openclaw/queue";
 import type { Span, Tracer } from "@openclaw/tracing";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { tracedClient } from "../provider/traced-client.ts";
@@ -37,8 +37,9 @@ export async function traceAttempt(
     });
     span.end({ error: failed });
   } catch (error) {
-    // To be offered a run again later is no failure of its own.
-    span.end({ error: error instanceof RunPostponedError ? failed : (failed ?? codeOf(error)) });
+    // To be offered a run again, later or elsewhere, is no failure of its own.
+    const goesOn = error instanceof RunPostponedError || error instanceof RunReleasedError;
+    span.end({ error: goesOn ? failed : (failed ?? codeOf(error)) });
     throw error;
   }
 }

@@ -82,6 +82,7 @@ export class TestWorkers {
       nodes: async () => ["edge-1"],
       contextTokensOf: () => undefined,
       maxAttempts: 2,
+      maxLost: 5,
       log: this.#log,
     };
   }
@@ -104,8 +105,8 @@ export class TestWorkers {
     return client;
   }
 
-  /** Makes a run and has a worker begin with it; `finished` settles when that is done with it. */
-  async begin(worker: AttemptContext, more: Partial<RunJob> = {}) {
+  /** Makes a run that its provider has failed so many times, and that waits there again. */
+  async failed(worker: AttemptContext, times: number, more: Partial<RunJob> = {}): Promise<RunJob> {
     const job: RunJob = {
       runId: randomUUID(),
       session: "s",
@@ -116,6 +117,19 @@ export class TestWorkers {
     };
     const { runId, provider } = job;
     await this.stream.createRun({ runId, edge: "edge-1", provider });
+    for (let time = 0; time < times; time += 1) {
+      const started = { type: "started", provider, model: "m" } as const;
+      const claim = await this.stream.claim(runId, { started });
+      if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+      await this.stream.records.move({ runId, epoch: claim.epoch, from: provider, provider });
+    }
+    return job;
+  }
+
+  /** Makes a run and has a worker begin with it; `finished` settles when that is done with it. */
+  async begin(worker: AttemptContext, more: Partial<RunJob> = {}) {
+    const job = await this.failed(worker, 0, more);
+    const { runId } = job;
     const finished = executeRun(job, worker);
     // Some tests look at it late; a rejection must not count as unhandled until then.
     finished.catch(() => undefined);

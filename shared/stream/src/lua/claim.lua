@@ -16,8 +16,12 @@
 -- ARGV[12] for a hedge, the epoch of the attempt that has said nothing so far; '' for any other
 -- ARGV[13] most attempts in a row with one provider
 -- ARGV[14] payload of the `failed` entry for a run that should have been over by now
+-- ARGV[15] most workers that a run may lose
+-- ARGV[16] payload of the `failed` entry for a run that has lost as many
 --
--- Returns {'claimed', epoch, attempt, try} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'overdue'} | {'unknown'}
+-- Returns {'claimed', epoch, attempt, try, begun} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'overdue'} | {'unknown'}
+--   begun counts all attempts that may have said something, also those that were lost or released
+--   | {'lost', workers}: so many workers were lost while they worked on it
 --   | {'held', ms}: another attempt is at work; ask again in so long
 --   | {'tired', epoch}: this provider has been tried often enough; the run may have another one
 --   | {'spoken'}: the attempt that a hedge was to stand in for has said something, or is none any more.
@@ -28,9 +32,9 @@
 
 local record, log = KEYS[1], KEYS[2]
 local is_hedge = ARGV[12] ~= ''
-local state, epoch, seq, lease, edges, provider, attempts, heard_at, worker, hedger, tries, ends_by =
+local state, epoch, seq, lease, edges, provider, attempts, heard_at, worker, hedger, tries, ends_by, lost, releases =
   unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'lease', 'edges', 'provider', 'attempts',
-    'heard_at', 'worker', 'hedger', 'tries', 'ends_by'))
+    'heard_at', 'worker', 'hedger', 'tries', 'ends_by', 'lost', 'releases'))
 if not state then
   return { 'unknown' }
 end
@@ -42,9 +46,9 @@ if provider ~= ARGV[10] and not is_hedge then
 end
 epoch, seq = tonumber(epoch), tonumber(seq)
 -- The same claim again: its first answer was lost on the way.
-attempts, tries = tonumber(attempts), tonumber(tries or 0)
+attempts, tries, lost, releases = tonumber(attempts), tonumber(tries or 0), tonumber(lost or 0), tonumber(releases or 0)
 if lease == ARGV[3] then
-  return { 'claimed', epoch, attempts, tries }
+  return { 'claimed', epoch, attempts, tries, attempts + lost + releases }
 end
 if is_hedge and (state ~= 'active' or epoch ~= tonumber(ARGV[12]) or seq > 0) then
   return { 'spoken' }
@@ -75,6 +79,14 @@ end
 -- A hedge is no attempt of its own: it is begun before the other has failed.
 if is_hedge then
   tries = 1
+elseif state == 'active' then
+  -- The worker of the last attempt did not give the run back. That is not the run's fault, unless it happens
+  -- again and again: this attempt takes the place of the lost one.
+  lost = lost + 1
+  if lost >= tonumber(ARGV[15]) then
+    fail('lost', ARGV[16])
+    return { 'lost', lost }
+  end
 else
   attempts, tries = attempts + 1, tries + 1
 end
@@ -89,12 +101,12 @@ if is_hedge then
 end
 epoch = math.max(epoch + 1, now)
 redis.call('XADD', log, epoch .. '-0', 'p', ARGV[8])
-redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts, 'tries', tries, 'provider', ARGV[10],
-  'lease', ARGV[3], 'worker', ARGV[4], 'heard_at', now, 'hedger', '')
+redis.call('HSET', record, 'state', 'active', 'epoch', epoch, 'seq', 0, 'attempts', attempts, 'tries', tries, 'lost', lost,
+  'provider', ARGV[10], 'lease', ARGV[3], 'worker', ARGV[4], 'heard_at', now, 'hedger', '')
 redis.call('HSETNX', record, 'started_at', now)
 redis.call('PEXPIRE', record, ARGV[6])
 redis.call('PEXPIRE', log, ARGV[6])
 -- The other worker, if there is one, learns at once that its answer is not wanted any more.
 local other = is_hedge and worker or hedger or ''
 publish(ARGV[2], nodes_of(edges .. ' ' .. other), frame(ARGV[1], epoch, 0, ARGV[8]))
-return { 'claimed', epoch, attempts, tries }
+return { 'claimed', epoch, attempts, tries, attempts + lost + releases }

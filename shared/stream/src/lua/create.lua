@@ -17,13 +17,13 @@
 --   'taken'    the id is taken
 -- Invariant: a record never changes hands; a second create cannot reset a run that already moved.
 
-local submission, session, state, attempts =
-  unpack(redis.call('HMGET', KEYS[1], 'submission', 'session', 'state', 'attempts'))
+local submission, session, state, epoch =
+  unpack(redis.call('HMGET', KEYS[1], 'submission', 'session', 'state', 'epoch'))
 if submission then
   if submission == ARGV[6] then
     return 'created'
   end
-  return session == ARGV[4] and state == 'queued' and attempts == '0' and 'waiting' or 'taken'
+  return session == ARGV[4] and state == 'queued' and epoch == '0' and 'waiting' or 'taken'
 end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'state', 'queued', 'epoch', 0, 'seq', 0, 'attempts', 0, 'bytes', 0,

@@ -4,8 +4,10 @@
 --   state     queued | active | completed | failed | cancelled
 --   epoch     of the current attempt: milliseconds since 2025 at its claim, or one more than the last; 0 before
 --   seq       number of the last entry within the epoch
---   attempts  how often it was claimed
---   tries     how often in a row its present provider was asked
+--   attempts  how often it was claimed, without what follows
+--   lost      how often its worker was lost
+--   releases  how often a worker that leaves gave it back
+--   tries     how often in a row its present provider was asked, without those either
 --   lease     token of the claim that holds the epoch
 --   heard_at  when that claim's worker was last heard of, in milliseconds like an epoch
 --   worker    node of that claim's worker, told when somebody else ends the run

@@ -1,4 +1,4 @@
--- Gives a run to another provider's queue, after the attempt that holds it has failed.
+-- Gives a run to another provider's queue, after the attempt that holds it has failed; or back to its own.
 --
 -- KEYS[1]  record
 -- KEYS[2]  log
@@ -8,7 +8,8 @@
 -- ARGV[4]  the provider to ask next
 -- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and for whom
 -- ARGV[6]  the provider whose job this is: a stale one must not move a run that has gone on from there
--- ARGV[7]  '1' where the same provider is asked again at no cost, which its tries bound; '' otherwise
+-- ARGV[7]  why: 'failure' | 'retry', where the same provider is asked again at no cost, which its tries bound
+--          | 'release', where the worker leaves
 --
 -- Returns 'moved' | 'fenced' | 'ended' | 'unknown'.
 -- Invariant: a run is on one queue. From here on a claim for the old provider is answered `moved`, so
@@ -37,8 +38,15 @@ end
 if provider ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'tries', 0)
 end
+if ARGV[7] == 'release' then
+  -- Nobody has failed: only the run's deadline bounds how often that happens.
+  if state == 'active' then
+    redis.call('HINCRBY', KEYS[1], 'attempts', -1)
+    redis.call('HINCRBY', KEYS[1], 'tries', -1)
+    redis.call('HINCRBY', KEYS[1], 'releases', 1)
+  end
 -- An attempt that has said nothing and let go in order costs nothing: a chain is walked to its end.
-if (provider ~= ARGV[4] or ARGV[7] == '1') and state == 'active' and seq == '0' then
+elseif (provider ~= ARGV[4] or ARGV[7] == 'retry') and state == 'active' and seq == '0' then
   redis.call('HINCRBY', KEYS[1], 'attempts', -1)
 end
 seq = tonumber(seq) + 1

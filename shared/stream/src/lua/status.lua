@@ -4,6 +4,7 @@
 --
 -- Returns {} for a run that is not known, else {now, state, provider, epoch, seq, attempts, created_at,
 -- started_at, first_at, ended_at, due_at}: times in milliseconds like an epoch, '' where that has not happened.
+-- The attempts are all that were begun, also those that count for nothing.
 -- Invariant: all times are of one clock, that of Redis, so that they may be subtracted.
 
 local fields = redis.call('HMGET', KEYS[1], 'state', 'provider', 'epoch', 'seq', 'attempts', 'created_at',
@@ -15,4 +16,8 @@ local reply = { now_ms() }
 for index = 1, 10 do
   reply[index + 1] = fields[index] or ''
 end
+for _, field in ipairs(redis.call('HMGET', KEYS[1], 'lost', 'releases')) do
+  reply[6] = tonumber(reply[6]) + tonumber(field or 0)
+end
+reply[6] = tostring(reply[6])
 return reply
