@@ -4,8 +4,9 @@
 #   docker compose build && deploy/docker/roll.sh
 #
 # Arguments go to every `docker compose`, such as --env-file. New replicas start beside the old ones; once they are
-# well, the old ones are told to leave, one after the other. A worker that leaves finishes the runs it has. An edge
-# sends its clients away: a v2 client resumes at another edge, a v1 client is let go when its answer is complete.
+# well, the old ones are told to leave, all at once. A worker that leaves takes nothing more and finishes the runs it
+# has. An edge sends its clients away: a v2 client resumes at another edge, a v1 client is let go when its answer is
+# complete. That takes up to WORKER_DRAIN_MS and EDGE_DRAIN_MS, two minutes each, where long answers are at work.
 # New ones that do not come up are removed, and leave the old ones where they are: mend it, and run this again.
 # (`docker compose up` would stop all replicas of a service at once, and start new ones only then.)
 set -euo pipefail
@@ -27,9 +28,8 @@ for service in worker edge; do
   # With what they depend on, though that runs: or `docker compose stop` would not know to stop Redis last.
   compose up --detach --wait --no-recreate --scale "$service=$((2 * ${#old[@]}))" "$service"
   trap - EXIT
-  for container in "${old[@]}"; do
-    # Within stop_grace_period. Removed, it is no replica any more that `docker compose up` would start again.
-    docker stop "$container" >/dev/null
-    docker rm "$container" >/dev/null
-  done
+  # Within stop_grace_period, side by side: what one of them releases would only go to the next to leave.
+  docker stop "${old[@]}" >/dev/null
+  # Removed, they are no replicas any more that `docker compose up` would start again.
+  docker rm "${old[@]}" >/dev/null
 done

@@ -17,8 +17,11 @@ const root = join(__dirname, "..", "..");
 const { EDGES = "2", WORKERS = "2" } = process.env;
 const { EDGE_ADMIN_PORT = "9464", WORKER_ADMIN_PORT = "9564" } = process.env;
 
-/** Longer than EDGE_DRAIN_MS and WORKER_DRAIN_MS: after that long PM2 kills. */
-const KILL_AFTER_MS = 30_000;
+/** After that long PM2 kills: ten seconds more than the service drains. */
+function killAfterMs(service) {
+  const told = Number(process.env[`${service.toUpperCase()}_DRAIN_MS`] || Number.NaN);
+  return (Number.isFinite(told) ? told : 130_000) + 10_000;
+}
 
 function app(service, instances, env) {
   return {
@@ -34,7 +37,7 @@ function app(service, instances, env) {
     instances: Number(instances),
     wait_ready: true,
     listen_timeout: 15_000,
-    kill_timeout: KILL_AFTER_MS,
+    kill_timeout: killAfterMs(service),
     // One that cannot live is tried again more and more slowly, up to every 15 s.
     exp_backoff_restart_delay: 200,
   };

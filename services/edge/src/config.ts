@@ -96,8 +96,8 @@ export const edgeEnvSchema = z.object({
     ),
   EDGE_ADMIN_HOST: adminEnv.host,
   EDGE_ADMIN_PORT: adminEnv.port,
-  EDGE_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
-    "How long open runs may go on after SIGTERM.",
+  EDGE_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 130_000 }).describe(
+    "How long open runs may go on after SIGTERM, for clients that cannot move to another edge: those of protocol v1 and of `POST /v1/chat/completions`. Longer than the `totalMs` of each provider. The grace of the platform must be longer.",
   ),
 });
 

@@ -1,6 +1,11 @@
 /** Puts an edge together, with `edge-runs.ts` and `edge-doors.ts`: nothing else says `new` for its parts. */
 import { randomUUID } from "node:crypto";
-import { GatewayConfigWatch, type LiveGatewayConfig, wantsTraces } from "@openclaw/config";
+import {
+  GatewayConfigWatch,
+  type LiveGatewayConfig,
+  wantsTraces,
+  warnOfShortDrain,
+} from "@openclaw/config";
 import { Metrics, tellVitals } from "@openclaw/metrics";
 import {
   AdminServer,
@@ -65,6 +70,8 @@ export function createEdge(
     subscription: () => subscription.alive,
     troubles,
   });
+  const drainMs = config.EDGE_DRAIN_MS;
+  warnOfShortDrain({ gateway, setting: "EDGE_DRAIN_MS", drainMs, log });
   tellEdge(metrics, { runs, sessions, exchanges, view, memory });
 
   return [

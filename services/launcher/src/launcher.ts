@@ -18,8 +18,10 @@ import { withoutCredentials } from "./redis-url.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
 import { type RunningProcess, SupervisedProcess } from "./supervised-process.ts";
 
-/** How long a child may take to leave before it is killed: longer than any of them drains. */
-const GRACE_MS = 15_000;
+/** How long a child drains, unless it is told otherwise. */
+const DRAIN_MS = 130_000;
+/** How long a child may take to leave beyond that before it is killed. */
+const CLOSING_MS = 10_000;
 
 type Administered = "edge" | "worker";
 
@@ -74,9 +76,13 @@ export class Launcher {
     return banner({ host, port, edges, workers, keys, publicUrl, redis, metrics, providers });
   }
 
-  /** Ends everything, the edges first and Redis last, and removes what was written. Safe twice. */
-  stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+  /**
+   * Ends everything, the edges first and Redis last, and removes what was written. Safe twice.
+   *
+   * @param withinMs how long answers in hand may go on at each stage; as long as edges and workers drain unless given
+   */
+  stop(withinMs?: number): Promise<void> {
+    this.#stopped ??= this.#stop(withinMs);
     return this.#stopped;
   }
 
@@ -85,9 +91,9 @@ export class Launcher {
     for (const process of this.#stages.flat()) process.kill();
   }
 
-  async #stop(): Promise<void> {
+  async #stop(withinMs: number | undefined): Promise<void> {
     for (const stage of this.#stages.toReversed()) {
-      await Promise.all(stage.map((process) => process.stop()));
+      await Promise.all(stage.map((process) => process.stop(withinMs)));
     }
     // A start under way begins no further stage, but may just be making its directory.
     await this.#started;
@@ -170,6 +176,13 @@ export class Launcher {
 
   #fork(name: string, script: string, extra: NodeJS.ProcessEnv, signal: AbortSignal) {
     const env = { ...this.#config.env, ...this.#childEnv, ...extra };
-    return startService({ name, script, env, output: this.#output, graceMs: GRACE_MS }, signal);
+    const graceMs = longestDrainMs(this.#config.env) + CLOSING_MS;
+    return startService({ name, script, env, output: this.#output, graceMs }, signal);
   }
+}
+
+/** What is no number the service refuses by itself. */
+function longestDrainMs({ EDGE_DRAIN_MS, WORKER_DRAIN_MS }: NodeJS.ProcessEnv): number {
+  const told = [EDGE_DRAIN_MS, WORKER_DRAIN_MS].map(Number).filter(Number.isFinite);
+  return Math.max(DRAIN_MS, ...told);
 }

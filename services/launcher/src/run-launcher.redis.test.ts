@@ -53,6 +53,31 @@ describe("the launcher", () => {
     await expectNothingLeft(workshop);
   });
 
+  test("on Ctrl-C gives answers in hand ten seconds, on SIGTERM as long as its services drain", async () => {
+    const edge = 'await import("./runtime-service.js");';
+    const worker = `process.on("message", ({ withinMs }) => console.log("within " + withinMs));
+      ${OBEDIENT}`;
+    const start = async (drainMs: string) => {
+      const argv = ["--edges", "1", "--workers", "1"];
+      const env = { IDLE_DRAIN_MS: drainMs };
+      launcher = await launch({ workshop, services: { edge, worker }, argv, env });
+      await launcher.says(RUNNING);
+      return performance.now();
+    };
+    const begunAt = await start("120000");
+    launcher.child.kill("SIGINT");
+    expect(await launcher.exited).toBe(0);
+    const tookMs = performance.now() - begunAt;
+    expect(tookMs).toBeGreaterThan(9_500);
+    expect(tookMs).toBeLessThan(60_000);
+    expect(launcher.stdout).toContain('"msg":"stopped"');
+    const againAt = await start("11000");
+    launcher.child.kill("SIGTERM");
+    expect(await launcher.exited).toBe(0);
+    expect(performance.now() - againAt).toBeGreaterThan(10_900);
+    expect(launcher.stdout).not.toContain("within");
+  });
+
   test("killed outright leaves no child and no Redis behind", async () => {
     // A real service still logs while it leaves, to a stdout that nobody reads any more.
     const edge = 'await import("./runtime-service.js");';

@@ -7,6 +7,9 @@ import { Launcher } from "./launcher.ts";
 import { HELP } from "./options.ts";
 import { TERMINAL } from "./output.ts";
 
+/** How long answers in hand may go on after Ctrl-C: somebody waits for the prompt. */
+const AT_A_TERMINAL_MS = 10_000;
+
 /** Resolves with the exit code once everything has ended again. */
 export async function runLauncher(
   argv: readonly string[],
@@ -27,23 +30,25 @@ export async function runLauncher(
 
 async function runUntilSignal(launcher: Launcher): Promise<number> {
   const { signalled, forced } = listenForSignals(launcher);
+  let withinMs: number | undefined;
   try {
     const started = launcher.start().then(TERMINAL.out);
     // Once leaving, a start that fails is only the effect of it.
-    await Promise.race([signalled, started.then(() => signalled)]);
+    const signal = await Promise.race([signalled, started.then(() => signalled)]);
+    if (signal !== "SIGTERM") withinMs = AT_A_TERMINAL_MS;
     TERMINAL.out("Stopping.");
   } finally {
-    await launcher.stop();
+    await launcher.stop(withinMs);
   }
   return forced() ? 1 : 0;
 }
 
 function listenForSignals(launcher: Launcher) {
   let forced = false;
-  const signalled = new Promise<void>((resolve) => {
+  const signalled = new Promise<string>((resolve) => {
     listenForStopSignals({
       hangup: true,
-      onFirst: () => resolve(),
+      onFirst: resolve,
       onAgain: () => {
         forced = true;
         launcher.kill();

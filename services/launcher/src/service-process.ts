@@ -7,6 +7,8 @@ import type { RunningProcess } from "./supervised-process.ts";
 const READY_DEADLINE_MS = 15_000;
 /** A child whose grandchildren keep its pipes open is gone all the same. */
 const CLOSE_DEADLINE_MS = 500;
+/** How long one may take to release what it has, once it has drained. */
+const CLOSING_MS = 5_000;
 
 export interface ServiceOptions {
   readonly name: string;
@@ -127,9 +129,12 @@ function handle(
     adminPort,
     exited,
     kill: () => void child.kill("SIGKILL"),
-    stop: async () => {
+    stop: async (withinMs) => {
+      // One that is gone hears nothing any more.
+      if (withinMs !== undefined) child.send({ type: "hurry", withinMs }, () => undefined);
       child.kill("SIGTERM");
-      const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
+      const mostMs = withinMs === undefined ? graceMs : Math.min(graceMs, withinMs + CLOSING_MS);
+      const force = setTimeout(() => child.kill("SIGKILL"), mostMs);
       await exited;
       clearTimeout(force);
     },

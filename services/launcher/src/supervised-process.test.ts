@@ -121,6 +121,13 @@ describe("a supervised service", () => {
     expect(lines).toContain("[edge-1] will not go");
   });
 
+  test("that is given less time than its grace is killed soon behind that", async () => {
+    const edge = await supervise(STUBBORN, { graceMs: 100_000 });
+    const running = await edge.start();
+    await edge.stop(0);
+    expect(await running.exited).toBe("signal SIGKILL");
+  });
+
   test("stopped while it starts leaves nothing and does not come back", async () => {
     const edge = await supervise(NEVER_READY);
     const started = edge.start();

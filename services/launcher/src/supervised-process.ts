@@ -14,8 +14,12 @@ const TRUSTED_AFTER_MS = 30_000;
 export interface RunningProcess {
   /** Resolves once it is gone, wanted or not, with how: "exit code 1", "signal SIGKILL". */
   readonly exited: Promise<string>;
-  /** Lets it finish, for a bounded time. Resolves once it is gone. Safe twice. */
-  stop(): Promise<void>;
+  /**
+   * Lets it finish, for a bounded time. Resolves once it is gone. Safe twice.
+   *
+   * @param withinMs its work in flight, where that is less than it would take by itself
+   */
+  stop(withinMs?: number): Promise<void>;
   kill(): void;
 }
 
@@ -51,9 +55,10 @@ export class SupervisedProcess<P extends RunningProcess = RunningProcess> {
     return first;
   }
 
-  async stop(): Promise<void> {
+  /** See `RunningProcess.stop`. */
+  async stop(withinMs?: number): Promise<void> {
     this.#leaving.abort();
-    await this.#current?.stop();
+    await this.#current?.stop(withinMs);
     await this.#ended;
   }
 

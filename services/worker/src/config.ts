@@ -23,9 +23,16 @@ export const workerEnvSchema = z.object({
   ),
   WORKER_ADMIN_HOST: adminEnv.host,
   WORKER_ADMIN_PORT: adminEnv.port,
-  WORKER_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 10_000 }).describe(
-    "How long runs at work may go on after SIGTERM.",
+  WORKER_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 130_000 }).describe(
+    "How long runs at work may go on after SIGTERM; what is left another worker begins anew. Longer than the `totalMs` of each provider. The grace of the platform must be longer.",
   ),
+  WORKER_BUILD: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      "What this worker is a copy of. While workers of another build take runs, no worker takes any whose build has begun to leave. By default a hash of the code.",
+    ),
   WORKER_LEAVE_MS: wholeNumber({ min: 1_000, max: 600_000, default: 60_000 }).describe(
     "How long the queue of a removed provider must have been empty before it is left. Longer than edges take to read the same change.",
   ),

@@ -1,10 +1,17 @@
 /** Puts a worker together, with `worker-redis.ts` and `worker-providers.ts`: nothing else says `new` for its parts. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { GatewayConfigWatch, type LiveGatewayConfig, wantsTraces } from "@openclaw/config";
+import {
+  GatewayConfigWatch,
+  type LiveGatewayConfig,
+  wantsTraces,
+  warnOfShortDrain,
+} from "@openclaw/config";
 import { Metrics, tellVitals, troublesOf } from "@openclaw/metrics";
+import { BuildRoster } from "@openclaw/queue";
 import {
   AdminServer,
+  codeHash,
   connectionPart,
   type Logger,
   NodeRegistry,
@@ -20,6 +27,9 @@ import { rehearse } from "./run/rehearsal.ts";
 import { tellWorker } from "./worker-gauges.ts";
 import { createProviders } from "./worker-providers.ts";
 import { createRedis } from "./worker-redis.ts";
+
+/** How long a build is known to leave behind the drain of the first worker that was told to: the next may begin later. */
+const SIGN_STAYS_MS = 10_000;
 
 /** What everything of a worker is made with. */
 export interface Base {
@@ -75,6 +85,17 @@ export function createWorker(
     troubles: () => troublesOf(vitals),
     log,
   });
+  const drainMs = config.WORKER_DRAIN_MS;
+  const build = config.WORKER_BUILD ?? codeHash(import.meta.dirname);
+  const roster = new BuildRoster({
+    redis: commands,
+    keyPrefix: redis.keyPrefix,
+    build,
+    signMs: drainMs + SIGN_STAYS_MS,
+    onTakes: (takes) => providers.hold(!takes),
+    log,
+  });
+  warnOfShortDrain({ gateway, setting: "WORKER_DRAIN_MS", drainMs, log });
   const partitions = config.REDIS_PARTITIONS;
   const rehearsal = { redis: commands, keyPrefix: redis.keyPrefix, partitions, log };
   const troubles = () => admin.troubles();
@@ -97,6 +118,8 @@ export function createWorker(
     // Before the first provider is served, and never again.
     { name: "rehearsal", start: () => rehearse(rehearsal), stop: async () => undefined },
     providers,
+    // From here on the workers of another build may leave their runs to this one.
+    roster,
     registry,
     // Stops before them: runs at work are handed back before their providers are closed.
     attempts,

@@ -10,6 +10,7 @@ export * from "./problem.ts";
 export * from "./request-fields.ts";
 export * from "./settings.ts";
 export * from "./shipped-providers.ts";
+export * from "./short-drain.ts";
 export * from "./starter-config.ts";
 export * from "./target-of.ts";
 export * from "./tracing-env.ts";

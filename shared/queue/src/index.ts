@@ -1,4 +1,5 @@
 export * from "./account-verdicts.ts";
+export * from "./build-roster.ts";
 export * from "./queue-limits.ts";
 export * from "./run-intake.ts";
 export * from "./run-job.ts";

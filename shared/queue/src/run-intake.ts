@@ -173,6 +173,7 @@ export class RunIntake implements Part {
   #concurrency: number;
   #worker: PromptWorker | undefined;
   #draining = false;
+  #isHeld = false;
   #onIdle: () => void = () => undefined;
 
   constructor(options: RunIntakeOptions) {
@@ -211,6 +212,8 @@ export class RunIntake implements Part {
       log.error({ provider, runId: job?.id, err: error }, "run could not be worked on");
     });
     this.#worker = worker;
+    // Before it has asked for anything.
+    if (this.#isHeld) await this.hold(true);
     await worker.waitUntilReady();
     this.#looking = setInterval(() => void this.#clock.look(), STALLED_CHECK_MS);
   }
@@ -222,6 +225,15 @@ export class RunIntake implements Part {
   resize(concurrency: number): void {
     this.#concurrency = concurrency;
     if (this.#worker) this.#worker.concurrency = concurrency;
+  }
+
+  /** Takes no runs until told otherwise, or takes them again. Those at work go on. */
+  async hold(isHeld: boolean): Promise<void> {
+    this.#isHeld = isHeld;
+    if (this.#draining) return;
+    // Without waiting, as in `drain`.
+    if (isHeld) await this.#worker?.pause(true);
+    else await this.#worker?.resume();
   }
 
   /** Takes no more runs; resolves when those at work have ended, or once `signal` aborts. */

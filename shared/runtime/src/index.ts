@@ -1,4 +1,5 @@
 export * from "./admin-server.ts";
+export * from "./code-hash.ts";
 export * from "./file-watch.ts";
 export * from "./free-port.ts";
 export * from "./hangup.ts";

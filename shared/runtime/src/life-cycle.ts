@@ -43,11 +43,12 @@ export class LifeCycle {
   }
 
   /**
-   * Drains every part for at most `deadlineMs`: all at once, since a part that still took work while
-   * another one waits would never be done.
+   * Drains every part for at most `deadlineMs`, or until `hurry` aborts: all at once, since a part that still took
+   * work while another one waits would never be done.
    */
-  async drain(deadlineMs: number): Promise<void> {
-    const deadline = AbortSignal.timeout(deadlineMs);
+  async drain(deadlineMs: number, hurry?: AbortSignal): Promise<void> {
+    const late = AbortSignal.timeout(deadlineMs);
+    const deadline = hurry ? AbortSignal.any([late, hurry]) : late;
     await Promise.all(
       this.#started.toReversed().map(async (part) => {
         try {
@@ -80,10 +81,15 @@ export class LifeCycle {
 
 async function drainAndStop(
   lifeCycle: LifeCycle,
-  { log, drainMs, reason }: { log: Logger; drainMs: number; reason: string },
+  {
+    log,
+    drainMs,
+    hurry,
+    reason,
+  }: { log: Logger; drainMs: number; hurry: AbortSignal; reason: string },
 ): Promise<void> {
   log.info({ reason }, "draining");
-  await lifeCycle.drain(drainMs);
+  await lifeCycle.drain(drainMs, hurry);
   await lifeCycle.stop();
   log.info("stopped");
 }
@@ -96,16 +102,30 @@ export interface RunServiceOptions {
 }
 
 /**
+ * A parent may have less time than `drainMs` when it tells its child to leave: it sends `{type: "hurry", withinMs}`,
+ * before or after the signal.
+ */
+function listenForHurry(): AbortSignal {
+  const hurry = new AbortController();
+  process.on("message", (message: { type?: unknown; withinMs?: unknown } | null) => {
+    if (message?.type !== "hurry" || typeof message.withinMs !== "number") return;
+    setTimeout(() => hurry.abort(), message.withinMs).unref();
+  });
+  return hurry.signal;
+}
+
+/**
  * Runs a service until SIGTERM or SIGINT, or until the parent that holds its IPC channel is gone.
  * The first signal drains, a second one stops at once. A parent is told `ready` once all is up.
  */
 export async function runService({ log, parts, drainMs }: RunServiceOptions): Promise<void> {
   const lifeCycle = new LifeCycle(parts, log);
   let leaving = false;
+  const hurry = listenForHurry();
   const leave = (reason: string) => {
     if (leaving) return;
     leaving = true;
-    void drainAndStop(lifeCycle, { log, drainMs, reason }).then(() => process.exit(0));
+    void drainAndStop(lifeCycle, { log, drainMs, hurry, reason }).then(() => process.exit(0));
   };
   listenForStopSignals({
     onFirst: leave,

@@ -73,6 +73,11 @@ export class ServedProvider {
     if (!this.#ending) await this.#intake.start();
   }
 
+  /** Takes none of its runs until told otherwise, or takes them again. Those at work go on. */
+  hold(isHeld: boolean): Promise<void> {
+    return this.#intake.hold(isHeld);
+  }
+
   /** It is configured like this now. New runs have a new client once that is warm, if it differs. */
   async configure(config: ProviderConfig, warmUpMs: number): Promise<void> {
     // Perhaps it had been removed.

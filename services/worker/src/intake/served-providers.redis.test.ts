@@ -273,6 +273,32 @@ describe("a removed provider", () => {
   });
 });
 
+test("a worker that is held takes no run, of a provider that comes then neither, until it takes them again", async () => {
+  await serve({ a: at(one) });
+  const first = await ask("a");
+  await atWork(one, 1);
+  served.hold(true);
+  gateway.change({ a: at(one), b: at(other) });
+  await eventually("the new one to be served", async () => (await limitInRedis("b")) !== null);
+  await eventually("its sockets", () => other.server.open.size > 0);
+  // A read that was blocked may bring one more.
+  const startedAt = performance.now();
+  await eventually("the end of such reads", () => performance.now() - startedAt > 1_000);
+  const held = [await ask("a"), await ask("b")];
+  // What is at work goes on.
+  finish(one.answers[0]);
+  await eventually("the first run", () => ended.includes(first));
+  for (let turn = 0; turn < 50; turn += 1) {
+    expect((await queues.counts("a")).waiting + (await queues.counts("b")).waiting).toBe(2);
+  }
+  served.hold(false);
+  await atWork(one, 2);
+  await atWork(other, 1);
+  finish(one.answers[1]);
+  finish(other.answers[0]);
+  await eventually("both runs", () => held.every((run) => ended.includes(run)));
+});
+
 test("a worker that drains follows no change any more, and its runs end", async () => {
   await serve({ a: at(one) });
   const run = await ask("a");

@@ -35,6 +35,7 @@ export class ServedProviders implements Part {
   #state: "idle" | "serving" | "leaving" = "idle";
   #reconciled: Promise<void> = Promise.resolve();
   #retrying: NodeJS.Timeout | undefined;
+  #isHeld = false;
 
   constructor(options: ServedProvidersOptions) {
     this.#options = options;
@@ -67,6 +68,12 @@ export class ServedProviders implements Part {
     this.#served.get(provider)?.health.rest("provider_rate_limited", forMs);
   }
 
+  /** Takes no runs until told otherwise, or takes them again. Those at work go on. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    for (const provider of this.#all()) this.#hold(provider);
+  }
+
   async drain(signal: AbortSignal): Promise<void> {
     this.#leave();
     await Promise.all(this.#all().map((provider) => provider.drain(signal)));
@@ -77,6 +84,12 @@ export class ServedProviders implements Part {
     await Promise.all(this.#all().map((provider) => provider.stop()));
     this.#served.clear();
     this.#ending.clear();
+  }
+
+  #hold(provider: ServedProvider): void {
+    provider.hold(this.#isHeld).catch((error: unknown) => {
+      this.#options.log.error({ provider: provider.name, err: error }, "provider not held");
+    });
   }
 
   #all(): readonly ServedProvider[] {
@@ -121,6 +134,7 @@ export class ServedProviders implements Part {
     const provider = new ServedProvider(name, config, this.#options);
     // Before it starts, so that who stops meanwhile finds it.
     this.#served.set(name, provider);
+    if (this.#isHeld) this.#hold(provider);
     try {
       await provider.start(warmUpMs);
     } catch (error) {
