@@ -35,6 +35,48 @@ test("opens when most of the last attempts failed, says why, and closes once tha
   await eventually("closing", () => breaker.code === undefined, { withinMs: 10_000 });
 });
 
+test("says once that it opened, however many looks fail, and once that it closed, after how long and how many", async () => {
+  const lines: { level: string; facts: Record<string, unknown>; message: string }[] = [];
+  const at = (level: string) => (facts: unknown, message?: string) =>
+    void lines.push({ level, facts: facts as Record<string, unknown>, message: message ?? "" });
+  const log = { info: at("info"), warn: at("warn"), error: at("error") };
+  let looks = 0;
+  const probe = () => {
+    looks += 1;
+    return looks < 4 ? down() : Promise.resolve();
+  };
+  const breaker = new CircuitBreaker({ provider: "zhipu", probe, log });
+  breakers.push(breaker);
+  for (const outage of [1, 2]) {
+    looks = 0;
+    const openedAt = performance.now();
+    for (let n = 0; n < 5; n += 1) breaker.failed("provider_error");
+    await opened(breaker);
+    await eventually("closing", () => breaker.code === undefined, { withinMs: 30_000 });
+    const own = lines.slice(2 * (outage - 1));
+    expect(own).toEqual([
+      {
+        level: "warn",
+        facts: { provider: "zhipu", code: "provider_error" },
+        message: "circuit opened",
+      },
+      {
+        level: "info",
+        facts: {
+          provider: "zhipu",
+          code: "provider_error",
+          openMs: expect.any(Number),
+          questions: 4,
+        },
+        message: "circuit closed",
+      },
+    ]);
+    const { openMs } = own[1]?.facts ?? {};
+    expect(openMs).toBeGreaterThan(500);
+    expect(openMs).toBeLessThanOrEqual(Math.ceil(performance.now() - openedAt));
+  }
+});
+
 test("stays closed when fewer than half fail", async () => {
   const breaker = create(down);
   for (let n = 0; n < 20; n += 1) {

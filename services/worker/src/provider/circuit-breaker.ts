@@ -42,6 +42,8 @@ export class CircuitBreaker {
   readonly #policy: CircuitBreakerPolicy;
   #code: ErrorCode | undefined;
   #looking: NodeJS.Timeout | undefined;
+  /** While it is open: since when, on the monotonic clock, and how often the provider was asked. */
+  #outage: { readonly since: number; questions: number } | undefined;
   #stopped = false;
 
   constructor(options: CircuitBreakerOptions) {
@@ -55,14 +57,19 @@ export class CircuitBreaker {
         threshold: 0.499,
       }),
     });
+    // Also after each look that failed.
     this.#policy.onBreak(() => {
-      if (this.#stopped) return;
+      if (this.#stopped || this.#outage) return;
+      this.#outage = { since: performance.now(), questions: 0 };
       log.warn({ provider, code: this.#code }, "circuit opened");
-      this.#looking ??= setInterval(() => this.#look(), LOOK_TICK_MS).unref();
+      this.#looking = setInterval(() => this.#look(), LOOK_TICK_MS).unref();
     });
     this.#policy.onReset(() => {
-      log.info({ provider, code: this.#code }, "circuit closed");
+      const { since = performance.now(), questions = 0 } = this.#outage ?? {};
+      const openMs = Math.round(performance.now() - since);
+      log.info({ provider, code: this.#code, openMs, questions }, "circuit closed");
       this.#code = undefined;
+      this.#outage = undefined;
       this.#stopLooking();
     });
   }
@@ -109,6 +116,10 @@ export class CircuitBreaker {
     const code = this.#code;
     if (this.#policy.state !== CircuitState.Open || code === undefined) return;
     // Refused because it is not time yet, or the provider is still down: the next tick looks again.
-    this.#policy.execute(() => this.#options.probe(code)).catch(() => undefined);
+    const ask = () => {
+      if (this.#outage) this.#outage.questions += 1;
+      return this.#options.probe(code);
+    };
+    this.#policy.execute(ask).catch(() => undefined);
   }
 }

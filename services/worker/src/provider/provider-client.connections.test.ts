@@ -131,6 +131,23 @@ describe("a socket that the provider closed while it was idle", () => {
     expect((await collect(asked)).at(-1)).toMatchObject({ finish: "stop" });
   });
 
+  it("is not taken for one that closes long after the request: that is the provider's failure", async () => {
+    let requests = 0;
+    const fake = await provider((request, response) => {
+      requests += 1;
+      if (requests === 1) answerAll(request, response);
+      else setTimeout(() => request.socket.resetAndDestroy(), 2_100);
+    });
+    const asked = await client(fake.url);
+    await collect(asked);
+    await socketIsFree();
+    expect(await errorOf(collect(asked))).toMatchObject({
+      code: "provider_unreachable",
+      connection: "warm",
+    });
+    expect(requests).toBe(2);
+  });
+
   it("is tried again once only", async () => {
     let requests = 0;
     const fake = await provider((request) => {

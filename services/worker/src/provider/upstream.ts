@@ -20,6 +20,7 @@ import { WarmConnector } from "./warm-connector.ts";
 
 const MODELS_PATH = "/models";
 const PROBE_MS = 2_000;
+const STALE_WITHIN_MS = 2_000;
 
 export interface UpstreamOptions {
   readonly name: string;
@@ -197,9 +198,12 @@ export class Upstream {
    * byte, and asking once more is right: to fail would be the commonest false failure there is.
    */
   #wasStale({ body, askedAt }: Attempt, error: unknown): boolean {
+    const carrier = this.#carriers.carrierOf(body);
+    if (carrier === undefined || !isClosedByPeer(error)) return false;
+    // News of a close that crosses a request is there about a round trip later. What comes later is an answer.
+    if (performance.now() - carrier.sentAt > STALE_WITHIN_MS) return false;
     // A run that waited for its socket may have one that is younger than its wish, and used all the same.
-    const idled = this.#carriers.carrierOf(body)?.reused || this.#label(body, askedAt) === "warm";
-    return isClosedByPeer(error) && idled;
+    return carrier.reused || this.#label(body, askedAt) === "warm";
   }
 
   #label(body: Buffer, askedAt: number): ConnectionLabel | undefined {
