@@ -95,6 +95,21 @@ export class RunQueues implements Part {
     await this.#queue(job.provider).add("run", writeJob(job), { jobId: jobIdOf(job) });
   }
 
+  /** Whether one of these providers' queues has the job: it waits, is put off, or is at work. */
+  async holds(
+    providers: readonly string[],
+    job: Pick<RunJob, "runId" | "hedges">,
+  ): Promise<boolean> {
+    const { redis, keyPrefix } = this.#options;
+    const found = await Promise.all(
+      providers.map((provider) => {
+        const { name, prefix } = queueNames(keyPrefix, provider);
+        return redis.exists(`${prefix}:${name}:${jobIdOf(job)}`);
+      }),
+    );
+    return found.includes(1);
+  }
+
   /** Takes a run off the queue if it still waits there. */
   async remove(provider: string, runId: string): Promise<void> {
     await this.#queue(provider).remove(runId);

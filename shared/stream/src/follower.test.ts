@@ -121,13 +121,14 @@ test("what is published while an empty page is on its way is read at once, not a
 describe("a log that was cut back behind its reader", () => {
   afterEach(() => vi.useRealTimers());
 
-  function reading(page: () => LogPage) {
+  function reading(page: () => LogPage, isOffered = async () => false) {
     const got: Position[] = [];
     let lost = false;
     const follower = new Follower({
       runId: "r",
       after: { epoch: 7, seq: 5 },
       read: async () => page(),
+      isOffered,
       deliver: (position) => got.push(position) > 0,
       batch: (deliverAll) => deliverAll(),
       onLost: () => {
@@ -158,6 +159,25 @@ describe("a log that was cut back behind its reader", () => {
     await reader.refill();
     expect(reader.lost()).toBe(false);
     vi.advanceTimersByTime(200);
+    await reader.refill();
+    expect(reader.lost()).toBe(true);
+  });
+
+  test("is not lost while a worker is still to be offered the run, or that is not known", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    let offered = () => Promise.resolve(true);
+    const reader = reading(
+      () => cutBack,
+      () => offered(),
+    );
+    await reader.refill();
+    for (const answer of [offered, () => Promise.reject(new Error("no Redis")), offered]) {
+      offered = answer;
+      vi.advanceTimersByTime(20_000);
+      await reader.refill();
+      expect(reader.lost()).toBe(false);
+    }
+    offered = () => Promise.resolve(false);
     await reader.refill();
     expect(reader.lost()).toBe(true);
   });

@@ -27,7 +27,8 @@ const FIRST_PAGE = 8;
 const MOST_PAGE = 256;
 /**
  * A log that ends before what the reader has was cut back: a replica took over that had not heard of
- * the rest. Its writer finds out and another attempt begins; where none does within this, none will.
+ * the rest. Its writer finds out and another attempt begins; where none does within this, none will, unless a
+ * worker is still to be offered the run.
  */
 const CUT_BACK_MS = 5_000;
 /** About how many characters a page may have once the pieces' length is known. */
@@ -47,6 +48,8 @@ export interface FollowerOptions {
   readonly batch: (deliverAll: () => void) => void;
   /** What was published does not continue what the reader has: something was missed, and is read. */
   readonly onGap?: () => void;
+  /** Whether a worker will be offered the run, or has been. Asked only of a log that was cut back. */
+  readonly isOffered?: (runId: string) => Promise<boolean>;
   /** Redis does not know the run any more, or not as far as the reader does: nothing will ever come. */
   readonly onLost: () => void;
   /** The run's record or log cannot be read, and that is no outage: nothing more will ever come. */
@@ -128,10 +131,11 @@ export class Follower {
         this.#behind = true;
         break;
       }
-      if (page === "unknown" || this.#isCutOff(page)) {
+      if (page === "unknown" || (await this.#isCutOff(page))) {
         this.#lose();
         return;
       }
+      if (!this.#is("filling")) return;
       this.#options.batch(() => {
         for (const { position, entry } of page.entries) {
           if (this.#is("filling")) this.#deliver(position, entry);
@@ -163,13 +167,24 @@ export class Follower {
   }
 
   /** Whether nothing will ever come behind what the reader has, though it has no end. */
-  #isCutOff({ entries, end, isEnded }: LogPage): boolean {
+  async #isCutOff({ entries, end, isEnded }: LogPage): Promise<boolean> {
     if (entries.length > 0 || comparePositions(end, this.#position) >= 0) {
       this.#cutBackSince = undefined;
       return false;
     }
     this.#cutBackSince ??= performance.now();
-    return isEnded || performance.now() - this.#cutBackSince > CUT_BACK_MS;
+    if (isEnded) return true;
+    return performance.now() - this.#cutBackSince > CUT_BACK_MS && !(await this.#isOffered());
+  }
+
+  /** Where that is not known, it may be: the run's own deadlines bound the wait. */
+  async #isOffered(): Promise<boolean> {
+    const { isOffered = async () => false } = this.#options;
+    try {
+      return await isOffered(this.runId);
+    } catch {
+      return true;
+    }
   }
 
   #limitAfter({ entries }: LogPage): number {
@@ -187,6 +202,7 @@ export class Follower {
   }
 
   #lose(): void {
+    if (this.#is("closed")) return;
     this.#state = "closed";
     this.#options.onLost();
   }

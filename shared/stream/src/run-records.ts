@@ -394,6 +394,12 @@ export class RunRecords {
     ]);
   }
 
+  /** The epoch of the attempt that lost the run to its hedge, which has worked on it since; undefined without one. */
+  async hedgedOf(runId: string): Promise<number | undefined> {
+    const hedged = await this.#redis.hget(this.#keys.record(runId), "hedged");
+    return hedged === null ? undefined : Number(hedged);
+  }
+
   /** The nodes that watch a run, dead ones among them; none for one that is not known. */
   async watchers(runId: string): Promise<string[]> {
     const edges = await this.#redis.hget(this.#keys.record(runId), "edges");

@@ -54,6 +54,53 @@ test("a run is queued, followed and ended once", async () => {
   expect(edge.runs.count).toBe(0);
 });
 
+describe("a run whose log Redis has cut back, as after a restart with an older one", () => {
+  /** A run that its reader knows further than Redis does; its jobs are as they were. */
+  async function cutBack(hedged?: number) {
+    const { run, answer } = edge.start();
+    await edge.queued();
+    const { commands } = edge.fixture;
+    const record = edge.keys.record(run.runId);
+    const writer = await edge.attempt(run.runId);
+    const before = await commands.hgetall(record);
+    writer.write({ type: "text", text: "Hello" });
+    await eventually("the text", () => answer.text === "Hello");
+    edge.appender.close(writer);
+    await commands.del(record, edge.keys.log(run.runId));
+    await commands.hset(record, before);
+    if (hedged !== undefined) await commands.hset(record, "hedged", hedged);
+    await commands.pexpire(record, 60_000);
+    return { runId: run.runId, answer };
+  }
+
+  const LOST = { type: "failed", failure: { code: "unavailable" } };
+  const job = (runId: string, hedges?: number) => ({
+    ...{ runId, session: "s", provider: "glm", fallback: [], hedges },
+    messages: [{ role: "user" as const, content: "hi" }],
+  });
+
+  test("is lost only where no queue has its job, or its hedge's which had won", async () => {
+    const [plain, hedged, gone] = [await cutBack(), await cutBack(7), await cutBack()];
+    await edge.queues.add(job(plain.runId));
+    await edge.queues.add(job(hedged.runId, 7));
+    await eventually("the loss", () => gone.answer.terminals.length > 0, { withinMs: 15_000 });
+    expect(gone.answer.terminals).toMatchObject([LOST]);
+    // Each of them has been looked at by then as well.
+    const startedAt = performance.now();
+    await eventually("some time", () => performance.now() - startedAt > 4_000);
+    for (const { runId, answer } of [plain, hedged]) {
+      expect(answer.terminals).toEqual([]);
+      const writer = await edge.attempt(runId, "worker-2");
+      writer.write({ type: "text", text: "Hello again" });
+      await writer.end(COMPLETED);
+      await eventually("the end", () => answer.terminals.length > 0);
+      expect([answer.text, answer.terminals]).toEqual(["Hello again", [COMPLETED]]);
+    }
+    await edge.queues.remove("glm", plain.runId);
+    await edge.queues.remove("glm", `${hedged.runId}-hedge-7`);
+  });
+});
+
 describe("cancelling", () => {
   test("at any moment of the submission leaves no job, no open record, and tells the client once", async () => {
     for (let delay = 0; delay < 12; delay += 1) {

@@ -157,6 +157,7 @@ export class RunStarter implements Part {
       chain,
       answer: request.answer,
       read: this.#read,
+      isOffered: (id) => this.#isOffered(id, chain),
       deadlines,
       onGap: this.#onGap,
       onUnreadable: this.#onUnreadable(runId),
@@ -193,6 +194,14 @@ export class RunStarter implements Part {
     return run;
   }
 
+  /** Whether a worker will be offered the run, or has been: by its own job, or by that of the hedge that won it. */
+  async #isOffered(runId: string, chain: readonly string[]): Promise<boolean> {
+    const { queues, records } = this.#options;
+    if (await queues.holds(chain, { runId })) return true;
+    const hedges = await records.hedgedOf(runId);
+    return hedges !== undefined && queues.holds(chain, { runId, hedges });
+  }
+
   /**
    * Follows a run for a client that came back, on whichever edge it was before. Nothing is missed:
    * this edge watches first, then reads the log, and live entries wait until that is delivered.
@@ -223,6 +232,7 @@ export class RunStarter implements Part {
       resumed: { after, waitedMs },
       answer,
       read: this.#read,
+      isOffered: (id) => this.#isOffered(id, chain),
       // However often readers come and go, a run ends when it was to end.
       deadlines: this.#deadlines(chain, isOver ? undefined : leftMs),
       onGap: this.#onGap,

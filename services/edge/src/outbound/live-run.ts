@@ -63,6 +63,8 @@ export interface LiveRunOptions {
   readonly resumed?: { readonly after: Position; readonly waitedMs: number | undefined };
   readonly answer: Answer;
   readonly read: RunRecords["read"];
+  /** Whether a worker will be offered the run, or has been. */
+  readonly isOffered?: (runId: string) => Promise<boolean>;
   readonly deadlines: RunDeadlines;
   /** A published chunk was missing, or out of order. */
   readonly onGap?: (() => void) | undefined;
@@ -118,6 +120,7 @@ export class LiveRun {
       batch: (deliverAll) => this.#answer.batch(deliverAll),
       deliver: (position, entry) => this.#deliver(position, entry),
       ...(options.onGap && { onGap: options.onGap }),
+      ...(options.isOffered && { isOffered: options.isOffered }),
       onLost: () => this.#fail(failure("unavailable", LOST)),
       onUnreadable: (error) => {
         options.onUnreadable?.(error);
