@@ -98,7 +98,7 @@ describe.concurrent(`${RUNS} answers of ${ANSWER_S} s under a rolling deploy`, (
         const startedAt = performance.now();
         const left = await replaceAll(cluster, service);
         await readAll(readers, `${OF_EACH} ${service}s replaced`);
-        expect(readers.filter(({ restarts }) => restarts > 0)).toEqual([]);
+        expect(Math.max(...readers.map(({ restarts }) => restarts))).toBe(0);
         // In good order, within the grace.
         expect(await Promise.all(left)).toEqual(Array(OF_EACH).fill([0, null]));
         expect(performance.now() - startedAt).toBeLessThan(GRACE_MS);

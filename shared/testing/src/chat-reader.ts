@@ -20,6 +20,7 @@ export class ChatReader {
   #rest = "";
   #text = "";
   #isWhole = false;
+  #failure: string | undefined;
   #hasLeft = false;
   #firstTextMs = Number.NaN;
 
@@ -82,9 +83,10 @@ export class ChatReader {
     this.#request.destroy();
   }
 
-  /** Resolves with the end marker. @throws where the stream ends without it */
+  /** Resolves with the end marker. @throws where the stream ends without it, or tells of a failure */
   async whole(): Promise<void> {
     if (!this.#response.readableEnded) await once(this.#response, "close");
+    if (this.#failure !== undefined) throw new Error(this.#failure);
     if (!this.#isWhole) throw new Error(`broke off: ${this.#rest}`);
   }
 
@@ -98,9 +100,9 @@ export class ChatReader {
     }
   }
 
-  #read(chunk: { choices: [{ delta: { content?: string } }?]; error?: unknown }): void {
-    if (chunk.error) throw new Error(JSON.stringify(chunk.error));
-    const { content = "" } = chunk.choices[0]?.delta ?? {};
+  #read(chunk: { choices?: [{ delta: { content?: string } }?]; error?: unknown }): void {
+    if (chunk.error) this.#failure ??= JSON.stringify(chunk.error);
+    const { content = "" } = chunk.choices?.[0]?.delta ?? {};
     if (content !== "" && this.#text === "") this.#firstTextMs = performance.now() - this.#askedAt;
     this.#text += content;
   }
