@@ -7,9 +7,17 @@ import { eventually, freePort, PersistentUser, V1Client, V2Client } from "@openc
 import { DockerComposeEnvironment, Wait } from "testcontainers";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { simulatedGateway } from "../e2e/simulated-gateway.ts";
+import { boundMs, isFull } from "../suites.ts";
 import { command, docker, dockerLines, TEST_TAG } from "./docker.ts";
 
 const USERS = 20;
+/** Ask what takes as long as many a rollout. */
+const PATIENT_USERS = 4;
+const LONG_ANSWER_S = isFull ? 60 : 15;
+const GAP_MS = 100;
+/** How much longer such an answer may take while everything is replaced. */
+const DELAY_MS = boundMs({ promised: 10_000, fault: 40_000 });
+const ROLLED_WITHIN_MS = 280_000;
 /** With a key that is in keys.env: where a name has no value, edges and workers do not start. */
 const GATEWAY = simulatedGateway("http://simulator:8009", { apiKey: "${KEY_OF_THIS_TEST}" });
 const REDIS_PASSWORD = "only-for-this-test";
@@ -68,7 +76,7 @@ async function compose(...args: string[]): Promise<string> {
 
 async function roll(env: NodeJS.ProcessEnv = {}): Promise<string> {
   const options = ["--project-name", project, "--env-file", envFile];
-  return command(["deploy/docker/roll.sh", ...options], { env });
+  return command(["deploy/docker/roll.sh", ...options], { env, withinMs: ROLLED_WITHIN_MS });
 }
 
 /** Stopped ones, too. */
@@ -206,44 +214,69 @@ test("a rollout of what does not come up leaves everything as it was", async () 
   expect((await fetch(`http://${host}/health`)).status).toBe(200);
 });
 
-test(`every edge and worker is replaced under ${USERS} users, and no v2 run fails`, async () => {
-  const before = [...(await containersOf("edge")), ...(await containersOf("worker"))];
-  const leaving = new AbortController();
-  let seed = 0;
-  const next = () => {
-    seed += 1;
-    const prompt = directive({ words: 40, gapMs: 50, seed });
-    return { prompt, provider: seed % 2 === 0 ? "zhipu" : "nvidia1" };
-  };
-  const users = Array.from(
-    { length: USERS },
-    (_, index) => new PersistentUser(`ws://${host}/ws/stream/user-${index}`),
-  );
-  const asking = Promise.all(users.map((user) => user.keepAsking(next, leaving.signal)));
-  await eventually("answers", () => users.every(({ finished }) => finished.length > 0), {
-    withinMs: 20_000,
-  });
-  await roll();
-  leaving.abort();
-  await asking;
+test(
+  `every edge and worker is replaced under ${USERS} users, and no v2 run fails`,
+  async () => {
+    const before = [...(await containersOf("edge")), ...(await containersOf("worker"))];
+    const leaving = new AbortController();
+    let seed = 0;
+    const next = () => {
+      seed += 1;
+      const prompt = directive({ words: 40, gapMs: 50, seed });
+      return { prompt, provider: seed % 2 === 0 ? "zhipu" : "nvidia1" };
+    };
+    const users = Array.from(
+      { length: USERS },
+      (_, index) => new PersistentUser(`ws://${host}/ws/stream/user-${index}`),
+    );
+    const words = (LONG_ANSWER_S * 1_000) / GAP_MS;
+    const nextLong = () => {
+      seed += 1;
+      return { prompt: directive({ words, gapMs: GAP_MS, seed }), provider: "zhipu" };
+    };
+    const patient = Array.from(
+      { length: PATIENT_USERS },
+      (_, index) => new PersistentUser(`ws://${host}/ws/stream/patient-${index}`),
+    );
+    const asking = Promise.all([
+      ...users.map((user) => user.keepAsking(next, leaving.signal)),
+      ...patient.map((user) => user.keepAsking(nextLong, leaving.signal)),
+    ]);
+    await eventually("answers", () => users.every(({ finished }) => finished.length > 0), {
+      withinMs: 20_000,
+    });
+    await roll();
+    leaving.abort();
+    await asking;
 
-  const after = [...(await containersOf("edge")), ...(await containersOf("worker"))];
-  expect(after).toHaveLength(before.length);
-  expect(after.filter((container) => before.includes(container))).toEqual([]);
-  const runs = users.flatMap(({ finished }) => finished);
-  const reconnects = users.reduce((sum, user) => sum + user.reconnects, 0);
-  console.log(`${runs.length} runs while all was replaced, ${reconnects} reconnects`);
-  expect(reconnects).toBeGreaterThanOrEqual(USERS);
-  expect(runs.filter(({ outcome }) => outcome !== "done")).toEqual([]);
-  // With a seed every provider says the same.
-  const wrong = runs.filter(({ prompt, text }) => text !== answerFor({ prompt, profile: "zhipu" }));
-  expect(wrong).toEqual([]);
-  expect(users.flatMap(({ faults }) => faults)).toEqual([]);
-  // By which `docker compose stop` knows that Redis is to stop last.
-  const label = '{{index .Config.Labels "com.docker.compose.depends_on"}}';
-  const dependencies = await dockerLines("inspect", "--format", label, ...after);
-  expect(dependencies).toEqual(after.map(() => expect.stringContaining("redis")));
-});
+    const after = [...(await containersOf("edge")), ...(await containersOf("worker"))];
+    expect(after).toHaveLength(before.length);
+    expect(after.filter((container) => before.includes(container))).toEqual([]);
+    const long = patient.flatMap(({ finished }) => finished);
+    const longestMs = Math.max(...long.map(({ tookMs }) => tookMs));
+    console.log(
+      `${long.length} runs of ${LONG_ANSWER_S} s meanwhile: ${longestMs / 1_000} s at most, ` +
+        `${long.reduce((sum, { restarts }) => sum + restarts, 0)} begun anew`,
+    );
+    expect(longestMs).toBeLessThan(LONG_ANSWER_S * 1_000 + DELAY_MS);
+    const runs = [...users, ...patient].flatMap(({ finished }) => finished);
+    const reconnects = users.reduce((sum, user) => sum + user.reconnects, 0);
+    console.log(`${runs.length} runs while all was replaced, ${reconnects} reconnects`);
+    expect(reconnects).toBeGreaterThanOrEqual(USERS);
+    expect(runs.filter(({ outcome }) => outcome !== "done")).toEqual([]);
+    // With a seed every provider says the same.
+    const wrong = runs.filter(
+      ({ prompt, text }) => text !== answerFor({ prompt, profile: "zhipu" }),
+    );
+    expect(wrong).toEqual([]);
+    expect([...users, ...patient].flatMap(({ faults }) => faults)).toEqual([]);
+    // By which `docker compose stop` knows that Redis is to stop last.
+    const label = '{{index .Config.Labels "com.docker.compose.depends_on"}}';
+    const dependencies = await dockerLines("inspect", "--format", label, ...after);
+    expect(dependencies).toEqual(after.map(() => expect.stringContaining("redis")));
+  },
+  ROLLED_WITHIN_MS + 60_000,
+);
 
 test("one edge that does not answer is not asked for the others", async () => {
   const [edge = ""] = await containersOf("edge");

@@ -7,7 +7,7 @@ import { Refused, V2Client, type V2Fault, type V2Run } from "./v2-client.ts";
 
 const PAUSE_MS = 100;
 const COMES_BACK_WITHIN_MS = 30_000;
-const ENDS_WITHIN_MS = 60_000;
+const ENDS_WITHIN_MS = 150_000;
 /** Not here, or not this moment: everything else is a failure. */
 const NOT_NOW: ReadonlySet<string> = new Set(["already_resuming", "draining", "unavailable"]);
 
@@ -17,6 +17,8 @@ export interface FinishedRun {
   /** `done`, or the code of the error. */
   readonly outcome: string;
   readonly restarts: number;
+  /** From the moment it was accepted. */
+  readonly tookMs: number;
 }
 
 export class PersistentUser {
@@ -40,14 +42,16 @@ export class PersistentUser {
 
   async ask({ prompt, provider }: { prompt: string; provider: string }): Promise<void> {
     const run = await this.#begin(prompt, provider);
-    const deadline = performance.now() + ENDS_WITHIN_MS;
+    const begunAt = performance.now();
+    const deadline = begunAt + ENDS_WITHIN_MS;
     while (run.terminals.length === 0 && performance.now() < deadline) {
       if (this.#client?.closed) await this.#resume(run);
       await delay(PAUSE_MS / 10);
     }
     const [terminal] = run.terminals;
     const outcome = terminal?.type === "error" ? terminal.code : (terminal?.type ?? "no end");
-    this.finished.push({ prompt, text: run.text, outcome, restarts: run.restarts });
+    const tookMs = Math.round(performance.now() - begunAt);
+    this.finished.push({ prompt, text: run.text, outcome, restarts: run.restarts, tookMs });
   }
 
   async #begin(prompt: string, provider: string): Promise<V2Run> {
