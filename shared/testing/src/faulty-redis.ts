@@ -1,5 +1,5 @@
 /** A Redis of one's own behind a network of one's own, both of which fail when told to. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, type PrivateRedis, startPrivateRedis } from "@openclaw/runtime";
@@ -50,6 +50,19 @@ export class FaultyRedis {
     if (empty) this.#generation += 1;
     const directory = join(this.#directory, String(this.#generation));
     this.#server = await startServer(directory, this.#server.port);
+  }
+
+  /** Keeps a copy of what is on disk now, for `goBack`. */
+  async remember(): Promise<void> {
+    const now = join(this.#directory, String(this.#generation));
+    await cp(now, join(this.#directory, String(this.#generation + 1)), { recursive: true });
+  }
+
+  /** Dies, and runs again with what it had at `remember`, as from an older log. */
+  async goBack(): Promise<void> {
+    await this.kill();
+    this.#generation += 1;
+    await this.restart({ empty: false });
   }
 
   /** Stands still, its connections open. */
