@@ -174,12 +174,12 @@ describe("claiming", () => {
     expect(await heardAt(told)).toBeLessThan((await heardAt(claimed)) - 30_000);
 
     for (const runId of [claimed, told]) {
-      const claim = { runId, lease: "later", worker: "w2", maxAttempts: 9, overdue: EXHAUSTED };
-      const started = { type: "started", provider: "nvidia1", model: "m" } as const;
-      await eventually("the claim", async () => {
-        const { outcome } = await held.claim({ ...claim, started, exhausted: EXHAUSTED });
-        return outcome === "claimed";
-      });
+      const claim = {
+        ...{ runId, lease: "later", worker: "w2", maxAttempts: 9, maxLost: 9 },
+        ...{ exhausted: EXHAUSTED, lost: EXHAUSTED, overdue: EXHAUSTED },
+        started: { type: "started", provider: "nvidia1", model: "m" } as const,
+      };
+      await eventually("the claim", async () => (await held.claim(claim)).outcome === "claimed");
     }
   });
 
