@@ -38,19 +38,23 @@ export class Connection {
   readonly #pending = new Map<string, OpenRun>();
   readonly #runs = new Map<string, OpenRun>();
   #limits: Limits = { maxMessageBytes: 0, maxRuns: 0 };
+  /** The last that was asked for is one that connections broke with. */
+  #hasSuspect = false;
   isLeaving = false;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#events = events;
     this.#socket = new Socket(options.address, options, {
-      onReady: ({ limits, session }) => {
-        this.#limits = limits;
+      onReady: ({ limits: { maxMessageBytes, maxRuns }, session }) => {
+        this.#limits = { maxMessageBytes, maxRuns };
         this.#session = session;
         events.onReady();
       },
       onFrame: (frame) => {
+        const before = this.#pending.size;
         this.#onFrame(frame);
         this.#settle();
+        if (before > 0 && this.#pending.size === 0) events.onRoom();
       },
       onClosed: (code, why) => this.#onClosed(code, why),
     });
@@ -60,7 +64,12 @@ export class Connection {
     return this.#pending.size + this.#runs.size === 0;
   }
 
-  get hasRoom(): boolean {
+  /**
+   * A run that may be why connections broke is asked for alone. So it is either taken, or proven to be
+   * the reason without harm to another one.
+   */
+  hasRoomFor(run: OpenRun): boolean {
+    if (this.#pending.size > 0 && (this.#hasSuspect || run.isSuspect)) return false;
     return this.#pending.size + this.#runs.size < this.#limits.maxRuns;
   }
 
@@ -75,6 +84,7 @@ export class Connection {
     }
     run.asked = this;
     if (run.id === undefined) {
+      this.#hasSuspect = run.isSuspect;
       run.sent += 1;
       this.#pending.set(run.ref, run);
     } else this.#runs.set(run.id, run);
@@ -119,8 +129,13 @@ export class Connection {
     }
     const run = "run" in frame && frame.run !== undefined && this.#runs.get(frame.run);
     if (!run) return;
-    if (!run.answer.apply(frame)) this.#readAgain(run);
-    else if (run.isEnded) run.ended();
+    try {
+      if (!run.answer.apply(frame)) this.#readAgain(run);
+      else if (run.isEnded) run.ended();
+    } catch {
+      // A frame without what its type has costs the run that it is of, and no other.
+      run.fail(broken("The gateway sent a frame of the run that the protocol does not have."));
+    }
   }
 
   #onAccepted({ ref, run: id }: Down<"accepted">): void {
@@ -218,13 +233,17 @@ export class Connection {
   #onClosed(code: number, why: string | undefined): void {
     this.#events.onClosed(code, why);
     const isOver = !comesBack(code);
+    const isProven = this.#hasSuspect && OUR_FAULT.has(code);
     for (const run of [...this.#pending.values(), ...this.#runs.values()]) {
       if (run.via === this) run.via = undefined;
       // One that was asked for elsewhere goes on there.
       if (run.isEnded || run.asked !== this) continue;
-      if (isOver || (run.id === undefined && OUR_FAULT.has(code))) {
+      if (isOver || (isProven && run.id === undefined)) {
         run.fail(broken(`The gateway closed the connection with code ${code}.`));
-      } else this.#events.onAdrift(run);
+        continue;
+      }
+      run.isBlamed ||= OUR_FAULT.has(code);
+      this.#events.onAdrift(run);
     }
     this.#pending.clear();
     this.#runs.clear();

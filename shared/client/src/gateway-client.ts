@@ -1,12 +1,20 @@
 /** The way in: runs over one socket, wherever that leads from one moment to the next. */
+import {
+  checkedMs,
+  checkedObject,
+  checkedQuestion,
+  checkedSession,
+  checkedSignal,
+} from "./check.ts";
 import { GatewayError } from "./gateway-error.ts";
 import { Link } from "./link.ts";
 import { OpenRun } from "./open-run.ts";
 import { randomId } from "./random-id.ts";
 import { Run } from "./run.ts";
 import { addressOf, type WebSocketConstructor, webSocketOf } from "./web-socket.ts";
-import { type ChatMessage, isSessionId, type RunOptions } from "./wire.ts";
+import type { ChatMessage, RunOptions } from "./wire.ts";
 
+/** Times are in milliseconds, above 0; `Infinity` is never. */
 export interface GatewayClientOptions {
   /**
    * `ws://HOST:PORT` or `wss://…`; with a path, if a proxy has put the gateway under one, up to and with
@@ -35,7 +43,7 @@ export interface RunRequest {
   readonly signal?: AbortSignal;
   /** Whose run it is, where it is not this client's own session: they can resume it. */
   readonly session?: string;
-  /** From now until the end, whatever happens; 5 min. */
+  /** From now until the end, whatever happens, in milliseconds; 5 min. `Infinity` is never. */
   readonly timeoutMs?: number;
 }
 
@@ -47,16 +55,18 @@ export class GatewayClient {
   #refs = 0;
   #isClosed = false;
 
-  /** @throws GatewayError `no_websocket`, `invalid_session`; TypeError for a URL that is none */
-  constructor({ url, session = randomId(), ...options }: GatewayClientOptions) {
+  /** @throws TypeError for an option that is wrong; GatewayError `no_websocket`, `invalid_session` */
+  constructor(options: GatewayClientOptions) {
+    const given = checkedObject("The options", options);
+    const session = checkedSession(given.session, randomId());
     this.#link = new Link({
       session,
-      address: addressOf(url, checkedSession(session)),
-      WebSocket: webSocketOf(options.WebSocket),
-      connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
-      giveUpMs: options.giveUpMs ?? 30_000,
-      silenceMs: options.silenceMs ?? 3_000,
-      pongMs: options.pongMs ?? 3_000,
+      address: addressOf(given.url, session),
+      WebSocket: webSocketOf(given.WebSocket),
+      connectTimeoutMs: checkedMs("connectTimeoutMs", given.connectTimeoutMs, 5_000),
+      giveUpMs: checkedMs("giveUpMs", given.giveUpMs, 30_000),
+      silenceMs: checkedMs("silenceMs", given.silenceMs, 3_000),
+      pongMs: checkedMs("pongMs", given.pongMs, 3_000),
     });
   }
 
@@ -70,28 +80,32 @@ export class GatewayClient {
    *
    * @throws GatewayError `connection_failed`
    */
-  async connect(): Promise<void> {
-    this.#refuseIfClosed();
-    await this.#link.connect();
+  connect(): Promise<void> {
+    const connected = this.#connect();
+    // For who does not wait for it, runs tell the same; a failure must not end the process.
+    connected.catch(() => undefined);
+    return connected;
   }
 
   /**
    * Asks a question, or has a whole conversation answered. The run begins at once, read or not.
    *
-   * @throws GatewayError `closed`, `invalid_session`; everything else is told by the run
+   * @throws TypeError for what is no prompt or request; GatewayError `closed`, `invalid_session`. Everything else
+   *   is told by the run.
    */
-  run(prompt: string | readonly ChatMessage[], request: RunRequest = {}): Run {
+  run(prompt: string | readonly ChatMessage[], request?: RunRequest): Run {
     this.#refuseIfClosed();
-    const { provider, options, signal, session = this.session } = request;
+    const { provider, options, ...given } = checkedObject("The request", request ?? {});
+    const checked = {
+      question: checkedQuestion({ prompt, provider, options }),
+      signal: checkedSignal(given.signal),
+      session: checkedSession(given.session, this.session),
+      timeoutMs: checkedMs("timeoutMs", given.timeoutMs, RUN_TIMEOUT_MS),
+    };
     this.#refs += 1;
     const open = new OpenRun({
       ref: String(this.#refs),
-      prompt,
-      provider,
-      options,
-      signal,
-      session: checkedSession(session),
-      timeoutMs: request.timeoutMs ?? RUN_TIMEOUT_MS,
+      ...checked,
       onEnded: (ended) => this.#ended(ended),
     });
     if (!open.isEnded) {
@@ -109,6 +123,11 @@ export class GatewayClient {
     this.#link.close();
   }
 
+  async #connect(): Promise<void> {
+    this.#refuseIfClosed();
+    await this.#link.connect();
+  }
+
   #ended(run: OpenRun): void {
     this.#open.delete(run);
     this.#link.ended(run);
@@ -118,10 +137,4 @@ export class GatewayClient {
     if (!this.#isClosed) return;
     throw new GatewayError("closed", "The client was closed.", { retryable: false });
   }
-}
-
-function checkedSession(session: string): string {
-  if (isSessionId(session)) return session;
-  const message = "A session id is 1 to 256 bytes of UTF-8 without control characters.";
-  throw new GatewayError("invalid_session", message, { retryable: false });
 }

@@ -10,6 +10,7 @@ import { backoffMs } from "./backoff.ts";
 import { Connection, type ConnectionOptions, comesBack } from "./connection.ts";
 import { GatewayError } from "./gateway-error.ts";
 import type { OpenRun } from "./open-run.ts";
+import { after } from "./timer.ts";
 
 export interface LinkOptions extends ConnectionOptions {
   readonly session: string;
@@ -47,7 +48,7 @@ export class Link {
   #why: string | undefined;
   #failures = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #giveUp: ReturnType<typeof setTimeout> | undefined;
+  #stopGivingUp: (() => void) | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -94,13 +95,13 @@ export class Link {
   #pump(): void {
     if (!this.#current) {
       if (this.#waiting.size > 0) {
-        this.#giveUp ??= setTimeout(() => this.#gaveUp(), this.#options.giveUpMs);
+        this.#stopGivingUp ??= after(this.#options.giveUpMs, () => this.#gaveUp());
       }
       if (this.#waiting.size + this.#waiters.size > 0) this.#open();
       return;
     }
     for (const run of this.#inTurn()) {
-      if (!this.#current?.hasRoom) return;
+      if (!this.#current?.hasRoomFor(run)) return;
       this.#waiting.delete(run);
       this.#current.ask(run);
     }
@@ -192,12 +193,12 @@ export class Link {
   }
 
   #calmDown(): void {
-    clearTimeout(this.#giveUp);
-    this.#giveUp = undefined;
+    this.#stopGivingUp?.();
+    this.#stopGivingUp = undefined;
   }
 
   #gaveUp(): void {
-    this.#giveUp = undefined;
+    this.#stopGivingUp = undefined;
     const error = this.#unreachable(
       `did not answer for ${this.#options.giveUpMs} ms${this.#reason}`,
     );

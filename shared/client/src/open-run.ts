@@ -1,16 +1,16 @@
 /** A run that has not ended, as connections have it. */
 import { Answer } from "./answer.ts";
+import type { Question } from "./check.ts";
 import type { Connection } from "./connection.ts";
 import { CancelledError, GatewayError } from "./gateway-error.ts";
 import { randomId } from "./random-id.ts";
-import type { ChatMessage, RunOptions, UpFrame } from "./wire.ts";
+import { after } from "./timer.ts";
+import type { UpFrame } from "./wire.ts";
 
 export interface OpenRunOptions {
   /** This client's own name for it. */
   readonly ref: string;
-  readonly prompt: string | readonly ChatMessage[];
-  readonly provider: string | undefined;
-  readonly options: RunOptions | undefined;
+  readonly question: Question;
   readonly session: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
@@ -18,13 +18,13 @@ export interface OpenRunOptions {
   readonly onEnded: (run: OpenRun) => void;
 }
 
-/** A timer for longer goes off at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** Servers and networks fail; a request that they fail with again and again may be why. */
+const LOST_BY_CHANCE = 2;
 
 export class OpenRun {
   readonly answer = new Answer();
   readonly #options: OpenRunOptions;
-  readonly #deadline: ReturnType<typeof setTimeout>;
+  readonly #stopDeadline: () => void;
   /** What it is to be called at the gateway, which so begins it only once, however often it is sent. */
   chosenId = randomId();
   /** What it is called there, once it was accepted. */
@@ -37,6 +37,8 @@ export class OpenRun {
   asked: Connection | undefined;
   /** How often it was sent without being accepted or refused. */
   sent = 0;
+  /** A gateway closed a connection, saying that it was sent what it cannot take, when this had been asked for. */
+  isBlamed = false;
   /** How often a piece of it was missing. */
   holes = 0;
   /** Since when the gateway has said "not now"; on the monotonic clock. */
@@ -45,7 +47,7 @@ export class OpenRun {
   constructor(options: OpenRunOptions) {
     this.#options = options;
     const { timeoutMs, signal } = options;
-    this.#deadline = setTimeout(() => this.#timeOut(), Math.min(timeoutMs, LONGEST_TIMER_MS));
+    this.#stopDeadline = after(timeoutMs, () => this.#timeOut());
     signal?.addEventListener("abort", this.#onAbort);
     if (signal?.aborted) this.#onAbort();
   }
@@ -67,9 +69,14 @@ export class OpenRun {
     return this.id !== undefined || this.sent > 0;
   }
 
+  /** Whether it may be the reason why connections broke before they took it. */
+  get isSuspect(): boolean {
+    return this.id === undefined && (this.isBlamed || this.sent >= LOST_BY_CHANCE);
+  }
+
   /** UTF-8 bytes of what is asked. */
   get bytes(): number {
-    const { prompt } = this.#options;
+    const { prompt } = this.#options.question;
     const texts = typeof prompt === "string" ? [prompt] : prompt.map(({ content }) => content);
     const encoder = new TextEncoder();
     return texts.reduce((sum, text) => sum + encoder.encode(text).length, 0);
@@ -81,12 +88,13 @@ export class OpenRun {
     if (this.id !== undefined) {
       return { type: "resume", run: this.id, after: this.answer.at, ...owner };
     }
-    const { ref, prompt, provider, options } = this.#options;
+    const { ref, question } = this.#options;
+    const { prompt, provider, options } = question;
     return {
       type: "run",
       ref,
       run: this.chosenId,
-      ...(typeof prompt === "string" ? { message: prompt } : { messages: [...prompt] }),
+      ...(typeof prompt === "string" ? { message: prompt } : { messages: prompt }),
       provider,
       options,
       ...owner,
@@ -112,7 +120,7 @@ export class OpenRun {
 
   /** For who applied its last frame. */
   ended(): void {
-    clearTimeout(this.#deadline);
+    this.#stopDeadline();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#options.onEnded(this);
   }

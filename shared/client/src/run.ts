@@ -41,8 +41,11 @@ export class Run implements AsyncIterable<string> {
   }
 
   /** The text when it is whole. */
-  async text(): Promise<string> {
-    return (await this.result).text;
+  text(): Promise<string> {
+    const text = this.result.then((result) => result.text);
+    // As with `result`.
+    text.catch(() => undefined);
+    return text;
   }
 
   /** What the model thinks, as it comes; where it does not say, this ends with the run. */

@@ -6,6 +6,7 @@
  * asked whether it lives, and its answer has a deadline, as has its beginning.
  */
 
+import { after } from "./timer.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
 import type { Down, DownFrame, UpFrame } from "./wire.ts";
 import { SUBPROTOCOL } from "./wire.ts";
@@ -37,14 +38,14 @@ export class Socket {
   #isWatched = false;
   #why: string | undefined;
   #heardAt = 0;
-  #timer: ReturnType<typeof setTimeout>;
+  #stopTimer: () => void;
 
   /** @throws what the constructor of the WebSocket throws */
   constructor(address: string, options: SocketOptions, events: SocketEvents) {
     this.#options = options;
     this.#events = events;
     this.#socket = new options.WebSocket(address, SUBPROTOCOL);
-    this.#timer = setTimeout(() => this.#lost(), options.connectTimeoutMs);
+    this.#stopTimer = after(options.connectTimeoutMs, () => this.#lost());
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     // The close that follows is what counts; a browser says nothing here, others in words of their own. Some quote
     // the address, which may have a key in it.
@@ -60,7 +61,13 @@ export class Socket {
 
   /** Does nothing on a socket that is not ready: whoever waits on it hears of its end anyway. */
   send(frame: UpFrame): void {
-    if (this.isReady) this.#socket.send(JSON.stringify(frame));
+    if (!this.isReady) return;
+    try {
+      this.#socket.send(JSON.stringify(frame));
+    } catch {
+      // Frames are plain data, so it is the WebSocket that throws, and takes no more.
+      this.#lost();
+    }
   }
 
   /** Whether frames are expected, and silence therefore means something. */
@@ -74,18 +81,27 @@ export class Socket {
   close(): void {
     const wasClosed = this.#state === "closed";
     this.#closed(1000);
-    if (!wasClosed) this.#socket.close(1000);
+    if (!wasClosed) this.#leave(() => this.#socket.close(1000));
   }
 
   #receive(data: unknown): void {
     if (this.#state === "closed") return;
     this.#heardAt = performance.now();
     const frame = parse(data);
-    if (!frame) this.#lost();
-    else if (this.#state === "ready") this.#events.onFrame(frame);
+    try {
+      if (frame) this.#take(frame);
+      else this.#lost();
+    } catch {
+      // A frame without what its type has is no gateway's.
+      this.#lost();
+    }
+  }
+
+  #take(frame: DownFrame): void {
+    if (this.#state === "ready") this.#events.onFrame(frame);
     else if (frame.type === "ready") {
       this.#state = "ready";
-      clearTimeout(this.#timer);
+      this.#stopTimer();
       this.#events.onReady(frame);
     }
     // Behind a refusal comes a close, whose code says more than a lost connection would.
@@ -93,36 +109,43 @@ export class Socket {
   }
 
   #listen(): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     if (!this.#isWatched || !this.isReady) return;
     const { silenceMs, pongMs } = this.#options;
     const quietMs = performance.now() - this.#heardAt;
     if (quietMs < silenceMs) {
-      this.#timer = setTimeout(() => this.#listen(), silenceMs - quietMs);
+      this.#stopTimer = after(silenceMs - quietMs, () => this.#listen());
       return;
     }
     const askedAt = performance.now();
     this.send({ type: "ping" });
-    this.#timer = setTimeout(() => {
+    this.#stopTimer = after(pongMs, () => {
       // A machine that slept in between has not listened, and asks once more.
       const hasSlept = performance.now() - askedAt > 2 * pongMs;
       if (this.#heardAt >= askedAt || hasSlept) this.#listen();
       else this.#lost();
-    }, pongMs);
+    });
   }
 
   /** Nothing more is to be had of it; closing it politely might take as long as it was silent. */
   #lost(): void {
     if (this.#state === "closed") return;
     this.#closed(ABNORMAL);
-    if (this.#socket.terminate) this.#socket.terminate();
-    else this.#socket.close();
+    this.#leave(() => (this.#socket.terminate ? this.#socket.terminate() : this.#socket.close()));
+  }
+
+  #leave(leave: () => void): void {
+    try {
+      leave();
+    } catch {
+      // Nothing is expected of it any more, not even that.
+    }
   }
 
   #closed(code: number): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#events.onClosed(code, this.#why);
   }
 }

@@ -16,10 +16,11 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string, protocol: string) => WebSocketLike;
 
-/** @throws GatewayError `no_websocket` */
+/** @throws GatewayError `no_websocket`; TypeError for what is no class */
 export function webSocketOf(given: WebSocketConstructor | undefined): WebSocketConstructor {
   const { WebSocket } = globalThis as { WebSocket?: WebSocketConstructor };
   const found = given ?? WebSocket;
+  if (typeof (given ?? String) !== "function") throw new TypeError("WebSocket must be a class.");
   if (found) return found;
   throw new GatewayError(
     "no_websocket",
@@ -29,20 +30,30 @@ export function webSocketOf(given: WebSocketConstructor | undefined): WebSocketC
   );
 }
 
+const WRONG_URL = "The url must be such as ws://HOST:PORT or wss://HOST.";
+
 /**
  * Where a session connects; `http` becomes `ws`, and a bare host gets the gateway's own path.
  *
  * @throws TypeError for what is no such URL
  */
 export function addressOf(url: string, session: string): string {
-  const address = new URL(url);
+  const address = parsed(url);
   address.protocol = address.protocol.replace("http", "ws");
   address.hash = "";
-  if (!/^wss?:$/.test(address.protocol))
-    throw new TypeError("The url must begin with ws: or wss:.");
+  if (!/^wss?:$/.test(address.protocol)) throw new TypeError(WRONG_URL);
   const path = address.pathname === "/" ? "/ws/stream" : address.pathname.replace(/\/$/, "");
   // URLs give these two a meaning of their own, encoded or not: such a session is named with each request.
   const isNamed = session !== "." && session !== "..";
   address.pathname = `${path}/${isNamed ? encodeURIComponent(session) : ""}`;
   return address.href;
+}
+
+function parsed(url: string): URL {
+  try {
+    return new URL(url);
+  } catch {
+    // What the platform says has the url in it, and with that perhaps a key.
+    throw new TypeError(WRONG_URL);
+  }
 }

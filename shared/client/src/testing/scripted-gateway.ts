@@ -18,6 +18,8 @@ export class Peer {
   closed: number | undefined;
   answersPings = true;
   pings = 0;
+  /** Called with every run that is asked for. */
+  onRun: (frame: Up<"run">) => void = () => undefined;
 
   constructor(socket: WebSocket, session: string) {
     this.#socket = socket;
@@ -26,6 +28,7 @@ export class Peer {
       const frame = JSON.parse(String(data)) as UpFrame;
       if (frame.type !== "ping") {
         this.frames.push(frame);
+        if (frame.type === "run") this.onRun(frame);
         return;
       }
       this.pings += 1;
