@@ -1,6 +1,9 @@
 /** `npm run chat` as its users have it: a process with pipes, or in a terminal. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { eventually, freePort } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
@@ -59,6 +62,15 @@ function pipe(question: string, ...more: string[]) {
   return piped;
 }
 
+/** A hundred lines of a kilobyte in all for each ten, none of which may be missing from what the answer repeats. */
+const LONG_PASTE = (() => {
+  const pieces = Array.from({ length: 98 }, (_, at) => `${at}: 一行 ${"x".repeat(80)} `);
+  const lines = ['sim:{"pieces":[', ...pieces.map((piece) => `${JSON.stringify(piece)},`)];
+  return { question: [...lines, '"end"]}'].join("\n"), answer: [...pieces, "end"].join("") };
+})();
+const PASTE_START = "\u001b[200~";
+const PASTE_END = "\u001b[201~";
+
 const SLOW = directive({ words: 60, gapMs: 30 });
 
 describe("with a question on its standard input", () => {
@@ -101,6 +113,40 @@ describe("with a question on its standard input", () => {
     }
   });
 
+  test("a hundred lines are one question", async () => {
+    const { question, answer } = LONG_PASTE;
+    const piped = chat([process.execPath, CHAT]);
+    // In pieces, as another program writes them: cut in the middle of lines and of characters.
+    const bytes = Buffer.from(question);
+    for (let at = 0; at < bytes.length; at += 4_095) {
+      await new Promise((resolve) =>
+        piped.child.stdin.write(bytes.subarray(at, at + 4_095), resolve),
+      );
+    }
+    piped.child.stdin.end("\n");
+    expect(await piped.exited).toEqual({ code: 0, stdout: `${answer}\n`, stderr: "" });
+  });
+
+  test.each([
+    ["an answer", [], "> /dev/full", "ENOSPC: no space left on device, write"],
+    ["the help", ["--help"], "> /dev/full", "ENOSPC: no space left on device, write"],
+    // Of which the system takes the first 512 or 1,024 bytes, and says so without an error.
+    ["half of an answer", [], `> ${join(tmpdir(), randomUUID())}`, "EFBIG: file too large, write"],
+  ])("output that cannot be written, %s: exit code 1, and the reason", async (_, args, to, why) => {
+    const command = `ulimit -f 1; ${[process.execPath, CHAT, ...args].join(" ")} ${to}`;
+    const { child, exited } = chat(["sh", "-c", command]);
+    child.stdin.end(LONG_PASTE.question);
+    const stderr = `The output cannot be written: ${why}.\n`;
+    expect(await exited).toEqual({ code: 1, stdout: "", stderr });
+  });
+
+  test("a reader that has enough and goes is no failure", async () => {
+    const command = `{ ${process.execPath} ${CHAT}; echo "exit $?" >&2; } | true`;
+    const { child, exited } = chat(["sh", "-c", command]);
+    child.stdin.end(LONG_PASTE.question);
+    expect(await exited).toMatchObject({ stderr: "exit 0\n" });
+  });
+
   test("Ctrl-C cancels the answer at its provider and exits with 130", async () => {
     const { requests, aborted } = simulator.stats().total;
     const { child, exited } = pipe(directive({ words: 1_000, gapMs: 50 }));
@@ -115,8 +161,9 @@ describe("with a question on its standard input", () => {
 
 describe("in a terminal", () => {
   /** One of its own, by `script` of util-linux; what is typed goes in, what is shown comes out. */
-  async function terminal(env: Record<string, string> = {}) {
-    const opened = chat(["script", "-qec", `${process.execPath} ${CHAT}`, "/dev/null"], env);
+  async function terminal(env: Record<string, string> = {}, to = "") {
+    const command = `${process.execPath} ${CHAT} ${to}`;
+    const opened = chat(["script", "-qec", command, "/dev/null"], env);
     // With the escape sequences of dim text as one can read them.
     const screen = () =>
       opened.said.stdout.replaceAll("\u001b[2m", "<dim>").replaceAll("\u001b[22m", "</dim>");
@@ -163,6 +210,61 @@ describe("in a terminal", () => {
     type("\u0003");
     expect(await exited).toMatchObject({ code: 0 });
     expect(said.stdout).not.toContain("\u001b[2m");
+  });
+
+  test("a hundred lines that are pasted are one question, which Enter sends", async () => {
+    const { said, shows, type, exited } = await terminal();
+    // Terminals send what Enter sends.
+    const pasted = LONG_PASTE.question.replaceAll("\n", "\r");
+    type(PASTE_START + pasted);
+    await shows('"end"]}');
+    // The last line of a paste may end like the others; it is not sent by that.
+    type(`\r${PASTE_END}\r`);
+    await shows(/nvidia2 \(test-model\)/);
+    expect(said.stdout).toContain(LONG_PASTE.answer);
+    type("\u0004");
+    expect(await exited).toMatchObject({ code: 0, stderr: "" });
+    expect(said.stdout.match(/\[\?2004[hl]/g)).toEqual(["[?2004h", "[?2004l"]);
+  });
+
+  test.each(["xterm", "dumb"])(
+    "so they are where the terminal, a %s, does not say that it is a paste",
+    async (TERM) => {
+      const { said, shows, type, exited } = await terminal({ TERM });
+      type(`${LONG_PASTE.question.replaceAll("\n", "\r")}\r`);
+      await shows(/nvidia2 \(test-model\)/);
+      expect(said.stdout).toContain(LONG_PASTE.answer);
+      type("\u0004");
+      expect(await exited).toMatchObject({ code: 0, stderr: "" });
+    },
+  );
+
+  test("what is typed while an answer comes is the next question", async () => {
+    const { shows, type, exited } = await terminal();
+    const before = simulator.stats().total.requests;
+    type(`${SLOW}\r`);
+    await eventually("the request", () => simulator.stats().total.requests > before);
+    type(directive({ text: "typed ahead" }));
+    type("\r");
+    await shows(/typed ahead\r\n<dim>nvidia2/);
+    type("\u0004");
+    expect(await exited).toMatchObject({ code: 0 });
+  });
+
+  test("TERM=dumb: not one escape sequence", async () => {
+    const { said, shows, type, exited } = await terminal({ TERM: "dumb" });
+    type(`${directive({ reasoning: ["hm"], text: "plain" })}\r`);
+    await shows(/plain\r\nnvidia2 \(test-model\)/);
+    type("\u0004");
+    expect(await exited).toMatchObject({ code: 0 });
+    expect(said.stdout).not.toContain("\u001b");
+  });
+
+  test("answers that cannot be written end it, with the reason", async () => {
+    const { shows, type, exited } = await terminal({}, "> /dev/full");
+    type("hi\r");
+    await shows("The output cannot be written: ENOSPC: no space left on device, write.");
+    expect(await exited).toMatchObject({ code: 1 });
   });
 
   test("an edge that is killed in mid-answer is a pause; an unknown provider is a line, and on it goes", async () => {

@@ -2,6 +2,7 @@
 import { text } from "node:stream/consumers";
 import { CancelledError, type GatewayClient, GatewayError } from "@openclaw/client";
 import type { ChatConfig } from "./config.ts";
+import { writeWhole } from "./output.ts";
 import type { ChatStreams } from "./run-chat.ts";
 import { Screen } from "./screen.ts";
 import { showAnswer } from "./show-answer.ts";
@@ -14,22 +15,21 @@ import { showAnswer } from "./show-answer.ts";
  */
 export async function answerOnce(
   client: GatewayClient,
-  { provider, color }: ChatConfig,
+  { provider, styled }: ChatConfig,
   { stdin, stdout, stderr, stop }: ChatStreams,
-): Promise<number> {
+): Promise<void> {
   const question = (await Promise.race([text(stdin), interruptionOf(stop)])).trim();
   if (question === "") {
     throw new GatewayError("invalid_request", "Nothing was asked.", { retryable: false });
   }
   const run = client.run(question, { signal: stop, ...(provider && { provider }) });
   if (stdout.isTTY) {
-    const screen = new Screen({ answers: stdout, notes: stderr, color });
+    const screen = new Screen({ answers: stdout, notes: stderr, styled });
     await showAnswer(run, screen);
-    return 0;
+    return;
   }
   const answer = await run.text();
-  await new Promise((resolve) => stdout.write(`${answer.replace(/\n$/, "")}\n`, resolve));
-  return 0;
+  await writeWhole(stdout, `${answer.replace(/\n$/, "")}\n`);
 }
 
 function interruptionOf(stop: AbortSignal): Promise<never> {

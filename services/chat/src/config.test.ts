@@ -13,8 +13,9 @@ test("a wrong one is refused by the name it was given under", () => {
   expect(() => readConfig([], { OPENCLAW_URL: "ftp://x" })).toThrow(/^OPENCLAW_URL must/);
 });
 
-test("any value of NO_COLOR turns dim text off, an empty one does not", () => {
-  expect([readConfig([], { NO_COLOR: "1" }).color, readConfig([], { NO_COLOR: "" }).color]).toEqual(
-    [false, true],
-  );
+test("any value of NO_COLOR turns dim text off, an empty one does not; TERM=dumb turns off all escapes", () => {
+  const told = { styled: true, escapes: true };
+  expect(readConfig([], { NO_COLOR: "" })).toMatchObject(told);
+  expect(readConfig([], { NO_COLOR: "1" })).toMatchObject({ ...told, styled: false });
+  expect(readConfig([], { TERM: "dumb" })).toMatchObject({ styled: false, escapes: false });
 });

@@ -13,14 +13,17 @@ export const HELP = `Talks to a gateway in the terminal.
   --help      this text
 
 With a question on its standard input it prints the answer and nothing else, and exits with 0, or
-with 1 and the reason on standard error. NO_COLOR turns dim text off.`;
+with 1 and the reason on standard error. NO_COLOR turns dim text off; with TERM=dumb the terminal
+gets no escape sequence at all.`;
 
 export interface ChatConfig {
   readonly url: string;
   readonly provider: string | undefined;
   readonly help: boolean;
   /** Whether text may be dim, where it goes to a terminal. */
-  readonly color: boolean;
+  readonly styled: boolean;
+  /** Whether the terminal understands escape sequences. */
+  readonly escapes: boolean;
 }
 
 /** @throws Error with one sentence for the person at the keyboard */
@@ -41,5 +44,7 @@ export function readConfig(
     const name = values.url ? "--url" : "OPENCLAW_URL";
     throw new Error(`${name} must look like ${DEFAULT_URL}, not "${url}".`);
   }
-  return { url, provider: values.provider || undefined, help: values.help, color: !env.NO_COLOR };
+  const escapes = env.TERM !== "dumb";
+  const styled = escapes && !env.NO_COLOR;
+  return { url, provider: values.provider || undefined, help: values.help, styled, escapes };
 }

@@ -26,7 +26,8 @@ export async function converse(options: ConversationOptions): Promise<void> {
   while (!stop.aborted) {
     const line = (await keyboard.ask("> ", stop))?.trim();
     if (line === undefined) return;
-    if (line.startsWith("/")) conversation.command(line);
+    // What has several lines was pasted, and begins with a path at most.
+    if (/^\/.*$/.test(line)) conversation.command(line);
     else if (line !== "") await conversation.answer(line);
   }
 }

@@ -1,63 +1,159 @@
-import { createInterface } from "node:readline";
+/**
+ * What the user types: questions in turn, and Ctrl-C in between.
+ *
+ * A terminal hands over what is typed or pasted in pieces of some 4 KB, whenever it likes. So one reader has
+ * the input from beginning to end: what no question takes is kept for the next one, and nothing is lost.
+ */
+import type { Interface } from "node:readline";
+import { StringDecoder } from "node:string_decoder";
 import type { ReadStream, WriteStream } from "node:tty";
+import { BRACKETED_PASTE, CTRL_C, PasteReader, type Typed } from "./paste-reader.ts";
+import { Question } from "./question.ts";
 
-const CTRL_C = "\u0003";
+/** So long the rest of an escape sequence may take, else it was the key Escape. */
+const ESCAPE_MS = 50;
+/** More than any gateway takes, waiting for its turn. Then the terminal itself has to wait. */
+const MOST_KEPT = 8 * 1024 * 1024;
 
-/** What the user types: questions in turn, and Ctrl-C in between. */
+export interface KeyboardOptions {
+  readonly input: ReadStream;
+  readonly output: WriteStream;
+  /** Whether the terminal understands escape sequences. */
+  readonly escapes: boolean;
+}
+
 export class Keyboard {
-  readonly #input: ReadStream;
-  readonly #output: WriteStream;
+  readonly #options: KeyboardOptions;
+  readonly #decoder = new StringDecoder();
+  readonly #reader = new PasteReader();
+  /** Typed while nobody asked. */
+  #kept: Typed[] = [];
+  #keptLength = 0;
+  /** Takes what is typed, where anybody does. */
+  #taker: ((typed: Typed) => void) | undefined;
+  #flushing: NodeJS.Timeout | undefined;
   #history: string[] = [];
+  /** The user has left, or the terminal. */
+  #isOver = false;
+  #onOver: () => void = () => undefined;
 
-  constructor(input: ReadStream, output: WriteStream) {
-    this.#input = input;
-    this.#output = output;
+  constructor(options: KeyboardOptions) {
+    this.#options = options;
+    const { input } = options;
+    input.setRawMode(true);
+    this.#write(BRACKETED_PASTE.on);
+    input.on("data", this.#onData);
+    input.on("end", this.#onEnd);
+    input.resume();
+    process.once("exit", this.#restore);
   }
 
   /**
-   * Asks for a line; several that are pasted at once are one. Answers `undefined` to Ctrl-C, Ctrl-D and
-   * `stop`, by which the user leaves.
+   * Asks for a line; several that are pasted are one. Answers `undefined` to Ctrl-C, Ctrl-D and `stop`, by
+   * which the user leaves.
    */
   ask(prompt: string, stop: AbortSignal): Promise<string | undefined> {
-    const lines: string[] = [];
-    const terminal = createInterface({
-      input: this.#input,
-      output: this.#output,
-      terminal: true,
-      prompt,
-      history: this.#history,
-      signal: stop,
-    });
-    terminal.on("history", (history) => {
-      this.#history = history;
-    });
-    terminal.on("line", (line) => {
-      // What was pasted comes line by line, but within one turn.
-      if (lines.push(line) === 1) setImmediate(() => terminal.close());
-    });
-    terminal.on("SIGINT", () => {
-      lines.length = 0;
-      this.#output.write("\n");
-      terminal.close();
-    });
-    terminal.prompt();
+    if (this.#isOver || stop.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      terminal.on("close", () => resolve(lines.length > 0 ? lines.join("\n") : undefined));
+      const question = new Question({ ...this.#options, prompt, history: this.#history, stop });
+      question.terminal.on("history", (history) => {
+        this.#history = history;
+      });
+      question.terminal.on("SIGTSTP", () => this.#suspend(question.terminal));
+      question.terminal.on("close", () => {
+        this.#taker = undefined;
+        this.#isOver ||= !question.isSent;
+        resolve(question.text);
+      });
+      this.#onOver = () => question.terminal.close();
+      this.#take((typed) => question.take(typed));
     });
   }
 
-  /** Until the answered function is called, nothing that is typed is shown, and Ctrl-C calls `onInterrupt`. */
+  /**
+   * Until the answered function is called, nothing that is typed is shown, and Ctrl-C calls `onInterrupt`. As in
+   * every terminal, it also takes back what was typed before it; the rest is kept for the next question.
+   */
   watch(onInterrupt: () => void): () => void {
-    const onData = (data: Buffer) => {
-      if (data.toString().includes(CTRL_C)) onInterrupt();
-    };
-    this.#input.setRawMode(true);
-    this.#input.resume();
-    this.#input.on("data", onData);
+    this.#take((typed) => {
+      const at = typed.type === "keys" ? typed.text.lastIndexOf(CTRL_C) : -1;
+      if (at >= 0) this.#forget();
+      this.#keep({ ...typed, text: typed.text.slice(at + 1) });
+      if (at >= 0) onInterrupt();
+    });
     return () => {
-      this.#input.off("data", onData);
-      this.#input.pause();
-      this.#input.setRawMode(false);
+      this.#taker = undefined;
     };
+  }
+
+  /** Gives the terminal back as it was. */
+  close(): void {
+    const { input } = this.#options;
+    this.#isOver = true;
+    clearTimeout(this.#flushing);
+    input.off("data", this.#onData);
+    input.off("end", this.#onEnd);
+    input.pause();
+    process.off("exit", this.#restore);
+    this.#restore();
+  }
+
+  readonly #restore = (): void => {
+    this.#write(BRACKETED_PASTE.off);
+    this.#options.input.setRawMode(false);
+  };
+
+  readonly #onData = (data: Buffer): void => {
+    clearTimeout(this.#flushing);
+    for (const typed of this.#reader.read(this.#decoder.write(data))) this.#pass(typed);
+    this.#flushing = setTimeout(() => {
+      for (const typed of this.#reader.flush()) this.#pass(typed);
+    }, ESCAPE_MS);
+  };
+
+  readonly #onEnd = (): void => {
+    this.#isOver = true;
+    this.#onOver();
+  };
+
+  /** Has what was kept, and what comes, taken by `taker`. */
+  #take(taker: (typed: Typed) => void): void {
+    const kept = this.#kept;
+    this.#forget();
+    this.#taker = taker;
+    for (const typed of kept) this.#pass(typed);
+    this.#options.input.resume();
+  }
+
+  #pass(typed: Typed): void {
+    if (this.#taker) this.#taker(typed);
+    else this.#keep(typed);
+  }
+
+  #keep(typed: Typed): void {
+    if (typed.text === "") return;
+    this.#kept.push(typed);
+    this.#keptLength += typed.text.length;
+    if (this.#keptLength > MOST_KEPT) this.#options.input.pause();
+  }
+
+  #forget(): void {
+    this.#kept = [];
+    this.#keptLength = 0;
+  }
+
+  /** Ctrl-Z, and `fg` later. */
+  #suspend(terminal: Interface): void {
+    this.#restore();
+    process.once("SIGCONT", () => {
+      this.#options.input.setRawMode(true);
+      this.#write(BRACKETED_PASTE.on);
+      terminal.prompt(true);
+    });
+    process.kill(process.pid, "SIGTSTP");
+  }
+
+  #write(sequence: string): void {
+    if (this.#options.escapes) this.#options.output.write(sequence);
   }
 }

@@ -1,5 +1,6 @@
 /** `npm run chat`: a conversation in the terminal. */
 import { listenForStopSignals } from "@openclaw/runtime/stop-signals";
+import { exitCodeOf } from "./output.ts";
 import { runChat } from "./run-chat.ts";
 
 const INTERRUPTED = 130;
@@ -10,9 +11,9 @@ listenForStopSignals({
   onAgain: () => process.exit(INTERRUPTED),
   hangup: true,
 });
-// Whoever read the answer has gone: `npm run --silent chat | head -1`.
-process.stdout.on("error", () => process.exit(0));
-
 const { stdin, stdout, stderr } = process;
+stdout.on("error", (error) => process.exit(exitCodeOf(error, stderr)));
+// There is nobody left to tell.
+stderr.on("error", () => process.exit(1));
 const code = await runChat(process.argv.slice(2), { stdin, stdout, stderr, stop: stop.signal });
 process.exit(stop.signal.aborted ? INTERRUPTED : code);

@@ -5,11 +5,12 @@ import { answerOnce } from "./answer-once.ts";
 import { type ChatConfig, HELP, readConfig } from "./config.ts";
 import { converse } from "./converse.ts";
 import { Keyboard } from "./keyboard.ts";
+import { exitCodeOf, isWriteError, type OutputStream, wholeOutput, writeWhole } from "./output.ts";
 import { Screen } from "./screen.ts";
 
 export interface ChatStreams {
   readonly stdin: ReadStream;
-  readonly stdout: WriteStream;
+  readonly stdout: OutputStream;
   readonly stderr: WriteStream;
   /** Leave: cancels what is being answered. */
   readonly stop: AbortSignal;
@@ -17,7 +18,7 @@ export interface ChatStreams {
 
 /** Answers the exit code. */
 export async function runChat(argv: readonly string[], streams: ChatStreams): Promise<number> {
-  const { stdin, stdout, stderr, stop } = streams;
+  const { stdout, stderr, stop } = streams;
   let config: ChatConfig;
   try {
     config = readConfig(argv);
@@ -25,31 +26,44 @@ export async function runChat(argv: readonly string[], streams: ChatStreams): Pr
     stderr.write(`${(error as Error).message}\n`);
     return 1;
   }
-  if (config.help) {
-    stdout.write(`${HELP}\n`);
-    return 0;
-  }
-  // Node 20 has no WebSocket of its own.
-  const client = new GatewayClient({ url: config.url, WebSocket });
   try {
-    await client.connect();
-    if (!stdin.isTTY) return await answerOnce(client, config, streams);
-    // Where the answers go to a file, what is about them does not.
-    const screen = new Screen({
-      answers: stdout,
-      notes: stdout.isTTY ? stdout : stderr,
-      ...config,
-    });
-    const keyboard = new Keyboard(stdin, stdout.isTTY ? stdout : stderr);
-    await converse({ client, screen, keyboard, provider: config.provider, stop });
+    if (config.help) await writeWhole(stdout, `${HELP}\n`);
+    else await talk(config, streams);
     return 0;
   } catch (error) {
+    if (isWriteError(error)) return exitCodeOf(error, stderr);
     if (!(error instanceof GatewayError)) throw error;
     // Who interrupted it knows why.
     if (!stop.aborted) stderr.write(`${explain(error)}\n`);
     return 1;
+  }
+}
+
+async function talk(config: ChatConfig, streams: ChatStreams): Promise<void> {
+  // Node 20 has no WebSocket of its own.
+  const client = new GatewayClient({ url: config.url, WebSocket });
+  try {
+    await client.connect();
+    if (streams.stdin.isTTY) await talkInTerminal(client, config, streams);
+    else await answerOnce(client, config, streams);
   } finally {
     client.close();
+  }
+}
+
+async function talkInTerminal(
+  client: GatewayClient,
+  { provider, styled, escapes }: ChatConfig,
+  { stdin, stdout, stderr, stop }: ChatStreams,
+): Promise<void> {
+  // Where the answers go to a file, what is about them does not.
+  const output = stdout.isTTY ? stdout : stderr;
+  const screen = new Screen({ answers: wholeOutput(stdout), notes: output, styled });
+  const keyboard = new Keyboard({ input: stdin, output, escapes: escapes && output.isTTY });
+  try {
+    await converse({ client, screen, keyboard, provider, stop });
+  } finally {
+    keyboard.close();
   }
 }
 

@@ -6,9 +6,9 @@ function outputOf(isTTY: boolean) {
   return { isTTY, write: (text: string) => written.push(text), text: () => written.join("") };
 }
 
-function screenOf({ isTTY = true, color = true } = {}) {
+function screenOf({ isTTY = true, styled = true } = {}) {
   const output = outputOf(isTTY);
-  return { output, screen: new Screen({ answers: output, notes: output, color }) };
+  return { output, screen: new Screen({ answers: output, notes: output, styled }) };
 }
 
 test("notes are dim, and stand on lines of their own", () => {
@@ -23,7 +23,7 @@ test("notes are dim, and stand on lines of their own", () => {
 });
 
 test.each([
-  ["NO_COLOR", { color: false }],
+  ["NO_COLOR", { styled: false }],
   ["no terminal", { isTTY: false }],
 ])("with %s nothing is dim", (_, options) => {
   const { output, screen } = screenOf(options);
@@ -32,11 +32,11 @@ test.each([
 });
 
 test("a status is taken back by what comes next, and never shown where it could not be", () => {
-  const { output, screen } = screenOf({ color: false });
+  const { output, screen } = screenOf({ styled: false });
   screen.status("waiting");
   screen.text("text");
   screen.status("not in mid-line");
-  expect(output.text()).toBe("\r\u001b[Kwaiting\r\u001b[Ktext");
+  expect(output.text()).toBe("\r\rwaiting\r       \rtext");
 
   const file = screenOf({ isTTY: false });
   file.screen.status("waiting");

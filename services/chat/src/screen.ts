@@ -9,7 +9,8 @@ export interface ScreenOptions {
   readonly answers: Output;
   /** Where goes what is about them. */
   readonly notes: Output;
-  readonly color: boolean;
+  /** Whether a terminal may be sent escape sequences that style text. */
+  readonly styled: boolean;
 }
 
 /**
@@ -23,7 +24,8 @@ export class Screen {
   readonly #options: ScreenOptions;
   /** Whether the cursor stands behind text. */
   #isMidLine = false;
-  #hasStatus = false;
+  /** Characters of the status that stands there. */
+  #statusLength = 0;
 
   constructor(options: ScreenOptions) {
     this.#options = options;
@@ -49,9 +51,10 @@ export class Screen {
   /** What is going on right now, until something else is shown; only where it can be taken back. */
   status(line: string): void {
     const { notes } = this.#options;
-    if (!notes.isTTY || this.#isMidLine || (line === "" && !this.#hasStatus)) return;
-    notes.write(`\r\u001b[K${line && this.#dim(line)}`);
-    this.#hasStatus = line !== "";
+    if (!notes.isTTY || this.#isMidLine || (line === "" && this.#statusLength === 0)) return;
+    // Written over with blanks, which every terminal has.
+    notes.write(`\r${" ".repeat(this.#statusLength)}\r${line && this.#dim(line)}`);
+    this.#statusLength = line.length;
   }
 
   endLine(): void {
@@ -60,9 +63,9 @@ export class Screen {
   }
 
   #dim(line: string): string {
-    const { notes, color } = this.#options;
+    const { notes, styled } = this.#options;
     // What a provider says of an error ends up in lines like these.
     const shown = line.replace(CONTROL, "");
-    return color && notes.isTTY ? `\u001b[2m${shown}\u001b[22m` : shown;
+    return styled && notes.isTTY ? `\u001b[2m${shown}\u001b[22m` : shown;
   }
 }
