@@ -1,5 +1,5 @@
 /** Writes docs/fields.md from the tables that decide; `npm test -- --update` brings it up to date. */
-import { type FieldHome, type FieldRole, REQUEST_FIELDS } from "@openclaw/config";
+import { type FieldHome, type FieldRole, REQUEST_FIELDS, TOOL_TYPES } from "@openclaw/config";
 import {
   EXTRA_LIMITS,
   IGNORED_FIELDS,
@@ -55,6 +55,17 @@ ${roles.flatMap(rowsOf).join("\n")}
 the field to the provider. The default is \`pass\` for kind \`openai\`, and \`refuse\` for the other kinds and for \`openai.com\`.
 
 A model may take less than its kind. The provider then refuses the request with an error of its own.
+
+## Tools
+
+| | ${HOMES.map((home) => `\`${home}\``).join(" | ")} |
+| --- | ${HOMES.map(() => "---").join(" | ")} |
+| types of \`tools\` that a client may give | ${HOMES.map((home) => code(TOOL_TYPES[home])).join(" | ")} |
+
+A function only comes back to the client as a call. A tool that runs at the provider (\`web_search\`, \`retrieval\`, \`mcp\` and the like) may
+cost money, read what the account can read, or reach a server that the client names. A provider takes such a tool from clients only if its
+operator sets \`unknownFields: "pass"\`; the default \`pass\` of kind \`openai\` is not enough. Otherwise the request is answered with 400.
+The same goes for a fallback: it is not asked.
 
 ## At a fallback
 

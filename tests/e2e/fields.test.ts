@@ -270,18 +270,24 @@ test("a history over /v1/runs has its thoughts under either name", async () => {
   expect(received.at(-1)?.body.messages).toContainEqual({ role: "assistant", content: "Hi" });
 });
 
-test("a tool that the provider has itself reaches it, and no provider that has none", async () => {
+test("a tool that a provider has itself reaches it where its operator says so, and else nobody", async () => {
   const tools = [
     { type: "web_search", web_search: { enable: true, search_engine: "search_std" } },
     { type: "function", function: { name: "f" } },
   ];
   const messages = [user(directive({ text: "Found." }))];
-  expect(await doors.chat({ model: "zhipu", messages, tools })).toBeUndefined();
+  expect(await doors.chat({ model: "open", messages, tools })).toBeUndefined();
   expect(received.at(-1)?.body).toMatchObject({ tools });
-  expect(await doors.chat({ model: "nvidia1", messages, tools })).toMatchObject({
-    param: "tools",
-    message: "`tools` has others than functions; nvidia1 takes only functions.",
-  });
+  const before = received.length;
+  for (const provider of ["zhipu", "local", "nvidia1", "hunyuan"]) {
+    const why =
+      "takes only functions from clients, as others may cost money or reach other services";
+    const message = `\`tools\` has others than functions; ${provider} ${why}.`;
+    const refused = { param: "tools", message };
+    expect(await doors.chat({ model: provider, messages, tools })).toMatchObject(refused);
+    expect(await doors.run({ provider, messages, tools })).toMatchObject({ message });
+  }
+  expect(received).toHaveLength(before);
 });
 
 test("an answer's own message may be sent back as it is, to a provider that wants no thoughts", async () => {

@@ -146,7 +146,7 @@ const providerSchema = z.strictObject({
     .enum(["pass", "refuse"])
     .optional()
     .describe(
-      "What becomes of a client's field that is not on the list of this kind (docs/fields.md). Default: `pass` for kind `openai` but for OpenAI's own host, else `refuse`.",
+      "What becomes of a client's field that is not on the list of this kind (docs/fields.md). Default: `pass` for kind `openai` but for OpenAI's own host, else `refuse`. Set to `pass`, it also lets clients use tools that the provider runs itself, such as `web_search`.",
     ),
   maxTokensName: z
     .enum(["max_tokens", "max_completion_tokens"])

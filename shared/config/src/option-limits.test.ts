@@ -16,11 +16,6 @@ test.each<readonly [string, Wishes, readonly ProviderKind[]]>([
   ["a call that is demanded", { passed: { tools, tool_choice: "required" } }, ["zhipu"]],
   ["a tool that is demanded", { passed: { tools, tool_choice: { type: "function" } } }, ["zhipu"]],
   ["one call at a time", { passed: { tools, parallel_tool_calls: false } }, ["zhipu"]],
-  [
-    "a tool of the provider",
-    { passed: { tools: [{ type: "web_search" }] } },
-    ["nvidia", "tencent"],
-  ],
   ["a schema", { passed: { response_format: { type: "json_schema" } } }, ["zhipu"]],
   ["a seed, though it is 0", { passed: { seed: 0 } }, ["zhipu"]],
   ["a presence penalty", { passed: { presence_penalty: -1 } }, ["zhipu", "tencent"]],
@@ -62,6 +57,41 @@ test.each<readonly [Wishes, string, string]>([
   ],
 ])("%j: the field, and what of it the provider does not take", (wishes, field, reason) => {
   expect(optionProblem({ ...asked("zhipu"), name: "glm" }, wishes)).toEqual({ field, reason });
+});
+
+describe("a tool of the provider's own", () => {
+  const OWN = [
+    "web_search",
+    "retrieval",
+    "mcp",
+    "code_interpreter",
+    "builtin_function",
+    "Function",
+  ];
+  const wishing = (type: string) => ({ passed: { tools: [...tools, { type }] } });
+
+  test.each(OWN)("%s, which may cost money or reach out, is the operator's to allow", (type) => {
+    for (const one of [...ALL.map((kind) => asked(kind)), openaiItself]) {
+      expect(optionProblem(one, wishing(type)), one.name).toEqual({
+        field: "tools",
+        reason: `has others than functions; ${one.name} takes only functions from clients, as others may cost money or reach other services.`,
+      });
+      const picky = { ...one, config: { ...one.config, unknownFields: "refuse" } } as const;
+      expect(optionProblem(picky, wishing(type))).toMatchObject({ field: "tools" });
+      const open = { ...one, config: { ...one.config, unknownFields: "pass" } } as const;
+      expect(optionProblem(open, wishing(type))).toBeUndefined();
+    }
+  });
+
+  test.each(OWN)("%s does not reach a fallback whose operator has not allowed it", (type) => {
+    const first = asked("zhipu", { unknownFields: "pass" });
+    for (const kind of ALL) {
+      const problem = standInProblem(asked(kind), wishing(type), first);
+      expect(problem, kind).toMatchObject({ field: "tools" });
+      const open = asked(kind, { unknownFields: "pass" });
+      expect(standInProblem(open, wishing(type), first)).toBeUndefined();
+    }
+  });
 });
 
 const TOP_K = { extra: { top_k: 40 } };

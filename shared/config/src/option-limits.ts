@@ -9,6 +9,7 @@ import {
   REQUEST_FIELDS,
   takesField,
   takesFieldAsStandIn,
+  takesTool,
 } from "./request-fields.ts";
 
 /** What a run wishes for, as far as a provider may be unable to heed it. Named as the protocol does. */
@@ -59,11 +60,6 @@ const manyCalls: Limit = ({ passed }) =>
     ? undefined
     : { field: "parallel_tool_calls", wish: "is false", but: "cannot be told so" };
 
-const ownTools: Limit = ({ passed: { tools = [] } = {} }) =>
-  tools.every(({ type }) => type === "function")
-    ? undefined
-    : { field: "tools", wish: "has others than functions", but: "takes only functions" };
-
 const noSchema: Limit = ({ passed }) =>
   passed?.response_format?.type === "json_schema"
     ? { field: "response_format", wish: "has a schema", but: "knows only `json_object`" }
@@ -71,8 +67,8 @@ const noSchema: Limit = ({ passed }) =>
 
 const LIMITS: Readonly<Record<ProviderKind, readonly Limit[]>> = {
   openai: [],
-  nvidia: [ownTools],
-  tencent: [ownTools],
+  nvidia: [],
+  tencent: [],
   zhipu: [oneStop, freeToolChoice, manyCalls, noSchema],
 };
 
@@ -111,13 +107,20 @@ function problemOf(
   isHeeded: (asked: Asked, field: string) => boolean,
 ): OptionProblem | undefined {
   const limits = LIMITS[asked.config.kind].map((limit) => limit(wishes));
-  const limited = limits.find((found) => found !== undefined);
+  const limited = ownTool(asked, wishes) ?? limits.find((found) => found !== undefined);
   const field = fieldsGiven(wishes).find((name) => !isHeeded(asked, name));
   const unheeded =
     limited ?? (field && { field, wish: "was given", but: "is not known to take it" });
   if (!unheeded) return undefined;
   const { wish, but } = unheeded;
   return { field: unheeded.field, reason: `${wish}; ${asked.name} ${but}.` };
+}
+
+/** A fallback is no exception: its account would pay all the same. */
+function ownTool({ config }: Asked, { passed: { tools = [] } = {} }: Wishes): Unheeded | undefined {
+  if (tools.every(({ type }) => takesTool(config, type))) return undefined;
+  const but = "takes only functions from clients, as others may cost money or reach other services";
+  return { field: "tools", wish: "has others than functions", but };
 }
 
 /** The fields of a run that only some providers take. */

@@ -95,6 +95,19 @@ function fields(
   return Object.fromEntries(names.map((name) => [name, { role, homes }]));
 }
 
+/**
+ * The types of tools that a client may give. A function only comes back to the client as a call. A tool of the
+ * provider's own runs at the provider: it costs money, reads what the account can read, or calls a server that
+ * the client names (`web_search`, `retrieval`, `mcp`). No kind documents one that does none of this.
+ */
+export const TOOL_TYPES: Readonly<Record<FieldHome, readonly string[]>> = {
+  openai: ["function"],
+  "openai.com": ["function"],
+  nvidia: ["function"],
+  zhipu: ["function"],
+  tencent: ["function"],
+};
+
 type Taker = Pick<ProviderConfig, "kind" | "baseUrl" | "unknownFields">;
 
 /** Whether a provider is sent a field: its kind takes the field, or its `unknownFields` passes every field. */
@@ -109,6 +122,14 @@ export function takesField(config: Taker, name: string): boolean {
 export function takesFieldAsStandIn(config: Taker, name: string): boolean {
   const isForeign = fieldOf(name)?.homes.includes(homeOf(config)) === false;
   return isForeign ? config.unknownFields === "pass" : takesField(config, name);
+}
+
+/**
+ * Whether clients may give a provider a tool of this type. Only an operator who says `unknownFields: "pass"`
+ * allows more; that this is the default of a kind says nothing about who pays.
+ */
+export function takesTool(config: Taker, type: string): boolean {
+  return TOOL_TYPES[homeOf(config)].includes(type) || config.unknownFields === "pass";
 }
 
 /** Whether a provider that does not take the field may answer without it. */

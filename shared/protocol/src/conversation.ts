@@ -67,7 +67,10 @@ const functionSchema = z.object({
 });
 export type FunctionTool = z.infer<typeof functionSchema>;
 
-/** A tool that the provider has itself, such as Zhipu's `web_search`: what it says is between the two. */
+/**
+ * A tool that the provider has itself, such as Zhipu's `web_search`: what it says is between the two. Whether a
+ * client may use it is the operator's to say.
+ */
 const ownToolSchema = z.looseObject({
   type: z
     .string()

@@ -83,7 +83,16 @@ describe("a field that no request may have is refused by its name", () => {
 
   test.each([
     ...["user_config", "litellm_credential_name", "context_window_fallbacks", "fallback_models"],
-    ...["fallbacks", "mock_response", "provider", "plugins", "webhook", "lora", "lora_request"],
+    ...[
+      "fallbacks",
+      "mock_response",
+      "provider",
+      "plugins",
+      "mcp_servers",
+      "webhook",
+      "lora",
+      "lora_request",
+    ],
     ...["n_cmpl", "num_return_sequences", "id_slot", "vllm_xargs", "custom_params", "cache_salt"],
   ])("%s, which a server behind the gateway heeds", (name) => {
     expect(chatProblem({ [name]: "x" })).toMatchObject({ param: name });

@@ -73,7 +73,7 @@ export const REFUSED_FIELDS: readonly Refused[] = [
     why: "would choose another model than the one that was asked for",
   },
   {
-    names: ["provider", "plugins", "webhook"],
+    names: ["provider", "plugins", "mcp_servers", "webhook"],
     why: "would hand the conversation to services that the operator did not choose",
   },
   {
