@@ -6,19 +6,16 @@
  * is in it before the next is read, so that nothing decoded is lost where the connection breaks.
  */
 import zlib from "node:zlib";
-import type { Fail } from "./provider-error.ts";
+import { EncodingLayer, type OpenDecoder, tooMuch } from "./encoding-layer.ts";
+import type { Fail, ProviderError } from "./provider-error.ts";
 
-/** What one piece from the network, 64 KiB or less, may become. Event streams come to a tenth of it. */
-const MAX_PIECE_BYTES = 8 * 1024 * 1024;
 /** What all of a body may become: a hundred times the longest answer. */
 const MAX_BODY_BYTES = 400 * 1024 * 1024;
 /** Encodings on top of each other. More than two have never been seen. */
 const MAX_ENCODINGS = 4;
 
-type Transform = zlib.Gunzip | zlib.Inflate | zlib.InflateRaw | zlib.BrotliDecompress;
-
-/** Makes what decodes a body, by its first byte: the name does not always tell. */
-type OpenDecoder = (firstByte: number) => Transform | undefined;
+/** Behind it, a body may be whatever it likes. */
+const END_MARKER = "[DONE]";
 
 const GZIP_BEGINNING = 0x1f;
 
@@ -60,9 +57,13 @@ export function encodingsOf(header: string | readonly string[] | undefined): rea
 /** A body as it comes, decoded where it is encoded. */
 export class DecodedBody {
   readonly #raw: AsyncIterator<Uint8Array>;
-  readonly #layers: readonly Layer[];
+  readonly #layers: readonly EncodingLayer[];
   readonly #fail: Fail;
   #waiting: Uint8Array[] = [];
+  /** The end of what was given last, where an end marker may begin. */
+  #tail = Buffer.alloc(0);
+  /** What follows what is waiting. */
+  #broken: ProviderError | undefined;
   #decodedBytes = 0;
   #isDecoding = false;
 
@@ -81,6 +82,7 @@ export class DecodedBody {
   /** Gives the next bytes, which are some; undefined at the end, be it sudden within what was encoded. */
   async next(): Promise<Uint8Array | undefined> {
     while (this.#waiting.length === 0) {
+      if (this.#broken) throw this.#broken;
       const { done, value } = await this.#raw.next();
       if (done) return undefined;
       if (this.#layers.length === 0) return value;
@@ -101,101 +103,27 @@ export class DecodedBody {
   }
 
   async #decode(piece: Uint8Array): Promise<Uint8Array[]> {
-    let pieces = [piece];
-    for (const layer of this.#layers) pieces = await layer.decode(pieces);
+    let pieces: readonly Uint8Array[] = [piece];
+    for (const layer of this.#layers) {
+      const { decoded, broken } = await layer.decode(pieces);
+      pieces = decoded;
+      this.#broken ??= broken;
+    }
     for (const { length } of pieces) this.#decodedBytes += length;
     if (this.#decodedBytes > MAX_BODY_BYTES) throw tooMuch(this.#fail);
-    return pieces;
+    const bytes = Buffer.concat([this.#tail, ...pieces]);
+    // Without the marker the answer has failed; the next attempt begins better with less of this one told.
+    if (this.#broken && !bytes.includes(END_MARKER)) throw this.#broken;
+    this.#tail = Buffer.from(bytes.subarray(-END_MARKER.length));
+    return [...pieces];
   }
 }
 
-function layersOf(encodings: readonly string[], fail: Fail): Layer[] {
+function layersOf(encodings: readonly string[], fail: Fail): EncodingLayer[] {
   if (encodings.length > MAX_ENCODINGS) throw fail("provider_malformed", "too many encodings");
   return encodings.toReversed().map((name) => {
     const open = Object.hasOwn(DECODERS, name) ? DECODERS[name] : undefined;
-    if (open) return new Layer(open, fail);
+    if (open) return new EncodingLayer(open, fail);
     throw fail("provider_malformed", "an unknown content-encoding");
   });
-}
-
-/** One encoding. */
-class Layer {
-  readonly #open: OpenDecoder;
-  readonly #fail: Fail;
-  #transform: Transform | undefined;
-  #isOpen = false;
-  #isOver = false;
-  #decoded: Uint8Array[] = [];
-  #bytes = 0;
-
-  constructor(open: OpenDecoder, fail: Fail) {
-    this.#open = open;
-    this.#fail = fail;
-  }
-
-  /**
-   * Gives all that is in one piece from the network, of which an outer encoding may have made several.
-   *
-   * @throws ProviderError where it is not what it is said to be, or more than a piece may become
-   */
-  async decode(pieces: readonly Uint8Array[]): Promise<Uint8Array[]> {
-    this.#bytes = 0;
-    for (const piece of pieces) await this.#take(piece);
-    const decoded = this.#decoded;
-    this.#decoded = [];
-    return decoded;
-  }
-
-  async #take(piece: Uint8Array): Promise<void> {
-    const [firstByte] = piece;
-    if (firstByte === undefined || this.#isOver) return;
-    if (!this.#isOpen) this.#begin(firstByte);
-    const transform = this.#transform;
-    if (transform === undefined) {
-      this.#decoded.push(piece);
-      return;
-    }
-    const error = await feed(transform, piece);
-    if (this.#bytes > MAX_PIECE_BYTES) throw tooMuch(this.#fail);
-    if (error) throw this.#fail("provider_malformed", "broken compression");
-  }
-
-  close(): void {
-    this.#transform?.destroy();
-  }
-
-  #begin(firstByte: number): void {
-    this.#isOpen = true;
-    const transform = this.#open(firstByte);
-    this.#transform = transform;
-    transform?.on("data", (bytes: Uint8Array) => {
-      this.#decoded.push(bytes);
-      this.#bytes += bytes.length;
-      if (this.#bytes > MAX_PIECE_BYTES) transform.destroy(new Error("too much"));
-    });
-    // What follows the end of what was encoded is no part of it.
-    transform?.on("end", () => {
-      this.#isOver = true;
-    });
-    transform?.on("error", ignore);
-  }
-}
-
-/** Resolves once all that is in a piece has come out, with what went wrong. */
-function feed(transform: Transform, piece: Uint8Array): Promise<unknown> {
-  return new Promise((resolve) => {
-    transform.once("error", resolve);
-    transform.write(piece, (error) => {
-      transform.off("error", resolve);
-      resolve(error);
-    });
-  });
-}
-
-function tooMuch(fail: Fail) {
-  return fail("provider_malformed", "a compressed body without end");
-}
-
-function ignore(): void {
-  // Whoever feeds the decoder hears of it; it may also fail when it is closed.
 }

@@ -1,4 +1,5 @@
 /** Answers that a proxy has compressed, though none was asked for. */
+import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import zlib from "node:zlib";
 import { describe, expect, it, onTestFinished, test, vi } from "vitest";
@@ -125,6 +126,73 @@ describe.each(Object.keys(ENCODERS))("an answer under %s", (encoding) => {
       if (text === "provider_cut") expect((await errorOf(asked)).code).toBe(text);
       else expect(textOf(await asked)).toBe(text);
     }
+  });
+
+  it("is whole where what follows its end marker is garbage, in the same packet, and malformed before", async () => {
+    const compressor = compressing(make);
+    const said = await compressor.flushed(BODY.slice(0, 2).join(""));
+    const marked = await compressor.flushed(BODY.slice(2).join(""));
+    const garbage = Buffer.alloc(3_000, "\u00ff\u0007\u001f");
+    const whole = await serving(encoding, Buffer.concat([said, marked, garbage]));
+    expect(textOf(await collect(await client(whole.url)))).toBe(PIECES.join(""));
+    const broken = await serving(encoding, Buffer.concat([said, garbage]));
+    const error = await errorOf(collect(await client(broken.url)));
+    expect([error.code, error.detail]).toEqual(["provider_malformed", "broken compression"]);
+  });
+});
+
+describe("an end marker that is read", () => {
+  /** With another checksum, which is so many bytes before the end. */
+  const spoilt = (zipped: Buffer, fromEnd = 5) => {
+    const bytes = Buffer.from(zipped);
+    bytes.set([(bytes.at(-fromEnd) ?? 0) ^ 0xff], bytes.length - fromEnd);
+    return bytes;
+  };
+  const gzipped = zlib.gzipSync(BODY.join(""));
+  const bomb = zlib.gzipSync(BODY.join("") + "\n".repeat(32 * 1024 * 1024));
+  const bodies: Readonly<Record<string, readonly [string, Buffer]>> = {
+    "a wrong checksum": ["gzip", spoilt(gzipped)],
+    "a wrong checksum of zlib": ["deflate", spoilt(zlib.deflateSync(BODY.join("")), 1)],
+    "a second member that is none": [
+      "gzip",
+      Buffer.concat([gzipped, Buffer.alloc(40, "\u001f\u008b\u0009", "latin1")]),
+    ],
+    "garbage in the outer of two encodings": ["br, gzip", spoilt(zlib.gzipSync(brotli()))],
+    "garbage in the inner of two encodings": ["gzip, br", zlib.brotliCompressSync(spoilt(gzipped))],
+    "more than a piece may become": ["gzip", bomb],
+  };
+  function brotli(): Buffer {
+    return zlib.brotliCompressSync(BODY.join(""));
+  }
+
+  it.each(Object.entries(bodies))(
+    "is the end, whatever follows: %s",
+    async (_, [encoding, body]) => {
+      const fake = await serving(encoding, body);
+      const events = await collect(await client(fake.url));
+      expect(textOf(events)).toBe(PIECES.join(""));
+      expect(events.at(-1)).toMatchObject({ finish: "stop" });
+    },
+  );
+
+  it("may be cut in two by what the network makes of it", async () => {
+    const text = BODY.join("");
+    const compressor = compressing(() => zlib.createGzip());
+    const first = await compressor.flushed(text.slice(0, -6));
+    const second = spoilt(await compressor.ended(text.slice(-6)));
+    const fake = await provider(async (_request, response) => {
+      begin(response, "gzip");
+      response.write(first);
+      setTimeout(() => response.end(second), 50);
+    });
+    expect(textOf(await collect(await client(fake.url)))).toBe(PIECES.join(""));
+  });
+
+  it("is looked for in no more than a megabyte of what came before", async () => {
+    const noise = () => frame({ content: randomBytes(60_000).toString("hex") });
+    const text = Array.from({ length: 30 }, noise).join("") + BODY.join("");
+    const fake = await serving("gzip", spoilt(zlib.gzipSync(text)));
+    expect((await errorOf(collect(await client(fake.url)))).detail).toBe("broken compression");
   });
 });
 
