@@ -46,6 +46,11 @@ export class AttemptClock {
     this.#hedgedMs ??= this.#elapsed();
   }
 
+  /** Whether another provider is asked as well, or was. */
+  get isHedged(): boolean {
+    return this.#hedgedMs !== undefined;
+  }
+
   /** The attempt failed on this connection. */
   failed(connection: ConnectionLabel | undefined): void {
     this.#connection ??= connection;

@@ -5,6 +5,7 @@
  * goes wrong with the right to write (another worker holds the run, the user cancelled) ends only this
  * attempt, silently: the run is no longer ours to end.
  */
+import { setTimeout } from "node:timers/promises";
 import { type Failure, failure, isErrorCode } from "@openclaw/protocol";
 import {
   type QueueLimits,
@@ -24,7 +25,7 @@ import { AttemptClock } from "./attempt-clock.ts";
 import type { AttemptTally, LetGoReason } from "./attempt-counts.ts";
 import { type AttemptOutcome, reportAttempt } from "./attempt-report.ts";
 import { condemnRun } from "./condemn-run.ts";
-import { failOver } from "./fail-over.ts";
+import { failOver, waitBeforeRetry } from "./fail-over.ts";
 import type { HedgeBudget } from "./hedge.ts";
 import { relayAnswer } from "./relay-answer.ts";
 
@@ -139,6 +140,9 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
     if (error instanceof ProviderError) {
       clock.failed(error.connection);
       if (!(error instanceof NotAskedError)) learnFrom(error, context);
+      if (await isAskedBesideHedge(job, error, context)) {
+        return await answer(job, { ...context, tries: context.tries + 1 });
+      }
       const goesOn = await failOver(job, error, { ...context, hasSpoken: clock.hasToken });
       if (goesOn) {
         context.counts.count("movedTo" in goesOn ? "failed_over" : "postponed");
@@ -157,6 +161,28 @@ async function answer(job: RunJob, context: AnswerContext): Promise<AttemptOutco
   if (written !== "appended") return letGo(job, written, context);
   context.counts.count(isOrphaned(terminal) ? "orphaned" : "finished");
   return { terminal, error: failed };
+}
+
+/**
+ * Waits for the moment of a retry where a hedge is under way. The run then stays with this attempt, at its place:
+ * on the queue it would be nobody's, which ends the hedge, though that may be about to speak.
+ *
+ * @returns false where the run is not to be asked again here
+ */
+async function isAskedBesideHedge(
+  { runId, provider }: RunJob,
+  error: ProviderError,
+  context: AnswerContext,
+): Promise<boolean> {
+  const { clock, stopping, epoch, log } = context;
+  if (!clock.isHedged || stopping.signal.aborted) return false;
+  const afterMs = waitBeforeRetry(error, { ...context, hasSpoken: clock.hasToken });
+  if (afterMs === undefined) return false;
+  const facts = { runId, epoch, provider, code: error.code, detail: error.detail, afterMs };
+  log.warn(facts, "provider failed beside its hedge, asked again");
+  // Where the hedge wins meanwhile, the next question is not asked.
+  await setTimeout(afterMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+  return true;
 }
 
 /**

@@ -3,7 +3,8 @@ import type { RunJob } from "@openclaw/queue";
 import { createLogger } from "@openclaw/runtime";
 import { Subscription } from "@openclaw/stream";
 import { eventually } from "@openclaw/testing";
-import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test, vi } from "vitest";
+import type { SpokenStream } from "../testing/speaking-provider.ts";
 import { type TestWorker, TestWorkers } from "../testing/test-workers.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
 import { AttemptCounts } from "./attempt-counts.ts";
@@ -87,6 +88,93 @@ test("the first one speaks in time after all: the hedge is left at once", async 
   await first;
   expect(await told(runId)).toEqual(["late", "late but whole", "completed"]);
   expect(counts.takeTotals()).toMatchObject({ "attempts:hedge_lost": 1 });
+});
+
+describe("a first one that fails in a way that may pass, with retries,", () => {
+  beforeEach(async () => {
+    const { node, attempts } = late;
+    const retried = await workers.add("late", { hedgeAfterMs: 100, retries: 1 });
+    late = { ...retried, node, attempts, counts };
+  });
+
+  /** As a server does that is overloaded while it thinks. */
+  const fail = (stream: SpokenStream) => {
+    stream.raw('data: {"error":{"code":500,"message":"internal error"}}\n\n');
+  };
+
+  test("leaves its hedge alone, which answers", async () => {
+    const { runId, first, silent, hedge } = await beginLate();
+    const { second, stream } = await take(hedge);
+    fail(silent);
+    const again = await late.speaker.nextRequest();
+    stream.say("hello");
+    stream.finish();
+    await again.closed;
+    await Promise.all([first, second]);
+    expect(await told(runId)).toEqual(["late", "quick", "hello", "completed"]);
+    expect(counts.takeTotals()).toMatchObject({ "attempts:hedge_won": 1 });
+  });
+
+  test("is asked again beside its hedge, and may answer; nobody is asked as well a second time", async () => {
+    const { runId, first, silent, hedge } = await beginLate();
+    const { second, stream } = await take(hedge);
+    fail(silent);
+    const again = await late.speaker.nextRequest();
+    const before = performance.now();
+    await eventually("the time of another hedge", () => performance.now() - before > 300);
+    again.say("at last");
+    await stream.closed;
+    again.finish();
+    await Promise.all([first, second]);
+    expect(await told(runId)).toEqual(["late", "at last", "completed"]);
+    expect(workers.added).toHaveLength(1);
+    expect(counts.takeTotals()).toMatchObject({ "attempts:hedged": 1, "attempts:hedge_lost": 1 });
+  });
+
+  test("is asked as often as its retries say, and then the run goes on without it", async () => {
+    const { first, silent, hedge } = await beginLate();
+    const { second, stream } = await take(hedge);
+    fail(silent);
+    fail(await late.speaker.nextRequest());
+    await first;
+    await stream.closed;
+    await second;
+    expect(late.speaker.requests).toBe(2);
+    expect(workers.added.map(({ provider, hedges }) => [provider, hedges])).toEqual([
+      ["quick", hedge.hedges],
+      ["quick", undefined],
+    ]);
+  });
+
+  test("is asked no more once its hedge has won while it waits", async () => {
+    const { first, silent, hedge } = await beginLate();
+    const { second, stream } = await take(hedge);
+    // It waits for 10 s.
+    const random = vi.spyOn(Math, "random").mockReturnValue(50);
+    onTestFinished(() => random.mockRestore());
+    const before = performance.now();
+    fail(silent);
+    await silent.closed;
+    stream.say("hello");
+    stream.finish();
+    await Promise.all([first, second]);
+    expect(performance.now() - before).toBeLessThan(9_000);
+    expect(late.speaker.requests).toBe(1);
+  });
+
+  test("without a hedge goes over its queue, and is not hedged the second time either", async () => {
+    const { job, finished } = await workers.begin(late, { fallback: ["quick"] });
+    fail(await late.speaker.nextRequest());
+    await expect(finished).rejects.toMatchObject({ code: "run_postponed" });
+    const second = executeRun(job, late);
+    const again = await late.speaker.nextRequest();
+    const before = performance.now();
+    await eventually("the time of a hedge", () => performance.now() - before > 300);
+    again.say("at last");
+    again.finish();
+    await second;
+    expect(workers.added).toEqual([]);
+  });
 });
 
 test("a run that was cancelled meanwhile takes both with it", async () => {

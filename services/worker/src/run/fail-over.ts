@@ -140,7 +140,7 @@ export function jobAt(job: RunJob, provider: string): RunJob {
 type Tried = Pick<FailOverContext, "hasSpoken" | "tries" | "provider">;
 
 /** How long to wait before the same provider is asked again ahead of its fallback; undefined where it is not. */
-function waitBeforeRetry(
+export function waitBeforeRetry(
   { code, retryAfterMs }: ProviderError,
   { hasSpoken, tries, provider: { config, health } }: Tried,
 ): number | undefined {

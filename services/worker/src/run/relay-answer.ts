@@ -16,7 +16,10 @@ import { type PartialAnswer, readPartial } from "./partial-answer.ts";
 export interface RelayContext extends HedgeContext {
   readonly provider: ProviderClient;
   readonly records: Pick<RunRecords, "read">;
+  /** Whether no attempt of any kind has said something before. */
   readonly isFirst: boolean;
+  /** How often in a row this provider has been asked, this time included. */
+  readonly tries: number;
   readonly writer: RunWriter;
   readonly stopping: AbortController;
   /** An answer that has begun already; otherwise the provider is asked. */
@@ -36,8 +39,9 @@ export async function relayAnswer(job: RunJob, context: RelayContext): Promise<T
   const deadlines = new Deadlines(provider.name, provider.config.timeouts, (error) =>
     stopping.abort(error),
   );
-  // A later attempt may go on with what a v1 client has of the first; another model hardly would.
-  const mayHedge = !begun && context.isFirst;
+  // A later attempt may go on with what a v1 client has of the first; another model hardly would. A retry, which
+  // counts as no attempt, had its hedge before.
+  const mayHedge = !begun && context.isFirst && context.tries === 1;
   const stopHedging = mayHedge ? hedgeWhenLate(job, context) : () => undefined;
   try {
     if (partial === undefined) return await ask(job, context, { deadlines });
