@@ -190,3 +190,27 @@ test("refusals are errors of their own run, typed", async () => {
   await expect(badOption.text()).rejects.toMatchObject({ code: "invalid_request" });
   expect(await fine.text()).toBe(answerFor({ prompt: SLOW, profile: "nvidia2" }));
 });
+
+describe("one bad run", () => {
+  // Longer than a gateway reads, in a field whose length the client is told nothing about.
+  const tooLong = () => ({ options: { documents: ["x".repeat(8 * 1024 * 1024)] } });
+
+  test("fails alone: those beside it, and those that are going on, are answered", async () => {
+    const bad = 5;
+    const client = connect();
+    const going = client.run(SLOW, { provider: "zhipu" });
+    await begun(follow(going));
+    const prompts = Array.from({ length: 20 }, (_, at) => directive({ words: 3, seed: at }));
+    const runs = prompts.map((prompt, at) =>
+      client.run(prompt, { provider: "zhipu", ...(at < bad && tooLong()) }),
+    );
+    const texts = runs.map((run) => run.text().catch(({ code }) => code));
+    const answers = prompts.map((prompt) => answerFor({ prompt, profile: "zhipu" }));
+    expect((await Promise.all(texts)).slice(bad)).toEqual(answers.slice(bad));
+    expect(await going.text()).toBe(answerFor({ prompt: SLOW, profile: "zhipu" }));
+    for (const text of texts.slice(0, bad)) {
+      // The gateway says why only where it has read the frame to its end.
+      expect(await text).toMatch(/^connection_(refused|failed)$/);
+    }
+  });
+});

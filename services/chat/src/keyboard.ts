@@ -4,7 +4,6 @@
  * A terminal hands over what is typed or pasted in pieces of some 4 KB, whenever it likes. So one reader has
  * the input from beginning to end: what no question takes is kept for the next one, and nothing is lost.
  */
-import type { Interface } from "node:readline";
 import { StringDecoder } from "node:string_decoder";
 import type { ReadStream, WriteStream } from "node:tty";
 import { BRACKETED_PASTE, CTRL_C, PasteReader, type Typed } from "./paste-reader.ts";
@@ -33,6 +32,7 @@ export class Keyboard {
   #taker: ((typed: Typed) => void) | undefined;
   #flushing: NodeJS.Timeout | undefined;
   #history: string[] = [];
+  #isRaw = false;
   /** The user has left, or the terminal. */
   #isOver = false;
   #onOver: () => void = () => undefined;
@@ -40,8 +40,7 @@ export class Keyboard {
   constructor(options: KeyboardOptions) {
     this.#options = options;
     const { input } = options;
-    input.setRawMode(true);
-    this.#write(BRACKETED_PASTE.on);
+    this.#setRaw(true);
     input.on("data", this.#onData);
     input.on("end", this.#onEnd);
     input.resume();
@@ -55,11 +54,13 @@ export class Keyboard {
   ask(prompt: string, stop: AbortSignal): Promise<string | undefined> {
     if (this.#isOver || stop.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      const question = new Question({ ...this.#options, prompt, history: this.#history, stop });
+      const question = new Question({
+        ...{ prompt, stop, output: this.#options.output, history: this.#history },
+        onRawMode: (isRaw) => this.#setRaw(isRaw),
+      });
       question.terminal.on("history", (history) => {
         this.#history = history;
       });
-      question.terminal.on("SIGTSTP", () => this.#suspend(question.terminal));
       question.terminal.on("close", () => {
         this.#taker = undefined;
         this.#isOver ||= !question.isSent;
@@ -98,10 +99,7 @@ export class Keyboard {
     this.#restore();
   }
 
-  readonly #restore = (): void => {
-    this.#write(BRACKETED_PASTE.off);
-    this.#options.input.setRawMode(false);
-  };
+  readonly #restore = (): void => this.#setRaw(false);
 
   readonly #onData = (data: Buffer): void => {
     clearTimeout(this.#flushing);
@@ -142,15 +140,12 @@ export class Keyboard {
     this.#keptLength = 0;
   }
 
-  /** Ctrl-Z, and `fg` later. */
-  #suspend(terminal: Interface): void {
-    this.#restore();
-    process.once("SIGCONT", () => {
-      this.#options.input.setRawMode(true);
-      this.#write(BRACKETED_PASTE.on);
-      terminal.prompt(true);
-    });
-    process.kill(process.pid, "SIGTSTP");
+  /** Whether keys are to be handed over as they are typed, unseen, and pastes as such. */
+  #setRaw(isRaw: boolean): void {
+    if (isRaw === this.#isRaw) return;
+    this.#isRaw = isRaw;
+    this.#options.input.setRawMode(isRaw);
+    this.#write(isRaw ? BRACKETED_PASTE.on : BRACKETED_PASTE.off);
   }
 
   #write(sequence: string): void {

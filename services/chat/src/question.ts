@@ -14,6 +14,8 @@ export interface QuestionOptions {
   readonly prompt: string;
   readonly history: string[];
   readonly stop: AbortSignal;
+  /** Before and behind a stop by Ctrl-Z, the terminal is to be as the shell wants it. */
+  readonly onRawMode: (isRaw: boolean) => void;
 }
 
 /** One question, being typed: a line, or as many as are pasted. */
@@ -31,7 +33,12 @@ export class Question {
   constructor(options: QuestionOptions) {
     this.#options = options;
     const { output, prompt, history, stop } = options;
-    const input = this.#keys;
+    const input = Object.assign(this.#keys, {
+      setRawMode: (isRaw: boolean) => {
+        // Behind a question that was sent the answer comes.
+        if (!this.#isSent) options.onRawMode(isRaw);
+      },
+    });
     this.terminal = createInterface({
       ...{ input, output, terminal: true, prompt, history, signal: stop },
     });

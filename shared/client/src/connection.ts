@@ -38,8 +38,6 @@ export class Connection {
   readonly #pending = new Map<string, OpenRun>();
   readonly #runs = new Map<string, OpenRun>();
   #limits: Limits = { maxMessageBytes: 0, maxRuns: 0 };
-  /** The last that was asked for is one that connections broke with. */
-  #hasSuspect = false;
   isLeaving = false;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
@@ -51,10 +49,8 @@ export class Connection {
         events.onReady();
       },
       onFrame: (frame) => {
-        const before = this.#pending.size;
         this.#onFrame(frame);
         this.#settle();
-        if (before > 0 && this.#pending.size === 0) events.onRoom();
       },
       onClosed: (code, why) => this.#onClosed(code, why),
     });
@@ -64,12 +60,7 @@ export class Connection {
     return this.#pending.size + this.#runs.size === 0;
   }
 
-  /**
-   * A run that may be why connections broke is asked for alone. So it is either taken, or proven to be
-   * the reason without harm to another one.
-   */
-  hasRoomFor(run: OpenRun): boolean {
-    if (this.#pending.size > 0 && (this.#hasSuspect || run.isSuspect)) return false;
+  get hasRoom(): boolean {
     return this.#pending.size + this.#runs.size < this.#limits.maxRuns;
   }
 
@@ -84,7 +75,6 @@ export class Connection {
     }
     run.asked = this;
     if (run.id === undefined) {
-      this.#hasSuspect = run.isSuspect;
       run.sent += 1;
       this.#pending.set(run.ref, run);
     } else this.#runs.set(run.id, run);
@@ -233,17 +223,16 @@ export class Connection {
   #onClosed(code: number, why: string | undefined): void {
     this.#events.onClosed(code, why);
     const isOver = !comesBack(code);
-    const isProven = this.#hasSuspect && OUR_FAULT.has(code);
+    const isOurs = OUR_FAULT.has(code);
     for (const run of [...this.#pending.values(), ...this.#runs.values()]) {
       if (run.via === this) run.via = undefined;
       // One that was asked for elsewhere goes on there.
       if (run.isEnded || run.asked !== this) continue;
-      if (isOver || (isProven && run.id === undefined)) {
-        run.fail(broken(`The gateway closed the connection with code ${code}.`));
-        continue;
-      }
-      run.isBlamed ||= OUR_FAULT.has(code);
-      this.#events.onAdrift(run);
+      // The second time, it was alone on its connection.
+      const isProven = isOurs && run.isBlamed && run.id === undefined;
+      run.isBlamed ||= isOurs;
+      if (!isOver && !isProven) this.#events.onAdrift(run);
+      else run.fail(broken(`The gateway closed the connection with code ${code}.`));
     }
     this.#pending.clear();
     this.#runs.clear();

@@ -24,6 +24,8 @@ const STABLE_MS = 2_000;
 const NOT_NOW_MS = 1_000;
 /** A request that makes servers die must not go from one to the next. */
 const MOST_SENT = 5;
+/** Connections at once for requests that may be of that kind. */
+const MOST_ASIDE = 4;
 /** Close code of a gateway that serves nobody without a key. */
 const WRONG_KEY = 4501;
 
@@ -39,6 +41,8 @@ export class Link {
   #readyAt = 0;
   #opening: Connection | undefined;
   readonly #connections = new Set<Connection>();
+  /** Of these, those that have one run each, with which others broke. */
+  readonly #aside = new Set<Connection>();
   /** To be asked for as soon as there is a connection with room. */
   readonly #waiting = new Set<OpenRun>();
   /** To be asked for once more, in a moment. */
@@ -93,6 +97,7 @@ export class Link {
   }
 
   #pump(): void {
+    for (const run of this.#waiting) if (run.isSuspect) this.#askAside(run);
     if (!this.#current) {
       if (this.#waiting.size > 0) {
         this.#stopGivingUp ??= after(this.#options.giveUpMs, () => this.#gaveUp());
@@ -101,7 +106,7 @@ export class Link {
       return;
     }
     for (const run of this.#inTurn()) {
-      if (!this.#current?.hasRoomFor(run)) return;
+      if (!this.#current?.hasRoom) return;
       this.#waiting.delete(run);
       this.#current.ask(run);
     }
@@ -109,26 +114,68 @@ export class Link {
 
   /** Those that may have begun come first: a gateway cancels what nobody comes back for. */
   *#inTurn(): Generator<OpenRun> {
-    for (const run of this.#waiting) if (run.mayHaveBegun) yield run;
-    yield* this.#waiting;
+    for (const run of this.#waiting) if (run.mayHaveBegun && !run.isSuspect) yield run;
+    for (const run of this.#waiting) if (!run.isSuspect) yield run;
   }
 
   #open(): void {
     if (this.#opening || this.#retry) return;
+    this.#opening = this.#connect({
+      onReady: (connection) => this.#onReady(connection),
+      onDraining: (connection) => this.#lost(connection),
+      onClosed: (connection, code, why) => this.#onClosed(connection, code, why),
+    });
+  }
+
+  /**
+   * Asks for a run that connections broke with on a connection of its own, where it ends no other run. Once it
+   * is accepted, it goes on where the others are, and that connection is left.
+   */
+  #askAside(run: OpenRun): void {
+    if (this.#aside.size >= MOST_ASIDE) return;
+    this.#waiting.delete(run);
+    let isAsked = false;
+    const opened = this.#connect({
+      onReady: (connection) => {
+        isAsked = true;
+        connection.isLeaving = true;
+        if (run.isEnded) connection.close();
+        else connection.ask(run);
+      },
+      onDraining: () => undefined,
+      onClosed: (connection) => {
+        this.#aside.delete(connection);
+        if (!isAsked && !run.isEnded) this.#notNow(run, this.#unreachable("cannot be reached"));
+        this.#pump();
+      },
+    });
+    if (opened) this.#aside.add(opened);
+  }
+
+  /** Begins a connection; where there can be none, all that wait for one hear of it. */
+  #connect(events: {
+    readonly onReady: (connection: Connection) => void;
+    readonly onDraining: (connection: Connection) => void;
+    readonly onClosed: (connection: Connection, code: number, why?: string) => void;
+  }): Connection | undefined {
     try {
       const connection: Connection = new Connection(this.#options, {
-        onReady: () => this.#onReady(connection),
-        onDraining: () => this.#lost(connection),
+        onReady: () => events.onReady(connection),
+        onDraining: () => events.onDraining(connection),
         onAdrift: (run) => this.#adrift(run),
         onNotNow: (run, reason) => this.#notNow(run, reason),
         onRoom: () => this.#pump(),
-        onClosed: (code, why) => this.#onClosed(connection, code, why),
+        onClosed: (code, why) => {
+          this.#connections.delete(connection);
+          events.onClosed(connection, code, why);
+        },
       });
       this.#connections.add(connection);
-      this.#opening = connection;
+      return connection;
     } catch (cause) {
       // A browser does not let a page with TLS connect without.
       this.#fail(refused("This page or program may not connect to the gateway's address.", cause));
+      return undefined;
     }
   }
 
@@ -144,7 +191,6 @@ export class Link {
 
   #onClosed(connection: Connection, code: number, why: string | undefined): void {
     this.#why = why;
-    this.#connections.delete(connection);
     // First, so that it is this that is told.
     if (code === WRONG_KEY) this.#fail(wrongKey());
     else if (!comesBack(code)) {
@@ -175,7 +221,8 @@ export class Link {
       return;
     }
     if (!run.via && run.id !== undefined) run.answer.reconnecting();
-    this.serve(run);
+    if (run.isSuspect) this.#serveIn(backoffMs(run.sent), run);
+    else this.serve(run);
   }
 
   #notNow(run: OpenRun, reason: GatewayError): void {
@@ -183,13 +230,15 @@ export class Link {
     run.refusedAt ??= now;
     if (reason.code === "draining") this.#adrift(run);
     else if (now - run.refusedAt > this.#options.giveUpMs) run.fail(reason);
-    else {
-      const again = () => {
-        this.#later.delete(run);
-        this.serve(run);
-      };
-      this.#later.set(run, setTimeout(again, NOT_NOW_MS * (0.75 + Math.random() / 2)));
-    }
+    else this.#serveIn(NOT_NOW_MS * (0.75 + Math.random() / 2), run);
+  }
+
+  #serveIn(ms: number, run: OpenRun): void {
+    const again = () => {
+      this.#later.delete(run);
+      this.serve(run);
+    };
+    this.#later.set(run, setTimeout(again, ms));
   }
 
   #calmDown(): void {
