@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
@@ -12,6 +13,8 @@ import { BalancedGateway } from "./balanced-gateway.ts";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
 const CHAT = "services/chat/dist/main.js";
+
+const SMALL_FILE = join(tmpdir(), `openclaw-chat-${randomUUID()}`);
 
 let simulator: Simulator;
 let gateway: BalancedGateway;
@@ -32,6 +35,7 @@ afterEach(() => {
 });
 
 afterAll(async () => {
+  await rm(SMALL_FILE, { force: true });
   await gateway?.stop();
   await simulator?.stop();
 });
@@ -131,7 +135,7 @@ describe("with a question on its standard input", () => {
     ["an answer", [], "> /dev/full", "ENOSPC: no space left on device, write"],
     ["the help", ["--help"], "> /dev/full", "ENOSPC: no space left on device, write"],
     // Of which the system takes the first 512 or 1,024 bytes, and says so without an error.
-    ["half of an answer", [], `> ${join(tmpdir(), randomUUID())}`, "EFBIG: file too large, write"],
+    ["half of an answer", [], `> ${SMALL_FILE}`, "EFBIG: file too large, write"],
   ])("output that cannot be written, %s: exit code 1, and the reason", async (_, args, to, why) => {
     const command = `ulimit -f 1; ${[process.execPath, CHAT, ...args].join(" ")} ${to}`;
     const { child, exited } = chat(["sh", "-c", command]);
