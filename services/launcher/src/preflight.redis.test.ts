@@ -23,7 +23,7 @@ test("a Redis whose user has every right may be used", async () => {
 });
 
 test.each([
-  [["-@scripting"], "the command EVAL", "+eval"],
+  [["-evalsha"], "the command EVALSHA", "+evalsha"],
   [["-info", "-xadd"], "the commands INFO and XADD", "+info +xadd"],
   [["resetkeys"], "the keys test:*", "~test:*"],
 ] as const)(

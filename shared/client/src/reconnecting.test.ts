@@ -62,8 +62,8 @@ describe("a lost connection", () => {
 
     // A request that makes gateways die must not go from one to the next.
     gateway.onPeer = (next) => {
+      next.onRun = () => next.close();
       next.ready();
-      void next.told("run").then(() => next.close());
     };
     peer.close();
     await expect(gateway.connect().run("deadly").text()).rejects.toMatchObject({

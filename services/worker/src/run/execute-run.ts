@@ -2,7 +2,7 @@
  * One job, from taking it to the end of what it asks for: a run, or a hedge of one.
  */
 import { failure } from "@openclaw/protocol";
-import { type RunJob, RunPostponedError } from "@openclaw/queue";
+import { type RunJob, RunPostponedError, RunReleasedError } from "@openclaw/queue";
 import { isOutage, persist } from "@openclaw/runtime";
 import type { TerminalEntry } from "@openclaw/stream";
 import type { Closed } from "../provider/provider-health.ts";
@@ -25,12 +25,18 @@ export async function executeRun(job: RunJob, context: AttemptContext): Promise<
   try {
     await execute(job, context);
   } catch (error) {
-    const isOpen = error instanceof RunHandedBackError || error instanceof RunPostponedError;
-    if (isOpen || isOutage(error)) throw error;
+    if (isStillOpen(error) || isOutage(error)) throw error;
     // A hedge is none then: the first attempt goes on, and finds out what is wrong with the run.
     if (job.hedges === undefined) await condemnRun(job, error, context);
     else context.log.error({ runId: job.runId, err: error }, "hedge cannot be worked on");
   }
+}
+
+/** The run goes on, by another job or this one. */
+function isStillOpen(error: unknown): boolean {
+  return [RunHandedBackError, RunPostponedError, RunReleasedError].some(
+    (kind) => error instanceof kind,
+  );
 }
 
 async function execute(job: RunJob, context: AttemptContext): Promise<void> {
