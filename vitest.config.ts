@@ -36,6 +36,9 @@ const MEASURED = ["tests/warm/**/*.test.ts", "tests/e2e/load.test.ts"];
 /** What looks at which modules its process has loaded. */
 const LOADING = ["shared/tracing/src/tracing.test.ts"];
 
+/** Rolls under answers that take a minute in full. */
+const ROLLED = "tests/containers/compose.test.ts";
+
 /** The one long suite that needs nothing but itself. */
 const ORACLE = "tests/oracle/**/*.test.ts";
 
@@ -93,7 +96,7 @@ const alone = {
 
 const containers = {
   name: "containers",
-  include: unlessFull("tests/containers/**/*.test.ts"),
+  include: [...unlessFull("tests/containers/**/*.test.ts"), ROLLED],
   globalSetup: ["tests/containers/images.ts"],
   // There is no image of its reaper everywhere; what a test starts, it removes.
   env: { TESTCONTAINERS_RYUK_DISABLED: "true" },
