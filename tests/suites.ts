@@ -62,7 +62,7 @@ export const SUITES = {
     [300, 3_000],
     [0.2, 1.2],
   ),
-  rollout: suite("tests/slow/rollout", "answers under a rolling deploy", [8, 24], [0.6, 2.0]),
+  rollout: suite("tests/slow/rollout", "answers under a rolling deploy", [8, 24], [0.9, 3.5]),
   "sdk-edge-kill": suite("tests/slow/sdk-edge-kill", "edges killed", [3, 23], [0.7, 2.2]),
   skew: suite("tests/skew/skew", "upgrades and ways back", [1, 4], [1, 4]),
   "slow-reader": suite("tests/slow/slow-reader", "rounds", [1, 2], [0.8, 2.2], "alone"),
