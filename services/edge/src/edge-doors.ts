@@ -104,6 +104,7 @@ export function createDoors({ config, gateway, log }: Base, behind: Behind) {
     ],
     onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
+    notes: () => view.notes(),
     ...slow,
   });
   return { exchanges, listener };

@@ -10,7 +10,7 @@ export interface EdgeState {
   readonly runs: Pick<LiveRuns, "count">;
   readonly sessions: Pick<Sessions, "countOf" | "sessions" | "bufferedBytes">;
   readonly exchanges: Pick<HttpExchanges, "count">;
-  readonly view: Pick<ClusterView, "queues" | "countOf">;
+  readonly view: Pick<ClusterView, "queues" | "places" | "countOf">;
   readonly memory: Pick<RedisMemory, "fullest">;
 }
 
@@ -35,6 +35,11 @@ export function tellEdge(metrics: Metrics, state: EdgeState): void {
     .gauge("openclaw_queue_active_runs")
     .from(() => [...view.queues].map(([provider, { active }]) => [{ provider }, active]));
   // Where this edge does not know, it says nothing.
+  metrics
+    .gauge("openclaw_queue_limit_runs")
+    .from(() =>
+      [...view.places].map(([provider, { runs }]) => [{ provider, limit: "places" }, runs]),
+    );
   metrics.gauge("openclaw_nodes").from(() =>
     KINDS.flatMap((kind) => {
       const count = view.countOf(kind);

@@ -99,7 +99,7 @@ export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, ser
     subscription,
     count: (provider) => queues.counts(provider),
     // Whatever group is asked for, its members are among them.
-    chosenAmong: () => Object.keys(gateway.current.providers),
+    providers: () => gateway.current.providers,
     onRefreshed: () => choice.refreshed(),
     log,
   });

@@ -1,6 +1,8 @@
 import {
   adminEnv,
   clusterEnvShape,
+  DEFAULT_WORKER_CONCURRENCY,
+  MOST_WORKER_CONCURRENCY,
   readSettings,
   type Settings,
   wholeNumber,
@@ -9,8 +11,12 @@ import { z } from "zod";
 
 export const workerEnvSchema = z.object({
   ...clusterEnvShape,
-  WORKER_CONCURRENCY: wholeNumber({ min: 1, max: 10_000, default: 200 }).describe(
-    "Most runs at once of each provider in this process.",
+  WORKER_CONCURRENCY: wholeNumber({
+    min: 1,
+    max: MOST_WORKER_CONCURRENCY,
+    default: DEFAULT_WORKER_CONCURRENCY,
+  }).describe(
+    "Most runs at once of each provider in this process. Where all workers together have fewer places than the account takes, `/health` has a note.",
   ),
   WORKER_MAX_ATTEMPTS: wholeNumber({ min: 1, max: 10, default: 2 }).describe(
     "Most attempts of one run, over all workers, not counting providers that failed before they said anything, workers that left and workers that were lost.",

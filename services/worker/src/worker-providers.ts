@@ -1,4 +1,5 @@
 /** Puts together the providers that a worker serves, and what it does with a run of theirs. */
+import { placesOf } from "@openclaw/config";
 import type { Metrics } from "@openclaw/metrics";
 import {
   AccountVerdicts,
@@ -70,9 +71,7 @@ export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
         ...{ redis: queueing, keyPrefix, log, onUnreadable, ...intake },
         onClockSetBack: (runIds) => records.rewind(runIds),
       }),
-    // A run beyond its sockets would wait here for one while another worker has some to spare.
-    concurrencyOf: ({ maxConcurrency, pool }) =>
-      Math.min(config.WORKER_CONCURRENCY, maxConcurrency, pool.connections),
+    placesOf: (provider) => placesOf(provider, config.WORKER_CONCURRENCY),
     count: (provider) => queues.counts(provider),
     execute: executor(base, redis, { ...tools, limits }),
   });

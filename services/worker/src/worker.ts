@@ -70,6 +70,7 @@ export function createWorker(
       pid: process.pid,
       activeRuns: attempts.count,
       providers: providers.health(),
+      places: providers.places(),
     }),
     takeTotals: () => counts.takeTotals(),
   });

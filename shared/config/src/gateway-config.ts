@@ -16,9 +16,9 @@ const poolSchema = z.strictObject({
   connections: z
     .int()
     .min(1)
-    .max(1024)
-    .default(64)
-    .describe("Most sockets one worker opens to this provider."),
+    .max(10_000)
+    .optional()
+    .describe("Most sockets one worker opens to this provider. Default: `maxConcurrency`."),
   warm: z
     .int()
     .min(0)
@@ -214,8 +214,12 @@ export const gatewayConfigSchema = z.strictObject({
   targets: targetsSchema,
 });
 
+type WrittenProvider = z.infer<typeof providerSchema>;
+
 /** In a parsed configuration `proxy` is what counts for it: a URL, with the environment heeded; undefined for none. */
-export type ProviderConfig = z.infer<typeof providerSchema>;
+export interface ProviderConfig extends WrittenProvider {
+  readonly pool: Required<WrittenProvider["pool"]>;
+}
 export type ProviderKind = ProviderConfig["kind"];
 export type ProviderTimeouts = ProviderConfig["timeouts"];
 export type Targets = z.infer<typeof targetsSchema>;
@@ -260,13 +264,23 @@ export function parseGatewayConfig(
   const names = Object.keys(providers);
   return {
     ...others,
-    providers: mapped(providers, (provider) => ({ ...provider, proxy: proxyOf(provider, env) })),
+    providers: mapped(providers, (provider) => inForce(provider, env)),
     groups: { [EVERYBODY]: names, ...groups },
     defaultProvider: defaultProvider ?? names[0] ?? "",
   };
 }
 
-function mapped<T>(entries: Readonly<Record<string, T>>, change: (one: T) => T): Record<string, T> {
+/** What counts for a provider where it is left to the environment, or to its other fields. */
+function inForce(provider: WrittenProvider, env: NodeJS.ProcessEnv): ProviderConfig {
+  const { pool, maxConcurrency } = provider;
+  const { connections = maxConcurrency } = pool;
+  return { ...provider, pool: { ...pool, connections }, proxy: proxyOf(provider, env) };
+}
+
+function mapped<From, To>(
+  entries: Readonly<Record<string, From>>,
+  change: (one: From) => To,
+): Record<string, To> {
   return Object.fromEntries(Object.entries(entries).map(([name, one]) => [name, change(one)]));
 }
 

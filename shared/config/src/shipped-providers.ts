@@ -86,14 +86,14 @@ export function shippedConfig(env: NodeJS.ProcessEnv): Record<string, unknown> {
 export function simulatedConfig(simulatorUrl: string): Record<string, unknown> {
   const url = simulatorUrl.replace(/\/$/, "");
   const providers = Object.entries(SHIPPED_PROVIDERS).map(
-    ([name, { kind, model, region, fallback }]) => {
+    ([name, { kind, model, region, maxConcurrency, fallback }]) => {
       const more = {
         apiKey: "simulated",
         simulated: true,
         // It is ours and near: no proxy of the environment leads there.
         proxy: "none",
-        maxConcurrency: 200,
-        pool: { connections: 200 },
+        // As many as of the real one, so that a trial does not flatter.
+        maxConcurrency,
       };
       return [name, { kind, baseUrl: `${url}/${name}/v1`, model, region, fallback, ...more }];
     },

@@ -209,11 +209,6 @@ export const CATALOGUE = {
     ["provider", "hedge"],
     "Providers that were late (asked, over_budget), and how it came out for the one asked besides (won, lost, failed).",
   ),
-  openclaw_queue_limit_runs: gauge(
-    WORKER,
-    ["provider", "limit"],
-    "Runs that may be at work at once, in the whole cluster: the same on every worker.",
-  ),
   openclaw_active_attempts: gauge(WORKER, [], "Attempts at work in this process."),
   openclaw_append_batch_entries: histogram(WORKER, [], {
     buckets: "batch",
@@ -226,6 +221,11 @@ export const CATALOGUE = {
   ),
 
   // Every process.
+  openclaw_queue_limit_runs: gauge(
+    BOTH,
+    ["provider", "limit"],
+    "Runs that may be at work at once, in the whole cluster; the lowest limit counts. Workers tell configured and in_force, edges places: those of all workers together.",
+  ),
   openclaw_redis_round_trip_seconds: histogram(BOTH, ["command"], {
     buckets: "round_trip",
     help: "From sending a command to its answer: a ping four times a second, and each append call of a worker.",

@@ -73,8 +73,11 @@ export const LABELS = {
   state: ["available", "open", "resting", "refused"],
   /** Of an account to a question of our own; unknown: it failed in another way, or could not be asked. */
   answer: ["accepted", "refused", "unknown"],
-  /** What an account may be asked for at once: as configured, and what is left of it after it complained. */
-  limit: ["configured", "in_force"],
+  /**
+   * What an account may be asked for at once: as configured, and what is left of it after it complained. And for how
+   * many runs its workers have places.
+   */
+  limit: ["configured", "in_force", "places"],
   /** Of a socket to a provider. */
   use: ["spare", "idle", "busy", "connecting"],
   kind: ["edge", "worker"],

@@ -1,5 +1,13 @@
 /** `/stats`: the whole cluster, the same from any edge. */
-import { type GatewayConfig, type ProviderConfig, type Targets, targetOf } from "@openclaw/config";
+import {
+  type ClusterPlaces,
+  clusterPlaces,
+  type GatewayConfig,
+  type Places,
+  type ProviderConfig,
+  type Targets,
+  targetOf,
+} from "@openclaw/config";
 import {
   type LatencyCounts,
   LatencyHistogram,
@@ -28,6 +36,8 @@ export interface WorkerDetails {
   readonly activeRuns: number;
   /** How each provider fares here; absent in reports of an older version. */
   readonly providers?: Readonly<Record<string, ProviderHealthReport>>;
+  /** How many runs of each provider it takes at once; likewise. */
+  readonly places?: Readonly<Record<string, Places>>;
 }
 
 export interface ClusterStatsOptions {
@@ -43,6 +53,17 @@ interface AgainstTarget extends LatencySummary {
   readonly targetMs: number;
   /** Share of runs within the target, 0 to 1. */
   readonly withinTarget: number;
+}
+
+/** What these workers together have for the runs of a provider; undefined where not each of them has told. */
+export function placesIn(
+  workers: readonly NodeReport<WorkerDetails>[],
+  provider: string,
+  { maxConcurrency }: Pick<ProviderConfig, "maxConcurrency">,
+): ClusterPlaces | undefined {
+  if (workers.length === 0 || workers.some(({ details }) => !details.places)) return undefined;
+  const places = workers.flatMap(({ details }) => details.places?.[provider] ?? []);
+  return clusterPlaces(maxConcurrency, places);
 }
 
 /** Gathers the cluster's figures. @throws what Redis throws */
@@ -78,6 +99,7 @@ export async function readClusterStats({ gateway, registry, queues }: ClusterSta
         name,
         describeProvider(name, provider, {
           counts: counts[index],
+          places: placesIn(workers, name, provider),
           edges,
           targets: gateway.targets,
         }),
@@ -98,10 +120,12 @@ function describeProvider(
   { model, region, simulated, maxConcurrency }: ProviderConfig,
   {
     counts,
+    places,
     edges,
     targets,
   }: {
     counts: QueueCounts | undefined;
+    places: ClusterPlaces | undefined;
     edges: readonly NodeReport<EdgeDetails>[];
     targets: Targets;
   },
@@ -125,6 +149,8 @@ function describeProvider(
     region,
     simulated,
     maxConcurrency,
+    places: places?.runs ?? null,
+    bounds: places?.bounds ?? [],
     waiting: counts?.waiting ?? 0,
     active: counts?.active ?? 0,
     warm: over("warm"),

@@ -2,10 +2,11 @@
  * What this edge knows of the cluster: refreshed in the background, so that a health check costs
  * Redis nothing and never waits for it.
  */
+import { type ClusterPlaces, type ProviderConfig, placesNote } from "@openclaw/config";
 import { type ProviderHealthReport, troublesOf } from "@openclaw/metrics";
 import type { QueueCounts } from "@openclaw/queue";
 import type { Logger, NodeKind, NodeRegistry, NodeReport, Part } from "@openclaw/runtime";
-import type { WorkerDetails } from "./cluster-stats.ts";
+import { placesIn, type WorkerDetails } from "./cluster-stats.ts";
 
 const REFRESH_INTERVAL_MS = 1_000;
 /** A view older than this says nothing any more. */
@@ -15,8 +16,8 @@ export interface ClusterViewOptions {
   readonly registry: Pick<NodeRegistry, "nodes" | "isSettled" | "writeRefusal">;
   /** Runs of a provider that wait or are at work, in the whole cluster. */
   readonly count: (provider: string) => Promise<QueueCounts>;
-  /** Whose queues are looked at: those among which this edge has to choose. */
-  readonly chosenAmong: () => readonly string[];
+  /** As they are configured: those among which this edge has to choose, whose queues are looked at. */
+  readonly providers: () => Readonly<Record<string, Pick<ProviderConfig, "maxConcurrency">>>;
   /** There is something new to be seen. */
   readonly onRefreshed: () => void;
   /** Whether commands are answered. */
@@ -65,6 +66,26 @@ export class ClusterView implements Part {
     return this.#draining ? ["draining", ...troubles] : troubles;
   }
 
+  /** What an operator should know though this edge can serve: accounts that take more runs than workers have places. */
+  notes(): string[] {
+    const providers = this.#options.providers();
+    return [...this.places].flatMap(([name, places]) => {
+      const { maxConcurrency = 0 } = providers[name] ?? {};
+      return placesNote(name, maxConcurrency, places) ?? [];
+    });
+  }
+
+  /** What all workers together have for runs, by provider; empty where it is not known. */
+  get places(): ReadonlyMap<string, ClusterPlaces> {
+    if (!this.#knowsNodes) return new Map();
+    const workers = this.#workers();
+    const known = Object.entries(this.#options.providers()).flatMap(([name, provider]) => {
+      const places = placesIn(workers, name, provider);
+      return places ? [[name, places] as const] : [];
+    });
+    return new Map(known);
+  }
+
   /** Whether a node was alive when last looked; also where that was too long ago to tell. */
   isAlive(node: string): boolean {
     return !this.#knowsNodes || this.#nodes.some(({ id }) => id === node);
@@ -72,9 +93,7 @@ export class ClusterView implements Part {
 
   /** How a provider fares at each worker that serves it. */
   healthOf(provider: string): ProviderHealthReport[] {
-    return this.#nodes
-      .filter((node): node is NodeReport<WorkerDetails> => node.kind === "worker")
-      .flatMap(({ details }) => details.providers?.[provider] ?? []);
+    return this.#workers().flatMap(({ details }) => details.providers?.[provider] ?? []);
   }
 
   /** How many nodes of a kind are alive; undefined where it was too long ago to tell. */
@@ -93,6 +112,11 @@ export class ClusterView implements Part {
     return this.#queues.get(provider);
   }
 
+  #workers(): NodeReport<WorkerDetails>[] {
+    // Each kind describes itself in its own shape.
+    return this.#nodes.filter((node): node is NodeReport<WorkerDetails> => node.kind === "worker");
+  }
+
   get #knowsNodes(): boolean {
     return !this.#isStale && this.#options.registry.isSettled;
   }
@@ -103,10 +127,10 @@ export class ClusterView implements Part {
 
   async #refresh(): Promise<void> {
     try {
-      const { registry, count, chosenAmong, onRefreshed } = this.#options;
+      const { registry, count, providers, onRefreshed } = this.#options;
       const [nodes, ...queues] = await Promise.all([
         registry.nodes(),
-        ...chosenAmong().map(async (name) => [name, await count(name)] as const),
+        ...Object.keys(providers()).map(async (name) => [name, await count(name)] as const),
       ]);
       this.#nodes = registry.isSettled ? nodes : joined(nodes, this.#nodes);
       this.#queues = new Map(queues);

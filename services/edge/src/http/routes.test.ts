@@ -61,6 +61,17 @@ test("figures that cannot be read are a failure that passes", async () => {
   expect(response.headers.get("retry-after")).toBe("1");
 });
 
+test("what an operator should know is a note, where there is any, and no reason not to serve", async () => {
+  const health = async () => {
+    const response = await ask("GET /health");
+    return [response.status, await response.json()];
+  };
+  expect(await health()).toEqual([200, { status: "ok", reasons: [] }]);
+  doors.notes = ["too few places"];
+  const told = { status: "ok", reasons: [], notes: ["too few places"] };
+  expect(await health()).toEqual([200, told]);
+});
+
 test("every reply can be named, and each has a name of its own", async () => {
   doors.readStats = async () => ({});
   const requests = [

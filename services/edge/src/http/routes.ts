@@ -10,6 +10,8 @@ export interface RoutesOptions {
   readonly exchanges: HttpExchanges;
   /** Why the edge cannot serve; empty while it can. */
   readonly troubles: () => string[];
+  /** What an operator should know though it can. */
+  readonly notes: () => string[];
   readonly doors: readonly Door[];
 }
 
@@ -21,12 +23,17 @@ const WHERE =
 const LONGEST_TOLD = 128;
 
 /** Adds the routes to an app; must come after the WebSocket routes. */
-export function serveHttp(app: TemplatedApp, { exchanges, troubles, doors }: RoutesOptions): void {
+export function serveHttp(
+  app: TemplatedApp,
+  { exchanges, troubles, notes, doors }: RoutesOptions,
+): void {
   for (const door of doors) door.serve(app);
   const tellHealth = exchanges.route((exchange) => {
     const reasons = troubles();
     const ok = reasons.length === 0;
-    exchange.reply(ok ? 200 : 503, { status: ok ? "ok" : "unavailable", reasons });
+    const status = ok ? "ok" : "unavailable";
+    const told = notes();
+    exchange.reply(ok ? 200 : 503, { status, reasons, ...(told.length > 0 && { notes: told }) });
   });
   // Many load balancers ask with HEAD.
   app.get("/health", tellHealth).head("/health", tellHealth);

@@ -22,6 +22,8 @@ export class TestDoors {
   /** What was refused, by its code. */
   readonly refused: string[] = [];
   readStats: () => Promise<unknown> = async () => ({});
+  /** Told by `/health`. */
+  notes: string[] = [];
 
   private constructor({ keys = [], origins = {} }: TestDoorsOptions) {
     const log = createLogger({ service: "test", level: "silent" });
@@ -56,6 +58,7 @@ export class TestDoors {
     serveHttp(this.#app, {
       exchanges,
       troubles: () => [],
+      notes: () => this.notes,
       doors: [
         // What of the configuration it looks at.
         new ModelsDoor({ ...options, gateway: gateway as never }),

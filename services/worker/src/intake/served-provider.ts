@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import type { ProviderConfig } from "@openclaw/config";
+import type { Places, ProviderConfig } from "@openclaw/config";
 import type { QueueCounts, RunIntake, RunJob } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
 import type { ProviderClient } from "../provider/provider-client.ts";
@@ -22,7 +22,7 @@ export interface ServedProviderOptions {
     readonly onRun: (job: RunJob) => Promise<void>;
   }) => RunIntake;
   /** Most runs of a provider at once in this process. */
-  readonly concurrencyOf: (config: ProviderConfig) => number;
+  readonly placesOf: (config: ProviderConfig) => Places;
   readonly execute: (job: RunJob, client: ProviderClient) => Promise<void>;
   /** Runs of a provider that wait or are at work, in the whole cluster. */
   readonly count: (provider: string) => Promise<QueueCounts>;
@@ -57,7 +57,7 @@ export class ServedProvider {
     this.#client = this.#add(config);
     this.#intake = options.createIntake({
       provider: name,
-      concurrency: options.concurrencyOf(config),
+      concurrency: options.placesOf(config).runs,
       onRun: (job) => this.#client.use((client) => options.execute(job, client)),
     });
   }
@@ -65,6 +65,10 @@ export class ServedProvider {
   /** Of the client that new runs get. */
   get health(): ProviderHealth {
     return this.#client.health;
+  }
+
+  get places(): Places {
+    return this.#options.placesOf(this.#client.config);
   }
 
   /** Takes runs once its sockets are warm, after `warmUpMs` at the latest. */
@@ -87,7 +91,7 @@ export class ServedProvider {
     const next = this.#add(config);
     await next.warmUp(warmUpMs);
     this.#client = next;
-    this.#intake.resize(this.#options.concurrencyOf(config));
+    this.#intake.resize(this.places.runs);
     void this.#retire(before);
   }
 

@@ -122,7 +122,7 @@ async function serve(
         onUnreadable: async () => undefined,
         ...intake,
       }),
-    concurrencyOf: ({ maxConcurrency }) => maxConcurrency,
+    placesOf: ({ maxConcurrency }) => ({ runs: maxConcurrency, bound: "maxConcurrency" }),
     count: (provider) => queues.counts(provider),
     execute: async ({ runId, messages }, client) => {
       const events = client.stream({ messages }, { signal: AbortSignal.timeout(20_000) });

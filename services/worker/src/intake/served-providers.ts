@@ -4,7 +4,7 @@
  * Changes come one at a time, and each compares what is served with what is configured now, so that
  * none is lost or done twice however quickly they follow one another.
  */
-import type { GatewayConfigSource, ProviderConfig } from "@openclaw/config";
+import type { GatewayConfigSource, Places, ProviderConfig } from "@openclaw/config";
 import type { ProviderHealthReport } from "@openclaw/metrics";
 import type { QueueLimits } from "@openclaw/queue";
 import type { Part } from "@openclaw/runtime";
@@ -61,6 +61,11 @@ export class ServedProviders implements Part {
     return Object.fromEntries(
       [...this.#served].map(([name, provider]) => [name, provider.health.report()]),
     );
+  }
+
+  /** How many runs of each provider that is served are taken here at once. */
+  places(): Record<string, Places> {
+    return Object.fromEntries([...this.#served].map(([name, { places }]) => [name, places]));
   }
 
   /** An account wants to be left alone, as another worker was told. */

@@ -4,6 +4,12 @@ import { z } from "zod";
 export const healthSchema = z.strictObject({
   status: z.enum(["ok", "unavailable"]),
   reasons: z.array(z.string()).describe("Why it cannot serve; empty while it can."),
+  notes: z
+    .array(z.string())
+    .optional()
+    .describe(
+      "What an operator should know though it can, such as too few workers for an account.",
+    ),
 });
 
 const count = z.int().min(0);
@@ -25,5 +31,15 @@ export const statsSchema = z.looseObject({
     cancelled: count,
   }),
   attempts: z.record(z.string(), count).describe("How attempts came out."),
-  providers: z.record(z.string(), z.looseObject({ model: z.string(), waiting: count })),
+  providers: z.record(
+    z.string(),
+    z.looseObject({
+      model: z.string(),
+      waiting: count,
+      places: count.nullable().describe("Runs at once for which all workers have places."),
+      bounds: z
+        .array(z.string())
+        .describe("Settings that bound its runs at once; `maxConcurrency` where the account does."),
+    }),
+  ),
 });
