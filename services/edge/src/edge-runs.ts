@@ -89,6 +89,7 @@ export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, ser
       ...served(),
       openRuns: runs.count,
       latency: stats.latency(),
+      holds: stats.allHolds(),
     }),
     takeTotals: () => stats.takeTotals(),
     onLost: countLostNodes(metrics),

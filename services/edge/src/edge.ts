@@ -92,7 +92,7 @@ export function createEdge(
     starter,
     // Stopped before the sessions are closed: who still waits is told why.
     runs,
-    new QueueNotices({ runs, queues, stats, gateway, log }),
+    new QueueNotices({ runs, queues, stats, view, gateway, log }),
     overdue,
     listener,
     admin.readiness,

@@ -17,6 +17,7 @@ import {
 import type { ConnectionLabel } from "@openclaw/protocol";
 import type { QueueCounts, RunQueues } from "@openclaw/queue";
 import type { NodeRegistry, NodeReport } from "@openclaw/runtime";
+import type { EndedHolds } from "../outbound/hold-times.ts";
 import type { LatencyByProvider } from "../outbound/run-stats.ts";
 
 /** What an edge says of itself to the registry. */
@@ -27,6 +28,8 @@ export interface EdgeDetails {
   readonly sessions: number;
   readonly openRuns: number;
   readonly latency: LatencyByProvider;
+  /** For how long runs of each provider had their places; absent in reports of an older version. */
+  readonly holds?: Readonly<Record<string, EndedHolds>>;
 }
 
 /** What a worker says of itself. */
@@ -81,7 +84,10 @@ export async function readClusterStats({ gateway, registry, queues }: ClusterSta
     simulated: Object.values(gateway.providers).some(({ simulated }) => simulated),
     targets: gateway.targets,
     nodes: {
-      edges: edges.map(({ id, details: { latency: _, ...details } }) => ({ id, ...details })),
+      edges: edges.map(({ id, details: { latency: _, holds: __, ...details } }) => ({
+        id,
+        ...details,
+      })),
       workers: workers.map(({ id, details }) => ({ id, ...details })),
     },
     connections: sum(edges.map(({ details }) => details.connections)),

@@ -6,7 +6,8 @@ import { type ClusterPlaces, type ProviderConfig, placesNote } from "@openclaw/c
 import { type ProviderHealthReport, troublesOf } from "@openclaw/metrics";
 import type { QueueCounts } from "@openclaw/queue";
 import type { Logger, NodeKind, NodeRegistry, NodeReport, Part } from "@openclaw/runtime";
-import { placesIn, type WorkerDetails } from "./cluster-stats.ts";
+import type { EndedHolds } from "../outbound/hold-times.ts";
+import { type EdgeDetails, placesIn, type WorkerDetails } from "./cluster-stats.ts";
 
 const REFRESH_INTERVAL_MS = 1_000;
 /** A view older than this says nothing any more. */
@@ -96,6 +97,11 @@ export class ClusterView implements Part {
     return this.#workers().flatMap(({ details }) => details.providers?.[provider] ?? []);
   }
 
+  /** For how long runs of a provider had their places, as each edge tells. */
+  holds(provider: string): EndedHolds[] {
+    return this.#edges().flatMap(({ details }) => details.holds?.[provider] ?? []);
+  }
+
   /** How many nodes of a kind are alive; undefined where it was too long ago to tell. */
   countOf(kind: NodeKind): number | undefined {
     if (!this.#knowsNodes) return undefined;
@@ -112,8 +118,12 @@ export class ClusterView implements Part {
     return this.#queues.get(provider);
   }
 
+  // Each kind describes itself in its own shape.
+  #edges(): NodeReport<EdgeDetails>[] {
+    return this.#nodes.filter((node): node is NodeReport<EdgeDetails> => node.kind === "edge");
+  }
+
   #workers(): NodeReport<WorkerDetails>[] {
-    // Each kind describes itself in its own shape.
     return this.#nodes.filter((node): node is NodeReport<WorkerDetails> => node.kind === "worker");
   }
 

@@ -22,7 +22,7 @@ import {
   type TerminalEntry,
 } from "@openclaw/stream";
 import { type Answer, UNREAD } from "./answer.ts";
-import { type EdgePhases, RunClock, type RunPhases } from "./run-clock.ts";
+import { type EdgePhases, type Hold, RunClock, type RunPhases } from "./run-clock.ts";
 import { type RunDeadlines, RunPatience, type RunState } from "./run-patience.ts";
 
 const LOST = "The run was lost with the data store. Try again.";
@@ -164,6 +164,14 @@ export class LiveRun {
   /** Whether it waits for a worker. */
   get isQueued(): boolean {
     return this.#state === "queued";
+  }
+
+  /**
+   * Who works on it, and for how long it has. Undefined while nobody does, and where it began elsewhere: nobody here
+   * knows when.
+   */
+  get hold(): Hold | undefined {
+    return this.isEnded || this.isResumed ? undefined : this.#clock.hold;
   }
 
   get isEnded(): boolean {
@@ -361,7 +369,8 @@ export class LiveRun {
       characters: this.#characters,
       isStreamed: this.#options.answer.isStreamed,
       phases: hasText ? this.#clock.read(timings) : phases,
-      edgePhases: this.#clock.readEdge(),
+      // Of one that began elsewhere nobody here knows for how long it had its place.
+      edgePhases: { ...this.#clock.readEdge(), ...(this.isResumed && { holds: [] }) },
     });
   }
 }

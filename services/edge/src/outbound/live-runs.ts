@@ -57,6 +57,13 @@ export class LiveRuns implements Part {
     for (const run of this.#all()) if (run.isQueued) yield run;
   }
 
+  /** How long each run that a provider works on has been at work, in milliseconds, where it is known. */
+  agesAt(provider: string): number[] {
+    const ages: number[] = [];
+    for (const { hold } of this.#all()) if (hold?.provider === provider) ages.push(hold.ms);
+    return ages;
+  }
+
   async start(): Promise<void> {
     // What has arrived is read before it is judged: this process may have stood still.
     this.#sweeping = setInterval(() => setImmediate(() => this.#sweep()), SWEEP_INTERVAL_MS);

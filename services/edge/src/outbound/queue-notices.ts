@@ -1,25 +1,32 @@
 import type { GatewayConfigSource } from "@openclaw/config";
 import type { RunQueues } from "@openclaw/queue";
 import type { Logger, Part } from "@openclaw/runtime";
+import type { ClusterView } from "../http/cluster-view.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { LiveRuns } from "./live-runs.ts";
+import { forecast, type QueueOutlook } from "./queue-forecast.ts";
+import { together } from "./recent-holds.ts";
 import type { RunStats } from "./run-stats.ts";
 
 /** A client that waits hears of it at least every 5 s. */
 const INTERVAL_MS = 2_000;
-/** Where no run of a provider has ended yet, one is taken to last so long. */
-const USUAL_RUN_MS = 3_000;
+/** So many of its own tell an edge how long runs of a provider last; with fewer it goes by those of all edges. */
+const ENOUGH_HOLDS = 10;
 const MINUTE_MS = 60_000;
 
 export interface QueueNoticesOptions {
-  readonly runs: Pick<LiveRuns, "queued">;
-  readonly queues: Pick<RunQueues, "waiting">;
-  readonly stats: Pick<RunStats, "usualRunMs">;
+  readonly runs: Pick<LiveRuns, "queued" | "agesAt">;
+  readonly queues: Pick<RunQueues, "waiting" | "counts">;
+  readonly stats: Pick<RunStats, "holds">;
+  readonly view: Pick<ClusterView, "holds">;
   readonly gateway: Pick<GatewayConfigSource, "current">;
   readonly log: Logger;
 }
 
-/** Tells clients whose runs wait how many are in front of them: one look at a queue for all of its runs. */
+/**
+ * Tells clients whose runs wait how many are in front of them, and how long that will take: one look at a queue for
+ * all of its runs.
+ */
 export class QueueNotices implements Part {
   readonly name = "queue notices";
   readonly #options: QueueNoticesOptions;
@@ -62,24 +69,45 @@ export class QueueNotices implements Part {
   async #tell(provider: string, waiting: readonly LiveRun[]): Promise<void> {
     const { queues, log } = this.#options;
     try {
-      this.#tellPlaces(provider, waiting, await queues.waiting(provider));
+      const [ids, { active }] = await Promise.all([
+        queues.waiting(provider),
+        queues.counts(provider),
+      ]);
+      this.#tellPlaces(provider, { waiting, ids, active });
     } catch (error) {
       // A notice is not worth repeating; the next one comes soon.
       log.debug({ provider, err: error }, "queue not read");
     }
   }
 
-  #tellPlaces(provider: string, waiting: readonly LiveRun[], ids: readonly string[]): void {
-    const { stats, gateway } = this.#options;
+  #tellPlaces(provider: string, { waiting, ids, active }: SeenQueue): void {
     const order = new Map(ids.map((runId, index) => [runId, index]));
-    const { maxConcurrency: atOnce = 1, rpm } = gateway.current.providers[provider] ?? {};
-    const apartMs = rpm === undefined ? 0 : MINUTE_MS / rpm;
-    const runMs = stats.usualRunMs(provider) ?? USUAL_RUN_MS;
-    for (const run of waiting) {
-      // Not in the queue: a worker is just taking it.
-      const position = order.get(run.runId) ?? 0;
-      const turns = position + 1;
-      run.tellQueued(position, Math.round(turns * Math.max(runMs / atOnce, apartMs)));
-    }
+    // Not in the queue: a worker is just taking it.
+    const places = waiting.map((run) => [run, order.get(run.runId) ?? 0] as const);
+    const count = 1 + places.reduce((last, [, position]) => Math.max(last, position), 0);
+    const waitOf = forecast(this.#outlook(provider, active), count);
+    for (const [run, position] of places) run.tellQueued(position, Math.round(waitOf(position)));
   }
+
+  #outlook(provider: string, active: number): QueueOutlook {
+    const { runs, stats, view, gateway } = this.#options;
+    const { maxConcurrency: atOnce = 1, rpm } = gateway.current.providers[provider] ?? {};
+    const own = stats.holds(provider);
+    return {
+      active,
+      atOnce,
+      ages: runs.agesAt(provider),
+      ended: own.count < ENOUGH_HOLDS ? together([own, ...view.holds(provider)]) : own,
+      apartMs: rpm === undefined ? 0 : MINUTE_MS / rpm,
+    };
+  }
+}
+
+/** What one look at a queue has shown. */
+interface SeenQueue {
+  /** Those that clients of this edge wait for. */
+  readonly waiting: readonly LiveRun[];
+  /** Of the whole cluster, the next to go first. */
+  readonly ids: readonly string[];
+  readonly active: number;
 }

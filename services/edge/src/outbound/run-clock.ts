@@ -17,6 +17,8 @@ export interface EdgePhases {
   readonly acceptMs: number | undefined;
   /** Each time that it was on a queue, until somebody had it, or until its end. */
   readonly waits: readonly Wait[];
+  /** Each time that it had a place at a provider, until it was passed on, begun anew, or over. */
+  readonly holds: readonly Hold[];
   /** From the arrival of the message with its first text to the socket. Absent where that was read from the log. */
   readonly toSocketMs: number | undefined;
   /** From accepted until its client went away, where it did: whether text came in time after that, only others know. */
@@ -31,12 +33,20 @@ export interface Wait {
   readonly ms: number;
 }
 
+export interface Hold {
+  readonly provider: string;
+  readonly ms: number;
+}
+
 /** Measures one run on this process's monotonic clock. */
 export class RunClock {
   readonly acceptedAt = performance.now();
   readonly #waits: Wait[] = [];
   /** What it waits for now, and since when. */
   #waiting: { readonly provider: string; readonly since: number } | undefined;
+  readonly #holds: Hold[] = [];
+  /** Who works on it now, and since when. */
+  #holding: { readonly provider: string; readonly since: number } | undefined;
   #queuedMs: number | undefined;
   #startedMs: number | undefined;
   #firstFrameMs: number | undefined;
@@ -53,6 +63,7 @@ export class RunClock {
 
   /** It is on a queue again, of a provider that is to answer instead. */
   moved(provider: string): void {
+    this.#endHold();
     this.#waiting = { provider, since: performance.now() };
   }
 
@@ -61,6 +72,15 @@ export class RunClock {
     this.queued(provider);
     this.#startedMs ??= this.#now();
     this.#endWait();
+    this.#endHold();
+    this.#holding = { provider, since: performance.now() };
+  }
+
+  /** Who works on it, and for how long it has; undefined while nobody does. */
+  get hold(): Hold | undefined {
+    if (!this.#holding) return undefined;
+    const { provider, since } = this.#holding;
+    return { provider, ms: performance.now() - since };
   }
 
   /** Text was handed to the socket; it had arrived at `receivedAt`, unless it came from the log. */
@@ -96,9 +116,11 @@ export class RunClock {
   /** To be read once, at the end of the run. */
   readEdge(): EdgePhases {
     this.#endWait();
+    this.#endHold();
     return {
       acceptMs: this.#queuedMs,
       waits: this.#waits,
+      holds: this.#holds,
       toSocketMs: this.#toSocketMs,
       leftMs: this.#leftMs,
     };
@@ -113,6 +135,11 @@ export class RunClock {
     const { provider, since } = this.#waiting;
     this.#waits.push({ provider, since, ms: performance.now() - since });
     this.#waiting = undefined;
+  }
+
+  #endHold(): void {
+    if (this.hold) this.#holds.push(this.hold);
+    this.#holding = undefined;
   }
 
   #now(): number {

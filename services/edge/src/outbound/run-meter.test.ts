@@ -55,7 +55,13 @@ interface Ended {
   readonly isStreamed?: boolean;
 }
 
-const UNSEEN = { acceptMs: undefined, waits: [], toSocketMs: undefined, leftMs: undefined };
+const UNSEEN = {
+  acceptMs: undefined,
+  waits: [],
+  holds: [],
+  toSocketMs: undefined,
+  leftMs: undefined,
+};
 
 function end({ provider = "zhipu", connection, terminal = COMPLETED, ...ended }: Ended): void {
   const { edgePhases, isStreamed = true, ...phases } = ended;

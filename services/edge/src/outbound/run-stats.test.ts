@@ -25,7 +25,7 @@ function ended(run: Partial<EndedRun>): EndedRun {
     characters: 1,
     isStreamed: true,
     phases: { firstFrameMs: 100, totalMs: 200 },
-    edgePhases: { acceptMs: 1, waits: [], toSocketMs: 1, leftMs: undefined },
+    edgePhases: { acceptMs: 1, waits: [], holds: [], toSocketMs: 1, leftMs: undefined },
     ...run,
   };
 }

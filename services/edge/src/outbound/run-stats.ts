@@ -1,8 +1,10 @@
 /** What this edge knows of the runs it ended, in a form that adds up over the cluster. */
 
-import { type LatencyCounts, LatencyHistogram, RecentLatency } from "@openclaw/metrics";
+import { type LatencyCounts, RecentLatency } from "@openclaw/metrics";
 import type { ConnectionLabel } from "@openclaw/protocol";
+import type { EndedHolds } from "./hold-times.ts";
 import type { EndedRun } from "./live-run.ts";
+import { RecentHolds } from "./recent-holds.ts";
 import { isFaultOfRequest, seenOf } from "./seen-run.ts";
 
 /** Latency counts by provider, then by connection. */
@@ -19,11 +21,13 @@ export interface RunLatency<T> {
 
 export class RunStats {
   readonly #latency = new Map<string, Map<ConnectionLabel, RunLatency<RecentLatency>>>();
+  readonly #holds = new Map<string, RecentHolds>();
   #totals: Record<string, number> = {};
 
   record(run: EndedRun): void {
     const { provider, answeredBy = provider, terminal, phases, isStreamed } = run;
     this.#totals[terminal.type] = (this.#totals[terminal.type] ?? 0) + 1;
+    this.#recordHolds(run);
     const { shownMs, leftMs, endedMs } = seenOf(run);
     const isFailure = terminal.type === "failed" && !isFaultOfRequest(terminal);
     if (shownMs === undefined && endedMs === undefined && !isFailure) return;
@@ -35,11 +39,16 @@ export class RunStats {
     else if (isFailure) whole.recordFailure();
   }
 
-  /** The median duration of a provider's recent runs. */
-  usualRunMs(provider: string): number | undefined {
-    const all = new LatencyHistogram();
-    for (const { whole } of this.#latency.get(provider)?.values() ?? []) all.merge(whole.counts());
-    return all.count > 0 ? all.quantile(0.5) : undefined;
+  /** For how long runs of a provider that ended here had their places. */
+  holds(provider: string): EndedHolds {
+    return this.#holds.get(provider)?.ended ?? { count: 0, ms: [] };
+  }
+
+  /** The same of all providers, in short. */
+  allHolds(): Record<string, EndedHolds> {
+    return Object.fromEntries(
+      [...this.#holds].map(([provider, { inShort }]) => [provider, inShort]),
+    );
   }
 
   /** Runs ended since the last call, by how they ended. */
@@ -61,6 +70,14 @@ export class RunStats {
         ),
       ]),
     );
+  }
+
+  #recordHolds({ edgePhases }: EndedRun): void {
+    for (const { provider, ms } of edgePhases.holds) {
+      const holds = this.#holds.get(provider) ?? new RecentHolds();
+      this.#holds.set(provider, holds);
+      holds.add(ms);
+    }
   }
 
   #of(provider: string, connection: ConnectionLabel): RunLatency<RecentLatency> {

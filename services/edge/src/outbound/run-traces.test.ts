@@ -19,6 +19,7 @@ const ENDED: EndedRun = {
   edgePhases: {
     acceptMs: 1,
     waits: [{ provider: "nvidia2", since: 5, ms: 2 }],
+    holds: [],
     toSocketMs: 1,
     leftMs: undefined,
   },

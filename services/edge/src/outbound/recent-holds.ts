@@ -1,0 +1,37 @@
+import type { EndedHolds } from "./hold-times.ts";
+
+/** Enough to tell short runs from long ones, and few enough to be of now. */
+const KEPT = 256;
+const TOLD = 16;
+
+/** For how long the last runs of a provider had their places. */
+export class RecentHolds {
+  /** The oldest is overwritten. */
+  readonly #ms: number[] = [];
+  #count = 0;
+
+  get ended(): EndedHolds {
+    return { count: this.#count, ms: this.#ms };
+  }
+
+  /** Few times that are spread like all of them. */
+  get inShort(): EndedHolds {
+    const all = this.#ms.toSorted((a, b) => a - b);
+    const told = Math.min(TOLD, all.length);
+    const at = (index: number) => all[Math.floor(((index + 0.5) / told) * all.length)] ?? 0;
+    return { count: this.#count, ms: Array.from({ length: told }, (_, index) => at(index)) };
+  }
+
+  add(ms: number): void {
+    this.#ms[this.#count % KEPT] = Math.round(ms);
+    this.#count += 1;
+  }
+}
+
+/** What several edges know, as one. */
+export function together(known: readonly EndedHolds[]): EndedHolds {
+  return {
+    count: known.reduce((sum, { count }) => sum + count, 0),
+    ms: known.flatMap(({ ms }) => ms),
+  };
+}
