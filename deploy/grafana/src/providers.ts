@@ -9,12 +9,17 @@ const FIRST_CHUNK = "gen_ai_client_operation_time_to_first_chunk_seconds";
 const LIMITS = ["provider_rate_limited", "provider_overloaded"] as const;
 
 /** Runs that the cluster may have at work at once. */
-const limitOf = (limit: "configured" | "in_force") =>
+const limitOf = (limit: "configured" | "in_force" | "places") =>
   clusterWide("openclaw_queue_limit_runs", ["provider"], { limit });
 
 const NONE_IS_RIGHT: readonly Step[] = [
   [null, "green"],
   [0.000_1, "orange"],
+];
+
+const ENOUGH_IS_RIGHT: readonly Step[] = [
+  [null, "orange"],
+  [1, "green"],
 ];
 
 const state: readonly Panel[] = [
@@ -67,7 +72,7 @@ const limits: readonly Panel[] = [
     description:
       "429 and 503 of the provider: it takes less than configured. The pace is lowered and raised again by itself.",
     unit: units.RequestsPerSecond,
-    span: 6,
+    span: 8,
     ifEmpty: "none refused",
     queries: [
       {
@@ -84,7 +89,7 @@ const limits: readonly Panel[] = [
     description:
       "Over the whole cluster. At 100 % runs wait, though workers may be idle: only a higher limit helps.",
     unit: units.PercentUnit,
-    span: 6,
+    span: 8,
     max: 1,
     queries: [
       {
@@ -97,17 +102,26 @@ const limits: readonly Panel[] = [
     title: "Limit in force, of the configured one",
     description: "Below 100 % the account complained, and is asked for less at once for a while.",
     unit: units.PercentUnit,
-    span: 6,
+    span: 8,
     max: 1,
     queries: [
       { expr: `${limitOf("in_force")} / ${limitOf("configured")}`, legend: "{{provider}}" },
     ],
   }),
   lines({
+    title: "Places, of the limit in force",
+    description:
+      "Of all workers together. Below 100 % they and not the account are the bound: /health of an edge names the setting to raise.",
+    unit: units.PercentUnit,
+    span: 12,
+    steps: ENOUGH_IS_RIGHT,
+    queries: [{ expr: `${limitOf("places")} / ${limitOf("in_force")}`, legend: "{{provider}}" }],
+  }),
+  lines({
     title: "Waiting",
     description: "Over the whole cluster.",
     unit: units.Short,
-    span: 6,
+    span: 12,
     queries: [
       { expr: clusterWide("openclaw_queue_waiting_runs", ["provider"]), legend: "{{provider}}" },
     ],

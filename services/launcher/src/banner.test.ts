@@ -8,6 +8,7 @@ const facts = {
   port: 8001,
   edges: 2,
   workers: 1,
+  workerConcurrency: 5_000,
   keys: 0,
   publicUrl: undefined,
   redis: { url: "redis://127.0.0.1:43871", isPrivate: true },
@@ -33,10 +34,10 @@ describe("banner", () => {
   Metrics     http://127.0.0.1:40002/metrics  edge-2
               http://127.0.0.1:40001/metrics  edge-10
               http://127.0.0.1:40003/metrics  worker-1
-  Providers   nvidia1  simulated  nvidia/nemotron-3-nano-30b-a3b
-              nvidia2  simulated  openai/gpt-oss-20b  (default)
-              zhipu    simulated  glm-4.7-flash
-              hunyuan  simulated  hy3
+  Providers   nvidia1  simulated  32 at once  nvidia/nemotron-3-nano-30b-a3b
+              nvidia2  simulated  32 at once  openai/gpt-oss-20b  (default)
+              zhipu    simulated  32 at once  glm-4.7-flash
+              hunyuan  simulated  32 at once  hy3
               no provider key is set, so every answer is simulated
 
 Ctrl-C stops everything.
@@ -45,7 +46,7 @@ Ctrl-C stops everything.
 
   test("names the providers that were left out, and the variable each waits for", () => {
     const text = banner({ ...facts, providers: planProviders({ ZHIPU_API_KEY: "secret" }) });
-    expect(text).toContain("Providers   zhipu  real       glm-4.7-flash  (default)");
+    expect(text).toContain("Providers   zhipu  real       32 at once  glm-4.7-flash  (default)");
     expect(text).toContain(
       "left out, no key: nvidia1 (NVIDIA1_API_KEY), nvidia2 (NVIDIA2_API_KEY), hunyuan (HUNYUAN_API_KEY)",
     );
@@ -62,6 +63,19 @@ Ctrl-C stops everything.
     const groups = [{ name: "pair", members: ["a", "b"], isDefault: true }];
     const text = banner({ ...facts, providers: { ...facts.providers, groups } });
     expect(text).toContain("pair is the best of a, b  (default)");
+  });
+
+  test("an account that takes more runs than its workers says so, and which setting bounds them", () => {
+    const [one] = facts.providers.shown;
+    if (!one) throw new Error("no provider");
+    const wide = { ...one, name: "wide", maxConcurrency: 2_000, pool: { connections: 64 } };
+    const bounded = { ...facts.providers, shown: [one, wide] };
+    const text = banner({ ...facts, workers: 2, providers: bounded });
+    expect(text).toContain("nvidia1  simulated   32 at once  ");
+    expect(text).toContain("wide     simulated  128 at once  ");
+    expect(text).toContain(
+      "wide: 2 workers have places for 128 runs at once of maxConcurrency 2000; raise pool.connections, or add workers",
+    );
   });
 
   test.each([

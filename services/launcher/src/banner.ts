@@ -1,4 +1,5 @@
 /** What the person at the terminal is told once everything is up. */
+import { type ClusterPlaces, clusterPlaces, placesNote, placesOf } from "@openclaw/config";
 import type { ProviderPlan, ShownProvider } from "./providers.ts";
 
 export interface BannerFacts {
@@ -6,6 +7,8 @@ export interface BannerFacts {
   readonly port: number;
   readonly edges: number;
   readonly workers: number;
+  /** Most runs at once of each provider in one worker. */
+  readonly workerConcurrency: number;
   /** How many keys clients may show; without any, none is asked for. */
   readonly keys: number;
   /** Where users reach the gateway from outside. */
@@ -24,6 +27,7 @@ export function banner({
   port,
   edges,
   workers,
+  workerConcurrency,
   keys,
   publicUrl,
   redis,
@@ -41,7 +45,7 @@ export function banner({
     row("Processes", `${count(edges, "edge")}, ${count(workers, "worker")}`),
     row("Redis", redis.isPrivate ? `private, ${redis.url}` : `${redis.url} (REDIS_URL)`),
     ...metricsRows(metrics),
-    ...providerRows(providers),
+    ...providerRows(providers, { workers, workerConcurrency }),
   ];
   return [
     "OpenClaw Streaming Gateway is running.",
@@ -71,10 +75,16 @@ function metricsRows(metrics: BannerFacts["metrics"]): readonly string[] {
   );
 }
 
-function providerRows(plan: ProviderPlan): readonly string[] {
-  const { shown, groups, simulated, file, leftOut } = plan;
-  const width = Math.max(...shown.map(({ name }) => name.length));
-  const lines = shown.map((provider) => providerLine(provider, width));
+type Workers = Pick<BannerFacts, "workers" | "workerConcurrency">;
+
+function providerRows(plan: ProviderPlan, workers: Workers): readonly string[] {
+  const { groups, simulated, file, leftOut } = plan;
+  const shown = plan.shown.map((one) => ({ ...one, places: placesIn(one, workers) }));
+  const lines = [...providerLines(shown)];
+  for (const { name, maxConcurrency, places } of shown) {
+    const note = placesNote(name, maxConcurrency, places);
+    if (note !== undefined) lines.push(note);
+  }
   for (const { name, members, isDefault } of groups) {
     lines.push(`${name} is the best of ${members.join(", ")}${isDefault ? "  (default)" : ""}`);
   }
@@ -87,9 +97,25 @@ function providerRows(plan: ProviderPlan): readonly string[] {
   return lines.map((line, index) => row(index === 0 ? "Providers" : "", line));
 }
 
-function providerLine({ name, model, simulated, isDefault }: ShownProvider, width: number): string {
-  const kind = simulated ? "simulated" : "real     ";
-  return `${name.padEnd(width)}  ${kind}  ${model}${isDefault ? "  (default)" : ""}`;
+/** What all workers together have for the runs of a provider. */
+function placesIn(provider: ShownProvider, { workers, workerConcurrency }: Workers): ClusterPlaces {
+  const each = placesOf(provider, workerConcurrency);
+  return clusterPlaces(provider.maxConcurrency, Array(workers).fill(each));
+}
+
+function providerLines(
+  shown: readonly (ShownProvider & { readonly places: ClusterPlaces })[],
+): readonly string[] {
+  const atOnce = ({ maxConcurrency, places }: (typeof shown)[number]) =>
+    String(Math.min(maxConcurrency, places.runs));
+  const width = Math.max(...shown.map(({ name }) => name.length));
+  const digits = Math.max(...shown.map((provider) => atOnce(provider).length));
+  return shown.map((provider) => {
+    const { name, model, simulated, isDefault } = provider;
+    const kind = simulated ? "simulated" : "real     ";
+    const runs = `${atOnce(provider).padStart(digits)} at once`;
+    return `${name.padEnd(width)}  ${kind}  ${runs}  ${model}${isDefault ? "  (default)" : ""}`;
+  });
 }
 
 function row(label: string, text: string): string {

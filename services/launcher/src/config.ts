@@ -1,6 +1,10 @@
 /** Everything the launcher is told from outside: the command line and the environment. */
 import { fileURLToPath } from "node:url";
-import { clusterEnvShape } from "@openclaw/config";
+import {
+  clusterEnvShape,
+  DEFAULT_WORKER_CONCURRENCY,
+  MOST_WORKER_CONCURRENCY,
+} from "@openclaw/config";
 import { type Options, parseOptions, wholeNumber } from "./options.ts";
 
 const DEFAULT_PORT = 8001;
@@ -23,6 +27,8 @@ export interface LauncherConfig extends Omit<Options, "port"> {
   /** Undefined: a private Redis is started. */
   readonly redisUrl: string | undefined;
   readonly keyPrefix: string;
+  /** Most runs at once of each provider in one worker. */
+  readonly workerConcurrency: number;
   readonly services: ServicePaths;
   /** What the children inherit. */
   readonly env: NodeJS.ProcessEnv;
@@ -43,6 +49,9 @@ export function readConfig(
     publicUrl: env.EDGE_PUBLIC_URL || undefined,
     redisUrl: env.REDIS_URL || undefined,
     keyPrefix: clusterEnvShape.REDIS_KEY_PREFIX.parse(env.REDIS_KEY_PREFIX || undefined),
+    workerConcurrency:
+      wholeNumber("WORKER_CONCURRENCY", env.WORKER_CONCURRENCY, MOST_WORKER_CONCURRENCY) ??
+      DEFAULT_WORKER_CONCURRENCY,
     services,
     env,
   };

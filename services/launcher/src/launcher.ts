@@ -59,7 +59,8 @@ export class Launcher {
   }
 
   async #start(): Promise<string> {
-    const { host, port, keys, publicUrl, redisUrl, keyPrefix, edges, workers } = this.#config;
+    const { host, port, keys, publicUrl, redisUrl, keyPrefix, edges, workers, workerConcurrency } =
+      this.#config;
     const providers = planProviders(this.#config.env);
     const { edgeCheck } = this.#config.services;
     if (edgeCheck !== undefined) await assertEdgeRuns(edgeCheck);
@@ -73,7 +74,8 @@ export class Launcher {
     await this.#startAll("edge", edges);
     const redis = { url: withoutCredentials(url) ?? "", isPrivate: redisUrl === undefined };
     const metrics = [...this.#adminPorts].map(([name, adminPort]) => ({ name, port: adminPort }));
-    return banner({ host, port, edges, workers, keys, publicUrl, redis, metrics, providers });
+    const size = { edges, workers, workerConcurrency };
+    return banner({ host, port, ...size, keys, publicUrl, redis, metrics, providers });
   }
 
   /**

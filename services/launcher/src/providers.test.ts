@@ -35,10 +35,11 @@ describe("provider plan", () => {
     const path = join(directory, "own.json");
     const own = { kind: "openai", baseUrl: "http://127.0.0.1:1/v1", model: "m" };
     await writeFile(path, JSON.stringify({ providers: { own } }));
+    const usual = { maxConcurrency: 32, pool: { connections: 32 } };
     expect(planProviders({ GATEWAY_CONFIG: path, ZHIPU_API_KEY: "k" })).toEqual({
       simulated: false,
       file: path,
-      shown: [{ name: "own", model: "m", simulated: false, isDefault: true }],
+      shown: [{ name: "own", model: "m", simulated: false, isDefault: true, ...usual }],
       leftOut: [],
       groups: [],
     });
@@ -55,7 +56,8 @@ describe("provider plan", () => {
       baseUrl: "http://127.0.0.1:4321/zhipu/v1",
       region: "domestic",
       simulated: true,
-      maxConcurrency: 200,
+      maxConcurrency: 32,
+      pool: { connections: 32 },
     });
     expect(await readFile(path, "utf8")).not.toContain("${");
   });

@@ -2,11 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  type BoundProvider,
   type GatewayConfig,
   gatewayConfigPath,
   keyVariable,
   loadGatewayConfig,
-  SHIPPED_DEFAULT_PROVIDER,
+  parseGatewayConfig,
   SHIPPED_PROVIDERS,
   type ShippedProviderName,
   simulatedConfig,
@@ -30,7 +31,7 @@ export interface ShownGroup {
   readonly isDefault: boolean;
 }
 
-export interface ShownProvider {
+export interface ShownProvider extends BoundProvider {
   readonly name: string;
   readonly model: string;
   readonly simulated: boolean;
@@ -44,7 +45,10 @@ export function planProviders(env: NodeJS.ProcessEnv): ProviderPlan {
   const file = gatewayConfigPath(env);
   const missing = NAMES.filter((name) => !env[keyVariable(name)]);
   if (file === undefined && missing.length === NAMES.length) {
-    return { simulated: true, file, leftOut: [], shown: NAMES.map(showSimulated), groups: [] };
+    // Where the simulator will listen is of no interest here.
+    const simulated = simulatedConfig("http://127.0.0.1");
+    const shown = show(parseGatewayConfig(simulated, { source: "the simulator", env: {} }));
+    return { simulated: true, file, leftOut: [], shown, groups: [] };
   }
   const config = loadGatewayConfig(env);
   return {
@@ -57,17 +61,14 @@ export function planProviders(env: NodeJS.ProcessEnv): ProviderPlan {
   };
 }
 
-function showSimulated(name: ShippedProviderName): ShownProvider {
-  const { model } = SHIPPED_PROVIDERS[name];
-  return { name, model, simulated: true, isDefault: name === SHIPPED_DEFAULT_PROVIDER };
-}
-
 function show({ providers, defaultProvider }: GatewayConfig): readonly ShownProvider[] {
-  return Object.entries(providers).map(([name, { model, simulated }]) => ({
+  return Object.entries(providers).map(([name, { model, simulated, maxConcurrency, pool }]) => ({
     name,
     model,
     simulated,
     isDefault: name === defaultProvider,
+    maxConcurrency,
+    pool: { connections: pool.connections },
   }));
 }
 

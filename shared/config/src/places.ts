@@ -10,6 +10,11 @@ const SETTINGS = ["maxConcurrency", "pool.connections", "WORKER_CONCURRENCY"] as
 /** A setting that bounds the runs of a provider at once. */
 export type PlacesBound = (typeof SETTINGS)[number];
 
+/** What a provider's configuration says of it. */
+export interface BoundProvider extends Pick<ProviderConfig, "maxConcurrency"> {
+  readonly pool: Pick<ProviderConfig["pool"], "connections">;
+}
+
 /** What one worker has for the runs of one provider. */
 export interface Places {
   readonly runs: number;
@@ -19,7 +24,7 @@ export interface Places {
 
 /** A run beyond its sockets would wait in its worker for one, while another worker may have some to spare. */
 export function placesOf(
-  { maxConcurrency, pool }: Pick<ProviderConfig, "maxConcurrency" | "pool">,
+  { maxConcurrency, pool }: BoundProvider,
   workerConcurrency: number,
 ): Places {
   const values = [maxConcurrency, pool.connections, workerConcurrency];
