@@ -1,8 +1,11 @@
 /** The users of Redis in deploy/redis/users.acl: the one of the gateway, and the one for those who look after it. */
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PrivateRedis, REDIS_COMMANDS, startPrivateRedis } from "@openclaw/runtime";
+import { eventually } from "@openclaw/testing";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -118,6 +121,45 @@ test("a changed users.acl is taken over by ACL LOAD of maintenance, without a re
       maintenance.disconnect();
     }
   } finally {
+    await redis.stop();
+    await rm(own, { recursive: true, force: true });
+  }
+});
+
+test("the log of writes is rewritten by maintenance, and then has nothing more of a run that is gone", async () => {
+  const own = await mkdtemp(join(tmpdir(), "openclaw-redis-log-"));
+  const redis = await startPrivateRedis({ directory: own, appendOnly: true });
+  const admin = new Redis(redis.url);
+  const { rules = [] } = users().find(({ name }) => name === "maintenance") ?? {};
+  await admin.call("ACL", "SETUSER", "maintenance", `#${HASH_OF.secret}`, ...rules);
+  await admin.set("openclaw:run", "a marker");
+  await admin.del("openclaw:run");
+  const log = () => {
+    const files = readdirSync(join(own, "appendonlydir")).map((name) =>
+      join(own, "appendonlydir", name),
+    );
+    return files.map((path) => readFileSync(path, "latin1")).join("");
+  };
+  expect(log()).toContain("a marker");
+  const script = spawn("sh", ["deploy/redis/rewrite-log.sh", "-p", String(redis.port)], {
+    env: { PATH: process.env.PATH, REDISCLI_AUTH: "secret", REDIS_REWRITE_EVERY_S: "0.2" },
+    // Its own group: the script waits in another process.
+    detached: true,
+    stdio: "ignore",
+  });
+  try {
+    // Files may come and go between a look at the directory and one at them.
+    const isGone = () => {
+      try {
+        return !log().includes("a marker");
+      } catch {
+        return false;
+      }
+    };
+    await eventually("the marker to be gone", isGone, { withinMs: 30_000 });
+  } finally {
+    if (script.pid !== undefined) process.kill(-script.pid, "SIGKILL");
+    admin.disconnect();
     await redis.stop();
     await rm(own, { recursive: true, force: true });
   }

@@ -4,6 +4,7 @@
  * Everything that is started is registered before it is started, so that `stop` finds it whatever
  * happens halfway: a child that fails, a Ctrl-C, or both at once.
  */
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,7 +108,9 @@ export class Launcher {
   async #startRedis(runDirectory: string): Promise<string> {
     const directory = join(runDirectory, "redis");
     let port: number | undefined;
-    const options = { directory, appendOnly: true, removeIfAbandoned: runDirectory };
+    // Other users of this machine reach its port too, and nobody needs to know it beyond this start.
+    const password = randomBytes(24).toString("hex");
+    const options = { directory, password, appendOnly: true, removeIfAbandoned: runDirectory };
     const [redis] = await this.#startStage(["redis"], async () => {
       // After a crash: the same port, which everyone knows, and the same data.
       const started = await startPrivateRedis({ ...options, ...(port && { port }) });

@@ -27,8 +27,18 @@ afterEach(async () => {
 
 afterAll(() => removeWorkshop(workshop));
 
-function redisUrl(): string {
+/** As the banner shows it. */
+function shownRedisUrl(): string {
   return /private, (redis:\S+)/.exec(launcher.stdout)?.[1] ?? "";
+}
+
+/** Says where its Redis is, as only a child is told. */
+const TELLING = `console.log("REDIS_URL", process.env.REDIS_URL);
+  ${OBEDIENT}`;
+
+async function redisUrl(): Promise<string> {
+  await launcher.says("[edge-1] REDIS_URL redis:");
+  return /\[edge-1\] REDIS_URL (redis:\S+)/.exec(launcher.stdout)?.[1] ?? "";
 }
 
 /** What its children said while they left, in order. */
@@ -95,7 +105,7 @@ describe("the launcher", () => {
     launcher = await launch({ workshop, services: { edge }, argv: ["--edges", "1"] });
     await launcher.says(RUNNING);
     await launcher.says("[edge-1] LOG_LEVEL warn");
-    expect(launcher.stdout).toContain(`[edge-1] REDIS_URL ${redisUrl()}`);
+    expect((await redisUrl()).replace(/:[0-9a-f]{48}@/, "")).toBe(shownRedisUrl());
     expect(launcher.stdout).toMatch(/\[edge-1\] GATEWAY_CONFIG \S+\/gateway\.config\.json/);
     expect(launcher.stdout).toContain(`[edge-1] EDGE_PORT ${launcher.port}`);
   });
@@ -113,9 +123,9 @@ describe("the launcher", () => {
   });
 
   test("brings Redis back on the same port with the same data", async () => {
-    launcher = await launch({ workshop });
+    launcher = await launch({ workshop, services: { edge: TELLING } });
     await launcher.says(RUNNING);
-    const redis = new Redis(redisUrl(), { retryStrategy: () => 50 });
+    const redis = new Redis(await redisUrl(), { retryStrategy: () => 50 });
     redis.on("error", () => undefined); // it is about to be killed
     await redis.set("kept", "yes");
     const pid = Number(/process_id:(\d+)/.exec(await redis.info("server"))?.[1]);
@@ -123,6 +133,24 @@ describe("the launcher", () => {
     await launcher.says("redis ended unexpectedly (signal SIGKILL); starting it again in");
     await vi.waitUntil(async () => (await redis.get("kept")) === "yes", { timeout: 5_000 });
     redis.disconnect();
+  });
+
+  test("asks for a password at its Redis, another one with each start, which the banner does not show", async () => {
+    const passwords = new Set<string>();
+    for (let start = 0; start < 2; start += 1) {
+      launcher = await launch({ workshop, services: { edge: TELLING } });
+      await launcher.says(RUNNING);
+      const { password } = new URL(await redisUrl());
+      passwords.add(password);
+      expect(shownRedisUrl()).not.toContain(password);
+      const stranger = new Redis(shownRedisUrl(), { lazyConnect: true, retryStrategy: null });
+      stranger.on("error", () => undefined); // told below
+      await expect(stranger.get("key")).rejects.toThrow("NOAUTH");
+      stranger.disconnect();
+      launcher.child.kill("SIGINT");
+      expect(await launcher.exited).toBe(0);
+    }
+    expect(passwords.size).toBe(2);
   });
 
   test("whose edge cannot start says why, and leaves nothing", async () => {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -30,6 +30,7 @@ async function start(
 
 async function ask<T>(url: string, question: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis(url);
+  client.on("error", () => undefined); // told by the question
   try {
     return await question(client);
   } finally {
@@ -71,6 +72,41 @@ describe("a private Redis", () => {
     const second = await start({ appendOnly: true, port: first.port });
     expect(second.url).toBe(first.url);
     expect(await ask(second.url, (client) => client.get("kept"))).toBe("yes");
+  });
+
+  test("asks for its password, which no command line has, and has the same after a crash", async () => {
+    const secret = { password: "b3f1c0ffee", appendOnly: true };
+    const first = await start(secret);
+    expect(first.url).toBe(`redis://:b3f1c0ffee@127.0.0.1:${first.port}`);
+    await expect(
+      ask(`redis://127.0.0.1:${first.port}`, (client) => client.get("key")),
+    ).rejects.toThrow("NOAUTH");
+    const { stdout } = await promisify(execFile)("ps", ["-o", "args=", "-p", String(first.pid)]);
+    expect(stdout).toContain(String(first.port));
+    expect(stdout).not.toContain(secret.password);
+    expect((await stat(join(directory, "password.conf"))).mode & 0o777).toBe(0o600);
+    first.kill();
+    await first.exited;
+    const second = await start({ ...secret, port: first.port });
+    expect(await ask(second.url, (client) => client.ping())).toBe("PONG");
+  });
+
+  test("what is deleted is gone from its log of writes after the next rewriting", async () => {
+    const logged = { appendOnly: true, password: "any" };
+    const first = await start(logged);
+    const said = async () => {
+      // While it is rewritten, files of it come and go.
+      const { stdout } = await promisify(execFile)("sh", ["-c", `cat "${directory}"/*/* || :`]);
+      return stdout.includes("a marker");
+    };
+    await ask(first.url, async (client) => {
+      await client.set("run", "a marker");
+      await client.del("run");
+    });
+    await first.stop();
+    expect(await said()).toBe(true);
+    await start({ ...logged, rewriteEveryMs: 200 });
+    await vi.waitUntil(async () => !(await said()), { timeout: 20_000, interval: 100 });
   });
 
   test("is gone after stop, which is safe twice", async () => {

@@ -1,20 +1,24 @@
 /**
  * A Redis of one's own: for a cluster on one machine and for tests. It listens on loopback only,
- * reads no configuration file, writes nowhere but its own directory, and ends with its owner.
+ * reads no configuration file of the machine, writes nowhere but its own directory, and ends with its owner.
  */
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePort } from "./free-port.ts";
 import { type GuardedRedis, spawnGuarded } from "./redis-guard.ts";
-import { answersAs } from "./redis-probe.ts";
+import { answersAs, type ProbedRedis, rewriteLog } from "./redis-probe.ts";
 
 const OLDEST_MAJOR = 7;
 const START_DEADLINE_MS = 10_000;
 const STOP_DEADLINE_MS = 5_000;
 /** A free port may be taken by someone else before Redis binds it. */
 const PORT_ATTEMPTS = 5;
+/** What was deleted stays in the append-only log until that is written anew: once an hour, and whenever it has doubled. */
+const REWRITE_EVERY_MS = 3_600_000;
+const REWRITE_FROM = "16mb";
 
 export interface RedisServer {
   readonly command: string;
@@ -47,6 +51,10 @@ export interface PrivateRedisOptions {
   readonly directory: string;
   /** Writes survive a restart, but for the last second of a crash. Default: false. */
   readonly appendOnly?: boolean;
+  /** How often the log of writes is rewritten, so that what is gone is gone from it too. Default: once an hour. */
+  readonly rewriteEveryMs?: number;
+  /** Letters and digits. Kept from command lines, which every user of the machine may read. Default: none is asked for. */
+  readonly password?: string;
   /** Default: a free one. */
   readonly port?: number;
   /** A directory to remove if this process dies without calling `stop`. */
@@ -90,10 +98,11 @@ export async function startPrivateRedis(options: PrivateRedisOptions): Promise<P
   await mkdir(options.directory, { recursive: true });
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort());
-    const command = commandLine(server.command, port, options);
+    const command = [server.command, ...(await secrets(options)), ...settings(port, options)];
     const redis = spawnGuarded(command, options.removeIfAbandoned);
-    const pid = await answeringPid(redis, port);
-    if (pid !== undefined) return handle(redis, pid, port);
+    const probed = { port, password: options.password };
+    const pid = await answeringPid(redis, probed);
+    if (pid !== undefined) return handle(redis, pid, { ...probed, ...options, port });
     redis.signal("SIGKILL");
     await redis.exited;
     const portTaken = redis.tail.some((line) => line.includes("Address already in use"));
@@ -116,12 +125,19 @@ function failed({ tail }: GuardedRedis): PrivateRedisError {
   );
 }
 
-function commandLine(
-  command: string,
+/** A file that only its owner may read, where there is something to be kept from others. */
+async function secrets({ directory, password }: PrivateRedisOptions): Promise<readonly string[]> {
+  if (password === undefined) return [];
+  const path = join(directory, "password.conf");
+  await writeFile(path, `requirepass ${password}\n`, { mode: 0o600 });
+  return [path];
+}
+
+function settings(
   port: number,
   { directory, appendOnly = false, extraArguments = [] }: PrivateRedisOptions,
 ): readonly string[] {
-  const settings = [
+  const values = [
     // A first argument that begins with "--" also means: no default configuration file.
     ["--bind", "127.0.0.1"],
     ["--port", String(port)],
@@ -129,15 +145,16 @@ function commandLine(
     ["--dir", directory],
     ["--save", ""],
     ["--appendonly", appendOnly ? "yes" : "no"],
+    ["--auto-aof-rewrite-min-size", REWRITE_FROM],
     ["--daemonize", "no"],
     // Otherwise `ps` shows only the port, and nobody can tell whose Redis it is.
     ["--set-proc-title", "no"],
   ];
-  return [command, ...settings.flat(), ...extraArguments];
+  return [...values.flat(), ...extraArguments];
 }
 
-/** The pid of the Redis that answers on `port`; undefined once it is gone or the deadline passed. */
-async function answeringPid(redis: GuardedRedis, port: number): Promise<number | undefined> {
+/** The pid of the Redis that answers there; undefined once it is gone or the deadline passed. */
+async function answeringPid(redis: GuardedRedis, probed: ProbedRedis): Promise<number | undefined> {
   const deadline = performance.now() + START_DEADLINE_MS;
   let gone = false;
   void redis.exited.then(() => {
@@ -145,15 +162,28 @@ async function answeringPid(redis: GuardedRedis, port: number): Promise<number |
   });
   const pid = await redis.pid;
   while (pid !== undefined && !gone && performance.now() < deadline) {
-    if (await answersAs(pid, port)) return pid;
+    if (await answersAs(pid, probed)) return pid;
     await delay(10);
   }
   return undefined;
 }
 
-function handle(redis: GuardedRedis, pid: number, port: number): PrivateRedis {
+function handle(
+  redis: GuardedRedis,
+  pid: number,
+  {
+    port,
+    password,
+    appendOnly = false,
+    rewriteEveryMs = REWRITE_EVERY_MS,
+  }: PrivateRedisOptions & ProbedRedis,
+): PrivateRedis {
+  // One that does not answer now is asked again an hour later.
+  const rewrite = () => void rewriteLog({ port, password });
+  const rewriting = appendOnly ? setInterval(rewrite, rewriteEveryMs).unref() : undefined;
+  void redis.exited.then(() => clearInterval(rewriting));
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${password === undefined ? "" : `:${password}@`}127.0.0.1:${port}`,
     port,
     pid,
     exited: redis.exited,

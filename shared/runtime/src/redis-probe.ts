@@ -7,22 +7,41 @@ const PROBE_DEADLINE_MS = 1_000;
  * Whether the process `pid` itself answers PING as a Redis on this port. Another Redis may have
  * taken the port first, and answers just as well.
  */
-export function answersAs(pid: number, port: number): Promise<boolean> {
+export async function answersAs(pid: number, redis: ProbedRedis): Promise<boolean> {
+  return (await ask(redis, "INFO server")).includes(`process_id:${pid}\r\n`);
+}
+
+/** Has it write its append-only log anew, without what is not there any more. @returns whether it does */
+export async function rewriteLog(redis: ProbedRedis): Promise<boolean> {
+  return /\+Background append only file rewriting (started|scheduled)/.test(
+    await ask(redis, "BGREWRITEAOF"),
+  );
+}
+
+export interface ProbedRedis {
+  readonly port: number;
+  /** Without spaces and quotes. */
+  readonly password: string | undefined;
+}
+
+/** What it answers to a command; empty where it does not, within a second, or is still loading. */
+function ask({ port, password }: ProbedRedis, command: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     let reply = "";
-    const end = (answer: boolean) => {
+    const end = (answer: string) => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(PROBE_DEADLINE_MS, () => end(false));
-    socket.on("error", () => end(false));
-    socket.on("close", () => end(false));
-    socket.on("connect", () => socket.write("INFO server\r\nPING\r\n"));
+    const lines = [...(password === undefined ? [] : [`AUTH ${password}`]), command, "PING", ""];
+    socket.setTimeout(PROBE_DEADLINE_MS, () => end(""));
+    socket.on("error", () => end(""));
+    socket.on("close", () => end(""));
+    socket.on("connect", () => socket.write(lines.join("\r\n")));
     socket.on("data", (bytes) => {
       reply += bytes.toString("latin1");
-      if (reply.includes("\r\n-LOADING")) end(false);
-      if (reply.endsWith("+PONG\r\n")) end(reply.includes(`process_id:${pid}\r\n`));
+      if (reply.includes("\r\n-LOADING")) end("");
+      if (reply.endsWith("+PONG\r\n")) end(reply);
     });
   });
 }
