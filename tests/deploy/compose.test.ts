@@ -1,11 +1,17 @@
 /** What docker-compose.yml can be told: all that edges and workers read, and .env.example names it all. */
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { edgeEnvSchema } from "../../services/edge/src/config.ts";
 import { workerEnvSchema } from "../../services/worker/src/config.ts";
 
 interface Service {
+  readonly image: string;
   readonly environment?: Readonly<Record<string, string | null>>;
   readonly env_file?: readonly unknown[];
   readonly command?: unknown;
@@ -74,6 +80,34 @@ test("no password is on a command line, where every user of the host may read it
 test("every service is asked for its health", () => {
   const silent = Object.keys(services).filter((name) => !services[name]?.healthcheck);
   expect(silent).toEqual([]);
+});
+
+test("images of others are pinned in an override file, each by the digest of what was pulled", async () => {
+  // A copy, as the script writes beside the compose file; and an engine that knows a digest of every image.
+  const directory = await mkdtemp(join(tmpdir(), "openclaw-pin-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  await mkdir(join(directory, "deploy/docker"), { recursive: true });
+  const script = join(directory, "deploy/docker/pin-images.sh");
+  await copyFile("deploy/docker/pin-images.sh", script);
+  await copyFile("docker-compose.yml", join(directory, "docker-compose.yml"));
+  const engine = `#!/bin/sh
+    [ "$1" = image ] || exit 0
+    for image; do :; done
+    echo "\${image%%:*}@sha256:of-\${image##*:}"`;
+  await writeFile(join(directory, "docker"), engine, { mode: 0o755 });
+  const env = { PATH: `${directory}:${process.env.PATH}` };
+  await promisify(execFile)("bash", [script], { env });
+
+  const written = parse(readFileSync(join(directory, "docker-compose.digests.yml"), "utf8"));
+  const foreign = Object.entries(services).filter(
+    ([, { image }]) => !image.startsWith("openclaw/"),
+  );
+  expect(foreign.length).toBeGreaterThan(3);
+  const pinned = foreign.map(([name, { image }]) => [
+    name,
+    { image: image.replace(":", "@sha256:of-") },
+  ]);
+  expect(written.services).toEqual(Object.fromEntries(pinned));
 });
 
 test("what opens the gateway does not open Grafana", () => {

@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ScaledObject } from "@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject";
 import { PodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor";
-import { parseGatewayConfig } from "@openclaw/config";
+import { parseEnv, parseGatewayConfig } from "@openclaw/config";
 import { Deployment, type IDeployment } from "kubernetes-models/apps/v1/Deployment";
 import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/NetworkPolicy";
 import { PodDisruptionBudget } from "kubernetes-models/policy/v1/PodDisruptionBudget";
 import { ConfigMap, type IConfigMap } from "kubernetes-models/v1/ConfigMap";
-import { Secret } from "kubernetes-models/v1/Secret";
+import { type ISecret, Secret } from "kubernetes-models/v1/Secret";
 import { Service } from "kubernetes-models/v1/Service";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -27,6 +27,14 @@ const KINDS = {
   Secret,
   Service,
 } as const;
+
+/** Secrets that somebody has thought of. */
+const FILLED = {
+  REDIS_URL: "redis://gateway:b3f1c0ffee@redis:6379",
+  EDGE_API_KEYS: "a-key-of-some-length",
+  ZHIPU_API_KEY: "z",
+  NVIDIA2_API_KEY: "n",
+};
 
 interface Manifest {
   readonly file: string;
@@ -125,6 +133,22 @@ test("the environment is one that the services know", () => {
   ]);
   const env = configMap("openclaw-gateway-env")?.data ?? {};
   expect(Object.keys(env).filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("pods ask clients for keys, and do not start with a secret of the example", () => {
+  // Validated above.
+  const secret = manifests.find(({ kind }) => kind === "Secret")?.document as unknown as ISecret;
+  const env: Record<string, string> = secret.stringData ?? {};
+  expect(Object.keys(env)).toContain("EDGE_API_KEYS");
+  for (const [name, value] of Object.entries(env)) {
+    const isLeft = { ...FILLED, [name]: value };
+    const text = configMap("openclaw-gateway-config")?.data?.["gateway.config.json"] ?? "";
+    const start = () => {
+      parseEnv(edgeEnvSchema, { env: isLeft, prefix: "EDGE_" });
+      parseGatewayConfig(JSON.parse(text), { source: "the manifest", env: isLeft });
+    };
+    expect(start, name).toThrow("is still the placeholder of an example");
+  }
 });
 
 test("a pod is given longer to leave than it takes to drain", () => {

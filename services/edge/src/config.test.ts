@@ -21,6 +21,11 @@ describe("keys", () => {
     },
   );
 
+  test("the one of the example is refused", () => {
+    const problem = () => read({ EDGE_API_KEYS: `${KEY},change-me-openssl-rand-hex-24` });
+    expect(problem).toThrow(/EDGE_API_KEYS\.1: a key is still the placeholder of an example/);
+  });
+
   test("a short one is refused, and not printed", () => {
     const problem = () => read({ EDGE_API_KEYS: `${KEY},too-short` });
     expect(problem).toThrow(/EDGE_API_KEYS\.1: each key must have at least 16 characters/);

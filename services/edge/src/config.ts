@@ -1,6 +1,8 @@
 import {
   adminEnv,
   clusterEnvShape,
+  isPlaceholder,
+  PLACEHOLDER_RULE,
   readSettings,
   type Settings,
   wholeNumber,
@@ -24,7 +26,8 @@ const listSchema = z
 const keySchema = z
   .string()
   .refine((key) => key !== "", BLANK_RULE)
-  .refine((key) => key === "" || key.length >= MIN_KEY_LENGTH, KEY_RULE);
+  .refine((key) => key === "" || key.length >= MIN_KEY_LENGTH, KEY_RULE)
+  .refine((key) => !isPlaceholder(key), `a key ${PLACEHOLDER_RULE}`);
 
 const originSchema = z.string().transform((text, problems) => {
   const origin = originOf(text);

@@ -3,6 +3,7 @@
  */
 import { parseRedisUrl } from "@openclaw/runtime";
 import { z } from "zod";
+import { hasPlaceholder, PLACEHOLDER_RULE } from "./placeholder.ts";
 import { ConfigError } from "./problem.ts";
 import { tracingEnvShape } from "./tracing-env.ts";
 
@@ -48,6 +49,7 @@ export const clusterEnvShape = {
     .refine((url) => parseRedisUrl(url) !== undefined, {
       error: "must be a redis:// or rediss:// URL, or redis+cluster://HOST:PORT,HOST:PORT",
     })
+    .refine((url) => !hasPlaceholder(url), { error: `its password ${PLACEHOLDER_RULE}` })
     .default("redis://127.0.0.1:6379")
     .describe(
       "Where Redis is. `redis+cluster://:PASSWORD@HOST:PORT,HOST:PORT` names some nodes of a Redis Cluster.",

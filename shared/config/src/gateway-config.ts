@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { continuationProblem } from "./continuation.ts";
+import { isPlaceholder, PLACEHOLDER_RULE } from "./placeholder.ts";
 import { ConfigError } from "./problem.ts";
 import { NO_PROXY_AT_ALL, PROXY_RULE, parseProxy, proxyOf, proxyProblems } from "./proxy.ts";
 
@@ -58,6 +59,7 @@ const providerSchema = z.strictObject({
   apiKey: z
     .string()
     .min(1)
+    .refine((key) => !isPlaceholder(key), { error: PLACEHOLDER_RULE })
     .optional()
     .describe("Sent as a bearer token. Leave out where none is needed."),
   model: z.string().min(1).describe("The provider's name of the model."),

@@ -6,6 +6,7 @@ export * from "./keys-file.ts";
 export * from "./live-gateway-config.ts";
 export * from "./load-gateway-config.ts";
 export * from "./option-limits.ts";
+export * from "./placeholder.ts";
 export * from "./places.ts";
 export * from "./problem.ts";
 export * from "./request-fields.ts";

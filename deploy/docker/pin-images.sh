@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Writes docker-compose.digests.yml, an override file that names the images of others by digest: a tag may be another
+# image tomorrow. It pulls what the tags name today; `docker compose` then takes what was pinned until this runs again:
+#
+#   deploy/docker/pin-images.sh && echo COMPOSE_FILE=docker-compose.yml:docker-compose.digests.yml >> .env
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+pinned="services:"
+while read -r service image; do
+  docker pull --quiet "$image" >/dev/null
+  digest=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image" | sed -n 1p)
+  if [ -z "$digest" ]; then
+    echo "$image has no digest: it was not pulled from a registry" >&2
+    exit 1
+  fi
+  pinned+=$'\n'"  $service: { image: \"$digest\" }"
+done < <(awk '/^  [a-z-]+:$/ { service = substr($1, 1, length($1) - 1) }
+  /^    image: / && $2 !~ /^openclaw\// { print service, $2 }' docker-compose.yml)
+
+# At one stroke, and only once every image is known.
+printf '%s\n' "# Written by deploy/docker/pin-images.sh." "$pinned" > docker-compose.digests.yml.new
+mv docker-compose.digests.yml.new docker-compose.digests.yml

@@ -1,0 +1,14 @@
+/** What our examples have in the place of a secret. Kept, it would be a secret that everybody knows. */
+const PLACEHOLDER = /change-me|^(PASSWORD|KEY)$/;
+
+export const PLACEHOLDER_RULE = "is still the placeholder of an example";
+
+export function isPlaceholder(secret: string): boolean {
+  return PLACEHOLDER.test(secret);
+}
+
+/** Whether the password in a URL is one. @param url also of several hosts */
+export function hasPlaceholder(url: string): boolean {
+  const password = /^[^/]*\/\/[^:@/]*:([^@/]*)@/.exec(url)?.[1];
+  return password !== undefined && isPlaceholder(password);
+}
