@@ -32,13 +32,13 @@ test.concurrent("300 users of an account for 2,000, with nothing else set: all a
   const askedAt = performance.now();
   const runs = await Promise.all(
     Array.from({ length: 300 }, (_, seed) =>
-      client.run(directive({ words: 40, gapMs: 400, seed })),
+      client.run(directive({ words: 100, gapMs: 1_000, seed })),
     ),
   );
   const started = () => new Set(client.all("started").map(({ run }) => run)).size;
-  await eventually("all to start", () => started() === runs.length, { withinMs: 12_000 });
+  await eventually("all to start", () => started() === runs.length, { withinMs: 30_000 });
   const tookMs = Math.round(performance.now() - askedAt);
-  // Each goes on for 16 s: none has made room for another.
+  // Each goes on for 100 s: none has made room for another.
   expect(runs.flatMap(({ terminals }) => terminals)).toEqual([]);
   console.log(`300 runs of an account for 2,000, 2 workers: all started after ${tookMs} ms`);
 });
@@ -67,9 +67,10 @@ test.concurrent("a waiting user is told how long, within a factor of 2 once ten 
     const health = (await ask("/health")) as { notes?: string[] };
     return health.notes?.[0];
   };
-  expect(await eventually("a note", noted)).toBe(
-    "zhipu: 2 workers have places for 30 runs at once of maxConcurrency 1000; raise WORKER_CONCURRENCY, or add workers",
-  );
+  const note =
+    "zhipu: 2 workers have places for 30 runs at once of maxConcurrency 1000; raise WORKER_CONCURRENCY, or add workers";
+  // Its edge looks once a second who is there.
+  await eventually("the note", async () => (await noted()) === note);
   const zhipu = { maxConcurrency: 1_000, places: 30, bounds: ["WORKER_CONCURRENCY"] };
   expect(await ask("/stats")).toMatchObject({ providers: { zhipu } });
   const scraped = await cluster.scrape("edge");
