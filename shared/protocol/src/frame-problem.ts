@@ -3,13 +3,31 @@ import type { z } from "zod";
 
 type Issue = z.core.$ZodIssue;
 
-/** All problems of one frame as one sentence. */
+/** A refusal is never much longer than what it refuses: more problems than these are only counted. */
+const MOST_TOLD = 10;
+/** In characters, of a field's name and of the words about it: both may be made of what the client sent. */
+const LONGEST_NAME = 64;
+const LONGEST_WORDS = 400;
+
+/** The problems of one frame as one sentence. */
 export function frameProblems(issues: readonly Issue[]): string {
-  return `${issues.map(describe).join("; ")}.`;
+  return problemSentence(issues, describe);
+}
+
+/** At most ten problems, each as `tell` has it, and how many more there are. */
+export function problemSentence(issues: readonly Issue[], tell: (issue: Issue) => string): string {
+  const told = issues.slice(0, MOST_TOLD).map((issue) => tell(issue).slice(0, LONGEST_WORDS));
+  const more = issues.length > MOST_TOLD ? `; and ${issues.length - MOST_TOLD} more` : "";
+  return `${told.join("; ")}${more}.`;
+}
+
+/** A field as clients write it, such as `messages.0.content`. */
+export function fieldName(path: readonly PropertyKey[]): string {
+  return path.map((key) => String(key).slice(0, LONGEST_NAME)).join(".");
 }
 
 function describe(issue: Issue): string {
-  const path = issue.path.map(String).join(".");
+  const path = fieldName(issue.path);
   const subject = path === "" ? "" : `\`${path}\` `;
   if (issue.code === "invalid_union" && "discriminator" in issue) {
     return `${subject}must be \`run\`, \`cancel\`, \`resume\` or \`ping\``;

@@ -1,6 +1,6 @@
 /** What is wrong with the body of an HTTP request, in words that say what to do. */
 import type { z } from "zod";
-import { inWords } from "./frame-problem.ts";
+import { fieldName, inWords, problemSentence } from "./frame-problem.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -11,28 +11,25 @@ export interface RequestProblem {
   readonly param: string | null;
 }
 
-const MOST_TOLD = 10;
-const LONGEST_NAME = 64;
-
 export function requestProblem(issues: readonly Issue[]): RequestProblem {
-  const told = issues.slice(0, MOST_TOLD).map((issue) => {
+  const [first] = issues;
+  const param = first && describe(first).path;
+  const tell = (issue: Issue) => {
     const { path, words } = describe(issue);
-    return { path, text: path === "" ? words : `\`${path}\` ${words}` };
-  });
-  const more = issues.length > MOST_TOLD ? `; and ${issues.length - MOST_TOLD} more` : "";
-  const param = told[0]?.path;
+    return path === "" ? words : `\`${path}\` ${words}`;
+  };
   return {
-    message: `${told.map(({ text }) => text).join("; ")}${more}.`,
+    message: problemSentence(issues, tell),
     param: param === undefined || param === "" ? null : param,
   };
 }
 
 function describe(issue: Issue, above: readonly PropertyKey[] = []): Description {
   const path = [...above, ...issue.path];
-  if (issue.code !== "invalid_union") return { path: name(path), words: inWords(issue) };
+  if (issue.code !== "invalid_union") return { path: fieldName(path), words: inWords(issue) };
   // Its path ends with the field that decides.
   if ("discriminator" in issue)
-    return { path: name(path), words: "has a value that is not known here" };
+    return { path: fieldName(path), words: "has a value that is not known here" };
   return describeUnion(issue.errors, path);
 }
 
@@ -47,14 +44,10 @@ function describeUnion(
   const expected = first.flatMap((issue) => ("expected" in issue ? [`${issue.expected}`] : []));
   const other = first.find((issue) => !("expected" in issue));
   if (other) return describe(other, path);
-  return { path: name(path), words: `must be of type ${[...new Set(expected)].join(" or ")}` };
+  return { path: fieldName(path), words: `must be of type ${[...new Set(expected)].join(" or ")}` };
 }
 
 interface Description {
   readonly path: string;
   readonly words: string;
-}
-
-function name(path: readonly PropertyKey[]): string {
-  return path.map((key) => String(key).slice(0, LONGEST_NAME)).join(".");
 }

@@ -107,3 +107,21 @@ describe("what is refused, with the ref of its request", () => {
     expect(parseV2Up("{", LIMITS)).toMatchObject({ ok: false, failure: { code: "invalid_json" } });
   });
 });
+
+test("a refusal lists ten problems, counts the others, and is no longer than a few sentences", () => {
+  const messages = Array.from({ length: 1_000 }, () => ({ role: "none", content: 1 }));
+  const refused = parse({ type: "run", ref: "7", messages });
+  expect(refused).toMatchObject({ ok: false, ref: "7" });
+  const { message } = (refused as { failure: { message: string } }).failure;
+  expect(message).toMatch(/^`messages\.0\.role` must be .*; and 1990 more\.$/);
+  expect(message.length).toBeLessThan(1_500);
+});
+
+test("what a client calls its fields makes no refusal long", () => {
+  const options = Object.fromEntries(
+    Array.from({ length: 9 }, (_, i) => [`${i}${"x".repeat(9_000)}`, 1]),
+  );
+  const refused = parse({ type: "run", ref: "7", message: "hi", options });
+  const { message } = (refused as { failure: { message: string } }).failure;
+  expect(message.length).toBeLessThan(2_000);
+});
