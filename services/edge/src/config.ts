@@ -8,6 +8,7 @@ import {
   wholeNumber,
 } from "@openclaw/config";
 import { z } from "zod";
+import { networksOf } from "./inbound/client-address.ts";
 import { originOf } from "./inbound/origins.ts";
 
 const MIN_KEY_LENGTH = 16;
@@ -16,6 +17,8 @@ const BLANK_RULE =
   "a key is blank; name keys with one comma between them, or leave the variable empty to serve everybody";
 const ORIGIN_RULE =
   "must be `*`, or origins such as https://app.example.com with one comma between them, without a path";
+const PROXY_RULE =
+  "must be `none`, or `loopback`, `private`, addresses or networks such as 203.0.113.0/24 with one comma between them";
 const URL_RULE = "must be a URL such as https://gateway.example.com";
 
 const listSchema = z
@@ -34,6 +37,18 @@ const originSchema = z.string().transform((text, problems) => {
   if (origin === undefined) problems.addIssue(ORIGIN_RULE);
   return origin ?? "";
 });
+
+/** Networks as `ClientAddresses` takes them. */
+const proxiesSchema = z.string().transform((text, problems) => {
+  if (text.trim().toLowerCase() === "none") return [];
+  return text.split(",").flatMap((part) => {
+    const networks = networksOf(part.trim());
+    if (networks === undefined) problems.addIssue(PROXY_RULE);
+    return networks ?? [];
+  });
+});
+
+const MIB = 1024 * 1024;
 
 export const edgeEnvSchema = z.object({
   ...clusterEnvShape,
@@ -72,6 +87,32 @@ export const edgeEnvSchema = z.object({
   EDGE_MAX_CONNECTIONS: wholeNumber({ min: 1, max: 10_000_000, default: 50_000 }).describe(
     "Most connections open at once on this edge, and most HTTP requests; more are refused with HTTP 503.",
   ),
+  EDGE_MAX_CONNECTIONS_PER_ADDRESS: z.coerce
+    .number({ error: "must be a whole number from 1 to 10000000" })
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe(
+      "Most WebSockets open at once from one client address on this edge; more are refused with HTTP 503. Each may make the edge keep one unfinished frame. Not set: 1,000, and any number from a trusted proxy that does not name its clients. Set it where more people than that are behind one address.",
+    ),
+  EDGE_TRUSTED_PROXIES: proxiesSchema
+    .prefault("loopback,private")
+    .describe(
+      "Proxies before the edge: `loopback`, `private` (10/8, 172.16/12, 192.168/16 and the like), addresses or networks with one comma between them, or `none`. Only from them is `x-forwarded-for` believed, whose last address that is no proxy is the client's.",
+    ),
+  EDGE_INBOUND_BYTES: wholeNumber({ min: MIB, max: 1_024 * MIB, default: 256 * MIB }).describe(
+    "Most bytes of requests that this edge keeps at once before they are on a queue: unfinished bodies, messages that wait for their turn, and prompts. A request that does not fit is refused as overloaded.",
+  ),
+  EDGE_QUEUED_BYTES: z.coerce
+    .number({ error: `must be a whole number from ${MIB} to ${1_048_576 * MIB}` })
+    .int()
+    .min(MIB)
+    .max(1_048_576 * MIB)
+    .optional()
+    .describe(
+      "Most bytes of prompts of unfinished runs in Redis, of all edges together; more are refused as overloaded, those below 16 KiB at twice as much. Not set: a quarter of Redis' `maxmemory`, or 256 MiB where it has none or does not tell.",
+    ),
   EDGE_MAX_RUNS: wholeNumber({ min: 1, max: 1_000_000, default: 10_000 }).describe(
     "Most runs open at once on this edge; more are refused as overloaded.",
   ),

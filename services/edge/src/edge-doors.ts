@@ -1,6 +1,7 @@
 /** Puts together what stands between an edge's runs and its users: sockets, HTTP, and the one port for both. */
 import type { Metrics } from "@openclaw/metrics";
 import { type Failure, failure } from "@openclaw/protocol";
+import type { EdgeConfig } from "./config.ts";
 import type { Base } from "./edge.ts";
 import type { EdgeRedis, EdgeRuns } from "./edge-runs.ts";
 import { ChatDoor } from "./http/chat-door.ts";
@@ -11,18 +12,38 @@ import { ModelsDoor } from "./http/models-door.ts";
 import { OpenApiDoor } from "./http/openapi/openapi-door.ts";
 import { RunsDoor } from "./http/runs-door.ts";
 import { StatsDoor } from "./http/stats-door.ts";
+import type { ByteBudget } from "./inbound/byte-budget.ts";
+import { ClientAddresses } from "./inbound/client-address.ts";
 import { ClientKeys } from "./inbound/client-keys.ts";
 import { Origins } from "./inbound/origins.ts";
 import type { RunLookup } from "./inbound/run-lookup.ts";
 import type { RunStarter } from "./inbound/run-starter.ts";
 import { Sessions } from "./session/sessions.ts";
+import { AddressLimit } from "./socket/address-limit.ts";
+import type { Descriptors } from "./socket/descriptors.ts";
 import { Listener } from "./socket/listener.ts";
 
-/** JSON may write one byte of a message as six (`\u0041`); the rest of a frame is small. */
+/** JSON may write one byte of a message as six (`\u0001`); the rest of a body is small. */
 const JSON_EXPANSION = 6;
-const FRAME_OVERHEAD_BYTES = 4_096;
+const BODY_OVERHEAD_BYTES = 4_096;
+/** Of a conversation: text in which half the bytes need an escape would be odd. */
+const USUAL_EXPANSION = 2;
+/** Of the connections for which there are descriptors. */
+const TOLD_SHARE = 0.9;
+/** For all that is no message. */
+const LEAST_FRAME_BYTES = 16 * 1024;
 
-export function createSessions({ config, log }: Base, starter: RunStarter): Sessions {
+interface SessionTools {
+  readonly starter: RunStarter;
+  readonly metrics: Metrics;
+  readonly descriptors: Descriptors;
+}
+
+export function createSessions(
+  { config, log }: Base,
+  { starter, metrics, descriptors }: SessionTools,
+): Sessions {
+  const rude = metrics.counter("openclaw_rude_connections_total");
   return new Sessions({
     v1: {
       starter,
@@ -40,7 +61,8 @@ export function createSessions({ config, log }: Base, starter: RunStarter): Sess
       reconnectWithinMs: config.EDGE_DRAIN_MS,
       log,
     },
-    maxConnections: config.EDGE_MAX_CONNECTIONS,
+    maxConnections: maxConnections(config, descriptors),
+    onRude: () => rude.inc({}),
   });
 }
 
@@ -50,10 +72,30 @@ interface Behind {
   readonly lookup: RunLookup;
   readonly sessions: Sessions;
   readonly metrics: Metrics;
+  readonly inbound: ByteBudget;
+  readonly descriptors: Descriptors;
+}
+
+/** What one client may have this edge keep of its frames. */
+function socketLimits(config: EdgeConfig) {
+  const { EDGE_MAX_MESSAGE_BYTES: message, EDGE_MAX_CONVERSATION_BYTES: conversation } = config;
+  return {
+    maxFrameBytes: {
+      v1: Math.max(LEAST_FRAME_BYTES, JSON_EXPANSION * message),
+      v2: Math.max(LEAST_FRAME_BYTES, USUAL_EXPANSION * conversation),
+    },
+    addresses: new ClientAddresses(config.EDGE_TRUSTED_PROXIES),
+    addressLimit: new AddressLimit(config.EDGE_MAX_CONNECTIONS_PER_ADDRESS),
+  };
+}
+
+/** One that finds no descriptor is closed without a word, so some are left to be refused with one. */
+function maxConnections({ EDGE_MAX_CONNECTIONS: asked }: EdgeConfig, { most }: Descriptors) {
+  return Math.min(asked, Math.floor(most * TOLD_SHARE));
 }
 
 export function createDoors({ config, gateway, log }: Base, behind: Behind) {
-  const { redis, runs, lookup, sessions, metrics } = behind;
+  const { redis, runs, lookup, sessions, metrics, inbound, descriptors } = behind;
   const { starter, registry, view } = runs;
   const slowConsumers = metrics.counter("openclaw_slow_consumers_total");
   const slow = {
@@ -72,17 +114,20 @@ export function createDoors({ config, gateway, log }: Base, behind: Behind) {
   const exchanges = new HttpExchanges({
     gate,
     onRefused,
-    maxOpen: config.EDGE_MAX_CONNECTIONS,
+    inbound,
+    maxOpen: maxConnections(config, descriptors),
     keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
     ...slow,
   });
   const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
   const http = { exchanges, log, clientKeys, gateway, starter };
   const maxMessageBytes = config.EDGE_MAX_CONVERSATION_BYTES;
-  const maxFrameBytes =
-    JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, maxMessageBytes) +
-    FRAME_OVERHEAD_BYTES;
-  const conversations = { maxBodyBytes: maxFrameBytes, maxMessageBytes };
+  const conversations = {
+    maxBodyBytes:
+      JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, maxMessageBytes) +
+      BODY_OVERHEAD_BYTES,
+    maxMessageBytes,
+  };
   const readStats = () =>
     readClusterStats({ gateway: gateway.current, registry, queues: redis.queues });
   const listener = new Listener({
@@ -93,7 +138,8 @@ export function createDoors({ config, gateway, log }: Base, behind: Behind) {
     onRefused,
     gate,
     clientKeys,
-    maxFrameBytes,
+    ...socketLimits(config),
+    descriptors,
     exchanges,
     doors: [
       new ChatDoor({ ...http, ...conversations }),

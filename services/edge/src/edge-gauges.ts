@@ -2,23 +2,25 @@
 import type { LabelValue, Metrics } from "@openclaw/metrics";
 import type { ClusterView } from "./http/cluster-view.ts";
 import type { HttpExchanges } from "./http/http-exchanges.ts";
+import type { ByteBudget } from "./inbound/byte-budget.ts";
 import type { LiveRuns } from "./outbound/live-runs.ts";
 import type { RedisMemory } from "./redis-memory.ts";
 import type { Sessions } from "./session/sessions.ts";
 
 export interface EdgeState {
-  readonly runs: Pick<LiveRuns, "count">;
+  readonly runs: Pick<LiveRuns, "count" | "promptBytes">;
   readonly sessions: Pick<Sessions, "countOf" | "sessions" | "bufferedBytes">;
   readonly exchanges: Pick<HttpExchanges, "count">;
   readonly view: Pick<ClusterView, "queues" | "places" | "countOf">;
   readonly memory: Pick<RedisMemory, "fullest">;
+  readonly inbound: Pick<ByteBudget, "usedBytes" | "maxBytes">;
 }
 
 const PROTOCOLS = ["v1", "v2"] as const;
 const KINDS = ["edge", "worker"] as const;
 
 export function tellEdge(metrics: Metrics, state: EdgeState): void {
-  const { runs, sessions, exchanges, view, memory } = state;
+  const { runs, sessions, exchanges, view, memory, inbound } = state;
   metrics.gauge("openclaw_open_runs").from(() => [[{}, runs.count]]);
   metrics
     .gauge("openclaw_connections")
@@ -28,6 +30,8 @@ export function tellEdge(metrics: Metrics, state: EdgeState): void {
     ]);
   metrics.gauge("openclaw_sessions").from(() => [[{}, sessions.sessions]]);
   metrics.gauge("openclaw_buffered_bytes").from(() => [[{}, sessions.bufferedBytes]]);
+  metrics.gauge("openclaw_prompt_bytes").from(() => [[{}, runs.promptBytes]]);
+  metrics.gauge("openclaw_inbound_bytes").from(() => [[{}, inbound.usedBytes]]);
   metrics
     .gauge("openclaw_queue_waiting_runs")
     .from(() => [...view.queues].map(([provider, { waiting }]) => [{ provider }, waiting]));

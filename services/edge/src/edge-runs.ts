@@ -14,7 +14,9 @@ import type { Base } from "./edge.ts";
 import { countLostNodes } from "./edge-gauges.ts";
 import type { EdgeDetails } from "./http/cluster-stats.ts";
 import { ClusterView } from "./http/cluster-view.ts";
+import type { ByteBudget } from "./inbound/byte-budget.ts";
 import { OverdueRuns } from "./inbound/overdue-runs.ts";
+import { PromptRoom } from "./inbound/prompt-room.ts";
 import { ProviderChoice } from "./inbound/provider-choice.ts";
 import { RunLookup } from "./inbound/run-lookup.ts";
 import { RunStarter } from "./inbound/run-starter.ts";
@@ -53,13 +55,18 @@ export function createRedis({ config, gateway, node, log }: Base, metrics: Metri
 export type Served = () => Pick<EdgeDetails, "connections" | "sessions">;
 
 interface Tools {
+  readonly inbound: ByteBudget;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly served: Served;
 }
 
 /** The runs of an edge, and its view of the cluster that works on them. */
-export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, served }: Tools) {
+export function createRuns(
+  base: Base,
+  redis: EdgeRedis,
+  { inbound, metrics, tracing, served }: Tools,
+) {
   const { config, gateway, node, log } = base;
   const { commands, createSubscriber, keys, pulse, records, queues } = redis;
   const meter = new RunMeter(metrics, gateway);
@@ -88,6 +95,7 @@ export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, ser
       pid: process.pid,
       ...served(),
       openRuns: runs.count,
+      promptBytes: runs.promptBytes,
       latency: stats.latency(),
       holds: stats.allHolds(),
     }),
@@ -108,6 +116,13 @@ export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, ser
     gateway,
     signalsOf: (provider) => ({ health: view.healthOf(provider), queue: view.queueOf(provider) }),
   });
+  const prompts = new PromptRoom({
+    inbound,
+    maxQueuedBytes: config.EDGE_QUEUED_BYTES,
+    redis: () => redis.memory.fullest,
+    ownBytes: () => runs.promptBytes,
+    otherBytes: () => view.promptBytesBeside(node),
+  });
   const starter = new RunStarter({
     node,
     gateway,
@@ -120,6 +135,7 @@ export function createRuns(base: Base, redis: EdgeRedis, { metrics, tracing, ser
     log,
     sessionHash: createSessionHash(config.EDGE_LOG_SESSION_KEY),
     maxRuns: config.EDGE_MAX_RUNS,
+    prompts,
     queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
     choice,
     isRedisWell: () => subscription.alive && pulse.alive && registry.writeRefusal === undefined,

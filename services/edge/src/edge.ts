@@ -20,7 +20,9 @@ import type { EdgeConfig } from "./config.ts";
 import { createDoors, createSessions } from "./edge-doors.ts";
 import { tellEdge } from "./edge-gauges.ts";
 import { createLookup, createRedis, createRuns } from "./edge-runs.ts";
+import { ByteBudget } from "./inbound/byte-budget.ts";
 import { QueueNotices } from "./outbound/queue-notices.ts";
+import { Descriptors } from "./socket/descriptors.ts";
 
 /** What everything of an edge is made with. */
 export interface Base {
@@ -43,18 +45,23 @@ export function createEdge(
 
   const tracing = new Tracing({ isOn: wantsTraces(config), service: "edge", node, log });
   const metrics = new Metrics({ kind: "edge", gateway });
+  const inbound = new ByteBudget(config.EDGE_INBOUND_BYTES);
+  const descriptors = Descriptors.ofProcess();
+  tellFewer(config, descriptors, log);
   const redis = createRedis(base, metrics);
   const served = () => ({ connections: sessions.connections, sessions: sessions.sessions });
-  const open = createRuns(base, redis, { metrics, tracing, served });
+  const open = createRuns(base, redis, { inbound, metrics, tracing, served });
   const { runs, stats, subscription, registry, view, starter } = open;
   const { lookup, overdue } = createLookup(base, redis, open);
-  const sessions = createSessions(base, starter);
+  const sessions = createSessions(base, { starter, metrics, descriptors });
   const { exchanges, listener } = createDoors(base, {
     redis,
     runs: open,
     lookup,
     sessions,
     metrics,
+    inbound,
+    descriptors,
   });
   const { commands, pulse, queues, memory } = redis;
   const admin = new AdminServer({
@@ -72,7 +79,7 @@ export function createEdge(
   });
   const drainMs = config.EDGE_DRAIN_MS;
   warnOfShortDrain({ gateway, setting: "EDGE_DRAIN_MS", drainMs, log });
-  tellEdge(metrics, { runs, sessions, exchanges, view, memory });
+  tellEdge(metrics, { runs, sessions, exchanges, view, memory, inbound });
 
   return [
     admin,
@@ -98,4 +105,18 @@ export function createEdge(
     admin.readiness,
     new ReadinessLog({ troubles, log }),
   ];
+}
+
+/** A limit that was configured and does not hold is said before somebody counts on it. */
+function tellFewer(
+  { EDGE_MAX_CONNECTIONS }: EdgeConfig,
+  { most }: Pick<Descriptors, "most">,
+  log: Logger,
+): void {
+  if (most >= EDGE_MAX_CONNECTIONS) return;
+  const hint = "raise the limit of open files (ulimit -n), or lower EDGE_MAX_CONNECTIONS";
+  log.warn(
+    { most, EDGE_MAX_CONNECTIONS, hint },
+    "descriptors for fewer connections than configured",
+  );
 }

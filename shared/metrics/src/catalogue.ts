@@ -110,10 +110,25 @@ export const CATALOGUE = {
     [],
     "Written to sockets and not taken by their clients yet.",
   ),
+  openclaw_inbound_bytes: gauge(
+    EDGE,
+    [],
+    "Bytes of requests kept that are on no queue yet; at most EDGE_INBOUND_BYTES.",
+  ),
+  openclaw_prompt_bytes: gauge(
+    EDGE,
+    [],
+    "Prompts of unfinished runs that began here, which are in Redis; of all edges at most EDGE_QUEUED_BYTES.",
+  ),
   openclaw_slow_consumers_total: counter(
     EDGE,
     [],
     "Connections closed because their client did not read.",
+  ),
+  openclaw_rude_connections_total: counter(
+    EDGE,
+    [],
+    "Connections closed with 1008 because their client sent more frames, or more bad ones, than allowed.",
   ),
   openclaw_queue_waiting_runs: gauge(
     EDGE,

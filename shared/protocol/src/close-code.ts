@@ -9,7 +9,7 @@ export const CLOSE_CODES = {
   normal: 1000,
   /** v1: the server is restarting; another one answers. */
   serviceRestart: 1012,
-  /** v1: a thousand refused frames came ahead of their answers. */
+  /** The client sent more frames, or more bad ones, than a connection may; see PROTOCOL.md. */
   policyViolation: 1008,
   /** A frame was longer than the server reads. */
   frameTooLong: 1009,

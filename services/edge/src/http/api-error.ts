@@ -69,9 +69,10 @@ const REFUSALS: Readonly<Record<ErrorCode, Refusal>> = {
   internal: OURS,
 };
 
-/** What comes to no door is no failure of a run, and has codes of its own. */
+/** What comes to no door, or not whole, is no failure of a run, and has codes of its own. */
 const MISADDRESSED = {
   unknown_url: NOT_FOUND,
+  request_timeout: { ...INVALID, status: 408 },
   upgrade_required: { ...INVALID, status: 426 },
 } as const satisfies Readonly<Record<string, Refusal>>;
 
@@ -133,7 +134,7 @@ export function refuse(
   });
 }
 
-/** Answers a request that no door is for. */
+/** Answers a request that no door is for, or that did not come whole. */
 export function refuseAddress(
   exchange: HttpExchange,
   { code, message }: { readonly code: keyof typeof MISADDRESSED; readonly message: string },

@@ -67,7 +67,7 @@ export class ChatDoor implements Door {
       refuse(exchange, this.#unknownModel(request.model), { param: "model" });
       return;
     }
-    const refusal = starter.refusal(provider, wishesOfChat(request));
+    const refusal = starter.refusal(provider, wishesOfChat(request), request.messages);
     if (refusal) refuse(exchange, refusal, { param: refusal.problem?.field ?? null });
     else this.#begin(exchange, request, provider);
   }

@@ -27,6 +27,8 @@ export interface EdgeDetails {
   readonly connections: number;
   readonly sessions: number;
   readonly openRuns: number;
+  /** Of prompts of unfinished runs that began there, which are in Redis; absent in reports of an older version. */
+  readonly promptBytes?: number;
   readonly latency: LatencyByProvider;
   /** For how long runs of each provider had their places; absent in reports of an older version. */
   readonly holds?: Readonly<Record<string, EndedHolds>>;

@@ -102,6 +102,13 @@ export class ClusterView implements Part {
     return this.#edges().flatMap(({ details }) => details.holds?.[provider] ?? []);
   }
 
+  /** Prompts of unfinished runs that began at other edges, in bytes, as they said last. */
+  promptBytesBeside(own: string): number {
+    return this.#nodes
+      .filter((node): node is NodeReport<EdgeDetails> => node.kind === "edge" && node.id !== own)
+      .reduce((sum, { details }) => sum + (details.promptBytes ?? 0), 0);
+  }
+
   /** How many nodes of a kind are alive; undefined where it was too long ago to tell. */
   countOf(kind: NodeKind): number | undefined {
     if (!this.#knowsNodes) return undefined;

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { expect, test } from "vitest";
+import { ByteBudget } from "../inbound/byte-budget.ts";
 import { uws } from "../socket/uws.ts";
 import { HttpExchange } from "./http-exchange.ts";
 
@@ -15,6 +16,8 @@ async function answered(method: string, answer: (exchange: HttpExchange) => void
     onSlowConsumer: () => undefined,
     keepAliveAfterMs: KEEP_ALIVE_AFTER_MS,
     isLeaving: () => false,
+    inbound: new ByteBudget(1_000_000),
+    onRefused: () => undefined,
     onOver: () => undefined,
   };
   app.any("/*", (response, asked) => answer(new HttpExchange(response, asked, options)));

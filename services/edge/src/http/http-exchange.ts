@@ -10,7 +10,11 @@
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { randomUUID } from "node:crypto";
+import { type Failure, failure } from "@openclaw/protocol";
+import type { ByteBudget } from "../inbound/byte-budget.ts";
+import { BodyReader, type BodyRefusal } from "./body-reader.ts";
 import { type HttpStatus, statusLine } from "./http-status.ts";
+import type { IncomingBody } from "./incoming-body.ts";
 import { RequestCopy } from "./request-copy.ts";
 
 export interface HttpExchangeOptions {
@@ -24,6 +28,10 @@ export interface HttpExchangeOptions {
   readonly keepAliveAfterMs: number;
   /** Whether the connection is to be closed after the response, since this edge is leaving. */
   readonly isLeaving: () => boolean;
+  /** What the bodies of all requests may take that have not been read yet. */
+  readonly inbound: ByteBudget;
+  /** A request is refused for want of room. */
+  readonly onRefused: (reason: Failure) => void;
   /** The exchange is over, one way or another. */
   readonly onOver: (exchange: HttpExchange) => void;
 }
@@ -43,9 +51,6 @@ const STREAM_HEADERS: Headers = {
   "x-accel-buffering": "no",
 };
 
-/** Of a body that is too long anyway. */
-const HEARD_OUT_BYTES = 16 * 1024 * 1024;
-
 /** In UTF-16 units: what the kernel takes at once of any response. */
 const SMALL_BODY = 16_384;
 
@@ -61,6 +66,8 @@ export class HttpExchange {
   #response: HttpResponse | undefined;
   #isStream = false;
   #mustClose = false;
+  /** While the request's body comes. */
+  #reader: BodyReader | undefined;
   /** What a stream of this exchange begins with. */
   #streamHeaders: Headers | undefined;
   #onDrain: () => void = ignore;
@@ -113,26 +120,29 @@ export class HttpExchange {
   }
 
   /**
-   * Reads the request's body, unless it is longer than `maxBytes`, or the client leaves. What is too long is
-   * heard out, within bounds: most clients send everything before they read why it was refused.
+   * Reads the request's body, unless it is longer than `maxBytes`, there is no room for it, it is late, or the client
+   * leaves. The caller releases the body.
    */
-  async body(maxBytes: number): Promise<Buffer | "too_long" | "gone"> {
+  async body(maxBytes: number): Promise<IncomingBody | BodyRefusal> {
     const response = this.#response;
     if (!response) return "gone";
     return new Promise((resolve) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      this.#onGone = () => resolve("gone");
-      response.onData((chunk, isLast) => {
-        bytes += chunk.byteLength;
-        // The memory is only lent.
-        if (bytes <= maxBytes) chunks.push(Buffer.from(new Uint8Array(chunk)));
-        else chunks.length = 0;
-        // The rest of an endless one would be read as the next request's.
-        this.#mustClose = bytes > maxBytes + HEARD_OUT_BYTES;
-        if (isLast || this.#mustClose)
-          resolve(bytes > maxBytes ? "too_long" : Buffer.concat(chunks));
+      const reader = new BodyReader({
+        contentLength: this.request.header("content-length"),
+        maxBytes,
+        budget: this.#options.inbound,
+        onOver: (outcome) => {
+          this.#reader = undefined;
+          this.#onGone = ignore;
+          // Some of it is still to come, and would be read as the next request's.
+          this.#mustClose = outcome === "late" || reader.isCutShort;
+          if (outcome === "no_room") this.#options.onRefused(failure("overloaded"));
+          resolve(outcome);
+        },
       });
+      this.#reader = reader;
+      this.#onGone = () => reader.gone();
+      response.onData((chunk, isLast) => reader.add(chunk, isLast));
     });
   }
 
@@ -227,6 +237,7 @@ export class HttpExchange {
   /** Called now and then: shows that a stream is alive, and cuts a client that does not read. */
   sweep(now: number): void {
     const { slowConsumerMs, keepAliveAfterMs } = this.#options;
+    this.#reader?.sweep(now);
     if (this.#fullSince !== undefined) {
       if (now - this.#fullSince > slowConsumerMs) this.#giveUp();
       else this.#push();

@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import type { Failure } from "@openclaw/protocol";
 import type { Part } from "@openclaw/runtime";
+import type { ByteBudget } from "../inbound/byte-budget.ts";
 import { refuse } from "./api-error.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { Admission, Gate } from "./gate.ts";
@@ -16,6 +17,8 @@ export interface HttpExchangesOptions {
   readonly slowConsumerMs: number;
   readonly onSlowConsumer: () => void;
   readonly keepAliveAfterMs: number;
+  /** What the bodies of all requests may take that have not been read yet. */
+  readonly inbound: ByteBudget;
 }
 
 type Route = (response: HttpResponse, request: HttpRequest) => void;

@@ -1,6 +1,7 @@
 import { failure } from "@openclaw/protocol";
 import type { ParsedBody } from "../inbound/request-body.ts";
-import { refuse } from "./api-error.ts";
+import { refuse, refuseAddress } from "./api-error.ts";
+import { BODY_WITHIN_MS, type BodyRefusal } from "./body-reader.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/i;
@@ -17,16 +18,32 @@ export async function readRequest<Request>(
     return undefined;
   }
   const body = await exchange.body(maxBytes);
-  if (body === "gone") return undefined;
-  if (body === "too_long") {
-    const message = `The body is longer than ${maxBytes} bytes, which is what this server accepts.`;
-    refuse(exchange, failure("message_too_long", message));
+  if (typeof body === "string") {
+    refuseBody(exchange, body, maxBytes);
     return undefined;
   }
-  const parsed = parse(body);
-  if (parsed.ok) return parsed.request;
-  refuse(exchange, parsed.failure, parsed);
-  return undefined;
+  try {
+    const parsed = parse(body.bytes);
+    if (parsed.ok) return parsed.request;
+    refuse(exchange, parsed.failure, parsed);
+    return undefined;
+  } finally {
+    body.release();
+  }
+}
+
+function refuseBody(exchange: HttpExchange, reason: BodyRefusal, maxBytes: number): void {
+  if (reason === "too_long") {
+    const message = `The body is longer than ${maxBytes} bytes, which is what this server accepts.`;
+    refuse(exchange, failure("message_too_long", message));
+  } else if (reason === "no_room") {
+    const message =
+      "This server is reading as many bytes of requests as it may. Try again shortly.";
+    refuse(exchange, failure("overloaded", message));
+  } else if (reason === "late") {
+    const message = `The body did not come whole within ${BODY_WITHIN_MS / 1_000} s.`;
+    refuseAddress(exchange, { code: "request_timeout", message }, { "x-should-retry": "true" });
+  }
 }
 
 /**

@@ -70,7 +70,7 @@ export class RunsDoor implements Door {
     const parse = (body: Buffer) => parseRunRequest(body, this.#options);
     const asked = await readRequest(exchange, { maxBytes, parse });
     if (!asked) return;
-    const refusal = starter.refusal(asked.provider, asked.wishes);
+    const refusal = starter.refusal(asked.provider, asked.wishes, asked.messages);
     if (!refusal) {
       this.#begin(exchange, asked);
       return;

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { GatewayConfigSource, Wishes } from "@openclaw/config";
-import { type Failure, failure } from "@openclaw/protocol";
+import { type ConversationMessage, type Failure, failure } from "@openclaw/protocol";
 import type { RunQueues } from "@openclaw/queue";
 import { type Logger, type Part, persist } from "@openclaw/runtime";
 import type { RunRecords, TerminalEntry } from "@openclaw/stream";
@@ -17,7 +17,10 @@ import type { RunDeadlines } from "../outbound/run-patience.ts";
 import type { RunStats } from "../outbound/run-stats.ts";
 import type { RunTraces } from "../outbound/run-traces.ts";
 import type { SessionHash } from "../outbound/session-hash.ts";
+import type { Reservation } from "./byte-budget.ts";
 import { leastTokensOf } from "./least-tokens.ts";
+import { promptBytes } from "./prompt-bytes.ts";
+import type { PromptRoom } from "./prompt-room.ts";
 import { chainOf, chainRefusal, type RequestRefusal, withFallback } from "./provider-chain.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
 import { RunAnnouncer } from "./run-announcer.ts";
@@ -54,11 +57,21 @@ export interface RunStarterOptions {
   /** Who answers, where a group is asked. */
   readonly choice: Pick<ProviderChoice, "order">;
   readonly maxRuns: number;
+  /** Room for prompts; there is always some where it is not given. */
+  readonly prompts?: Pick<PromptRoom, "refusal" | "hold">;
   readonly queueTimeoutMs: number;
   /** Whether Redis takes what is written now, and what is published reaches this edge. */
   readonly isRedisWell: () => boolean;
   /** Whether another node can still read a run that it watches. Where that is not known, it can. */
   readonly isAlive: (node: string) => boolean;
+}
+
+/** A run on its way: where it goes, and how much there is to it. */
+interface BegunRun {
+  readonly runId: string;
+  readonly chain: readonly string[];
+  readonly provider: string;
+  readonly bytes: number;
 }
 
 export class RunStarter implements Part {
@@ -105,10 +118,21 @@ export class RunStarter implements Part {
   }
 
   /** Why a request for this provider, with these wishes, is refused right now. Counts it if so. */
-  refusal(provider: string | undefined, wishes: Wishes = {}): RequestRefusal | undefined {
-    const refusal = this.#refusal(provider, wishes);
+  refusal(
+    provider: string | undefined,
+    wishes: Wishes = {},
+    messages?: readonly ConversationMessage[],
+  ): RequestRefusal | undefined {
+    const refusal =
+      this.#refusal(provider, wishes) ??
+      (messages && this.#options.prompts?.refusal(promptBytes({ messages, wishes })));
     if (refusal) this.refused(refusal);
     return refusal;
+  }
+
+  /** Holds the bytes of a request that waits for its turn, until they are released. */
+  hold(messages: readonly ConversationMessage[]): Reservation | undefined {
+    return this.#options.prompts?.hold(promptBytes({ messages }));
   }
 
   /** Counts a refusal that was its caller's to decide. */
@@ -138,27 +162,59 @@ export class RunStarter implements Part {
 
   /** Starts a run that was not refused. Its answer hears of everything, failures included. */
   begin(request: RunRequest): StartedRun {
-    const { runs } = this.#options;
     const gateway = this.#options.gateway.current;
-    const { wishes = {}, background } = request;
+    const { messages, wishes = {}, background, session } = request;
     const { choice } = this.#options;
     const asked = request.provider ?? gateway.defaultProvider;
-    const leastTokens = leastTokensOf({ messages: request.messages, options: wishes.options });
+    const leastTokens = leastTokensOf({ messages, options: wishes.options });
     const chain = chainOf(asked, wishes, { gateway, choice, leastTokens });
     // One that was not refused has somebody to answer it.
     const [provider = "", ...fallback] = chain;
-    const deadlines = this.#deadlines(chain);
     const runId = request.runId ?? this.newRunId();
-    const trace = this.#options.traces?.begin({ runId, provider, parent: request.traceparent });
+    const bytes = promptBytes({ messages, wishes });
+    const { run, traceparent } = this.#open(request, { runId, chain, provider, bytes });
+    const job = {
+      runId,
+      session,
+      provider,
+      messages: [...messages],
+      ...wishes,
+      background,
+      fallback,
+      traceparent,
+    };
+    const { totalMs } = this.#deadlines(chain);
+    const held = this.#options.prompts?.hold(bytes);
+    const submitting = submitRun(
+      run,
+      { job, totalMs },
+      {
+        ...this.#options,
+        announcer: this.#announcer,
+        cancel: (earlier, owner) => this.cancel(earlier, owner),
+      },
+    );
+    void submitting.finally(() => held?.release());
+    return run;
+  }
+
+  /** Nothing that lives as long as the run may know its prompt, which is let go as soon as it is on its queue. */
+  #open(
+    { session, answer, background, onEnded, traceparent: parent }: RunRequest,
+    { runId, chain, provider, bytes }: BegunRun,
+  ): { readonly run: LiveRun; readonly traceparent: string | undefined } {
+    const { runs } = this.#options;
+    const trace = this.#options.traces?.begin({ runId, provider, parent });
     const run = new LiveRun({
       runId,
-      session: request.session,
+      session,
       provider,
       chain,
-      answer: request.answer,
+      promptBytes: bytes,
+      answer,
       read: this.#read,
       isOffered: (id) => this.#isOffered(id, chain),
-      deadlines,
+      deadlines: this.#deadlines(chain),
       onGap: this.#onGap,
       onUnreadable: this.#onUnreadable(runId),
       isBackground: background === true,
@@ -167,31 +223,11 @@ export class RunStarter implements Part {
         trace?.ended(ended);
         if (ended.refusal) this.refused(ended.refusal);
         else this.#count(ended);
-        request.onEnded(run);
+        onEnded(run);
       },
     });
     runs.add(run);
-    const job = {
-      runId,
-      session: request.session,
-      provider,
-      messages: [...request.messages],
-      ...wishes,
-      background,
-      fallback,
-      traceparent: trace?.traceparent,
-    };
-    const { totalMs } = deadlines;
-    void submitRun(
-      run,
-      { job, totalMs },
-      {
-        ...this.#options,
-        announcer: this.#announcer,
-        cancel: (earlier, session) => this.cancel(earlier, session),
-      },
-    );
-    return run;
+    return { run, traceparent: trace?.traceparent };
   }
 
   /** Whether a worker will be offered the run, or has been: by its own job, or by that of the hedge that won it. */

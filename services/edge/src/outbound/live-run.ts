@@ -61,6 +61,8 @@ export interface LiveRunOptions {
    * a worker, where it does.
    */
   readonly resumed?: { readonly after: Position; readonly waitedMs: number | undefined };
+  /** Bytes of what was asked, which are in Redis until the run ends; of a run that began elsewhere, none. */
+  readonly promptBytes?: number;
   readonly answer: Answer;
   readonly read: RunRecords["read"];
   /** Whether a worker will be offered the run, or has been. */
@@ -140,6 +142,11 @@ export class LiveRun {
   /** The provider that was asked. */
   get provider(): string {
     return this.#options.provider;
+  }
+
+  /** What it takes of Redis until it ends, as far as this edge put it there. */
+  get promptBytes(): number {
+    return this.#options.promptBytes ?? 0;
   }
 
   get chain(): readonly string[] {

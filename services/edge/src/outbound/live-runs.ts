@@ -14,6 +14,7 @@ export class LiveRuns implements Part {
   readonly #onUnread: (runId: string) => void;
   readonly #onStuck: () => void;
   #count = 0;
+  #promptBytes = 0;
   #sweeping: NodeJS.Timeout | undefined;
 
   /**
@@ -29,16 +30,23 @@ export class LiveRuns implements Part {
     return this.#count;
   }
 
+  /** Of all that began here: what they take of Redis until they end. */
+  get promptBytes(): number {
+    return this.#promptBytes;
+  }
+
   add(run: LiveRun): void {
     const readers = this.#runs.get(run.runId) ?? new Set();
     this.#runs.set(run.runId, readers.add(run));
     this.#count += 1;
+    this.#promptBytes += run.promptBytes;
   }
 
   remove(run: LiveRun): void {
     const readers = this.#runs.get(run.runId);
     if (!readers?.delete(run)) return;
     this.#count -= 1;
+    this.#promptBytes -= run.promptBytes;
     if (readers.size === 0) this.#runs.delete(run.runId);
   }
 

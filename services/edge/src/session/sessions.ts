@@ -1,7 +1,8 @@
-import { CLOSE_CODES } from "@openclaw/protocol";
+import { CLOSE_CODES, type Failure } from "@openclaw/protocol";
 import type { Part } from "@openclaw/runtime";
 import type { Connection } from "../socket/connection.ts";
 import type { ConnectionEvents } from "../socket/socket-server.ts";
+import { FrameBudget } from "./frame-budget.ts";
 import type { Session } from "./session.ts";
 import { V1Session, type V1SessionOptions } from "./v1-session.ts";
 import { V2Session, type V2SessionOptions } from "./v2-session.ts";
@@ -10,13 +11,20 @@ export interface SessionsOptions {
   readonly v1: V1SessionOptions;
   readonly v2: V2SessionOptions;
   readonly maxConnections: number;
+  /** A connection is closed that sent more than it may. */
+  readonly onRude: () => void;
 }
+
+const LOOK_INTERVAL_MS = 10_000;
+/** Counted in looks, since a process that stood still has not read what its clients said meanwhile. */
+const UNHEARD_LOOKS = 7;
 
 /** The conversations on this edge's connections. */
 export class Sessions implements Part {
   readonly name = "sessions";
   readonly #options: SessionsOptions;
   readonly #open = new Map<Connection, Session>();
+  #looking: NodeJS.Timeout | undefined;
   #draining = false;
   #onEmpty: () => void = () => undefined;
 
@@ -47,7 +55,9 @@ export class Sessions implements Part {
   }
 
   async start(): Promise<void> {
-    // Connections come by themselves.
+    this.#looking = setInterval(() => {
+      for (const connection of [...this.#open.keys()]) connection.look(UNHEARD_LOOKS);
+    }, LOOK_INTERVAL_MS);
   }
 
   open(connection: Connection): ConnectionEvents {
@@ -56,15 +66,27 @@ export class Sessions implements Part {
       // Its last words may still be corked.
       setImmediate(() => session.isIdle && sendAway(connection, "when written"));
     };
-    const { v1, v2 } = this.#options;
-    const session: Session =
-      connection.protocol === "v2"
-        ? new V2Session(connection, { ...v2, onIdle })
-        : new V1Session(connection, { ...v1, onIdle });
+    const { v1, v2, onRude } = this.#options;
+    const isV2 = connection.protocol === "v2";
+    const budget = new FrameBudget(isV2 ? v2.limits : {});
+    const within = (isTaken: boolean): boolean => {
+      if (isTaken || !connection.isOpen) return isTaken;
+      onRude();
+      connection.end(CLOSE_CODES.policyViolation, "more frames, or more bad ones, than allowed");
+      return false;
+    };
+    const mayRefuse = (reason: Failure) => within(budget.takeRefusal(reason));
+    const session: Session = isV2
+      ? new V2Session(connection, { ...v2, onIdle, mayRefuse })
+      : new V1Session(connection, { ...v1, onIdle, mayRefuse });
     this.#open.set(connection, session);
     return {
-      onText: (frame) => session.onText(frame),
-      onBinary: () => session.onBinary(),
+      onText: (frame) => {
+        if (within(budget.takeFrame(frame.length))) session.onText(frame);
+      },
+      onBinary: (bytes) => {
+        if (within(budget.takeFrame(bytes))) session.onBinary();
+      },
       onClose: () => {
         this.#open.delete(connection);
         session.onClose();
@@ -92,6 +114,7 @@ export class Sessions implements Part {
 
   /** Sends away everybody. */
   async stop(): Promise<void> {
+    clearInterval(this.#looking);
     for (const connection of this.#open.keys()) sendAway(connection, "now");
   }
 }

@@ -3,6 +3,7 @@
  */
 import {
   CLOSE_CODES,
+  type ConversationMessage,
   type Failure,
   failure,
   parseV1Up,
@@ -10,12 +11,13 @@ import {
   type V1Limits,
   v1ErrorFrame,
 } from "@openclaw/protocol";
+import type { Reservation } from "../inbound/byte-budget.ts";
 import type { RunStarter } from "../inbound/run-starter.ts";
 import type { StartedRun } from "../inbound/started-run.ts";
 import { V1Answer } from "../outbound/v1-answer.ts";
 import type { Connection } from "../socket/connection.ts";
 import { ErrorLinger } from "./error-linger.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionContext } from "./session.ts";
 
 export interface V1SessionOptions {
   readonly starter: RunStarter;
@@ -26,14 +28,16 @@ export interface V1SessionOptions {
   readonly errorLingerMs: number;
 }
 
-interface V1SessionContext extends V1SessionOptions {
-  /** An answer is over and nothing waits. */
-  readonly onIdle: () => void;
-}
+type V1SessionContext = V1SessionOptions & SessionContext;
 
 interface Question {
   readonly message: string;
   readonly provider: string | undefined;
+}
+
+interface WaitingQuestion extends Question {
+  /** Its bytes, which this edge keeps until it is its turn. */
+  readonly held: Reservation | undefined;
 }
 
 interface Refused {
@@ -43,7 +47,7 @@ interface Refused {
 }
 
 /** What is to be answered in turn: a question, or a frame that was refused. */
-type Waiting = Question | Refused;
+type Waiting = WaitingQuestion | Refused;
 
 /** A client that sends this many frames ahead of its answers is not one that waits for them. */
 const MOST_WAITING_REFUSALS = 1_000;
@@ -94,6 +98,7 @@ export class V1Session implements Session {
   }
 
   onClose(): void {
+    for (const waiting of this.#waiting) letGo(waiting);
     this.#waiting = [];
     this.#linger.end();
     this.#current?.cancel("disconnected");
@@ -101,9 +106,11 @@ export class V1Session implements Session {
 
   /** Questions that wait will be refused when their turn comes; the answer in hand goes on. */
   drain(): void {
-    this.#waiting = this.#waiting.map((waiting) =>
-      "refusal" in waiting ? waiting : { refusal: failure("draining"), isMessage: true },
-    );
+    this.#waiting = this.#waiting.map((waiting) => {
+      if ("refusal" in waiting) return waiting;
+      letGo(waiting);
+      return { refusal: failure("draining"), isMessage: true };
+    });
   }
 
   #cancel(): void {
@@ -112,20 +119,22 @@ export class V1Session implements Session {
   }
 
   #take({ message, provider }: Question): void {
-    const refusal = this.#options.starter.refusal(provider);
+    const { starter } = this.#options;
+    const refusal = starter.refusal(provider, {}, asked(message));
     const questions = this.#waiting.filter((waiting) => !("refusal" in waiting)).length;
     if (refusal) this.#refuse({ refusal, isMessage: true });
     else if (questions >= this.#options.maxWaiting && this.#current) {
       const tooMany = failure("too_many_waiting");
-      this.#options.starter.refused(tooMany);
+      starter.refused(tooMany);
       this.#refuse({ refusal: tooMany, isMessage: true });
     } else {
-      this.#waiting.push({ message, provider });
+      this.#waiting.push({ message, provider, held: starter.hold(asked(message)) });
       this.#next();
     }
   }
 
   #refuse(refused: Refused): void {
+    if (!this.#options.mayRefuse(refused.refusal)) return;
     if (this.#waiting.length >= MOST_WAITING_REFUSALS) {
       this.#connection.end(CLOSE_CODES.policyViolation, "too many frames ahead of their answers");
       return;
@@ -145,8 +154,10 @@ export class V1Session implements Session {
       }
       if ("refusal" in waiting) this.#tell(waiting);
       else {
+        letGo(waiting);
         // What was acceptable when it came may not be any more.
-        const refusal = this.#options.starter.refusal(waiting.provider);
+        const { provider, message } = waiting;
+        const refusal = this.#options.starter.refusal(provider, {}, asked(message));
         if (refusal) this.#tell({ refusal, isMessage: true });
         else this.#answer(waiting);
       }
@@ -164,7 +175,7 @@ export class V1Session implements Session {
     const answer = new V1Answer(this.#connection);
     this.#current = this.#options.starter.begin({
       session: this.#connection.session,
-      messages: [{ role: "user", content: message }],
+      messages: asked(message),
       provider,
       traceparent: this.#connection.traceparent,
       answer,
@@ -176,4 +187,12 @@ export class V1Session implements Session {
       },
     });
   }
+}
+
+function asked(message: string): readonly ConversationMessage[] {
+  return [{ role: "user", content: message }];
+}
+
+function letGo(waiting: Waiting): void {
+  if ("held" in waiting) waiting.held?.release();
 }

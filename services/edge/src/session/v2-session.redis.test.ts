@@ -125,6 +125,7 @@ beforeEach(async () => {
     reconnectWithinMs: 1_000,
     log,
     onIdle: () => undefined,
+    mayRefuse: () => true,
   });
 });
 
@@ -362,6 +363,7 @@ test("an id is another session's too, or another connection's, and gives them no
     reconnectWithinMs: 1_000,
     log,
     onIdle: () => undefined,
+    mayRefuse: () => true,
   });
   other.onText(JSON.stringify({ type: "run", ref: "1", run: runId, message: "hi" }));
   await eventually("the refusal", () => theirs.types().includes("error"));

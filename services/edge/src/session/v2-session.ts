@@ -2,6 +2,7 @@
  * A v2 conversation on one connection: many runs at once, each under its own id.
  */
 import {
+  type ChatMessage,
   type Failure,
   failure,
   parseV2Up,
@@ -17,7 +18,7 @@ import type { RunStarter } from "../inbound/run-starter.ts";
 import type { StartedRun } from "../inbound/started-run.ts";
 import { V2Answer } from "../outbound/v2-answer.ts";
 import type { Connection } from "../socket/connection.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionContext } from "./session.ts";
 
 export interface V2SessionOptions {
   readonly starter: RunStarter;
@@ -29,10 +30,7 @@ export interface V2SessionOptions {
   readonly log: Logger;
 }
 
-interface V2SessionContext extends V2SessionOptions {
-  /** The last open run is over. */
-  readonly onIdle: () => void;
-}
+type V2SessionContext = V2SessionOptions & SessionContext;
 
 type Request<Type extends V2Up["type"]> = Extract<V2Up, { type: Type }>;
 type NotResumable = NonNullable<Extract<V2Down, { type: "resumed" }>["reason"]>;
@@ -75,7 +73,7 @@ export class V2Session implements Session {
   onText(frame: string): void {
     const parsed = parseV2Up(frame, this.#options.limits);
     if (!parsed.ok) {
-      this.#send(v2Error(parsed.failure, { ref: parsed.ref }));
+      this.#refuse(parsed.failure, parsed.ref);
       return;
     }
     const { up } = parsed;
@@ -96,7 +94,7 @@ export class V2Session implements Session {
   }
 
   onBinary(): void {
-    this.#send(v2Error(failure("binary_frame")));
+    this.#refuse(failure("binary_frame"));
   }
 
   onClose(): void {
@@ -115,9 +113,12 @@ export class V2Session implements Session {
     const wishes = wishesOf(asked.options);
     const own = this.#refusal(chosen);
     if (own) starter.refused(own);
-    const refusal = own ?? this.#unheeded(starter.refusal(provider, wishes));
+    const conversation: readonly ChatMessage[] = messages ?? [
+      { role: "user", content: message ?? "" },
+    ];
+    const refusal = own ?? this.#unheeded(starter.refusal(provider, wishes, conversation));
     if (refusal) {
-      this.#send(v2Error(refusal, { ref }));
+      this.#refuse(refusal, ref);
       return;
     }
     const runId = chosen ?? starter.newRunId();
@@ -125,7 +126,7 @@ export class V2Session implements Session {
     const run = starter.begin({
       runId,
       session: session ?? this.#connection.session,
-      messages: messages ?? [{ role: "user", content: message ?? "" }],
+      messages: conversation,
       provider,
       wishes,
       traceparent: this.#connection.traceparent,
@@ -157,7 +158,7 @@ export class V2Session implements Session {
         this.#remember(run);
       }
       // Without the run's id: to its client that would be the run's end, a second one perhaps.
-      else if (outcome === "unknown") this.#send(v2Error(failure("unknown_run"), {}));
+      else if (outcome === "unknown") this.#refuse(failure("unknown_run"));
     } catch (error) {
       log.warn({ runId: run, err: error }, "run not cancelled");
       this.#send(v2Error(failure("unavailable"), {}));
@@ -238,6 +239,10 @@ export class V2Session implements Session {
   #refusal(runId: string | undefined): Failure | undefined {
     if (runId !== undefined && this.#knows(runId)) return failure("invalid_request", TAKEN);
     return this.#isFull ? failure("too_many_runs") : undefined;
+  }
+
+  #refuse(reason: Failure, ref?: string): void {
+    if (this.#options.mayRefuse(reason)) this.#send(v2Error(reason, { ref }));
   }
 
   /** Here all that a run may wish for is one of its options. */

@@ -41,6 +41,8 @@ export class Connection {
   #onDrain: () => void = ignore;
   /** Set once the connection is to be closed behind what was written. */
   #onEmpty: () => void = ignore;
+  /** How often it was looked at since it said something whole. */
+  #unheardLooks = 0;
   /** Runs while the connection is full. */
   #patience: NodeJS.Timeout | undefined;
 
@@ -121,6 +123,28 @@ export class Connection {
     if (this.bufferedBytes >= LOW_WATERMARK_BYTES) return;
     this.#calmDown();
     this.#onDrain();
+  }
+
+  /** For the socket server: a whole frame came, or an answer to a ping. */
+  heard(): void {
+    this.#unheardLooks = 0;
+  }
+
+  /**
+   * Called at even times. Cuts a client that says nothing whole in `mostLooks` of them: uWebSockets.js pings a silent
+   * one, which answers or is cut, but takes single bytes of a frame that never ends for a sign of life.
+   */
+  look(mostLooks: number): void {
+    this.#unheardLooks += 1;
+    if (this.#unheardLooks > mostLooks) this.cut();
+  }
+
+  /** Ends it at once, without a code, and gives back what is kept for it. */
+  cut(): void {
+    const socket = this.#socket;
+    this.#calmDown();
+    this.#socket = undefined;
+    socket?.close();
   }
 
   /** For the socket server: the socket is gone. */

@@ -27,7 +27,9 @@ import { refusalOf } from "../http/api-error.ts";
 import type { Gate } from "../http/gate.ts";
 import type { Headers } from "../http/http-exchange.ts";
 import { statusLine } from "../http/http-status.ts";
+import type { ClientAddress, ClientAddresses } from "../inbound/client-address.ts";
 import type { ClientKeys } from "../inbound/client-keys.ts";
+import type { AddressLimit } from "./address-limit.ts";
 import { Connection, MAX_BUFFERED_BYTES, type SlowConsumerLimits } from "./connection.ts";
 
 /** What uWebSockets.js keeps with a socket. */
@@ -35,6 +37,7 @@ export interface ConnectionData {
   readonly id: string;
   readonly session: string;
   readonly protocol: "v1" | "v2";
+  readonly address: ClientAddress;
   /** Why it is closed as soon as it is open. */
   readonly refusal?: Failure;
   readonly traceparent: string | undefined;
@@ -45,15 +48,17 @@ export interface ConnectionData {
 /** What a connection's owner wants to know. */
 export interface ConnectionEvents {
   onText(frame: string): void;
-  onBinary(): void;
+  onBinary(bytes: number): void;
   /** The socket is gone; nothing can be sent any more. */
   onClose(): void;
 }
 
 export interface SocketServerOptions extends SlowConsumerLimits {
   readonly log: Logger;
-  /** Longest frame that is read; a longer one is refused with a reason and the socket closed. */
-  readonly maxFrameBytes: number;
+  /** Longest frame that is read; a longer one is refused and its socket closed. */
+  readonly maxFrameBytes: Readonly<Record<"v1" | "v2", number>>;
+  readonly addresses: Pick<ClientAddresses, "of">;
+  readonly addressLimit: AddressLimit;
   readonly gate: Pick<Gate, "admit">;
   readonly clientKeys: ClientKeys;
   /** Why no connection is taken right now. */
@@ -62,13 +67,12 @@ export interface SocketServerOptions extends SlowConsumerLimits {
   readonly onConnection: (connection: Connection) => ConnectionEvents;
 }
 
-/**
- * What is longer than our own limit by more than this is cut by uWebSockets, without a word, which clients
- * take for a lost connection. A frame must be kept whole to be refused with a reason, so there is an end to it.
- */
-const REFUSED_ALOUD_BYTES = 4 * 1024 * 1024;
 /** Seconds without a sign of life after which a peer is taken for dead; pings go out before. */
 const IDLE_TIMEOUT_S = 40;
+const CROWDED = failure(
+  "overloaded",
+  "There are as many connections from your address as this server takes. Try again shortly.",
+);
 /** Of every version of it that there is. */
 const TRACEPARENT_LENGTH = 55;
 
@@ -83,22 +87,28 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     }
   };
   const behavior = {
-    maxPayloadLength: options.maxFrameBytes + REFUSED_ALOUD_BYTES,
+    // One for both, since a client chooses its protocol. What is longer is cut as soon as the frame says so, without a
+    // word: it would have to be kept whole to be refused with a reason. So only v1 clients are told.
+    maxPayloadLength: Math.max(...Object.values(options.maxFrameBytes)),
     maxBackpressure: MAX_BUFFERED_BYTES,
     idleTimeout: IDLE_TIMEOUT_S,
     sendPingsAutomatically: true,
     upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
       const { refusal: unwanted, headers } = options.gate.admit(request);
-      const refusal = unwanted ?? options.refusal() ?? keyRefusal(options.clientKeys, request);
+      const address = options.addresses.of(response.getRemoteAddress(), forwardedOf(request));
+      const crowded = options.addressLimit.hasRoom(address) ? undefined : CROWDED;
+      const refusal =
+        unwanted ?? options.refusal() ?? crowded ?? keyRefusal(options.clientKeys, request);
       if (refusal) options.onRefused(refusal);
       if (refusal && !isToldLater(refusal, request)) refuseUpgrade(response, refusal, headers);
-      else upgrade(response, request, { context, headers, ...(refusal && { refusal }) });
+      else upgrade(response, request, { context, headers, address, ...(refusal && { refusal }) });
     },
     open: (socket: WebSocket<ConnectionData>) =>
       guard("open", () => {
         const data = socket.getUserData();
         const connection = new Connection(socket, data, options);
         data.connection = connection;
+        options.addressLimit.opened(data.address);
         if (data.refusal) {
           connection.send(JSON.stringify(v2Error(data.refusal)));
           connection.end(CLOSE_CODES.invalidApiKey, "the API key is missing or wrong");
@@ -111,17 +121,22 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
         const { connection } = socket.getUserData();
         const owner = connection && events.get(connection);
         if (!connection || !owner) return;
-        if (message.byteLength > options.maxFrameBytes) {
-          refuseFrame(connection, message.byteLength, options.maxFrameBytes);
-        } else if (isBinary) owner.onBinary();
+        connection.heard();
+        const limit = options.maxFrameBytes[connection.protocol];
+        if (message.byteLength > limit) {
+          refuseFrame(connection, message.byteLength, limit);
+        } else if (isBinary) owner.onBinary(message.byteLength);
         else owner.onText(Buffer.from(message).toString());
       }),
+    ping: (socket: WebSocket<ConnectionData>) => socket.getUserData().connection?.heard(),
+    pong: (socket: WebSocket<ConnectionData>) => socket.getUserData().connection?.heard(),
     drain: (socket: WebSocket<ConnectionData>) =>
       guard("drain", () => socket.getUserData().connection?.drained()),
     close: (socket: WebSocket<ConnectionData>) =>
       guard("close", () => {
-        const { connection } = socket.getUserData();
+        const { connection, address } = socket.getUserData();
         if (!connection) return;
+        options.addressLimit.closed(address);
         connection.closed();
         events.get(connection)?.onClose();
       }),
@@ -152,14 +167,29 @@ function protocolOf(request: HttpRequest): "v1" | "v2" {
   return offered.includes(V2_SUBPROTOCOL) ? "v2" : "v1";
 }
 
+/** Every line of the header, in order: a proxy may add one of its own behind a line that the client made up. */
+function forwardedOf(request: HttpRequest): string[] {
+  const lines: string[] = [];
+  request.forEach((name, value) => {
+    if (name === "x-forwarded-for") lines.push(value);
+  });
+  return lines;
+}
+
 function upgrade(
   response: HttpResponse,
   request: HttpRequest,
   {
     context,
     headers,
+    address,
     refusal,
-  }: { context: us_socket_context_t; headers: Headers; refusal?: Failure },
+  }: {
+    context: us_socket_context_t;
+    headers: Headers;
+    address: ClientAddress;
+    refusal?: Failure;
+  },
 ): void {
   const key = request.getHeader("sec-websocket-key");
   const extensions = request.getHeader("sec-websocket-extensions");
@@ -175,6 +205,7 @@ function upgrade(
     id: randomUUID(),
     session: asked || randomUUID(),
     protocol,
+    address,
     traceparent,
     ...(refusal && { refusal }),
   };

@@ -6,14 +6,18 @@ import { ModelsDoor } from "../http/models-door.ts";
 import { OpenApiDoor } from "../http/openapi/openapi-door.ts";
 import { serveHttp } from "../http/routes.ts";
 import { StatsDoor } from "../http/stats-door.ts";
+import { ByteBudget } from "../inbound/byte-budget.ts";
+import { ClientAddresses, networksOf } from "../inbound/client-address.ts";
 import { ClientKeys } from "../inbound/client-keys.ts";
 import { type OriginRules, Origins } from "../inbound/origins.ts";
+import { AddressLimit } from "../socket/address-limit.ts";
 import { serveSockets } from "../socket/socket-server.ts";
 import { uws } from "../socket/uws.ts";
 
 export interface TestDoorsOptions {
   readonly keys?: readonly string[];
   readonly origins?: Partial<OriginRules>;
+  readonly perAddress?: number;
 }
 
 export class TestDoors {
@@ -25,7 +29,7 @@ export class TestDoors {
   /** Told by `/health`. */
   notes: string[] = [];
 
-  private constructor({ keys = [], origins = {} }: TestDoorsOptions) {
+  private constructor({ keys = [], origins = {}, perAddress }: TestDoorsOptions) {
     const log = createLogger({ service: "test", level: "silent" });
     const clientKeys = new ClientKeys(keys);
     const rules = { publicUrl: undefined, allowed: [], listenHost: "127.0.0.1", ...origins };
@@ -37,6 +41,7 @@ export class TestDoors {
       onRefused,
       maxOpen: 100,
       keepAliveAfterMs: 1_000,
+      inbound: new ByteBudget(1_000_000),
       ...slow,
     });
     const options = { exchanges, log, clientKeys, starter: { refused: onRefused } };
@@ -46,7 +51,9 @@ export class TestDoors {
       log,
       gate,
       clientKeys,
-      maxFrameBytes: 1_000,
+      maxFrameBytes: { v1: 1_000, v2: 2_000 },
+      addresses: new ClientAddresses(networksOf("loopback") ?? []),
+      addressLimit: new AddressLimit(perAddress),
       refusal: () => undefined,
       onRefused,
       onConnection: (connection) => ({

@@ -5,7 +5,7 @@ import { eventStream, json, refusals, response } from "./responses.ts";
 const POSITION = { type: "string", pattern: "^\\d{1,15}-\\d{1,15}$" };
 
 /** A failure that a provider or the gateway may have before an answer begins. */
-const ANY_REFUSAL = refusals(400, 401, 404, 409, 413, 415, 429, 500, 502, 503, 504);
+const ANY_REFUSAL = refusals(400, 401, 404, 408, 409, 413, 415, 429, 500, 502, 503, 504);
 
 const run = {
   name: "run",
@@ -69,7 +69,7 @@ const startRun: Json = {
     requestBody: { required: true, content: json("RunRequest") },
     responses: {
       202: response("It is on its queue.", json("AcceptedRun"), ["location", "x-request-id"]),
-      ...refusals(400, 401, 404, 413, 415, 500, 503),
+      ...refusals(400, 401, 404, 408, 413, 415, 500, 503),
     },
   },
 };

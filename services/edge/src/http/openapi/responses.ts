@@ -30,6 +30,7 @@ export const REFUSALS = {
   401: "The gateway has keys, and the request has none of them.",
   403: "A web page asks that may not use the gateway, or the gateway is asked by a name that it does not know.",
   404: "There is no such model, provider, run or address.",
+  408: "The body did not come whole within a minute.",
   409: "The run was cancelled.",
   413: "The request is longer than this server accepts.",
   415: "The body is of another type than `application/json`.",

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { ByteBudget } from "./byte-budget.ts";
+
+test("gives no more than it has, and again what was given back, once", () => {
+  const budget = new ByteBudget(100);
+  const first = budget.take(60);
+  expect(budget.take(41)).toBeUndefined();
+  const second = budget.take(40);
+  expect(second?.grow(1)).toBe(false);
+  first?.release();
+  first?.release();
+  expect(budget.usedBytes).toBe(40);
+  expect(second?.grow(60)).toBe(true);
+  second?.release();
+  expect(budget.usedBytes).toBe(0);
+});
+
+test("a part counts towards the whole, and is bounded by both", () => {
+  const whole = new ByteBudget(100);
+  const part = new ByteBudget(50, whole);
+  const other = whole.take(70);
+  expect(part.hasRoom(31)).toBe(false);
+  const held = part.take(30);
+  expect(whole.usedBytes).toBe(100);
+  other?.release();
+  expect(held?.grow(21)).toBe(false);
+  held?.release();
+  expect([whole.usedBytes, part.usedBytes]).toEqual([0, 0]);
+});

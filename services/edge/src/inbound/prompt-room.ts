@@ -1,0 +1,87 @@
+/**
+ * Room for prompts: in this process until they are on a queue, and in Redis until their runs have ended.
+ *
+ * A full Redis refuses every run of everybody, and so does an edge whose heap is full, which dies. So prompts are refused
+ * long before: long ones first, so that users with a short question notice nothing of somebody who sends long ones.
+ */
+import { getHeapStatistics } from "node:v8";
+import { type Failure, failure } from "@openclaw/protocol";
+import type { MemoryUse } from "../redis-memory.ts";
+import { ByteBudget, type Reservation } from "./byte-budget.ts";
+
+/** A prompt on its way to a queue is in the heap about four times: as it came, as a job, as JSON, as a command. */
+const HEAP_SHARE = 1 / 8;
+const REDIS_SHARE = 1 / 4;
+/** Where Redis has no limit, or does not tell. */
+const USUAL_QUEUED_BYTES = 256 * 1024 * 1024;
+const SHORT_BYTES = 16 * 1024;
+/** Of the limit, for short prompts. */
+const SHORT_SHARE = 2;
+/** Of Redis' `maxmemory`: whatever it is full of, long prompts would not help. */
+const NEARLY_FULL = 0.85;
+
+const FULL_HERE = failure(
+  "overloaded",
+  "This server has as many bytes of requests in hand as it may. Try again shortly.",
+);
+const FULL_QUEUE = failure(
+  "overloaded",
+  "As many bytes of requests are waiting as the queue may hold. Try again shortly.",
+);
+
+export interface PromptRoomOptions {
+  /** What this edge may keep of requests at all. */
+  readonly inbound: ByteBudget;
+  /** As configured; undefined: as much as Redis can well hold. */
+  readonly maxQueuedBytes: number | undefined;
+  /** Of the fullest master; undefined where it is not known. */
+  readonly redis: () => MemoryUse | undefined;
+  /** Prompts of unfinished runs that began here. */
+  readonly ownBytes: () => number;
+  /** Those of all other edges, as they said last. */
+  readonly otherBytes: () => number;
+  /** The most this process may take, in bytes. Default: V8's own limit. */
+  readonly heapBytes?: number;
+}
+
+export class PromptRoom {
+  readonly #options: PromptRoomOptions;
+  readonly #inHand: ByteBudget;
+
+  constructor(options: PromptRoomOptions) {
+    const { inbound, heapBytes = getHeapStatistics().heap_size_limit } = options;
+    this.#options = options;
+    const share = Math.floor(heapBytes * HEAP_SHARE);
+    this.#inHand = new ByteBudget(Math.min(inbound.maxBytes, share), inbound);
+  }
+
+  /** Why a prompt is not taken right now; undefined where it is. */
+  refusal(bytes: number): Failure | undefined {
+    if (!this.#inHand.hasRoom(bytes)) return FULL_HERE;
+    return this.#hasQueueRoom(bytes) ? undefined : FULL_QUEUE;
+  }
+
+  /** Holds a prompt in this process until it is released. Undefined where there is no room. */
+  hold(bytes: number): Reservation | undefined {
+    return this.#inHand.take(bytes);
+  }
+
+  #hasQueueRoom(bytes: number): boolean {
+    const { ownBytes, otherBytes } = this.#options;
+    const isShort = bytes <= SHORT_BYTES;
+    const most = this.#maxQueuedBytes * (isShort ? SHORT_SHARE : 1);
+    return ownBytes() + otherBytes() + bytes <= most && (isShort || !this.#isRedisNearlyFull);
+  }
+
+  get #maxQueuedBytes(): number {
+    const { maxQueuedBytes, redis } = this.#options;
+    if (maxQueuedBytes !== undefined) return maxQueuedBytes;
+    const max = redis()?.maxBytes;
+    return max === undefined ? USUAL_QUEUED_BYTES : max * REDIS_SHARE;
+  }
+
+  get #isRedisNearlyFull(): boolean {
+    const { usedBytes = 0, maxBytes = Number.POSITIVE_INFINITY } = this.#options.redis() ?? {};
+    return usedBytes > maxBytes * NEARLY_FULL;
+  }
+}
