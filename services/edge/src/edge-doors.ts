@@ -12,7 +12,7 @@ import { ModelsDoor } from "./http/models-door.ts";
 import { OpenApiDoor } from "./http/openapi/openapi-door.ts";
 import { RunsDoor } from "./http/runs-door.ts";
 import { StatsDoor } from "./http/stats-door.ts";
-import type { ByteBudget } from "./inbound/byte-budget.ts";
+import { ByteBudget } from "./inbound/byte-budget.ts";
 import { ClientAddresses } from "./inbound/client-address.ts";
 import { ClientKeys } from "./inbound/client-keys.ts";
 import { Origins } from "./inbound/origins.ts";
@@ -76,6 +76,16 @@ interface Behind {
   readonly descriptors: Descriptors;
 }
 
+function maxBodyBytes(config: EdgeConfig): number {
+  const { EDGE_MAX_MESSAGE_BYTES: message, EDGE_MAX_CONVERSATION_BYTES: conversation } = config;
+  return JSON_EXPANSION * Math.max(message, conversation) + BODY_OVERHEAD_BYTES;
+}
+
+/** What this edge may keep of requests: two of the longest at least, or none of those would ever be read. */
+export function createInbound(config: EdgeConfig): ByteBudget {
+  return new ByteBudget(Math.max(config.EDGE_INBOUND_BYTES, 3 * maxBodyBytes(config)));
+}
+
 /** What one client may have this edge keep of its frames. */
 function socketLimits(config: EdgeConfig) {
   const { EDGE_MAX_MESSAGE_BYTES: message, EDGE_MAX_CONVERSATION_BYTES: conversation } = config;
@@ -122,12 +132,7 @@ export function createDoors({ config, gateway, log }: Base, behind: Behind) {
   const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
   const http = { exchanges, log, clientKeys, gateway, starter };
   const maxMessageBytes = config.EDGE_MAX_CONVERSATION_BYTES;
-  const conversations = {
-    maxBodyBytes:
-      JSON_EXPANSION * Math.max(config.EDGE_MAX_MESSAGE_BYTES, maxMessageBytes) +
-      BODY_OVERHEAD_BYTES,
-    maxMessageBytes,
-  };
+  const conversations = { maxBodyBytes: maxBodyBytes(config), maxMessageBytes };
   const readStats = () =>
     readClusterStats({ gateway: gateway.current, registry, queues: redis.queues });
   const listener = new Listener({

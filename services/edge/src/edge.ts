@@ -17,10 +17,9 @@ import {
 } from "@openclaw/runtime";
 import { Tracing } from "@openclaw/tracing";
 import type { EdgeConfig } from "./config.ts";
-import { createDoors, createSessions } from "./edge-doors.ts";
+import { createDoors, createInbound, createSessions } from "./edge-doors.ts";
 import { tellEdge } from "./edge-gauges.ts";
 import { createLookup, createRedis, createRuns } from "./edge-runs.ts";
-import { ByteBudget } from "./inbound/byte-budget.ts";
 import { QueueNotices } from "./outbound/queue-notices.ts";
 import { Descriptors } from "./socket/descriptors.ts";
 
@@ -45,7 +44,7 @@ export function createEdge(
 
   const tracing = new Tracing({ isOn: wantsTraces(config), service: "edge", node, log });
   const metrics = new Metrics({ kind: "edge", gateway });
-  const inbound = new ByteBudget(config.EDGE_INBOUND_BYTES);
+  const inbound = createInbound(config);
   const descriptors = Descriptors.ofProcess();
   tellFewer(config, descriptors, log);
   const redis = createRedis(base, metrics);

@@ -27,3 +27,15 @@ test("a part counts towards the whole, and is bounded by both", () => {
   held?.release();
   expect([whole.usedBytes, part.usedBytes]).toEqual([0, 0]);
 });
+
+test("the last eighth is for short requests", () => {
+  const budget = new ByteBudget(800_000);
+  const long = budget.take(700_000);
+  expect(budget.take(20_000)).toBeUndefined();
+  const short = budget.take(10_000);
+  expect(short?.grow(5_000)).toBe(true);
+  // By now it is long.
+  expect(short?.grow(5_000)).toBe(false);
+  long?.release();
+  expect(short?.grow(5_000)).toBe(true);
+});

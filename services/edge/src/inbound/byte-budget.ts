@@ -2,7 +2,11 @@
  * A bound in sum on the bytes that strangers may have this process keep.
  *
  * What each request may be is bounded elsewhere; a thousand that are each within their bound are too many all the same.
+ * The last eighth is for short ones: who has a short question need not notice that somebody sends long ones.
  */
+export const SHORT_BYTES = 16 * 1024;
+const LONG_SHARE = 7 / 8;
+
 export class ByteBudget {
   readonly maxBytes: number;
   readonly #whole: ByteBudget | undefined;
@@ -18,8 +22,10 @@ export class ByteBudget {
     return this.#used;
   }
 
-  hasRoom(bytes: number): boolean {
-    return this.#used + bytes <= this.maxBytes && (this.#whole?.hasRoom(bytes) ?? true);
+  /** @param held bytes of the same request that are held already */
+  hasRoom(bytes: number, held = 0): boolean {
+    const most = bytes + held > SHORT_BYTES ? this.maxBytes * LONG_SHARE : this.maxBytes;
+    return this.#used + bytes <= most && (this.#whole?.hasRoom(bytes, held) ?? true);
   }
 
   /** Undefined where there is no room. What is given must be released. */
@@ -50,7 +56,7 @@ export class Reservation {
 
   /** Holds so many more. Answers whether there was room; where not, it holds what it held. */
   grow(bytes: number): boolean {
-    if (!this.#budget.hasRoom(bytes)) return false;
+    if (!this.#budget.hasRoom(bytes, this.#bytes)) return false;
     this.#budget.add(bytes);
     this.#bytes += bytes;
     return true;

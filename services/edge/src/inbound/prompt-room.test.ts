@@ -79,17 +79,18 @@ describe("on the queues", () => {
 
 describe("in this process", () => {
   test("an eighth of the heap, until they are released", () => {
-    const { inbound, prompts } = room({ heapBytes: 8 * MIB });
-    const held = prompts.hold(MIB);
-    expect(inbound.usedBytes).toBe(MIB);
-    expect(prompts.refusal(1)).toMatchObject({ code: "overloaded" });
+    const { inbound, prompts } = room({ heapBytes: 64 * MIB });
+    const held = prompts.hold(7 * MIB);
+    expect(inbound.usedBytes).toBe(7 * MIB);
+    expect(prompts.refusal(LONG)).toMatchObject({ code: "overloaded" });
+    expect(prompts.refusal(SHORT)).toBeUndefined();
     held?.release();
-    expect(prompts.refusal(MIB)).toBeUndefined();
+    expect(prompts.refusal(LONG)).toBeUndefined();
   });
 
   test("no more than is left of all that may be kept", () => {
     const { inbound, prompts } = room({});
-    const bodies = inbound.take(63 * MIB);
+    const bodies = inbound.take(55 * MIB);
     expect(prompts.refusal(2 * MIB)).toMatchObject({ code: "overloaded" });
     bodies?.release();
     expect(prompts.refusal(2 * MIB)).toBeUndefined();

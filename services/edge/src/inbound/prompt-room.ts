@@ -7,14 +7,13 @@
 import { getHeapStatistics } from "node:v8";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { MemoryUse } from "../redis-memory.ts";
-import { ByteBudget, type Reservation } from "./byte-budget.ts";
+import { ByteBudget, type Reservation, SHORT_BYTES } from "./byte-budget.ts";
 
 /** A prompt on its way to a queue is in the heap about four times: as it came, as a job, as JSON, as a command. */
 const HEAP_SHARE = 1 / 8;
 const REDIS_SHARE = 1 / 4;
 /** Where Redis has no limit, or does not tell. */
 const USUAL_QUEUED_BYTES = 256 * 1024 * 1024;
-const SHORT_BYTES = 16 * 1024;
 /** Of the limit, for short prompts. */
 const SHORT_SHARE = 2;
 /** Of Redis' `maxmemory`: whatever it is full of, long prompts would not help. */

@@ -8,6 +8,7 @@
  * A WebSocket that was closed stays with its process until its client has closed it too, of which nothing is told. So
  * what is added up here is too much, and at the limit the descriptors are counted.
  */
+import type { HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { readdirSync, readFileSync } from "node:fs";
 
 /** For everything but connections of clients: Redis, the admin port, files, logs. */
@@ -69,6 +70,16 @@ export class Descriptors {
     const open = count();
     if (open !== undefined) this.#taken = Math.max(0, open - this.#others);
   }
+}
+
+/** Closes what is accepted without a descriptor to spare. */
+export function boundSockets(app: TemplatedApp, descriptors: Descriptors): void {
+  // Told of every connection, and again when one is gone that has not become a WebSocket.
+  const onSocket = (response: HttpResponse, change: unknown): void => {
+    if (Number(change) < 0) descriptors.closed();
+    else if (!descriptors.opened()) response.close();
+  };
+  app.filter(onSocket);
 }
 
 /** Node raises the soft limit to the hard one when it starts; this is what is left then. */

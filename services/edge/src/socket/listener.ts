@@ -1,7 +1,7 @@
-import type { HttpResponse, TemplatedApp, us_listen_socket } from "uWebSockets.js";
+import type { TemplatedApp, us_listen_socket } from "uWebSockets.js";
 import type { Part } from "@openclaw/runtime";
 import { type RoutesOptions, serveHttp } from "../http/routes.ts";
-import type { Descriptors } from "./descriptors.ts";
+import { boundSockets, type Descriptors } from "./descriptors.ts";
 import { type SocketServerOptions, serveSockets } from "./socket-server.ts";
 import { uws } from "./uws.ts";
 
@@ -44,12 +44,7 @@ export class Listener implements Part {
     const { host, port, descriptors } = this.#options;
     descriptors.begin();
     const app = uws.App();
-    // Told of every connection, and again when one is gone that has not become a WebSocket.
-    const onSocket = (response: HttpResponse, count: unknown): void => {
-      if (Number(count) < 0) descriptors.closed();
-      else if (!descriptors.opened()) response.close();
-    };
-    app.filter(onSocket);
+    boundSockets(app, descriptors);
     serveSockets(app, this.#options);
     serveHttp(app, this.#options);
     this.#app = app;

@@ -214,11 +214,12 @@ function upgrade(
   response.cork(() => response.upgrade(data, key, confirmed, extensions, context));
 }
 
+/** Closes the connection too, which its client has no other use for. */
 function refuseUpgrade(response: HttpResponse, refusal: Failure, headers: Headers): void {
   response.cork(() => {
     response.writeStatus(statusLine(refusalOf(refusal).status));
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-    response.writeHeader("content-type", "application/json").end(v1ErrorFrame(refusal));
+    response.writeHeader("content-type", "application/json").end(v1ErrorFrame(refusal), true);
   });
 }
 

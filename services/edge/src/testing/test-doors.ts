@@ -11,6 +11,8 @@ import { ClientAddresses, networksOf } from "../inbound/client-address.ts";
 import { ClientKeys } from "../inbound/client-keys.ts";
 import { type OriginRules, Origins } from "../inbound/origins.ts";
 import { AddressLimit } from "../socket/address-limit.ts";
+import type { Connection } from "../socket/connection.ts";
+import { boundSockets, type Descriptors } from "../socket/descriptors.ts";
 import { serveSockets } from "../socket/socket-server.ts";
 import { uws } from "../socket/uws.ts";
 
@@ -18,18 +20,20 @@ export interface TestDoorsOptions {
   readonly keys?: readonly string[];
   readonly origins?: Partial<OriginRules>;
   readonly perAddress?: number;
+  readonly descriptors?: Descriptors;
 }
 
 export class TestDoors {
   readonly #app = uws.App();
   readonly port: number;
+  readonly connections = new Set<Connection>();
   /** What was refused, by its code. */
   readonly refused: string[] = [];
   readStats: () => Promise<unknown> = async () => ({});
   /** Told by `/health`. */
   notes: string[] = [];
 
-  private constructor({ keys = [], origins = {}, perAddress }: TestDoorsOptions) {
+  private constructor({ keys = [], origins = {}, perAddress, descriptors }: TestDoorsOptions) {
     const log = createLogger({ service: "test", level: "silent" });
     const clientKeys = new ClientKeys(keys);
     const rules = { publicUrl: undefined, allowed: [], listenHost: "127.0.0.1", ...origins };
@@ -46,6 +50,7 @@ export class TestDoors {
     });
     const options = { exchanges, log, clientKeys, starter: { refused: onRefused } };
     const gateway = { current: { providers: {}, groups: {}, models: {}, defaultProvider: "" } };
+    if (descriptors) boundSockets(this.#app, descriptors);
     serveSockets(this.#app, {
       ...slow,
       log,
@@ -56,11 +61,14 @@ export class TestDoors {
       addressLimit: new AddressLimit(perAddress),
       refusal: () => undefined,
       onRefused,
-      onConnection: (connection) => ({
-        onText: () => connection.send(connection.session),
-        onBinary: () => undefined,
-        onClose: () => undefined,
-      }),
+      onConnection: (connection) => {
+        this.connections.add(connection);
+        return {
+          onText: () => connection.send(connection.session),
+          onBinary: () => undefined,
+          onClose: () => this.connections.delete(connection),
+        };
+      },
     });
     serveHttp(this.#app, {
       exchanges,

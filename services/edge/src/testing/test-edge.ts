@@ -18,7 +18,7 @@ import {
 } from "@openclaw/stream";
 import { createStreamFixture, eventually, type StreamFixture } from "@openclaw/testing";
 import { onTestFinished } from "vitest";
-import { RunStarter } from "../inbound/run-starter.ts";
+import { RunStarter, type RunStarterOptions } from "../inbound/run-starter.ts";
 import type { StartedRun } from "../inbound/started-run.ts";
 import type { Answer, DeltaOutcome } from "../outbound/answer.ts";
 import { Curtain } from "../outbound/curtain.ts";
@@ -82,6 +82,8 @@ export class NotingAnswer implements Answer {
     write();
   }
 }
+
+type Limits = Partial<Pick<RunStarterOptions, "queueTimeoutMs" | "maxRuns" | "prompts">>;
 
 export class TestEdge {
   readonly fixture: StreamFixture;
@@ -150,11 +152,11 @@ export class TestEdge {
   }
 
   /** Other limits for the runs that begin from now on. */
-  limit(limits: { readonly queueTimeoutMs?: number; readonly maxRuns?: number }): void {
+  limit(limits: Limits): void {
     this.starter = this.#createStarter(limits);
   }
 
-  #createStarter(limits: { readonly queueTimeoutMs?: number; readonly maxRuns?: number }) {
+  #createStarter(limits: Limits) {
     const { records, commands } = this.fixture;
     return new RunStarter({
       node: NODE,

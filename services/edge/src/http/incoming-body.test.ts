@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import { ByteBudget } from "../inbound/byte-budget.ts";
+import { IncomingBody } from "./incoming-body.ts";
+
+const MIB = 1024 * 1024;
+const chunkOf = (text: string) => new Uint8Array(Buffer.from(text)).buffer;
+
+function open(
+  declaredBytes: number | undefined,
+  budget = new ByteBudget(64 * MIB),
+  maxBytes = MIB,
+) {
+  return { budget, body: IncomingBody.open({ budget, declaredBytes, maxBytes }) };
+}
+
+describe.each([
+  ["short", 100],
+  ["long", 300_000],
+])("a %s body", (_, length) => {
+  const text = Array.from({ length: length / 10 }, (_, index) => `${index}字`.padEnd(8)).join("");
+  const bytes = Buffer.from(text);
+  const chunks = Array.from(
+    { length: Math.ceil(bytes.length / 37_000) },
+    (_, index) =>
+      new Uint8Array(bytes.subarray(index * 37_000, (index + 1) * 37_000)).slice().buffer,
+  );
+
+  test.each([
+    ["of declared length", bytes.length],
+    ["in chunks", undefined],
+  ])("%s is what was sent, and its room is given back once", (_, declared) => {
+    const { body, budget } = open(declared);
+    for (const chunk of chunks) expect(body?.add(chunk)).toBe(true);
+    expect(body?.bytes.equals(bytes)).toBe(true);
+    expect(budget.usedBytes).toBe(bytes.length);
+    body?.release();
+    body?.release();
+    expect(budget.usedBytes).toBe(0);
+  });
+});
+
+test("what was declared is reserved before any of it comes", () => {
+  const budget = new ByteBudget(100);
+  const { body } = open(60, budget);
+  expect(open(60, budget).body).toBeUndefined();
+  body?.release();
+  expect(open(60, budget).body).toBeDefined();
+});
+
+test("what was not declared is reserved as it comes", () => {
+  const budget = new ByteBudget(100);
+  const { body } = open(undefined, budget);
+  expect(body?.add(chunkOf("x".repeat(60)))).toBe(true);
+  expect(body?.add(chunkOf("x".repeat(60)))).toBe(false);
+});
+
+test("no more is kept than was declared, or may be sent", () => {
+  expect(open(3).body?.add(chunkOf("four"))).toBe(false);
+  expect(open(undefined, undefined, 3).body?.add(chunkOf("four"))).toBe(false);
+});
+
+test("memory of long bodies is given back at once, without any garbage collection", () => {
+  const budget = new ByteBudget(512 * MIB);
+  const rss = () => process.memoryUsage.rss();
+  const before = rss();
+  const chunk = new Uint8Array(MIB).fill(1).buffer;
+  const bodies = Array.from({ length: 200 }, () => {
+    const { body } = open(undefined, budget);
+    body?.add(chunk);
+    return body;
+  });
+  const grown = rss() - before;
+  expect(grown).toBeGreaterThan(100 * MIB);
+  for (const body of bodies) body?.release();
+  expect(rss() - before).toBeLessThan(grown / 2);
+});
