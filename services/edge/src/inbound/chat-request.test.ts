@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseChatRequest } from "./chat-request.ts";
 
 const LIMITS = { maxMessageBytes: 1_000 };
@@ -120,5 +120,48 @@ test("a conversation over the limit is refused with both lengths", () => {
     ok: false,
     failure: { code: "message_too_long", message: expect.stringMatching(/20\d\d bytes.* 1000/) },
     param: "messages",
+  });
+});
+
+describe("a body of a million wrong values", () => {
+  const MANY = 900_000;
+  const ask = (more: object) =>
+    Buffer.from(
+      JSON.stringify({ model: "m", messages: [{ role: "user", content: "hi" }], ...more }),
+    );
+
+  test.each([
+    ["parts of a message", { messages: [{ role: "user", content: Array(MANY).fill(1) }] }],
+    ["calls", { messages: [{ role: "assistant", tool_calls: Array(MANY).fill({}) }] }],
+    [
+      "parts of many",
+      { messages: Array(2_000).fill({ role: "user", content: Array(400).fill({}) }) },
+    ],
+    ["messages", { messages: Array(MANY).fill(1) }],
+    ["words to stop at", { stop: Array(MANY).fill(1) }],
+    ["tools", { tools: Array(MANY).fill({}) }],
+  ])("%s: is refused before each of them is judged", (_, more) => {
+    const body = ask(more);
+    const before = process.memoryUsage().heapUsed;
+    const parsed = parseChatRequest(body, { maxMessageBytes: 524_288 });
+    expect(parsed).toMatchObject({ ok: false, failure: { code: "invalid_request" } });
+    // Each problem would take a few hundred bytes.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(150 * 1024 * 1024);
+  });
+
+  test("but a long conversation with many tools is read", () => {
+    const messages = Array.from({ length: 2_000 }, (_, index) => ({
+      role: "user",
+      content: [{ type: "text", text: `${index}` }],
+    }));
+    const properties = Object.fromEntries(
+      Array.from({ length: 20 }, (_, index) => [`p${index}`, { type: "string" }]),
+    );
+    const tool = {
+      type: "function",
+      function: { name: "f", parameters: { type: "object", properties } },
+    };
+    const body = ask({ messages, tools: Array(128).fill(tool) });
+    expect(parseChatRequest(body, { maxMessageBytes: 524_288 })).toMatchObject({ ok: true });
   });
 });

@@ -25,6 +25,12 @@ export interface BodyShape<Schema extends z.ZodType> {
   readonly prepare?: (json: unknown) => unknown;
 }
 
+/**
+ * Of all messages together: items of their contents, and calls. Each that is wrong costs a problem of its own, and a body
+ * of 2 MB has room for a million of them: enough to exhaust the heap, though ten are told.
+ */
+const MOST_PARTS = 5_000;
+
 /** Reads a body. Never throws: what is wrong is a failure to be told. */
 export function parseBody<Schema extends z.ZodType>(
   body: Buffer,
@@ -37,6 +43,10 @@ export function parseBody<Schema extends z.ZodType>(
       failure: failure("invalid_json", `The body is not JSON. ${hint}`),
       param: null,
     };
+  }
+  if (partsOf(json) > MOST_PARTS) {
+    const message = `\`messages\` must have at most ${MOST_PARTS} parts and calls in them, all together.`;
+    return { ok: false, failure: failure("invalid_request", message), param: "messages" };
   }
   const parsed = schema.safeParse(prepare(json));
   if (parsed.success) return { ok: true, request: parsed.data };
@@ -64,4 +74,19 @@ function textOf(body: Buffer): string {
   if (body[0] === 0xff && body[1] === 0xfe) return new TextDecoder("utf-16le").decode(body);
   if (body[0] === 0xfe && body[1] === 0xff) return new TextDecoder("utf-16be").decode(body);
   return body.toString();
+}
+
+function partsOf(json: unknown): number {
+  return listIn(json, "messages").reduce<number>(
+    (sum, message) =>
+      sum + listIn(message, "content").length + listIn(message, "tool_calls").length,
+    0,
+  );
+}
+
+function listIn(json: unknown, name: string): readonly unknown[] {
+  if (typeof json !== "object" || json === null) return [];
+  // Whatever it is, it is only looked at.
+  const value = (json as Readonly<Record<string, unknown>>)[name];
+  return Array.isArray(value) ? value : [];
 }
