@@ -124,6 +124,21 @@ describe("floods of bad frames", () => {
   });
 });
 
+test("buffers of long frames are given back: the idle clients that sent them have to come anew", async ({
+  start,
+}) => {
+  // It is never less than three of the longest bodies: 9.4 MB.
+  const cluster = await start({ EDGE_INBOUND_BYTES: String(MIB) });
+  const clients = await Promise.all(
+    Array.from({ length: 12 }, () => V2Client.connect(cluster.url())),
+  );
+  for (const client of clients) client.send({ type: "ping", pad: "x".repeat(1_000_000) });
+  const sentAway = () => clients.filter(({ closed }) => closed?.code === 4001).length;
+  // Nine fit. They go until half of that is left, or of what had come by then.
+  await eventually("some are sent away", () => sentAway() >= 3, { withinMs: 20_000 });
+  expect(clients.filter(({ closed }) => closed === undefined).length).toBeGreaterThanOrEqual(4);
+});
+
 test("prompts on the queue: long ones are refused before Redis is full, short ones are answered", async ({
   start,
 }) => {

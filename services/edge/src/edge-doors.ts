@@ -36,12 +36,13 @@ const LEAST_FRAME_BYTES = 16 * 1024;
 interface SessionTools {
   readonly starter: RunStarter;
   readonly metrics: Metrics;
+  readonly inbound: ByteBudget;
   readonly descriptors: Descriptors;
 }
 
 export function createSessions(
   { config, log }: Base,
-  { starter, metrics, descriptors }: SessionTools,
+  { starter, metrics, inbound, descriptors }: SessionTools,
 ): Sessions {
   const rude = metrics.counter("openclaw_rude_connections_total");
   return new Sessions({
@@ -62,6 +63,7 @@ export function createSessions(
       log,
     },
     maxConnections: maxConnections(config, descriptors),
+    maxKeptBytes: inbound.maxBytes,
     onRude: () => rude.inc({}),
   });
 }

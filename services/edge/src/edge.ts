@@ -52,7 +52,7 @@ export function createEdge(
   const open = createRuns(base, redis, { inbound, metrics, tracing, served });
   const { runs, stats, subscription, registry, view, starter } = open;
   const { lookup, overdue } = createLookup(base, redis, open);
-  const sessions = createSessions(base, { starter, metrics, descriptors });
+  const sessions = createSessions(base, { starter, metrics, inbound, descriptors });
   const { exchanges, listener } = createDoors(base, {
     redis,
     runs: open,

@@ -11,6 +11,8 @@ export interface SessionsOptions {
   readonly v1: V1SessionOptions;
   readonly v2: V2SessionOptions;
   readonly maxConnections: number;
+  /** What may be kept for connections that once sent a long frame, in sum. */
+  readonly maxKeptBytes: number;
   /** A connection is closed that sent more than it may. */
   readonly onRude: () => void;
 }
@@ -57,6 +59,7 @@ export class Sessions implements Part {
   async start(): Promise<void> {
     this.#looking = setInterval(() => {
       for (const connection of [...this.#open.keys()]) connection.look(UNHEARD_LOOKS);
+      this.#giveBack();
     }, LOOK_INTERVAL_MS);
   }
 
@@ -110,6 +113,19 @@ export class Sessions implements Part {
       this.#onEmpty = resolve;
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
+  }
+
+  /** Buffers of long frames go with their connections only, so above the bound idle clients have to come anew. */
+  #giveBack(): void {
+    const { maxKeptBytes } = this.#options;
+    let kept = [...this.#open.keys()].reduce((sum, { keptBytes }) => sum + keptBytes, 0);
+    if (kept <= maxKeptBytes) return;
+    const idle = [...this.#open].flatMap(([connection, { isIdle }]) => (isIdle ? connection : []));
+    for (const connection of idle.toSorted((a, b) => b.keptBytes - a.keptBytes)) {
+      if (kept <= maxKeptBytes / 2) return;
+      kept -= connection.keptBytes;
+      sendAway(connection, "when written");
+    }
   }
 
   /** Sends away everybody. */

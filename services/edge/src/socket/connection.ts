@@ -20,6 +20,9 @@ const LOW_WATERMARK_BYTES = 16 * 1024;
 /** uWebSockets drops what would exceed this. Far above the watermark, so it means a lost reader. */
 export const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 
+/** Shorter frames usually arrive in one piece, which needs no buffer. */
+const KEPT_FROM_BYTES = 64 * 1024;
+
 /** uWebSockets' answers to `send`. */
 const DROPPED = 2;
 
@@ -41,6 +44,7 @@ export class Connection {
   #onDrain: () => void = ignore;
   /** Set once the connection is to be closed behind what was written. */
   #onEmpty: () => void = ignore;
+  #keptBytes = 0;
   /** How often it was looked at since it said something whole. */
   #unheardLooks = 0;
   /** Runs while the connection is full. */
@@ -126,8 +130,17 @@ export class Connection {
   }
 
   /** For the socket server: a whole frame came, or an answer to a ping. */
-  heard(): void {
+  heard(frameBytes = 0): void {
     this.#unheardLooks = 0;
+    if (frameBytes >= KEPT_FROM_BYTES) this.#keptBytes = Math.max(this.#keptBytes, frameBytes);
+  }
+
+  /**
+   * What uWebSockets.js keeps for it until it is closed, as far as that is known: the buffer in which it put together the
+   * longest frame so far, which it never makes smaller.
+   */
+  get keptBytes(): number {
+    return this.#keptBytes;
   }
 
   /**

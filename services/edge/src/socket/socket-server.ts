@@ -121,7 +121,7 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
         const { connection } = socket.getUserData();
         const owner = connection && events.get(connection);
         if (!connection || !owner) return;
-        connection.heard();
+        connection.heard(message.byteLength);
         const limit = options.maxFrameBytes[connection.protocol];
         if (message.byteLength > limit) {
           refuseFrame(connection, message.byteLength, limit);
