@@ -62,15 +62,14 @@ test("no more is kept than was declared, or may be sent", () => {
 test("memory of long bodies is given back at once, without any garbage collection", () => {
   const budget = new ByteBudget(512 * MIB);
   const rss = () => process.memoryUsage.rss();
-  const before = rss();
   const chunk = new Uint8Array(MIB).fill(1).buffer;
   const bodies = Array.from({ length: 200 }, () => {
     const { body } = open(undefined, budget);
     body?.add(chunk);
     return body;
   });
-  const grown = rss() - before;
-  expect(grown).toBeGreaterThan(100 * MIB);
+  // Only across the release: what else this process does takes longer.
+  const full = rss();
   for (const body of bodies) body?.release();
-  expect(rss() - before).toBeLessThan(grown / 2);
+  expect(full - rss()).toBeGreaterThan(100 * MIB);
 });
