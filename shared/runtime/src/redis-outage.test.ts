@@ -12,6 +12,7 @@ test.each([
   coded("ECONNRESET"),
   reply("LOADING Redis is loading the dataset in memory"),
   reply("READONLY You can't write against a read only replica. script: 1a2b, on @user_script:9."),
+  reply("NOPERM User gateway has no permissions to run the 'evalsha' command"),
   reply("OOM command not allowed when used memory > 'maxmemory'."),
 ])("%s is an outage", (error) => {
   expect(isOutage(error)).toBe(true);

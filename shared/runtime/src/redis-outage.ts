@@ -37,5 +37,7 @@ export function isOutage(error: unknown): boolean {
 
 /** Whether Redis says with this answer that it takes nothing from anybody now. */
 export function isStateOfRedis(reply: string): boolean {
-  return STATES.has(/^[A-Z]+/.exec(reply)?.[0] ?? "");
+  const code = /^[A-Z]+/.exec(reply)?.[0] ?? "";
+  // Without the right to a command no run can go on; without that to a key it is one run.
+  return code === "NOPERM" ? reply.includes("command") : STATES.has(code);
 }
