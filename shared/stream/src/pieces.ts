@@ -29,11 +29,16 @@ export function merge(last: Entry, next: Piece): Entry | undefined {
   return { ...next, text: last.text + next.text };
 }
 
+/** Whether a piece is too long for one entry. */
+export function isLong(piece: Piece): boolean {
+  return charactersOf(piece) > ENTRY_LIMIT;
+}
+
 /** A piece that is too long for one entry as several. */
 export function cutLong(piece: Piece): Piece[] {
   const parts: Piece[] = [];
   let rest = piece;
-  while (charactersOf(rest) > ENTRY_LIMIT) {
+  while (isLong(rest)) {
     const [head, tail] = cutAt(rest, ENTRY_LIMIT);
     parts.push(head);
     rest = tail;

@@ -4,7 +4,7 @@
  */
 import type { TerminalState } from "@openclaw/protocol";
 import { charactersOf, type Entry, encodeEntry, isTerminal, type TerminalEntry } from "./entry.ts";
-import { cutLong, cutTail, fitting, isEmpty, merge, type Piece } from "./pieces.ts";
+import { cutLong, cutTail, fitting, isEmpty, isLong, merge, type Piece } from "./pieces.ts";
 import type { Position } from "./position.ts";
 
 /** Why an attempt may not write (any more). */
@@ -140,7 +140,8 @@ export class RunWriter {
       const followsReasoning = this.#nextSeq > 1 || this.#pending.length > 0;
       this.#firstText = { writtenAt: performance.now(), followsReasoning };
     }
-    for (const part of cutLong(piece)) this.#add(part);
+    if (isLong(piece)) for (const part of cutLong(piece)) this.#add(part);
+    else this.#add(piece);
     this.#onPending(this);
   }
 
