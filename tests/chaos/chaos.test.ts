@@ -1,7 +1,7 @@
 /**
- * The whole cluster under processes that die, stop and leave, a Redis that does the same and forgets,
- * providers that fail, and clients that vanish, stop reading and come back elsewhere, with users who
- * check every byte. `npm run chaos -- --minutes M --seed S --users N`.
+ * The whole cluster under processes that die, stop, leave and are replaced, a Redis that does the same and
+ * forgets, providers that fail, strangers that are rude, runs whose data is broken, and clients that vanish,
+ * stop reading and come back elsewhere, with users who check every byte. `npm run chaos -- --minutes M --seed S --users N`.
  */
 import { setMaxListeners } from "node:events";
 import { INSTANT, profilesAt } from "@openclaw/simulator";
@@ -9,6 +9,7 @@ import { Cluster, FaultyRedis } from "@openclaw/testing";
 import { expect, test } from "vitest";
 import { simulatedGateway, startSimulator } from "../e2e/simulated-gateway.ts";
 import { sizeOf } from "../suites.ts";
+import { breakRuns } from "./broken-runs.ts";
 import type { Crowd } from "./crowd.ts";
 import { injectFaults } from "./faults.ts";
 import { History } from "./history.ts";
@@ -17,6 +18,7 @@ import { judgeProcesses } from "./processes.ts";
 import { Purchases } from "./purchases.ts";
 import { Random } from "./random.ts";
 import { report } from "./report.ts";
+import { rudeStrangers } from "./strangers.ts";
 import { v1User } from "./v1-user.ts";
 import { v2User } from "./v2-user.ts";
 
@@ -27,13 +29,16 @@ const users = Number(process.env.CHAOS_USERS ?? 200);
 /** Refusing everybody would violate nothing; this is what must come of it all the same. */
 const LEAST_RUNS_A_MINUTE = 600;
 const LEAST_DONE = 0.6;
+/** Of the runs that nobody cancelled and whose providers did nothing wrong. */
+const LEAST_WHOLE = 0.995;
 /** The process faults alone are 12 on average. */
 const LEAST_FAULTS_A_MINUTE = 6;
 
 const PROVIDERS = ["zhipu", "hunyuan", "nvidia1"] as const;
 const RESUME_WINDOW_MS = 30_000;
 const ENV = {
-  EDGE_DRAIN_MS: "3000",
+  // Connections that cannot move to another edge stay as long as the longest answer.
+  EDGE_DRAIN_MS: "20000",
   EDGE_QUEUE_TIMEOUT_MS: "15000",
   RESUME_WINDOW_MS: String(RESUME_WINDOW_MS),
   WORKER_DRAIN_MS: "3000",
@@ -68,6 +73,7 @@ test(
     const crowd: Crowd = {
       url,
       history,
+      purchases,
       providers: PROVIDERS,
       nextNumber,
       resumeWindowMs: RESUME_WINDOW_MS,
@@ -76,6 +82,15 @@ test(
     try {
       await Promise.all([
         injectFaults({ cluster, redis, random: random.fork(), history, closing }),
+        rudeStrangers({ host: cluster.host, random: random.fork(), history, closing }),
+        breakRuns({
+          redisUrl: () => redis.directUrl,
+          keyPrefix: cluster.keyPrefix,
+          windowMs: RESUME_WINDOW_MS,
+          random: random.fork(),
+          history,
+          closing,
+        }),
         ...Array.from({ length: users / 2 }, () => v1User(random.fork(), crowd)),
         ...Array.from({ length: users / 2 }, () => v2User(random.fork(), crowd)),
       ]);
@@ -98,6 +113,7 @@ test(
     expect(history.doneShare).toBeGreaterThan(LEAST_DONE);
     expect(history.injected.length).toBeGreaterThan(minutes * LEAST_FAULTS_A_MINUTE);
     expect(history.violations).toEqual([]);
+    expect(history.wholeShare, history.failed.slice(0, 20).join("\n")).toBeGreaterThan(LEAST_WHOLE);
   },
   minutes * 60_000 + 240_000,
 );

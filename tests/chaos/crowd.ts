@@ -1,10 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { History } from "./history.ts";
+import type { Purchases } from "./purchases.ts";
 
 /** What every user is given. */
 export interface Crowd {
   readonly url: (session?: string) => string;
   readonly history: History;
+  readonly purchases: Pick<Purchases, "hasBegun">;
   readonly providers: readonly [string, ...string[]];
   /** Another number each time: two users' chances may come to be the same. */
   readonly nextNumber: () => number;

@@ -1,13 +1,17 @@
 /** Processes that die, stop and leave, and a Redis that dies, stops and forgets. All of them come back. */
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster, FaultyRedis, ServiceName } from "@openclaw/testing";
 import { linger } from "./crowd.ts";
 import type { History } from "./history.ts";
 import type { Random } from "./random.ts";
 
-/** A fault of a process every 5 s on average, one of Redis about every 20 s. */
+/** A fault of a process every 5 s on average, one of Redis about every 20 s, a rollout about every 30 s. */
 const BETWEEN_PROCESS_FAULTS_MS = [3_000, 7_000] as const;
 const BETWEEN_REDIS_FAULTS_MS = [10_000, 30_000] as const;
+const BETWEEN_ROLLOUTS_MS = [15_000, 40_000] as const;
+/** As they come where Redis is far away and busy: later than an edge or worker waits before it tries again. */
+const LATE_MS = 2_300;
 /** A process that starts while Redis is away ends; a supervisor starts it again, and so do we. */
 const START_TRIES = 20;
 
@@ -25,6 +29,7 @@ export async function injectFaults(context: FaultContext): Promise<void> {
   const { random } = context;
   await Promise.all([
     processFaults({ ...context, random: random.fork() }),
+    rollouts({ ...context, random: random.fork() }),
     redisFaults({ ...context, random: random.fork() }),
   ]);
 }
@@ -38,6 +43,26 @@ async function processFaults(context: FaultContext): Promise<void> {
     repairs.push(harmProcess(context));
   }
   await Promise.all(repairs);
+}
+
+/** Every process of a service is replaced in turn, as a deployment does it: the new one first. */
+async function rollouts({ cluster, random, history, closing }: FaultContext): Promise<void> {
+  const leaving: Promise<unknown>[] = [];
+  for (;;) {
+    await linger(random.between(...BETWEEN_ROLLOUTS_MS), closing);
+    if (closing.aborted) break;
+    const service = random.pick<ServiceName>(["edge", "worker"]);
+    history.fault(`all of ${service} replaced`);
+    for (const { process } of cluster.running(service)) {
+      await startAnother(cluster, service);
+      // One that is stopped leaves when it goes on.
+      if (process.exitCode === null && process.signalCode === null) {
+        leaving.push(once(process, "exit"));
+        process.kill("SIGTERM");
+      }
+    }
+  }
+  await Promise.all(leaving);
 }
 
 async function harmProcess({ cluster, random, history }: FaultContext): Promise<void> {
@@ -86,6 +111,11 @@ async function redisFaults({ redis, random, history, closing }: FaultContext): P
     "redis slow": async () => {
       redis.network.latencyMs = 500;
       await delay(random.between(1_000, 8_000));
+      redis.network.latencyMs = 0;
+    },
+    "redis replies late": async () => {
+      redis.network.latencyMs = LATE_MS;
+      await delay(random.between(5_000, 10_000));
       redis.network.latencyMs = 0;
     },
   };

@@ -1,5 +1,6 @@
 /** What was observed, and judged, over one run of chaos. */
 import type { Difference } from "./difference.ts";
+import type { Random } from "./random.ts";
 
 /** Everything that must hold for each run, whatever fails. */
 export const INVARIANTS = [
@@ -41,10 +42,22 @@ export interface Watched {
   closed(): void;
 }
 
+/** How a run fared whose providers did nothing wrong, and which nobody cancelled. */
+export interface Fared {
+  /** Whether it ended with the whole answer. */
+  readonly isWhole: boolean;
+  /** When it began, on the monotonic clock. */
+  readonly since: number;
+  readonly about: string;
+}
+
 interface Open {
+  /** What the gateway calls it, where its user was told. */
+  readonly id: string | undefined;
   /** Whether it says anything about recovery: one whose provider fails is silent for its own reasons. */
   readonly isTelling: boolean;
   hasSpoken: boolean;
+  heardAt: number;
 }
 
 interface Fault {
@@ -65,6 +78,13 @@ export class History {
   /** By kind of fault: how long until each run it could have silenced was heard of again. */
   readonly recoveries = new Map<string, number[]>();
   readonly #beganAt = performance.now();
+  /** Runs whose record or log was broken: what becomes of them is bounded, and not promised. */
+  readonly #broken = new Set<string>();
+  /** Of runs that had to end with the whole answer: how many there were, and those that did not. */
+  #due = 0;
+  readonly failed: string[] = [];
+  /** The longest time between two signs of life of a run whose provider does not fail. */
+  longestSilenceMs = 0;
   readonly #open = new Set<Open>();
   readonly #faults = new Set<Fault>();
   #forgotAt = Number.NEGATIVE_INFINITY;
@@ -99,6 +119,39 @@ export class History {
     return done / Math.max(1, this.checked - (this.outcomes.get("v2 cancelled") ?? 0));
   }
 
+  /** A run is over whose providers answered well, or were lost with their workers. */
+  fared({ isWhole, since, about }: Fared): void {
+    // What Redis forgot, nobody can tell.
+    if (this.hasForgottenSince(since)) return;
+    this.#due += 1;
+    if (!isWhole) this.failed.push(about);
+  }
+
+  /** Which share of the runs that had to did end with the whole answer. */
+  get wholeShare(): number {
+    return 1 - this.failed.length / Math.max(1, this.#due);
+  }
+
+  get due(): number {
+    return this.#due;
+  }
+
+  /** Names a run that streams right now, which is to be broken. */
+  toBreak(random: Random): string | undefined {
+    const speaking = [...this.#open].flatMap(({ id, isTelling, hasSpoken }) =>
+      id !== undefined && isTelling && hasSpoken ? [id] : [],
+    );
+    const [first, ...rest] = speaking;
+    if (first === undefined) return undefined;
+    const id = random.pick([first, ...rest]);
+    this.#broken.add(id);
+    return id;
+  }
+
+  isBroken(id: string | undefined): boolean {
+    return id !== undefined && this.#broken.has(id);
+  }
+
   /** Redis lost everything, and with it every run. */
   forgot(): void {
     this.#forgotAt = performance.now();
@@ -109,11 +162,16 @@ export class History {
   }
 
   /** A run begins to be watched. */
-  open({ isTelling }: { isTelling: boolean }): Watched {
-    const open: Open = { isTelling, hasSpoken: false };
+  open({ isTelling, id }: { isTelling: boolean; id?: string }): Watched {
+    const open: Open = { id, isTelling, hasSpoken: false, heardAt: performance.now() };
     this.#open.add(open);
     return {
       heard: () => {
+        const now = performance.now();
+        if (open.isTelling && !this.isBroken(open.id)) {
+          this.longestSilenceMs = Math.max(this.longestSilenceMs, now - open.heardAt);
+        }
+        open.heardAt = now;
         open.hasSpoken = true;
         this.#noteRecovery(open);
       },

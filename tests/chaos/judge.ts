@@ -4,6 +4,12 @@ import type { Question } from "./question.ts";
 
 export interface Observed {
   readonly protocol: "v1" | "v2";
+  /** What the gateway calls it, where it says so. */
+  readonly id?: string;
+  /** When it was asked, on the monotonic clock. */
+  readonly since: number;
+  /** Whether a provider was asked. */
+  readonly isBegun: boolean;
   readonly asked: Question;
   readonly text: string;
   readonly terminal: {
@@ -14,10 +20,19 @@ export interface Observed {
 }
 
 /** Judges one run that ended, by what its user got. */
-export function judge({ protocol, asked, text, terminal }: Observed, history: History): void {
+export function judge(observed: Observed, history: History): void {
+  const { protocol, id, since, asked, text, terminal } = observed;
   const { type, code = type } = terminal;
   const about = `${protocol} ${code} ${asked.prompt}`;
+  if (history.isBroken(id)) {
+    history.ended(`${protocol} broken, ${code}`);
+    judgeText(text, { said: beginning(asked, text), about, history });
+    return;
+  }
   history.ended(`${protocol} ${code}`);
+  if (observed.isBegun && !asked.isFaulty && type !== "cancelled") {
+    history.fared({ isWhole: type === "done", since, about });
+  }
   judgeText(text, { said: type === "done" ? asked.text : beginning(asked, text), about, history });
   if (code === "interrupted") {
     history.violate("given up although another attempt says the same", about);

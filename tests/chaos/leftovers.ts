@@ -52,6 +52,8 @@ async function keysLeft(
   const keys = await redis.keys(`${keyPrefix}{0}:*`);
   const left: string[] = [];
   for (const key of keys) {
+    // What was broken stays as long as it was made to.
+    if (history.isBroken(key.slice(key.lastIndexOf(":") + 1))) continue;
     const expiresInMs = await redis.pttl(key);
     const [, runId = ""] = key.split(":run:");
     const isPromised = runId === "" || history.accepted.has(runId);

@@ -48,6 +48,11 @@ export class Purchases {
     }
   }
 
+  /** Whether a provider was ever asked this. */
+  hasBegun(prompt: string): boolean {
+    return this.#bought.has(prompt);
+  }
+
   /** The provider's answer is over, however. */
   over(prompt: string): void {
     const bought = this.#bought.get(prompt);

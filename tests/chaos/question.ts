@@ -25,6 +25,9 @@ const BREAKS = [
 ] as const;
 const REFUSALS = ["refuse", "stale", "hang"] as const;
 const HEALTHY = 0.6;
+/** Answers of half a million characters and more, as fast as they come. */
+const HUGE = 0.002;
+const HUGE_WORDS = 100_000;
 
 /** @param number another one for each question, so that none is asked twice */
 export function ask(
@@ -33,11 +36,13 @@ export function ask(
 ): Question {
   const provider = random.pick(providers);
   const isFaulty = !random.chance(HEALTHY);
+  const isHuge = !isFaulty && random.chance(HUGE);
   const prompt = directive({
     words: random.between(10, 60),
     seed: number,
     language: random.pick<"en" | "zh">(["en", "zh"]),
     gapMs: random.between(20, 150),
+    ...(isHuge && { words: HUGE_WORDS, language: "zh", gapMs: 0 }),
     ...(isFaulty && { ...fault(random), faultOn: [provider] }),
   });
   return { prompt, provider, text: answerFor({ prompt, profile: provider }), isFaulty };

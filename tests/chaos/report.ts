@@ -23,6 +23,8 @@ export function report(history: History, { seed, users }: { seed: number; users:
     ...faults,
     `runs judged: ${checked}, ${(100 * doneShare).toFixed(1)} % of those that nobody cancelled whole answers, by how they ended:`,
     ...table(outcomes),
+    `whole of ${history.due} that had to be: ${(100 * history.wholeShare).toFixed(2)} %; longest silence of one: ${s(history.longestSilenceMs).trim()}`,
+    ...history.failed.slice(0, MOST_DETAILS).map((about) => `  not whole: ${about}`),
     "besides:",
     ...table(notes),
     "invariants:",

@@ -25,6 +25,7 @@ export async function v1User(random: Random, crowd: Crowd): Promise<void> {
 async function converse(client: V1Client, random: Random, crowd: Crowd): Promise<void> {
   const { history, providers, nextNumber } = crowd;
   const asked = ask(random, { number: nextNumber(), providers });
+  const since = performance.now();
   const leaves = random.chance(0.05);
   const sleeps = random.chance(0.1);
   // What an attempt says again behind the curtain takes as long as it did before: no measure of recovery.
@@ -42,7 +43,8 @@ async function converse(client: V1Client, random: Random, crowd: Crowd): Promise
       client.resume();
     }
     const { text, terminal } = await client.reply(TERMINAL_WITHIN_MS);
-    judge({ protocol: "v1", asked, text, terminal }, history);
+    const isBegun = crowd.purchases.hasBegun(asked.prompt);
+    judge({ protocol: "v1", since, isBegun, asked, text, terminal }, history);
   } catch {
     if (client.closed) {
       history.note(leaves ? "v1 left" : "v1 connection lost");

@@ -26,6 +26,8 @@ interface OpenRun {
   readonly asked: Question;
   readonly since: number;
   readonly watched: Watched;
+  /** Of what it was when somebody last looked. */
+  heardAt: number;
 }
 
 /** Keeps several runs open, loses its connection at will, and comes back for all of them. */
@@ -92,11 +94,11 @@ class V2User {
     else if (client.closed) history.note("v2 connection lost");
     else if (run instanceof Error) history.violate("no terminal in time", `v2 ${run.message}`);
     else {
-      const watched = history.open({ isTelling: !asked.isFaulty });
       // What else `run` resolves with.
       const accepted = run as V2Run;
+      const watched = history.open({ isTelling: !asked.isFaulty, id: accepted.id });
       history.accepted.add(accepted.id);
-      this.#open.add({ run: accepted, asked, since, watched });
+      this.#open.add({ run: accepted, asked, since, watched, heardAt: since });
     }
   }
 
@@ -128,7 +130,7 @@ class V2User {
     // Heard of so lately, it cannot have ended longer ago than ended runs are kept.
     const awayMs = performance.now() - Math.max(since, run.heardAt);
     if (awayMs > resumeWindowMs) history.note("v2 came back too late");
-    else if (!history.hasForgottenSince(since)) {
+    else if (!history.hasForgottenSince(since) && !history.isBroken(run.id)) {
       const detail = `${resumed.reason} ${run.id} ${asked.prompt}`;
       history.violate("not resumable although nothing was forgotten", detail);
     }
@@ -161,16 +163,22 @@ class V2User {
   }
 
   #look(): void {
-    const { history } = this.#crowd;
+    const { history, purchases } = this.#crowd;
     for (const open of this.#open) {
       const { run, asked, since, watched } = open;
-      if (run.text !== "" && run.heardAt > since) watched.heard();
+      if (run.text !== "" && run.heardAt > open.heardAt) {
+        open.heardAt = run.heardAt;
+        watched.heard();
+      }
       const [terminal, second] = run.terminals;
       if (!terminal && performance.now() - since < TERMINAL_WITHIN_MS) continue;
       this.#open.delete(open);
       watched.closed();
-      if (terminal) judge({ protocol: "v2", asked, text: run.text, terminal }, history);
-      else history.violate("no terminal in time", `v2 ${run.id} ${asked.prompt}`);
+      if (terminal) {
+        const { id, text } = run;
+        const isBegun = purchases.hasBegun(asked.prompt);
+        judge({ protocol: "v2", id, since, isBegun, asked, text, terminal }, history);
+      } else history.violate("no terminal in time", `v2 ${run.id} ${asked.prompt}`);
       if (second) history.violate("two terminals", `v2 ${run.id}`);
     }
     if (this.#client) this.#noteFaults(this.#client);
