@@ -17,8 +17,10 @@ export function judgeProcesses(cluster: Cluster, history: History): void {
     if ((exitCode !== null || signalCode !== null) && !wasTold) {
       history.violate("process died by itself", `${name}: ${signalCode ?? exitCode}`);
     }
-    for (const { level, msg } of logs) {
+    for (const { level, msg, runId } of logs) {
       if (Number(level) < ERROR_LEVEL || FORESEEN.has(msg)) continue;
+      // That one should be told of.
+      if (typeof runId === "string" && history.isBroken(runId)) continue;
       history.violate("unexpected error", `${name}: ${msg}`);
     }
   }
