@@ -1,7 +1,8 @@
 /** Processes that die, stop and leave, and a Redis that dies, stops and forgets. All of them come back. */
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cluster, FaultyRedis, ServiceName } from "@openclaw/testing";
+import { type Cluster, type FaultyRedis, type ServiceName, setClockBack } from "@openclaw/testing";
+import { Redis } from "ioredis";
 import { linger } from "./crowd.ts";
 import type { History } from "./history.ts";
 import type { Random } from "./random.ts";
@@ -12,6 +13,9 @@ const BETWEEN_REDIS_FAULTS_MS = [10_000, 30_000] as const;
 const BETWEEN_ROLLOUTS_MS = [15_000, 40_000] as const;
 /** As they come where Redis is far away and busy: later than an edge or worker waits before it tries again. */
 const LATE_MS = 2_300;
+export const CLOCK_SET_BACK = "redis' clock set back";
+/** So much longer than it was to does everything last that was written before. */
+export const CLOCK_SET_BACK_MS = 60_000;
 /** A process that starts while Redis is away ends; a supervisor starts it again, and so do we. */
 const START_TRIES = 20;
 
@@ -97,7 +101,13 @@ async function startAnother(cluster: Cluster, service: ServiceName): Promise<voi
 }
 
 /** One at a time: a Redis that is away cannot fail any further. */
-async function redisFaults({ redis, random, history, closing }: FaultContext): Promise<void> {
+async function redisFaults({
+  cluster,
+  redis,
+  random,
+  history,
+  closing,
+}: FaultContext): Promise<void> {
   const faults: Record<string, () => Promise<void>> = {
     "redis killed, back with its data": () => restart({ empty: false }),
     "redis killed, back empty": () => restart({ empty: true }),
@@ -112,6 +122,12 @@ async function redisFaults({ redis, random, history, closing }: FaultContext): P
       redis.network.latencyMs = 500;
       await delay(random.between(1_000, 8_000));
       redis.network.latencyMs = 0;
+    },
+    [CLOCK_SET_BACK]: async () => {
+      const direct = new Redis(redis.directUrl);
+      await setClockBack(direct, cluster.keyPrefix, CLOCK_SET_BACK_MS).finally(() =>
+        direct.disconnect(),
+      );
     },
     "redis replies late": async () => {
       redis.network.latencyMs = LATE_MS;

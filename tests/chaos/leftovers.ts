@@ -1,6 +1,7 @@
 /** What must be gone once everybody has gone home. */
 import { eventually } from "@openclaw/testing";
 import { Redis } from "ioredis";
+import { CLOCK_SET_BACK, CLOCK_SET_BACK_MS } from "./faults.ts";
 import type { History } from "./history.ts";
 
 const SETTLE_MS = 30_000;
@@ -30,8 +31,9 @@ export async function judgeLeftovers(options: LeftoverOptions): Promise<void> {
       for (const key of await jobs()) history.violate("job left behind", key);
     });
     const left = () => keysLeft(redis, { keyPrefix, history });
+    const wasSetBack = history.injected.some(({ kind }) => kind === CLOCK_SET_BACK);
     await eventually("the last key to go", async () => (await left()).length === 0, {
-      withinMs: resumeWindowMs + SETTLE_MS,
+      withinMs: resumeWindowMs + SETTLE_MS + (wasSetBack ? CLOCK_SET_BACK_MS : 0),
       everyMs: 500,
     }).catch(async () => {
       for (const key of await left()) history.violate("key left behind", key);

@@ -3,7 +3,7 @@ import { GatewayError } from "./gateway-error.ts";
 import type { OpenRun } from "./open-run.ts";
 import { randomId } from "./random-id.ts";
 import { Socket, type SocketOptions } from "./socket.ts";
-import type { Down, DownFrame, Limits, UpFrame } from "./wire.ts";
+import { type Down, type DownFrame, type Limits, type UpFrame, utf8Length } from "./wire.ts";
 
 export interface ConnectionOptions extends SocketOptions {
   readonly address: string;
@@ -22,6 +22,8 @@ export interface ConnectionEvents {
   onClosed(code: number, why?: string): void;
 }
 
+/** PROTOCOL.md: a frame has twice `maxMessageBytes` at most, and may always have as many bytes. */
+const LEAST_FRAME_BYTES = 16 * 1024;
 /** A gateway that leaves the same hole three times will do so a fourth time. */
 const MOST_HOLES = 3;
 /** Refusals of a request that say nothing about it: the same may succeed in a moment. */
@@ -66,11 +68,11 @@ export class Connection {
 
   /** Starts a run, or goes on with one behind what is known of it. */
   ask(run: OpenRun): void {
-    const { maxMessageBytes } = this.#limits;
-    if (run.id === undefined && run.bytes > maxMessageBytes) {
+    const request = run.request(this.#session);
+    const tooLong = run.id === undefined ? this.#tooLong(run, request) : undefined;
+    if (tooLong) {
       // The gateway would close the socket over it, under all other runs.
-      const message = `The messages are longer than the ${maxMessageBytes} bytes this gateway takes.`;
-      run.fail(new GatewayError("message_too_long", message, { retryable: false }));
+      run.fail(new GatewayError("message_too_long", tooLong, { retryable: false }));
       return;
     }
     run.asked = this;
@@ -78,8 +80,20 @@ export class Connection {
       run.sent += 1;
       this.#pending.set(run.ref, run);
     } else this.#runs.set(run.id, run);
-    this.send(run.request(this.#session));
+    this.send(request);
     this.#settle();
+  }
+
+  /** Why the gateway would not take it; undefined where it will. */
+  #tooLong(run: OpenRun, request: UpFrame): string | undefined {
+    const { maxMessageBytes } = this.#limits;
+    if (run.bytes > maxMessageBytes) {
+      return `The messages are longer than the ${maxMessageBytes} bytes this gateway takes.`;
+    }
+    const most = Math.max(LEAST_FRAME_BYTES, 2 * maxMessageBytes);
+    // Quotes and control characters take more in JSON, and so do many short messages.
+    if (utf8Length(JSON.stringify(request)) <= most) return undefined;
+    return `As JSON the request is longer than the ${most} bytes of a frame that this gateway takes.`;
   }
 
   send(frame: UpFrame): void {

@@ -80,6 +80,22 @@ describe("one socket", () => {
     await expect(run.text()).rejects.toMatchObject({ code: "message_too_long", retryable: false });
     expect((await gateway.peer()).frames).toEqual([]);
   });
+
+  test.each([
+    ["control characters", "\u001b".repeat(6_000)],
+    ["quotes", '"'.repeat(10_000)],
+    [
+      "many short messages",
+      Array.from({ length: 900 }, () => ({ role: "user" as const, content: "a" })),
+    ],
+  ])("so is what is too long as JSON: %s", async (_, prompt) => {
+    gateway.onPeer = (peer) => peer.ready({ maxMessageBytes: 10_000 });
+    const client = gateway.connect();
+    const run = client.run(prompt);
+    void client.run("a".repeat(10_000));
+    await expect(run.text()).rejects.toMatchObject({ code: "message_too_long", retryable: false });
+    expect((await (await gateway.peer()).told("run")).message).toBe("a".repeat(10_000));
+  });
 });
 
 describe("a lost attempt", () => {

@@ -5,7 +5,7 @@ import type { Connection } from "./connection.ts";
 import { CancelledError, GatewayError } from "./gateway-error.ts";
 import { randomId } from "./random-id.ts";
 import { after } from "./timer.ts";
-import type { UpFrame } from "./wire.ts";
+import { type UpFrame, utf8Length } from "./wire.ts";
 
 export interface OpenRunOptions {
   /** This client's own name for it. */
@@ -78,8 +78,7 @@ export class OpenRun {
   get bytes(): number {
     const { prompt } = this.#options.question;
     const texts = typeof prompt === "string" ? [prompt] : prompt.map(({ content }) => content);
-    const encoder = new TextEncoder();
-    return texts.reduce((sum, text) => sum + encoder.encode(text).length, 0);
+    return texts.reduce((sum, text) => sum + utf8Length(text), 0);
   }
 
   /** What to ask of a connection that belongs to `session`. */

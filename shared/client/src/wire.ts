@@ -15,7 +15,7 @@ const NOT_IN_SESSIONS = /[\p{Cc}\p{Cs}]/u;
 /** What a session may be called: any text of 1 to 256 bytes of UTF-8 without control characters. */
 export function isSessionId(id: string): boolean {
   if (id === "" || NOT_IN_SESSIONS.test(id)) return false;
-  return new TextEncoder().encode(id).length <= MAX_SESSION_BYTES;
+  return utf8Length(id) <= MAX_SESSION_BYTES;
 }
 
 /** A place in a run: the attempt, and the piece within it, counted from 1. */
@@ -196,3 +196,8 @@ export type DownFrame =
 
 /** A frame of one type. */
 export type Down<Type extends DownFrame["type"]> = Extract<DownFrame, { type: Type }>;
+
+/** In bytes. */
+export function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
