@@ -18,7 +18,7 @@ const USUAL_BAR_MS = 100;
 const RESUME_WINDOW_MS = 3_000;
 const PROVIDER = "zhipu";
 /** What stays of a cluster however many runs it had. */
-const ETERNAL = [/:runs:(?:meta|events|id|marker|stalled-check)$/, /\{nodes\}/];
+const ETERNAL = [/:runs:(?:meta|events|id|marker|stalled-check|clock)$/, /\{(?:nodes|builds)\}/];
 
 let simulator: Simulator;
 let cluster: Cluster;
