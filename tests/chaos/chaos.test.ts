@@ -52,7 +52,7 @@ test(
     const purchases = new Purchases(history);
     const simulator = await startSimulator(profilesAt(INSTANT), {
       onChat: (profile, body) => purchases.began(promptOf(body), profile),
-      onOver: (prompt) => purchases.over(prompt),
+      onOver: (prompt, outcome) => purchases.over(prompt, outcome),
     });
     const redis = await FaultyRedis.start();
     const cluster = await Cluster.start({

@@ -52,11 +52,13 @@ async function processFaults(context: FaultContext): Promise<void> {
 /** Every process of a service is replaced in turn, as a deployment does it: the new one first. */
 async function rollouts({ cluster, random, history, closing }: FaultContext): Promise<void> {
   const leaving: Promise<unknown>[] = [];
-  for (;;) {
+  for (let nth = 1; ; nth += 1) {
     await linger(random.between(...BETWEEN_ROLLOUTS_MS), closing);
     if (closing.aborted) break;
     const service = random.pick<ServiceName>(["edge", "worker"]);
     history.fault(`all of ${service} replaced`);
+    // Whatever is started later is of the new build too.
+    cluster.env.WORKER_BUILD = `build-${nth}`;
     for (const { process } of cluster.running(service)) {
       await startAnother(cluster, service);
       // One that is stopped leaves when it goes on.

@@ -2,11 +2,12 @@
  * What was bought from the providers, as they saw it: an answer may be asked for again after a failure,
  * but not more often than attempts are allowed, and not for long by two attempts at once.
  */
+import type { SimulatorOptions } from "@openclaw/simulator";
 import type { ClusterProcess } from "@openclaw/testing";
 import type { History } from "./history.ts";
 
 const MAX_ATTEMPTS = 2;
-/** An attempt that ended with its worker, by a kill or a drain, counts for nothing; more than these are a fault. */
+/** An attempt that was lost with its worker, or released by it, counts for nothing; more than these are a fault. */
 const MOST_LOST = 4;
 /**
  * How long an attempt that lost its run may still read from its provider: a worker that is stopped does
@@ -20,10 +21,14 @@ const SAYS_NOTHING = /"(hang|status)":|After":0[,}]/;
 /** What users ask here; workers ask other things to see whether a provider is well again. */
 const QUESTION = /^sim:/;
 
+type Outcome = Parameters<NonNullable<SimulatorOptions["onOver"]>>[1];
+
 interface Bought {
   readonly times: { readonly provider: string; readonly at: number }[];
-  /** Answers that are not over. */
+  /** Answers that are not over: of a worker that stands still, perhaps. */
   open: number;
+  /** Answers of which somebody hung up in the middle, as a worker does that dies or leaves. */
+  left: number;
 }
 
 export class Purchases {
@@ -37,11 +42,12 @@ export class Purchases {
   /** The provider was asked. Overlaps with an earlier asking are looked at when that is over. */
   began(prompt: string, provider: string): void {
     if (!QUESTION.test(prompt)) return;
-    const bought = this.#bought.get(prompt) ?? { times: [], open: 0 };
+    const bought = this.#bought.get(prompt) ?? { times: [], open: 0, left: 0 };
     this.#bought.set(prompt, bought);
     bought.times.push({ provider, at: this.#history.now() });
+    const lost = Math.min(MOST_LOST, bought.open + bought.left);
     bought.open += 1;
-    const allowed = MAX_ATTEMPTS + MOST_LOST + (SAYS_NOTHING.test(prompt) ? 1 : 0);
+    const allowed = MAX_ATTEMPTS + lost + (SAYS_NOTHING.test(prompt) ? 1 : 0);
     if (bought.times.length > allowed && !ASKED_AGAIN.test(prompt)) {
       const times = bought.times.map(({ provider, at }) => `${at} ms ${provider}`).join(", ");
       this.#history.violate("bought more often than allowed", `${times} ${prompt}`);
@@ -54,10 +60,11 @@ export class Purchases {
   }
 
   /** The provider's answer is over, however. */
-  over(prompt: string): void {
+  over(prompt: string, outcome: Outcome): void {
     const bought = this.#bought.get(prompt);
     if (!bought) return;
     bought.open -= 1;
+    if (outcome === "aborted") bought.left += 1;
     const overlapMs = this.#history.now() - (bought.times.at(-1)?.at ?? 0);
     if (bought.open > 0 && overlapMs > OVERLAP_MS) {
       const detail = `side by side for ${Math.round(overlapMs)} ms ${prompt}`;

@@ -22,7 +22,7 @@ export const workerEnvSchema = z.object({
     "Most attempts of one run, over all workers, not counting providers that failed before they said anything, workers that left and workers that were lost.",
   ),
   WORKER_MAX_LOST: wholeNumber({ min: 1, max: 100, default: 5 }).describe(
-    "Most workers that may be lost one after the other while they work on one run. Then the run fails and is named in the log: it may be what ends them.",
+    "Most workers that may be lost while they work on one run, also by losing touch with Redis. Then the run fails and is named in the log: it may be what ends them.",
   ),
   WORKER_CIRCUIT_FAILURES: wholeNumber({ min: 2, max: 1_000, default: 5 }).describe(
     "Failures, of at most twice as many attempts in a row, after which no run is spent on a provider until it answers again.",

@@ -38,6 +38,6 @@ export function isOutage(error: unknown): boolean {
 /** Whether Redis says with this answer that it takes nothing from anybody now. */
 export function isStateOfRedis(reply: string): boolean {
   const code = /^[A-Z]+/.exec(reply)?.[0] ?? "";
-  // Without the right to a command no run can go on; without that to a key it is one run.
+  // A command that is refused is refused for every run; a key, for the one run that it belongs to.
   return code === "NOPERM" ? reply.includes("command") : STATES.has(code);
 }

@@ -33,6 +33,8 @@ export interface ClusterProcess {
 let starting: Promise<unknown> = Promise.resolve();
 
 export class Cluster {
+  /** More environment for every process that is started from now on. */
+  readonly env: Record<string, string> = {};
   readonly keyPrefix = `test-${randomUUID().slice(0, 8)}:`;
   readonly #options: ClusterOptions;
   readonly #processes = new Map<string, ClusterProcess>();
@@ -122,6 +124,7 @@ export class Cluster {
         EDGE_ADMIN_PORT: "0",
         WORKER_ADMIN_PORT: "0",
         ...env,
+        ...this.env,
         ...own,
       },
     });

@@ -33,6 +33,6 @@ export function claimRun(
 }
 
 function lostWith(workers: number): Failure {
-  const message = `${workers} workers were lost one after the other while they worked on this run.`;
+  const message = `${workers} workers were lost while they worked on this run.`;
   return failure("attempts_exhausted", message);
 }
