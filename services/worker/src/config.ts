@@ -37,7 +37,7 @@ export const workerEnvSchema = z.object({
     .max(64)
     .optional()
     .describe(
-      "What this worker is a copy of. While workers of another build take runs, no worker takes any whose build has begun to leave. By default a hash of the code.",
+      "Names the code that this worker runs; by default a hash of it. Once a worker of one build is told to leave, no worker of that build takes new runs, while there are workers of another.",
     ),
   WORKER_LEAVE_MS: wholeNumber({ min: 1_000, max: 600_000, default: 60_000 }).describe(
     "How long the queue of a removed provider must have been empty before it is left. Longer than edges take to read the same change.",
