@@ -101,6 +101,31 @@ describe("a request that is refused for what it asks ends with its own error, an
   });
 });
 
+test("a request whose own words its refusal quotes is refused, and one of such words slows nobody else", async () => {
+  const field = "too many requests: service unavailable";
+  const talk = "Is 'rate limit' the same as \"at capacity\"?\nOur account is suspended.";
+  const refusal = (message: string) =>
+    directive({ status: 400, faultOn: ["openai"], body: JSON.stringify({ error: { message } }) });
+  const asked = async (prompt: string) => {
+    const messages = [talk, prompt].map((content) => ({ role: "user", content }));
+    return (await askChat(cluster.host, "lonely", { stream: false, top_k: field, messages }))
+      .finish;
+  };
+  for (const quote of [`'input': '${field}'`, `not for us: ${JSON.stringify(talk)}`]) {
+    for (let round = 0; round < 6; round += 1) {
+      expect(await asked(refusal(quote))).toBe("provider_rejected");
+    }
+  }
+  // Nobody's own words: they are taken for what they say, for this request.
+  const said = ["Too many requests.", "We are overloaded."].flatMap((message) =>
+    Array.from({ length: 6 }, () => asked(refusal(message))),
+  );
+  await Promise.all(said);
+  expect(await stateOf("lonely", "available")).toBe(2);
+  expect(cluster.logs("worker", "provider asked for fewer at once")).toEqual([]);
+  expect(cluster.logs("worker", "circuit opened")).toEqual([]);
+});
+
 test("a refusal in words that are the account's goes to the next provider; the others stay with the first", async () => {
   const rude = refusedWith(402, "Not for you, not like this.");
   for (let round = 0; round < 4; round += 1) {

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { Cluster, V1Client, V2Client } from "@openclaw/testing";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { askChat } from "../e2e/asked-everywhere.ts";
 import { startSimulator } from "../e2e/simulated-gateway.ts";
 import { isFull, sizeOf } from "../suites.ts";
 
@@ -35,6 +36,16 @@ const REFUSED: readonly (readonly [status: number, message: string, code: string
   [403, "Not for you, not like this.", "provider_auth"],
   [404, "Not for you, not like this.", "model_not_found"],
 ];
+
+/** Words of a client's own, of other matters, which a refusal quotes. */
+const FIELD = "too many requests";
+const TALK = "Is a rate limit the same as 'at capacity'?\nThe account says: insufficient balance.";
+const QUOTED = [
+  `[{'type': 'int_parsing', 'loc': ('body', 'top_k'), 'msg': 'no integer', 'input': '${FIELD}'}]`,
+  `this message is not for us: ${JSON.stringify(TALK)}`,
+];
+/** Such words that are in no way the client's: this request waits for them, and no other one. */
+const SAID = "Rate limit of this service reached.";
 
 let simulator: Simulator;
 let cluster: Cluster;
@@ -84,6 +95,8 @@ async function rude(over: AbortSignal): Promise<void> {
   for (let count = 0; !over.aborted; count += 1) {
     const refusal = REFUSED[count % REFUSED.length];
     if (refusal) ends.push(beRefused(client, ...refusal));
+    const quote = [...QUOTED, SAID][count % (QUOTED.length + 1)];
+    if (quote) ends.push(beQuoted(quote));
     await delay(RUDE_EVERY_MS);
   }
   await Promise.all(ends);
@@ -96,6 +109,19 @@ async function beRefused(client: V2Client, status: number, message: string, code
   expect(end).toMatchObject({ type: "error", code, retryable: false });
   // In our own words.
   expect(JSON.stringify(end)).not.toContain(message);
+}
+
+async function beQuoted(message: string) {
+  const content = directive({ status: 400, body: JSON.stringify({ error: { message } }) });
+  const { finish } = await askChat(cluster.host, PROVIDER, {
+    stream: false,
+    top_k: FIELD,
+    messages: [
+      { role: "user", content: TALK },
+      { role: "user", content },
+    ],
+  });
+  expect(finish).toBe(message === SAID ? "rate_limit_exceeded" : "provider_rejected");
 }
 
 /** The 95th percentile of what polite users wait for their whole answers. */
@@ -128,6 +154,8 @@ test("a hundred users wait as long as ever beside one whose requests are refused
   );
   if (isFull) expect(ratio <= PROMISED.times || addedMs <= PROMISED.moreMs).toBe(true);
   expect(addedMs).toBeLessThan(FAULT_MS);
+  expect(cluster.logs("worker", "provider asked for fewer at once")).toEqual([]);
+  expect(cluster.logs("worker", "circuit opened")).toEqual([]);
   expect(asked).toBeGreaterThan(0);
   expect(asked).toBeLessThanOrEqual(seconds + 1);
   const seen = await cluster.scrape("worker");

@@ -6,7 +6,15 @@
  */
 import type { ErrorCode } from "@openclaw/protocol";
 
-export interface FailurePolicy {
+/** What a failure does to the runs of others. */
+export interface Effect {
+  /** The account has more to do than it may or can: it is asked for less. */
+  readonly slowsDown: boolean;
+  /** Speaks against the provider: after enough of these its circuit opens. */
+  readonly counts: boolean;
+}
+
+export interface FailurePolicy extends Effect {
   /**
    * Whose the fault is. What lies in the request says nothing of the account or the provider, whatever
    * its status: it opens no circuit and counts against nobody.
@@ -19,10 +27,6 @@ export interface FailurePolicy {
   readonly elsewhere: boolean | "roomier";
   /** This account may succeed a moment later, if nobody else is there to be asked. */
   readonly later: boolean;
-  /** The account has more to do than it may or can: it is asked for less. */
-  readonly slowsDown: boolean;
-  /** Speaks against the provider: after enough of these its circuit opens. */
-  readonly counts: boolean;
   /**
    * Only where the account may be refused as such. A question of our own confirms that
    * (`account-refusal.ts`), and is asked again ever more rarely: this often in the end.
@@ -73,4 +77,14 @@ const POLICIES: Readonly<Partial<Record<ErrorCode, FailurePolicy>>> = {
 /** Everything that is not listed is a provider that broke off, fell silent or made no sense. */
 export function policyOf(code: ErrorCode): FailurePolicy {
   return POLICIES[code] ?? BROKEN;
+}
+
+/**
+ * What a failure does to others, who have no part in what one request made a provider say.
+ *
+ * @param withoutWords what it means by its status alone
+ */
+export function effectOf(code: ErrorCode, withoutWords: ErrorCode): Effect {
+  const [said, sure] = [policyOf(code), policyOf(withoutWords)];
+  return { slowsDown: said.slowsDown && sure.slowsDown, counts: said.counts && sure.counts };
 }

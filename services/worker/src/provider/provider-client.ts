@@ -12,6 +12,7 @@ import { DecodedBody } from "./content-encoding.ts";
 import { classifyRefusal, type Dialect, dialectOf, refusalDetail } from "./dialects/dialect.ts";
 import type { TlsOptions } from "./dialer.ts";
 import { policyOf } from "./failure-policy.ts";
+import { HeardRefusal } from "./heard-refusal.ts";
 import { type Fail, ProviderError } from "./provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
 import { ProviderHealth } from "./provider-health.ts";
@@ -122,14 +123,15 @@ class HttpProviderClient implements ProviderClient {
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<ProviderEvent, void, undefined> {
     signal.throwIfAborted();
-    const dialect = this.#dialect;
+    const heard = new HeardRefusal(this.#dialect, request);
+    const { dialect } = heard;
     const json = chatRequestBody(request, { config: this.config, dialect });
     const meter = this.#meter?.begin();
     const response = await this.#post(json, signal, meter);
     const { connection, sentAt } = response;
     const mayBeEmpty = request.partial !== undefined;
     const mayCall = request.passed?.tools !== undefined;
-    const fail = this.#failing(response);
+    const fail = this.#failing(response, heard);
     const { finishesWithDone = dialect.finishesWithDone } = this.config;
     const reader = new AnswerReader({ dialect, fail, mayBeEmpty, mayCall, finishesWithDone });
     let body: DecodedBody | undefined;
@@ -138,7 +140,7 @@ class HttpProviderClient implements ProviderClient {
       const headers = { type: "headers", connection, sentAt } as const;
       meter?.see(headers);
       yield headers;
-      if (response.status !== 200) throw await this.#refused(response);
+      if (response.status !== 200) throw await refused(response, dialect, fail);
       body = new DecodedBody(chunksOf(response.body), response.encodings, fail);
       const onReceived = () => {
         received = true;
@@ -199,13 +201,6 @@ class HttpProviderClient implements ProviderClient {
     }
   }
 
-  async #refused(response: UpstreamResponse): Promise<ProviderError> {
-    const dialect = this.#dialect;
-    const fail = this.#failing(response);
-    const refusal = readRefusal(response.status, await readErrorBody(response, fail));
-    return fail(classifyRefusal(dialect, refusal), refusalDetail(dialect, refusal));
-  }
-
   #receive(
     response: UpstreamResponse,
     { reader, ...own }: { readonly reader: AnswerReader } & Pick<Receiving, "body" | "onReceived">,
@@ -218,13 +213,23 @@ class HttpProviderClient implements ProviderClient {
     return receiveAnswer(reader, { ...own, endMs, unsureMs, close, broken });
   }
 
-  #failing({ status, connection, retryAfterMs }: UpstreamResponse): Fail {
+  #failing({ status, connection, retryAfterMs }: UpstreamResponse, heard: HeardRefusal): Fail {
+    const known = { provider: this.name, status, connection, retryAfterMs };
     return (code, detail) =>
-      new ProviderError(code, { provider: this.name, detail, status, connection, retryAfterMs });
+      new ProviderError(code, { ...known, detail, withoutWords: heard.withoutWords(status) });
   }
 
   #broken({ status, connection }: UpstreamResponse, error: unknown): ProviderError {
     const { code, detail, cause } = describeTransportError(error, "after headers");
     return new ProviderError(code, { provider: this.name, detail, status, connection, cause });
   }
+}
+
+async function refused(
+  response: UpstreamResponse,
+  dialect: Dialect,
+  fail: Fail,
+): Promise<ProviderError> {
+  const refusal = readRefusal(response.status, await readErrorBody(response, fail));
+  return fail(classifyRefusal(dialect, refusal), refusalDetail(dialect, refusal));
 }

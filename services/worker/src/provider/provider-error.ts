@@ -21,6 +21,8 @@ export interface ProviderErrorOptions {
   readonly status?: number | undefined;
   readonly connection?: ConnectionLabel | undefined;
   readonly retryAfterMs?: number | undefined;
+  /** See `ProviderError.withoutWords`. */
+  readonly withoutWords?: ErrorCode | undefined;
   readonly cause?: unknown;
 }
 
@@ -35,13 +37,19 @@ export class ProviderError extends Error {
   readonly connection?: ConnectionLabel;
   /** How long the provider asks to be left alone, where it says so; at most ten minutes. */
   readonly retryAfterMs?: number;
+  /**
+   * What it would be without the provider's sentences, which may quote the request: others are slowed down or
+   * kept away by no more than that.
+   */
+  readonly withoutWords: ErrorCode;
 
   constructor(code: ErrorCode, options: ProviderErrorOptions) {
-    const { provider, detail, status, connection, retryAfterMs, cause } = options;
+    const { provider, detail, status, connection, retryAfterMs, withoutWords, cause } = options;
     const message = sentence(code, provider, detail);
     super(message, cause === undefined ? undefined : { cause });
     this.name = "ProviderError";
     this.code = code;
+    this.withoutWords = withoutWords ?? code;
     this.failure = failure(code, message, retryAfterMs);
     if (detail !== undefined) this.detail = detail;
     if (status !== undefined) this.status = status;

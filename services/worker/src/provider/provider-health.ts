@@ -3,7 +3,7 @@ import type { ErrorCode } from "@openclaw/protocol";
 import type { AccountVerdict } from "@openclaw/queue";
 import { AccountRefusal, type QuestionResult } from "./account-refusal.ts";
 import { CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
-import { policyOf } from "./failure-policy.ts";
+import { effectOf, policyOf } from "./failure-policy.ts";
 
 const TOO_MANY_COMPLAINTS = 0.3;
 const REST_MS = 500;
@@ -75,12 +75,15 @@ export class ProviderHealth {
     this.#breaker.succeeded();
   }
 
-  /** An attempt failed. That an account is refused counts only once it is confirmed. */
-  failed(code: ErrorCode): void {
-    const { fault, counts, askMostMs } = policyOf(code);
-    if (fault !== "request" && askMostMs === undefined) this.#failures.add(1);
-    if (counts) this.#breaker.failed(code);
-    if (askMostMs !== undefined) this.#refusal?.suspect();
+  /**
+   * An attempt failed. That an account is refused counts only once it is confirmed.
+   *
+   * @param withoutWords see `ProviderError.withoutWords`
+   */
+  failed(code: ErrorCode, withoutWords = code): void {
+    if ([code, withoutWords].every(isSure)) this.#failures.add(1);
+    if (effectOf(code, withoutWords).counts) this.#breaker.failed(code);
+    if (policyOf(code).askMostMs !== undefined) this.#refusal?.suspect();
   }
 
   /**
@@ -126,4 +129,10 @@ export class ProviderHealth {
     this.#breaker.stop();
     this.#refusal?.stop();
   }
+}
+
+/** Whether it lies in the account or the provider, and nothing has to confirm that. */
+function isSure(code: ErrorCode): boolean {
+  const { fault, askMostMs } = policyOf(code);
+  return fault !== "request" && askMostMs === undefined;
 }

@@ -14,6 +14,8 @@ export interface Refusal {
   readonly code: string;
   /** The envelope's sentences in lower case. For matching only: they may quote the prompt or the key. */
   readonly text: string;
+  /** Of these only the words that no request can bring about: types, statuses, what a sentence begins with. */
+  readonly names: string;
 }
 
 const MAX_TEXT = 4_096;
@@ -44,6 +46,8 @@ const WORDS = [
 ];
 /** What stands beside these and says nothing of them. */
 const ASIDES = ["instance", "param", "request_id", "success"];
+/** A word of a closed vocabulary; also where a sentence follows it, as in `ResourceExhausted: ...`. */
+const NAME = /^[a-z][\w.-]{2,63}(?=$|: )/i;
 const SUCCESS = /^\s*(?:ok|success|successful|none|null|no error|0|200)?\s*$/i;
 
 /** Reads the body of a refusal. HTML, an empty body and a broken one all say nothing. */
@@ -108,18 +112,19 @@ interface Gathered {
   readonly codes: string[];
   readonly statuses: number[];
   text: string;
+  names: string;
 }
 
 function describe(error: unknown, status: number | undefined): Refusal {
-  const gathered: Gathered = { codes: [], statuses: [], text: "" };
+  const gathered: Gathered = { codes: [], statuses: [], text: "", names: "" };
   gather(error, gathered, 0);
-  const { codes, statuses, text } = gathered;
+  const { codes, statuses, text, names } = gathered;
   // One that only repeats the status says less than any other.
   const code = codes.find((known) => !isStatus(Number(known))) ?? codes[0] ?? "";
   const stated = [...codes.map(Number), ...statuses].find(
     (number) => number >= 400 && isStatus(number),
   );
-  return { status: status ?? stated, code, text: text.toLowerCase() };
+  return { status: status ?? stated, code, text: text.toLowerCase(), names: names.toLowerCase() };
 }
 
 function gather(value: unknown, into: Gathered, depth: number): void {
@@ -140,7 +145,11 @@ function gather(value: unknown, into: Gathered, depth: number): void {
 function gatherText(text: string, into: Gathered, depth: number): void {
   const nested = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
   if (nested !== undefined) gather(nested, into, depth + 1);
-  else into.text = `${into.text} ${text}`.trimStart().slice(0, MAX_TEXT);
+  else {
+    into.text = `${into.text} ${text}`.trimStart().slice(0, MAX_TEXT);
+    const [name = ""] = NAME.exec(text) ?? [];
+    into.names = `${into.names} ${name}`.trim();
+  }
 }
 
 function gatherCode(value: unknown, codes: string[]): void {

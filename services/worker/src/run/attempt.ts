@@ -16,7 +16,7 @@ import {
 } from "@openclaw/queue";
 import { type Logger, persist } from "@openclaw/runtime";
 import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
-import { policyOf } from "../provider/failure-policy.ts";
+import { effectOf, policyOf } from "../provider/failure-policy.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { ProviderError } from "../provider/provider-error.ts";
 import type { ProviderEvent } from "../provider/provider-event.ts";
@@ -199,11 +199,11 @@ function refuseIfClosed({ name, health }: ProviderClient): void {
 
 /** What the next runs of this provider are spared. */
 export function learnFrom(
-  { code, retryAfterMs }: ProviderError,
+  { code, withoutWords, retryAfterMs }: ProviderError,
   { provider, limits }: Pick<AttemptContext, "provider" | "limits">,
 ): void {
-  provider.health.failed(code);
-  if (!policyOf(code).slowsDown) return;
+  provider.health.failed(code, withoutWords);
+  if (!effectOf(code, withoutWords).slowsDown) return;
   provider.health.complained(code, retryAfterMs);
   void limits.slowDown(provider.name, retryAfterMs);
 }

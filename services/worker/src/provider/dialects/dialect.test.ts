@@ -101,7 +101,7 @@ for (const [kind, rows] of Object.entries(TABLE) as [ProviderKind, readonly Row[
 
 it("tells a code only where it is one of the documented ones", () => {
   const zhipu = dialectOf("zhipu");
-  const detail = (code: string) => refusalDetail(zhipu, { status: 429, code, text: "" });
+  const detail = (code: string) => refusalDetail(zhipu, { status: 429, code, text: "", names: "" });
   expect(detail("1302")).toBe("HTTP 429, code 1302");
   expect(detail("my secret prompt")).toBe("HTTP 429");
   expect(detail("constructor")).toBe("HTTP 429");

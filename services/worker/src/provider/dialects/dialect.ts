@@ -40,6 +40,8 @@ export interface Dialect {
   readonly codes: Readonly<Record<string, ErrorCode>>;
   /** What cannot be told by code alone; undefined leaves it to the common rules. */
   classify?(refusal: Refusal): ErrorCode | undefined;
+  /** In one exchange: a refusal without what it quotes of the request. */
+  heard?(refusal: Refusal): Refusal;
 }
 
 /** What makes a trailing assistant message the beginning of the answer instead of history. */
@@ -57,14 +59,16 @@ export function dialectOf(kind: ProviderKind): Dialect {
 }
 
 export function classifyRefusal(dialect: Dialect, refusal: Refusal): ErrorCode {
-  return classifyByDialect(dialect, refusal) ?? classifyCommon(refusal);
+  const heard = dialect.heard?.(refusal) ?? refusal;
+  return classifyByDialect(dialect, heard) ?? classifyCommon(heard);
 }
 
 /**
  * What may be told of a refusal: its status, its code where the code is one we know, and why it came, in
  * our own words.
  */
-export function refusalDetail(dialect: Dialect, refusal: Refusal): string | undefined {
+export function refusalDetail(dialect: Dialect, said: Refusal): string | undefined {
+  const refusal = dialect.heard?.(said) ?? said;
   const { status, code } = refusal;
   const isKnown = Object.hasOwn(dialect.codes, code) || isCommonCode(code);
   const reason = classifyByDialect(dialect, refusal) === undefined ? reasonOf(refusal) : undefined;
