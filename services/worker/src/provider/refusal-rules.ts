@@ -10,6 +10,7 @@
 import type { ErrorCode } from "@openclaw/protocol";
 import type { Refusal } from "./refusal.ts";
 import {
+  ANOTHER_FIELD,
   AWAY_FOR_NOW,
   CONTEXT_TOO_LONG,
   FILTERED_CONTENT,
@@ -41,11 +42,15 @@ export interface RefusalRule {
 const AMBIGUOUS = ["none", 400, 401, 402, 403, 404, 406, 409, 412, 413, 422, 424] as const;
 const WITHOUT_STATUS = ["none"] as const;
 
+const TOO_LONG = "string_above_max_length";
+
 const RULES: readonly RefusalRule[] = [
   { means: "provider_auth", codes: ["invalid_api_key"] },
   { means: "provider_quota", codes: ["insufficient_quota", "billing_hard_limit_reached"] },
   { means: "model_not_found", codes: ["model_not_found"] },
   { means: "context_length_exceeded", codes: ["context_length_exceeded"] },
+  { means: "provider_rejected", codes: [TOO_LONG], words: ANOTHER_FIELD },
+  { means: "context_length_exceeded", codes: [TOO_LONG] },
   { means: "content_filtered", codes: ["content_filter", "content_policy_violation"] },
   { means: "provider_error", codes: ["server_error"] },
 

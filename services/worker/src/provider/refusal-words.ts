@@ -52,16 +52,27 @@ function numberOf(digits = ""): number {
 }
 
 export const CONTEXT_TOO_LONG = any(
-  /maximum context length|context[ _](?:length|size|window)|out ?of ?context|max input characters/,
+  /maximum context length|context[ _]?(?:length|size|window)|out ?of ?context|max input characters/,
   /maximum number of tokens allowed|model token limit|prompt tokens limit|max_total_tokens/,
   /(?:prompt|input) is too long|input (?:token )?length (?:is )?too long|too many (?:input )?tokens/,
-  /range of input length|reduce the length of|`inputs` tokens \+ `max_new_tokens` must be/,
+  /(?:prompt|input)[ _](?:tokens?[ _])?(?:are[ _])?too[ _]long|\bprompt has [\d,]+ tokens.{0,20}exceed/,
+  /(?:prompt|input|messages?)\b.{0,20}\btokens?\b(?! ?(?:per\b|\/)).{0,20}\bexceed/,
+  /range of input length|reduce the length of|input length.{0,30}exceeds? (?:the )?max/,
+  /inputs`? must have less than|inputs`? tokens \+ `?max_new_tokens`? must be/,
+  /length of prompt_?tokens.{0,20}must be|exceeds? max(?:imum)? (?:message|input) tokens/,
+  // The limit of a whole text, not that of a name.
+  /expected maxlength: \d{4}/,
+  // What is left for the answer.
+  /max_tokens must be at least 1, got -/,
   /(?:上下文|输入|提示词).{0,10}(?:过长|超长|超出|超过)/,
 );
 
+/** Not the conversation is too long, but a name or a label. */
+export const ANOTHER_FIELD = /invalid '(?!(?:messages|input|prompt|instructions)\b)/;
+
 export const FILTERED_CONTENT = any(
   /content[ _-]?(?:filter|policy|moderation|safety|security|management policy|exists risk|risk)/,
-  /\bmoderation\b|\bflagged\b|\bguardrails?\b|data_?inspection_?failed|high[- ]risk|responsible ai/,
+  /\bmoderation\b|\bflagged\b|\bguardrails?\b|data_?inspection_?failed|high[- ]risk|responsible ?ai/,
   /(?:usage|safety|acceptable use) (?:polic|guideline)|violat\w*.{0,60}(?:polic|guideline|terms)/,
   /\bsafety (?:system|check|filter|setting|reason)|(?<!case[ -])sensitive/,
   /(?:inappropriate|harmful|prohibited|unsafe|disallowed)[ _](?:or \w+ )?content/,
@@ -83,6 +94,9 @@ export const MISSING_FEATURE = any(
   new RegExp(`does(?: not|n't) support (?:the )?['"\`]?${FEATURE}`),
   new RegExp(`\\b${FEATURE}\\b.{0,60}(?:not|n't) (?:be )?(?:supported|enabled|available|allowed)`),
   /\bfeature\b.{0,40}requires/,
+  new RegExp(
+    `(?:access to|(?:allowed|authorized|entitled|permitted|permission) to use) (?:(?!models?\\b)[\\w'"\`-]+ ){0,3}?['"\`]?${FEATURE}\\b`,
+  ),
   /\b(?:file|image|attachment|tool_?call\w*|previous[ _]response)\b.{0,60}not found/,
 );
 

@@ -40,7 +40,18 @@ const STATUSES = ["status", "statusCode", "http_status"];
  * envelopes quote the whole request, whose words must not be taken for the provider's.
  */
 const WORDS = [
-  ...["message", "Message", "msg", "Msg", "title", "detail", "details", "description", "reason"],
+  ...[
+    "message",
+    "Message",
+    "messages",
+    "msg",
+    "Msg",
+    "title",
+    "detail",
+    "details",
+    "description",
+    "reason",
+  ],
   ...["error_description", "error_message", "errorMessage", "error_msg", "errmsg", "status_msg"],
   ...["type", "status", "faultstring", "innererror", "metadata", "raw", "cause"],
 ];

@@ -67,6 +67,113 @@ export const REQUEST: readonly RefusalRow[] = [
   ],
   [400, say("x", { code: "OutofContextError" }), "context_length_exceeded"],
   [400, say("输入的上下文过长"), "context_length_exceeded"],
+  [
+    422,
+    {
+      error: "Input validation error: `inputs` must have less than 4095 tokens. Given: 5000",
+      error_type: "validation",
+    },
+    "context_length_exceeded",
+  ],
+  [
+    422,
+    say("inputs tokens + max_new_tokens must be <= 4096. Given: 4000 + 200"),
+    "context_length_exceeded",
+  ],
+  [
+    400,
+    {
+      code: 20015,
+      message: "length of prompt_tokens (57535) must be less than max_seq_len (32768).",
+      data: null,
+    },
+    "context_length_exceeded",
+  ],
+  [
+    400,
+    {
+      errors: [
+        {
+          code: "invalid_input_argument",
+          message:
+            "Invalid input argument for Model: the number of input tokens 5000 cannot exceed the total tokens limit 4096 for this model",
+        },
+      ],
+      status_code: 400,
+    },
+    "context_length_exceeded",
+  ],
+  [400, say("Input length 560 exceeds maximum allowed token size 512"), "context_length_exceeded"],
+  [
+    400,
+    say("Total tokens of image and text exceed max message tokens. Request id: 02177", {
+      code: "InvalidParameter",
+      type: "BadRequest",
+    }),
+    "context_length_exceeded",
+  ],
+  [
+    400,
+    say(
+      "Invalid 'messages[0].content': string too long. Expected a string with maximum length 1048576, but got a string with length 1100000 instead.",
+      { code: "string_above_max_length" },
+    ),
+    "context_length_exceeded",
+  ],
+  [
+    400,
+    say(
+      "litellm.ContextWindowExceededError: litellm.BadRequestError: VertexAIException - prompt exceeds limit",
+    ),
+    "context_length_exceeded",
+  ],
+  [
+    400,
+    say("Prompt tokens too long, it should not exceed 7168", { code: "prompt_tokens_too_long" }),
+    "context_length_exceeded",
+  ],
+  [400, say("Too long", { code: "prompt_too_long" }), "context_length_exceeded"],
+  [
+    400,
+    say("The encoded prompt has 9000 tokens, which exceeds the maximum of 8192"),
+    "context_length_exceeded",
+  ],
+  [
+    400,
+    {
+      message:
+        "Malformed input request: expected maxLength: 42000, actual: 46735, please reformat your input and try again.",
+    },
+    "context_length_exceeded",
+  ],
+  [400, { message: "Input is too long for requested model." }, "context_length_exceeded"],
+  [
+    400,
+    say("Input tokens exceed the configured limit of 272000 tokens. Your messages have 300000."),
+    "context_length_exceeded",
+  ],
+  [
+    400,
+    say("max_tokens must be at least 1, got -5. (parameter=max_tokens, value=-5)"),
+    "context_length_exceeded",
+  ],
+  [400, { errors: { messages: ["context window exceeded"] } }, "context_length_exceeded"],
+
+  // Another field that is too long, or another number that is too large.
+  [
+    400,
+    say("Invalid 'user': string too long. Expected a string with maximum length 64.", {
+      code: "string_above_max_length",
+    }),
+    "provider_rejected",
+  ],
+  [400, say("#/tools/0/name: expected maxLength: 64, actual: 70"), "provider_rejected"],
+  [
+    400,
+    say("The maximum tokens you requested exceeds the model limit of 2048."),
+    "provider_rejected",
+  ],
+  [400, say("max_tokens must be at least 1, got 0."), "provider_rejected"],
 
   // Another size than that of the conversation.
   [400, say("The requested image is too large"), "provider_rejected"],
@@ -107,6 +214,8 @@ export const REQUEST: readonly RefusalRow[] = [
   [400, { code: "DataInspectionFailed", message: "no" }, "content_filtered"],
   [400, say("x", { code: "SensitiveContentDetected.SevereViolation" }), "content_filtered"],
   [403, say("系统检测到输入内容可能包含不安全或敏感内容"), "content_filtered"],
+  [422, say("ResponsibleAIPolicyViolation"), "content_filtered"],
+  [422, { errors: { messages: ["Violates our content policy"] } }, "content_filtered"],
   [400, say("Response blocked: PROHIBITED_CONTENT"), "content_filtered"],
 
   // Something that the model, or the account, does not have.
@@ -119,6 +228,9 @@ export const REQUEST: readonly RefusalRow[] = [
   [404, say("No endpoints found that can handle the requested parameters."), "provider_rejected"],
   [403, say("Image input is not enabled for this account."), "provider_rejected"],
   [403, say("This feature requires a paid plan."), "provider_rejected"],
+  [403, say("You do not have access to the feature web_search_options"), "provider_rejected"],
+  [403, say("Your account has no access to the batch feature."), "provider_rejected"],
+  [403, say("This project is not authorized to use structured outputs"), "provider_rejected"],
   [403, say("Structured outputs are not available on your tier"), "provider_rejected"],
   [401, say("The web_search tool is not available with this key"), "provider_rejected"],
   [400, say("The model `m` does not support tools."), "provider_rejected"],
@@ -183,6 +295,8 @@ export const ACCOUNT: readonly RefusalRow[] = [
   ],
   [400, { code: "InvalidApiKey", message: "Invalid API-key provided." }, "provider_auth"],
   [422, say("Invalid API key"), "provider_auth"],
+  [403, say("You do not have access to the model gpt-x with tools."), "model_not_found"],
+  [403, say("You have no access to this resource."), "provider_auth"],
   [403, say("Country, region, or territory not supported"), "provider_auth"],
   [403, say("Your API key was reported as leaked. Please use another API key."), "provider_auth"],
   [401, say("Your account was deactivated for violating our usage policies."), "provider_auth"],
