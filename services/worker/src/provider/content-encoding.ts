@@ -66,8 +66,9 @@ export class DecodedBody {
   #broken: ProviderError | undefined;
   #decodedBytes = 0;
   #isDecoding = false;
+  #isOver = false;
 
-  /** @throws ProviderError where an encoding is not known */
+  /** @throws ProviderError where there are too many encodings */
   constructor(raw: AsyncIterable<Uint8Array>, encodings: readonly string[], fail: Fail) {
     this.#raw = raw[Symbol.asyncIterator]();
     this.#fail = fail;
@@ -83,8 +84,13 @@ export class DecodedBody {
   async next(): Promise<Uint8Array | undefined> {
     while (this.#waiting.length === 0) {
       if (this.#broken) throw this.#broken;
+      if (this.#isOver) return undefined;
       const { done, value } = await this.#raw.next();
-      if (done) return undefined;
+      if (done) {
+        this.#isOver = true;
+        this.#waiting = await this.#rest();
+        continue;
+      }
       if (this.#layers.length === 0) return value;
       this.#isDecoding = true;
       try {
@@ -100,6 +106,16 @@ export class DecodedBody {
   close(): void {
     this.#waiting = [];
     for (const layer of this.#layers) layer.close();
+  }
+
+  /** What the layers have kept back. */
+  async #rest(): Promise<Uint8Array[]> {
+    let pieces: readonly Uint8Array[] = [];
+    for (const layer of this.#layers) {
+      const { decoded } = await layer.decode(pieces);
+      pieces = [...decoded, ...layer.end()];
+    }
+    return [...pieces];
   }
 
   async #decode(piece: Uint8Array): Promise<Uint8Array[]> {
@@ -123,7 +139,6 @@ function layersOf(encodings: readonly string[], fail: Fail): EncodingLayer[] {
   if (encodings.length > MAX_ENCODINGS) throw fail("provider_malformed", "too many encodings");
   return encodings.toReversed().map((name) => {
     const open = Object.hasOwn(DECODERS, name) ? DECODERS[name] : undefined;
-    if (open) return new EncodingLayer(open, fail);
-    throw fail("provider_malformed", "an unknown content-encoding");
+    return new EncodingLayer(open, fail);
   });
 }

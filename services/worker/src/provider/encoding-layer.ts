@@ -1,5 +1,6 @@
 /** One encoding of a body, undone piece by piece. */
 import type zlib from "node:zlib";
+import { isPlainText } from "./plain-text.ts";
 import type { Fail, ProviderError } from "./provider-error.ts";
 
 /** What one piece from the network, 64 KiB or less, may become. Event streams come to a tenth of it. */
@@ -19,16 +20,19 @@ export interface Decoded {
 }
 
 export class EncodingLayer {
-  readonly #open: OpenDecoder;
+  readonly #open: OpenDecoder | undefined;
   readonly #fail: Fail;
   #decoder: Decoder | undefined;
   #isOpen = false;
+  /** What came before it was clear whether it is encoded at all. */
+  #beginning = Buffer.alloc(0);
   #broken: ProviderError | undefined;
   /** All that was encoded so far; undefined where that is too much. */
   #encoded: Uint8Array[] | undefined = [];
   #encodedBytes = 0;
 
-  constructor(open: OpenDecoder, fail: Fail) {
+  /** @param open undefined where the encoding is not known: then only plain text is read */
+  constructor(open: OpenDecoder | undefined, fail: Fail) {
     this.#open = open;
     this.#fail = fail;
   }
@@ -43,18 +47,33 @@ export class EncodingLayer {
     return { decoded, broken: this.#broken };
   }
 
+  /** The body is over: gives what was too short to tell whether it is encoded. It would be no whole encoding. */
+  end(): Uint8Array[] {
+    const isShort = !this.#isOpen && this.#beginning.length > 0;
+    this.#isOpen = true;
+    return isShort ? [this.#beginning] : [];
+  }
+
   close(): void {
     this.#decoder?.close();
   }
 
   async #take(piece: Uint8Array, mostBytes: number): Promise<Uint8Array[]> {
-    const [firstByte] = piece;
-    if (firstByte === undefined) return [];
-    if (!this.#isOpen) {
-      this.#isOpen = true;
-      this.#decoder = this.#openDecoder(firstByte);
+    if (this.#isOpen) return await this.#undo(piece, mostBytes);
+    this.#beginning = Buffer.concat([this.#beginning, piece]);
+    const isPlain = isPlainText(this.#beginning);
+    if (isPlain === "more") return [];
+    this.#isOpen = true;
+    if (!isPlain && !this.#open) {
+      this.#broken = this.#fail("provider_malformed", "an unknown content-encoding");
+      return [];
     }
-    if (!this.#decoder) return [piece];
+    if (!isPlain) this.#decoder = this.#openDecoder(this.#beginning[0] ?? 0);
+    return await this.#undo(this.#beginning, mostBytes);
+  }
+
+  async #undo(piece: Uint8Array, mostBytes: number): Promise<Uint8Array[]> {
+    if (!this.#decoder || piece.length === 0) return [piece];
     const { decoded, problem } = await this.#decoder.decode(piece, mostBytes);
     if (problem === "too much") this.#broken = tooMuch(this.#fail);
     if (problem !== "broken") {
@@ -105,7 +124,7 @@ export class EncodingLayer {
   }
 
   #openDecoder(firstByte: number): Decoder | undefined {
-    const transform = this.#open(firstByte);
+    const transform = this.#open?.(firstByte);
     return transform && new Decoder(transform);
   }
 }

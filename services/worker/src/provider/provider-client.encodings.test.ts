@@ -196,6 +196,10 @@ describe("an end marker that is read", () => {
   });
 });
 
+const WHOLE = JSON.stringify({
+  choices: [{ message: { content: PIECES.join("") }, finish_reason: "stop" }],
+});
+
 describe("an encoding", () => {
   const zipped = zlib.gzipSync(BODY.join(""));
   const cases: Readonly<Record<string, readonly [string, Buffer | string]>> = {
@@ -205,21 +209,41 @@ describe("an encoding", () => {
     "is beside identity": ["identity, gzip", zipped],
     "was undone by a proxy that left the header": ["gzip", BODY.join("")],
     "is none": ["identity", BODY.join("")],
+    "is none by another name": ["none", BODY.join("")],
+    "is a character set": ["UTF-8", BODY.join("")],
+    "is a character set behind another": ["utf-8, identity", `\ufeff${BODY.join("")}`],
+    "is an encoding of another layer": ["chunked", `\n\n: hello\n\n${BODY.join("")}`],
+    "was undone, deflate": ["deflate", BODY.join("")],
+    "was undone, brotli": ["br", BODY.join("")],
+    "was undone, brotli, behind a comment": ["br", `:\n\n${BODY.join("")}`],
+    "was undone, one that nobody here knows": ["compress", BODY.join("")],
+    "was undone, both of two": ["deflate, br", BODY.join("")],
+    "was undone, of a whole answer": ["deflate", WHOLE],
+    "was undone, of a whole answer in lines": ["br", JSON.stringify(JSON.parse(WHOLE), null, 2)],
     "has several members": ["gzip", Buffer.concat(BODY.map((text) => zlib.gzipSync(text)))],
-    "is of a whole answer": [
-      "gzip",
-      zlib.gzipSync(
-        JSON.stringify({
-          choices: [{ message: { content: PIECES.join("") }, finish_reason: "stop" }],
-        }),
-      ),
-    ],
+    "is of a whole answer": ["gzip", zlib.gzipSync(WHOLE)],
   };
   it.each(Object.entries(cases))("%s", async (_, [encoding, body]) => {
     const fake = await serving(encoding, body);
     const events = await collect(await client(fake.url));
     expect(textOf(events)).toBe(PIECES.join(""));
     expect(events.at(-1)).toMatchObject({ finish: "stop" });
+  });
+
+  it.each(["br", "deflate", "none"])("was undone and comes byte by byte: %s", async (encoding) => {
+    const fake = await provider(async (_request, response) => {
+      begin(response, encoding);
+      for (const byte of Buffer.from(BODY.join(""))) {
+        await new Promise((resolve) => response.write(Buffer.of(byte), resolve));
+      }
+      response.end();
+    });
+    expect(textOf(await collect(await client(fake.url)))).toBe(PIECES.join(""));
+  });
+
+  it.each(["br", "deflate", "none"])("was undone, of hardly anything: %s", async (encoding) => {
+    const fake = await serving(encoding, DONE.trim());
+    expect((await errorOf(collect(await client(fake.url)))).code).toBe("provider_empty");
   });
 
   it.each([
@@ -267,6 +291,14 @@ test("a refusal is read through its compression", async () => {
   const body = zlib.gzipSync(JSON.stringify([{ error: { code: 400, message } }]));
   const fake = await provider((_request, response) => {
     response.writeHead(400, { "content-encoding": "gzip" }).end(body);
+  });
+  expect((await errorOf(collect(await client(fake.url)))).code).toBe("context_length_exceeded");
+});
+
+test.each(["none", "br", "deflate"])("a refusal is read that is not encoded: %s", async (name) => {
+  const body = JSON.stringify({ detail: "context length exceeded" });
+  const fake = await provider((_request, response) => {
+    response.writeHead(400, { "content-encoding": name }).end(body);
   });
   expect((await errorOf(collect(await client(fake.url)))).code).toBe("context_length_exceeded");
 });
