@@ -9,6 +9,8 @@ export interface ConnectProxyOptions {
   readonly credentials?: string;
   /** PEM, for one that speaks TLS itself. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** What it says before it answers, raw. */
+  readonly interim?: string;
   /** Where a host leads that only the proxy knows. */
   readonly hosts?: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
 }
@@ -75,7 +77,7 @@ export class ConnectProxy {
       this.answer(client);
       return;
     }
-    const { credentials, hosts = {} } = this.#options;
+    const { credentials, hosts = {}, interim = "" } = this.#options;
     const wanted = credentials && `Basic ${Buffer.from(credentials).toString("base64")}`;
     if (wanted && request.headers["proxy-authorization"] !== wanted) {
       client.end(
@@ -92,7 +94,7 @@ export class ConnectProxy {
       }),
     );
     target.once("connect", () => {
-      client.write("HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n");
+      client.write(`${interim}HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n`);
       client.pipe(target).pipe(client);
     });
     target.on("error", () => client.end("HTTP/1.1 502 Bad Gateway\r\n\r\n"));

@@ -52,6 +52,14 @@ describe("a provider behind a proxy", () => {
     expect(text(await collect(asked))).toBe("Hi");
   });
 
+  test.each([
+    "HTTP/1.1 100 Continue\r\n\r\n",
+    "HTTP/1.1 102 Processing\r\nVia: x\r\n\r\nHTTP/1.0 100 Continue\n\n",
+  ])("is asked where the proxy says first that it goes on: %j", async (interim) => {
+    const [fake, proxy] = [await provider(answerAll), await startProxy({ interim })];
+    expect(text(await collect(await client(fake.url, { proxy: proxy.url() })))).toBe("Hi");
+  });
+
   test("leaves no socket behind when it is closed", async () => {
     const [fake, proxy] = [await provider(answerAll), await startProxy()];
     const asked = await client(fake.url, { proxy: proxy.url(), pool: { warm: 3 } });
@@ -114,6 +122,26 @@ describe("a proxy that fails is told as such", () => {
       "speaks another protocol",
       saying("220 mail.example ESMTP\r\n"),
       "the proxy does not speak HTTP",
+    ],
+    [
+      "goes on and never answers",
+      saying("HTTP/1.1 100 Continue\r\n\r\n"),
+      "the proxy did not open a tunnel in time",
+    ],
+    [
+      "goes on without end",
+      saying("HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000)),
+      "the proxy does not speak HTTP",
+    ],
+    [
+      "goes on and forbids it",
+      saying("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n"),
+      "the proxy refused the tunnel, HTTP 403",
+    ],
+    [
+      "would switch protocols",
+      saying("HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+      "the proxy refused the tunnel, HTTP 101",
     ],
     [
       "never ends its head",

@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 const MAX_HEAD_BYTES = 16 * 1024;
 const HEAD_END = /\r?\n\r?\n/;
 const STATUS = /^HTTP\/1\.[01] (\d{3})[ \r\n]/;
+const INTERIM = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r\n]/;
 /** What every answer begins with. */
 const BEGINNING = "HTTP/1.";
 
@@ -84,14 +85,26 @@ export function askForTunnel(
 
 /** What has come so far: a tunnel, why there is none, or not enough to tell. */
 function judge(head: string): "open" | "more" | "NOT_HTTP" | `HTTP_${string}` {
-  if (!head.startsWith(BEGINNING.slice(0, head.length))) return "NOT_HTTP";
-  const end = HEAD_END.exec(head);
-  if (end === null) return head.length > MAX_HEAD_BYTES ? "NOT_HTTP" : "more";
-  const status = STATUS.exec(head)?.[1];
+  if (head.length > MAX_HEAD_BYTES) return "NOT_HTTP";
+  const last = withoutInterim(head);
+  if (!last.startsWith(BEGINNING.slice(0, last.length))) return "NOT_HTTP";
+  const end = HEAD_END.exec(last);
+  if (end === null) return "more";
+  const status = STATUS.exec(last)?.[1];
   if (status === undefined) return "NOT_HTTP";
   if (!status.startsWith("2")) return `HTTP_${status}`;
   // Behind the head nobody may speak before the worker does.
-  return end.index + end[0].length === head.length ? "open" : "NOT_HTTP";
+  return end.index + end[0].length === last.length ? "open" : "NOT_HTTP";
+}
+
+/** Before its answer a proxy may say that it goes on (`100 Continue`), as often as it likes. */
+function withoutInterim(head: string): string {
+  let rest = head;
+  for (;;) {
+    const end = INTERIM.test(rest) ? HEAD_END.exec(rest) : null;
+    if (end === null) return rest;
+    rest = rest.slice(end.index + end[0].length);
+  }
 }
 
 function requestHead({ origin, proxy }: TunnelRequest): string {
