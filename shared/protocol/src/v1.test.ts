@@ -31,16 +31,16 @@ describe("what a v1 client may say", () => {
 });
 
 test.each([
-  ["hello", false],
-  ["[1]", false],
-  ['"hi"', false],
-  ['{"type":"heartbeat"}', false],
-  ["{}", false],
-  ['{"message":" "}', true],
-  ['{"message":5}', true],
-  ['{"message":"much too long a message"}', true],
-])("the client of %s, which is refused, waits for an answer: %s", (frame, isMessage) => {
-  expect(parse(frame)).toMatchObject({ ok: false, isMessage });
+  "hello",
+  "[1]",
+  '"hi"',
+  '{"type":"heartbeat"}',
+  "{}",
+  '{"message":" "}',
+  '{"message":5}',
+  '{"message":"much too long a message"}',
+])("%s is refused", (frame) => {
+  expect(parse(frame)).toMatchObject({ ok: false });
 });
 
 test("the limit counts UTF-8 bytes, and its exact value is accepted", () => {

@@ -31,17 +31,15 @@ export interface V1Limits {
 
 export type V1Parsed =
   | { readonly ok: true; readonly up: V1Up }
-  /** `isMessage`: whether its client meant a message, and so waits for an answer. */
-  | { readonly ok: false; readonly failure: Failure; readonly isMessage: boolean };
+  | { readonly ok: false; readonly failure: Failure };
 
 /** Reads one text frame from a v1 client. Never throws: a bad frame is a failure to send back. */
 export function parseV1Up(frame: string, limits: V1Limits): V1Parsed {
   const json = parseJsonText(frame);
-  if (json === undefined) return refuse(failure("invalid_json"), false);
+  if (json === undefined) return refuse(failure("invalid_json"));
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     return refuse(
       failure("invalid_request", 'Send a JSON object such as {"message": "Hello"}, nothing else.'),
-      false,
     );
   }
   // `type` is optional for messages, and clients put words of their own there: only ours count.
@@ -53,10 +51,7 @@ export function parseV1Up(frame: string, limits: V1Limits): V1Parsed {
 function parseMessage(json: object, limits: V1Limits): V1Parsed {
   const parsed = v1MessageSchema.safeParse(json);
   if (!parsed.success) {
-    return refuse(
-      failure("invalid_request", frameProblems(parsed.error.issues)),
-      "message" in json,
-    );
+    return refuse(failure("invalid_request", frameProblems(parsed.error.issues)));
   }
   const { message, provider } = parsed.data;
   const bytes = Buffer.byteLength(message);
@@ -66,14 +61,13 @@ function parseMessage(json: object, limits: V1Limits): V1Parsed {
         "message_too_long",
         `\`message\` is ${bytes} bytes long; this server accepts ${limits.maxMessageBytes}.`,
       ),
-      true,
     );
   }
   return { ok: true, up: { type: "message", message, provider: provider ?? undefined } };
 }
 
-function refuse(reason: Failure, isMessage: boolean): V1Parsed {
-  return { ok: false, failure: reason, isMessage };
+function refuse(reason: Failure): V1Parsed {
+  return { ok: false, failure: reason };
 }
 
 /** The signals a v1 client receives besides bare text, as the exact frames. */

@@ -42,8 +42,6 @@ interface WaitingQuestion extends Question {
 
 interface Refused {
   readonly refusal: Failure;
-  /** Whether it was a message: what else a client may send is not waited upon. */
-  readonly isMessage: boolean;
 }
 
 /** What is to be answered in turn: a question, or a frame that was refused. */
@@ -60,7 +58,7 @@ export class V1Session implements Session {
   #current: StartedRun | undefined;
   /** The client asked for the end of the current answer, so it does not wait for another one. */
   #isCancelled = false;
-  /** The last message was answered with an error that the client did not ask for. */
+  /** The last frame was answered with an error that the client did not ask for. */
   #hasFailed = false;
   readonly #linger: ErrorLinger;
 
@@ -83,7 +81,7 @@ export class V1Session implements Session {
     this.#linger.heard();
     const parsed = parseV1Up(frame, this.#options.limits);
     if (!parsed.ok) {
-      this.#refuse({ refusal: parsed.failure, isMessage: parsed.isMessage });
+      this.#refuse(parsed.failure);
       return;
     }
     const { up } = parsed;
@@ -94,7 +92,7 @@ export class V1Session implements Session {
 
   onBinary(): void {
     this.#linger.heard();
-    this.#refuse({ refusal: failure("binary_frame"), isMessage: false });
+    this.#refuse(failure("binary_frame"));
   }
 
   onClose(): void {
@@ -109,7 +107,7 @@ export class V1Session implements Session {
     this.#waiting = this.#waiting.map((waiting) => {
       if ("refusal" in waiting) return waiting;
       letGo(waiting);
-      return { refusal: failure("draining"), isMessage: true };
+      return { refusal: failure("draining") };
     });
   }
 
@@ -122,24 +120,24 @@ export class V1Session implements Session {
     const { starter } = this.#options;
     const refusal = starter.refusal(provider, {}, asked(message));
     const questions = this.#waiting.filter((waiting) => !("refusal" in waiting)).length;
-    if (refusal) this.#refuse({ refusal, isMessage: true });
+    if (refusal) this.#refuse(refusal);
     else if (questions >= this.#options.maxWaiting && this.#current) {
       const tooMany = failure("too_many_waiting");
       starter.refused(tooMany);
-      this.#refuse({ refusal: tooMany, isMessage: true });
+      this.#refuse(tooMany);
     } else {
       this.#waiting.push({ message, provider, held: starter.hold(asked(message)) });
       this.#next();
     }
   }
 
-  #refuse(refused: Refused): void {
-    if (!this.#options.mayRefuse(refused.refusal)) return;
+  #refuse(refusal: Failure): void {
+    if (!this.#options.mayRefuse(refusal)) return;
     if (this.#waiting.length >= MOST_WAITING_REFUSALS) {
       this.#connection.end(CLOSE_CODES.policyViolation, "too many frames ahead of their answers");
       return;
     }
-    this.#waiting.push(refused);
+    this.#waiting.push({ refusal });
     this.#next();
   }
 
@@ -152,20 +150,20 @@ export class V1Session implements Session {
         this.#options.onIdle();
         return;
       }
-      if ("refusal" in waiting) this.#tell(waiting);
+      if ("refusal" in waiting) this.#tell(waiting.refusal);
       else {
         letGo(waiting);
         // What was acceptable when it came may not be any more.
         const { provider, message } = waiting;
         const refusal = this.#options.starter.refusal(provider, {}, asked(message));
-        if (refusal) this.#tell({ refusal, isMessage: true });
+        if (refusal) this.#tell(refusal);
         else this.#answer(waiting);
       }
     }
   }
 
-  #tell({ refusal, isMessage }: Refused): void {
-    if (isMessage) this.#hasFailed = true;
+  #tell(refusal: Failure): void {
+    this.#hasFailed = true;
     this.#connection.send(v1ErrorFrame(refusal));
   }
 
