@@ -4,6 +4,7 @@ import {
   EXTRA_LIMITS,
   IGNORED_FIELDS,
   REFUSED_FIELDS,
+  REFUSED_NVEXT_KEYS,
   REFUSED_TEMPLATE_KEYS,
 } from "@openclaw/protocol";
 import { expect, test } from "vitest";
@@ -109,6 +110,8 @@ These fields are refused with 400 and their name, whatever \`unknownFields\` say
 ${REFUSED_FIELDS.map(({ names, why }) => `| ${code(names)} | ${why} |`).join("\n")}
 
 These keys inside \`chat_template_kwargs\` are refused too, since they would take the place of the server's own: ${code(REFUSED_TEMPLATE_KEYS)}.
+
+Inside \`nvext\`, at any depth but for schemas (\`guided_json\`), all fields above are refused, those that are otherwise left alone, and these: ${code(REFUSED_NVEXT_KEYS)}.
 
 \`POST /v1/chat/completions\` has \`model\`, \`messages\`, \`stream\` and \`stream_options\`, and reads them itself; of \`stream_options\` it heeds
 \`include_usage\` and leaves the rest alone. It accepts \`n: 1\`, \`logprobs: false\`, \`top_logprobs: 0\` and \`modalities: ["text"]\`, which ask for nothing.

@@ -110,6 +110,28 @@ describe("a field that no request may have is refused by its name", () => {
     expect(runProblem({ options: fields })).toMatchObject({ param: `options.${place}` });
   });
 
+  test.each<readonly [string, object]>([
+    ["model", { model: "other" }],
+    ["chat_template", { guided_choice: ["a"], chat_template: "x" }],
+    ["priority", { priority: 1 }],
+    ["Priority", { Priority: 1 }],
+    ["api_base", { routing: [{ api_base: "x" }] }],
+    ["strict_priority", { agent_hints: { osl: 10, strict_priority: 1 } }],
+    ["priority", { agent_hints: { priority: 5 } }],
+    ["use_raw_prompt", { use_raw_prompt: true }],
+    ["backend_instance_id", { backend_instance_id: 1 }],
+  ])("%s inside `nvext`: %j", (name, nvext) => {
+    const param = expect.stringMatching(new RegExp(`^nvext\\..*${name}$|^nvext\\.${name}$`));
+    expect(chatProblem({ nvext })).toMatchObject({ param });
+    expect(chatProblem({ NvExt: nvext })).not.toBeUndefined();
+    expect(runProblem({ options: { nvext } })).not.toBeUndefined();
+  });
+
+  test("but a schema inside `nvext` has whatever names it likes", () => {
+    const guided_json = { type: "object", properties: { model: {}, priority: {}, n: {} } };
+    expect(chatProblem({ nvext: { guided_json, annotations: ["x"] } })).toBeUndefined();
+  });
+
   test.each([
     ["temperature", "belongs in `options`"],
     ["max_tokens", "is called `options.maxTokens` here"],

@@ -112,10 +112,22 @@ export const REFUSED_TEMPLATE_KEYS: readonly string[] = [
   ...["add_generation_prompt", "continue_final_message"],
 ];
 
+/**
+ * Inside `nvext`, at any depth, beside the fields above: they go around the template, or choose a server or a place
+ * in its queue.
+ */
+export const REFUSED_NVEXT_KEYS: readonly string[] = [
+  ...["strict_priority", "latency_sensitivity", "use_raw_prompt", "token_data"],
+  ...["backend_instance_id", "prefill_worker_id", "decode_worker_id", "dp_rank"],
+];
+
 const REASONS: ReadonlyMap<string, string> = new Map(
   REFUSED_FIELDS.flatMap(({ names, why }) => names.map((name) => [name, why] as const)),
 );
 const IGNORED: ReadonlySet<string> = new Set(IGNORED_FIELDS);
+const NOT_THE_CLIENTS = "is the operator's to say";
+/** Their keys are words of the client's own. */
+const SCHEMA_NAME = /^(?:guided_|structured_outputs$|json_schema$)/i;
 const SCHEMAS: readonly string[] = ["tools", "response_format"];
 const FIELD_NAME = /^[A-Za-z][\w.-]*$/;
 
@@ -154,7 +166,9 @@ function problemsOf(extra: ExtraFields, elsewhere: Readonly<Record<string, strin
   const problems = names.flatMap((name): Problem[] => {
     const own = Object.hasOwn(elsewhere, name) ? elsewhere[name] : undefined;
     const words = own ?? nameProblem(name) ?? insideProblem(extra[name]);
-    return words === undefined ? templateProblems(name, extra[name]) : [[[name], words]];
+    if (words !== undefined) return [[[name], words]];
+    if (name.toLowerCase() === "nvext") return nvextProblems([name], extra[name]);
+    return templateProblems(name, extra[name]);
   });
   return problems.length > 0 ? problems : sizeProblems(extra, names);
 }
@@ -165,6 +179,18 @@ function templateProblems(name: string, value: unknown): Problem[] {
   return Object.keys(value)
     .filter((key) => REFUSED_TEMPLATE_KEYS.includes(key.toLowerCase()))
     .map((key) => [[name, key], "is the server's own to set"]);
+}
+
+/** What a client may not say beside its messages, it may not say in here either. The depth was checked before. */
+function nvextProblems(path: readonly string[], value: unknown): Problem[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]): Problem[] => {
+    const name = key.toLowerCase();
+    const isRefused = IGNORED.has(name) || REFUSED_NVEXT_KEYS.includes(name);
+    const why = REASONS.get(name) ?? (isRefused ? NOT_THE_CLIENTS : undefined);
+    if (why !== undefined) return [[[...path, key], why]];
+    return SCHEMA_NAME.test(key) ? [] : nvextProblems([...path, key], inner);
+  });
 }
 
 function sizeProblems(extra: ExtraFields, names: readonly string[]): Problem[] {

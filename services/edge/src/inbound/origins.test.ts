@@ -112,6 +112,9 @@ describe("without an origin", () => {
     ["same-origin", "served"],
     ["same-site", "served"],
     ["cross-site", "refused"],
+    ["Cross-Site", "refused"],
+    ["CROSS-SITE", "refused"],
+    ["cross-site, none", "refused"],
   ])("a request whose Sec-Fetch-Site is %j is %s", (site, outcome) => {
     expect(judged(open, { site })).toBe(outcome);
     expect(judged(keyed, { site })).toBe("served");

@@ -69,7 +69,11 @@ export class Origins {
     if (this.#checksHost && !this.#isKnownHost(host)) return refuse(nameSentence(host));
     if (origin !== "") return this.#judgeOrigin(origin, host);
     const isOpen = this.#hasKeys || this.#isForAll;
-    return site === "cross-site" && !isOpen ? refuse(`Other sites ${MAY_NOT} ${SETTINGS}`) : {};
+    const isForeign = site
+      .toLowerCase()
+      .split(/[\s,]+/)
+      .includes("cross-site");
+    return isForeign && !isOpen ? refuse(`Other sites ${MAY_NOT} ${SETTINGS}`) : {};
   }
 
   #judgeOrigin(origin: string, host: string): OriginVerdict {
