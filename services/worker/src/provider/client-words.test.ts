@@ -47,6 +47,8 @@ test.each<readonly [string, unknown, string, string]>([
     `'${LONG}' and more`,
     "'' and more",
   ],
+  ["a text without ASCII", { a: "服务器繁忙，请稍后再试" }, "'服务器繁忙，请稍后再试'", "''"],
+  ["the same as ASCII", { a: "服务器繁忙，请稍后再试" }, ascii("服务器繁忙，请稍后再试"), '""'],
   ["no word of the API", { messages: [{ role: "assistant" }] }, "an assistant", "an assistant"],
   ["no sentence of the provider's that the client has too", { a: `${LONG} x` }, LONG, LONG],
 ])("%s", (_, request, text, rest) => {

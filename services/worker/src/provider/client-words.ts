@@ -13,11 +13,15 @@ const SURE_LENGTH = 8;
 const PART_LENGTH = 16;
 /** No refusal that is read is longer, see `refusal.ts`. */
 const MOST_QUOTED = 4_096;
+/** Texts that are looked at, and those of them that are looked for in every spelling. */
 const MAX_TEXTS = 1_000;
+const MAX_QUOTED = 64;
 const MAX_DEPTH = 16;
 /** Their values are words of the API. */
 const NOT_SAID = ["role", "type"];
 const NAME = /^[\w.-]*$/;
+const SAME_IN_ALL = /[\p{L}\p{N} ]+/gu;
+const ASCII = /^[\0-\x7f]*$/;
 const MARK = /["'`“”‘’«»…\\]|\.\.\./;
 
 /** @param request anything made of JSON values, all of which are the client's */
@@ -25,8 +29,9 @@ export function withoutClientWords(refusal: Refusal, request: unknown): Refusal 
   if (refusal.text === "") return refusal;
   const said = new Set<string>();
   gather(request, said, 0);
+  const quoted = [...said].filter((one) => mayBeIn(refusal.text, one)).slice(0, MAX_QUOTED);
   // A longer text may have a shorter one in it.
-  const texts = [...said].toSorted((a, b) => b.length - a.length);
+  const texts = quoted.toSorted((a, b) => b.length - a.length);
   return {
     ...refusal,
     text: texts.reduce(without, refusal.text),
@@ -37,7 +42,8 @@ export function withoutClientWords(refusal: Refusal, request: unknown): Refusal 
 function gather(value: unknown, into: Set<string>, depth: number): void {
   if (depth > MAX_DEPTH || into.size >= MAX_TEXTS) return;
   if (typeof value === "string") into.add(value.trim());
-  else if (Array.isArray(value)) for (const one of value) gather(one, into, depth + 1);
+  // What was said last is quoted most.
+  else if (Array.isArray(value)) for (const one of value.toReversed()) gather(one, into, depth + 1);
   else if (isObject(value)) {
     for (const [name, field] of Object.entries(value)) {
       // Other names are those of the API.
@@ -48,7 +54,6 @@ function gather(value: unknown, into: Set<string>, depth: number): void {
 }
 
 function without(text: string, said: string): string {
-  if (!mayBeIn(text, said)) return text;
   const isLong = said.length > MOST_QUOTED;
   const beginnings = spellingsOf(said.slice(0, MOST_QUOTED));
   const ends = isLong ? spellingsOf(said.slice(-MOST_QUOTED)) : beginnings;
@@ -61,11 +66,18 @@ function without(text: string, said: string): string {
 
 /** Cheap, since a conversation has many texts and a refusal hardly ever quotes one. */
 function mayBeIn(text: string, said: string): boolean {
-  const [beginning, end] = [said.slice(0, 2 * PART_LENGTH), said.slice(-2 * PART_LENGTH)];
-  return (
-    [...spellingsOf(beginning)].some((spelling) => text.includes(spelling.slice(0, PART_LENGTH))) ||
-    [...spellingsOf(end)].some((spelling) => text.includes(spelling.slice(-PART_LENGTH)))
-  );
+  const ends = [said.slice(0, PART_LENGTH), said.slice(-PART_LENGTH)];
+  return ends.map((end) => longestPlain(end.toLowerCase())).some((run) => isIn(text, run));
+}
+
+function isIn(text: string, run: string): boolean {
+  return text.includes(run) || (!ASCII.test(run) && text.includes("\\u"));
+}
+
+/** Of a text, what is the same in every spelling, but for letters that are not in ASCII. */
+function longestPlain(text: string): string {
+  const runs = text.match(SAME_IN_ALL) ?? [""];
+  return runs.reduce((a, b) => (b.length > a.length ? b : a));
 }
 
 /** As it is, and as JSON and Python write it, one in the other as well. In lower case, as refusals are. */

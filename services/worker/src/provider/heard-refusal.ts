@@ -2,6 +2,7 @@
 import type { ErrorCode } from "@openclaw/protocol";
 import { withoutClientWords } from "./client-words.ts";
 import { classifyRefusal, type Dialect } from "./dialects/dialect.ts";
+import type { ChatRequest } from "./provider-event.ts";
 import type { Refusal } from "./refusal.ts";
 
 export class HeardRefusal {
@@ -10,13 +11,13 @@ export class HeardRefusal {
   readonly #spoken: Dialect;
   #heard: Refusal | undefined;
 
-  /** @param request all that the client says in it */
-  constructor(dialect: Dialect, request: unknown) {
+  constructor(dialect: Dialect, { messages, ...fields }: ChatRequest) {
+    const said = [messages, fields];
     this.#spoken = dialect;
     this.dialect = {
       ...dialect,
       heard: (refusal) => {
-        const heard = withoutClientWords(refusal, request);
+        const heard = withoutClientWords(refusal, said);
         // Told of it afterwards, it may have less.
         this.#heard ??= heard;
         return heard;
