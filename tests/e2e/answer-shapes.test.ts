@@ -260,6 +260,50 @@ const ROWS: Readonly<Record<string, Row>> = {
     ),
     had: { calls: [["now", '{"a":1}']], finish: "tool_calls" },
   },
+  "calls-of-one-index-without-ids": {
+    tools: true,
+    shape: tell(
+      calling(call("{}", { id: "" })),
+      calling(call("{}", { id: "", function: { name: "later", arguments: "{}" } })),
+      chunk({}, "tool_calls", USAGE),
+      DONE,
+    ),
+    had: {
+      calls: [
+        ["now", "{}"],
+        ["later", "{}"],
+      ],
+      finish: "tool_calls",
+    },
+  },
+  "call-copied-to-the-older-field": {
+    tools: true,
+    shape: tell(
+      calling(call('{"a":1}')),
+      chunk({ function_call: { name: "now", arguments: '{"a":1}' } }),
+      chunk({}, "tool_calls", USAGE),
+      DONE,
+    ),
+    had: { calls: [["now", '{"a":1}']], finish: "tool_calls" },
+  },
+  "call-with-all-its-arguments-so-far": {
+    tools: true,
+    shape: tell(
+      ...['{"a"', '{"a":1', '{"a":1}'].map((given) => calling(call(given))),
+      chunk({}, "tool_calls", USAGE),
+      DONE,
+    ),
+    had: { calls: [["now", '{"a":1}']], finish: "tool_calls" },
+  },
+  "call-with-arguments-by-another-name": {
+    tools: true,
+    shape: tell(
+      calling({ index: 0, id: "c1", name: "now", args: { a: 1 } }),
+      chunk({}, "tool_calls", USAGE),
+      DONE,
+    ),
+    had: { calls: [["now", '{"a":1}']], finish: "tool_calls" },
+  },
   "call-that-is-none": {
     tools: true,
     shape: tell(...said("Hello, "), chunk({ tool_calls: "now()" }), ...END),

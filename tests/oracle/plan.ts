@@ -72,6 +72,7 @@ const drawWith = (mostly: Mostly) =>
         "objects",
       ] as const),
       ...(["flat", "interleaved", "named pieces", "index as text", "new ids"] as const),
+      ...(["no ids", "names as ids", "cumulative", "copied"] as const),
     ),
     mayCall: mostly<boolean>(30, true, false),
     word: mostly(
@@ -158,7 +159,7 @@ function settle(draw: Draw) {
     ...all,
     // Empty lines behind the closing tag belong to the tag.
     text: hasTags ? all.text.replace(/^[\r\n]+/, "") : all.text,
-    calls: calling === "function_call" ? all.calls.slice(0, 1) : all.calls,
+    calls: callsOf(calling, all.calls),
   };
   const mayBreak = finish !== "each" && again === "never" && draw.fault === "none" && !isJson;
   const isClosed = draw.ending === "junk" || draw.ending === "broken";
@@ -171,6 +172,13 @@ function settle(draw: Draw) {
     role: draw.role || isJson,
     lines: { ...draw.lines, lastOpen: draw.lines.lastOpen && !isClosed },
   };
+}
+
+/** Without ids, only names and arguments tell calls apart. */
+function callsOf(calling: Draw["calling"], calls: readonly PlannedCall[]): readonly PlannedCall[] {
+  if (calling === "function_call") return calls.slice(0, 1);
+  if (calling !== "no ids" && calling !== "names as ids") return calls;
+  return calls.filter(({ name }, at) => calls.findIndex((call) => call.name === name) === at);
 }
 
 /** A fault is planted between chunks, and the older completions have nothing but text. */

@@ -26,8 +26,8 @@ export function rightAnswer(plan: Plan): Right {
   const isContradicted = plan.again === "other" && said.text.trim() !== "";
   if (MALFORMED.includes(fault) || isContradicted) return { code: "provider_malformed" };
   if (fault === "error") return { code: "provider_rate_limited" };
-  if (mayCall && ["two arguments", "bad call"].includes(fault))
-    return { code: "provider_malformed" };
+  if (mayCall && fault === "two arguments") return { code: "provider_malformed" };
+  if (mayCall && fault === "bad call") return { code: "provider_rejected" };
   if (fault === "failing word") return { code: saidNothing ? "provider_error" : "provider_cut" };
   if (["no reason", "goes on", "half event"].includes(fault))
     return withoutReason(plan, { saysText, saidNothing });
@@ -69,6 +69,10 @@ function finishOf(
   return saysText || word === "other" ? "stop" : undefined;
 }
 
+function givesIds({ calling }: Plan): boolean {
+  return !["function_call", "no ids", "names as ids"].includes(calling);
+}
+
 function answerOf(plan: Plan, finish: string): Answer {
   const { said, mayCall, usage } = plan;
   const isWhole = finish === "stop" || finish === "tool_calls";
@@ -80,7 +84,7 @@ function answerOf(plan: Plan, finish: string): Answer {
     refusal: said.refusal,
     calls: mayCall
       ? said.calls.map(({ name, given }, at) => {
-          const id = plan.calling === "function_call" ? "" : idOf(at);
+          const id = givesIds(plan) ? idOf(at) : plan.calling === "names as ids" ? name : "";
           return [id, name, given === "" ? bare : given] as const;
         })
       : [],

@@ -11,7 +11,9 @@ export function callDeltas(plan: Plan): Json[] {
     return said.calls.flatMap((call) => functionCall(call, cuts.calls));
   const each = said.calls.map((call, at) => elementsOf(plan, call, at));
   const elements = calling === "interleaved" ? interleaved(each) : each.flat();
-  return elements.map((element) => ({ tool_calls: [element] }));
+  const deltas = elements.map((element) => ({ tool_calls: [element] }));
+  const [first] = said.calls;
+  return calling === "copied" && first ? [...deltas, ...functionCall(first, [])] : deltas;
 }
 
 /** The calls as a whole message has them. */
@@ -19,7 +21,9 @@ export function wholeCalls({ said: { calls }, calling }: Plan): Json {
   if (calls.length === 0) return {};
   if (calling === "function_call")
     return { function_call: { name: calls[0]?.name, arguments: calls[0]?.given } };
-  return { tool_calls: calls.map((call, at) => ({ id: idOf(at), ...functionOf(call) })) };
+  return {
+    tool_calls: calls.map((call, at) => ({ ...idField(calling, call, at), ...functionOf(call) })),
+  };
 }
 
 function functionCall({ name, given }: PlannedCall, cuts: readonly number[]): Json[] {
@@ -32,7 +36,7 @@ function functionCall({ name, given }: PlannedCall, cuts: readonly number[]): Js
 function elementsOf({ calling, cuts }: Plan, call: PlannedCall, at: number): Json[] {
   const [first = "", ...more] = piecesOf(call.given, cuts.calls);
   const place = placeOf(calling, at);
-  const head = { ...place, id: idOf(at), type: "function" };
+  const head = { ...place, ...idField(calling, call, at), type: "function" };
   const whole = { ...head, function: { name: call.name, arguments: call.given } };
   const pieces = [
     { ...head, function: { name: call.name, arguments: first } },
@@ -42,7 +46,12 @@ function elementsOf({ calling, cuts }: Plan, call: PlannedCall, at: number): Jso
       function: { ...(calling === "named pieces" ? { name: call.name } : {}), arguments: piece },
     })),
   ];
-  if (calling === "whole") return [whole];
+  if (["whole", "no ids", "names as ids", "copied"].includes(calling)) return [whole];
+  if (calling === "cumulative")
+    return cumulative(call.given, cuts.calls).map((given) => ({
+      ...head,
+      function: { name: call.name, arguments: given },
+    }));
   if (calling === "repeated") return [...pieces, whole];
   if (calling === "flat")
     return [{ ...place, id: idOf(at), name: call.name, arguments: call.given }];
@@ -52,6 +61,21 @@ function elementsOf({ calling, cuts }: Plan, call: PlannedCall, at: number): Jso
   return pieces;
 }
 
+function idField(calling: Plan["calling"], { name }: PlannedCall, at: number): Json {
+  if (calling === "no ids") return { id: "" };
+  return { id: calling === "names as ids" ? name : idOf(at) };
+}
+
+/** Pieces that have all so far. Behind some, the next one might as well be a part of the arguments. */
+function cumulative(given: string, cuts: readonly number[]): string[] {
+  let all = "";
+  const pieces = piecesOf(given, cuts).map((piece) => {
+    all += piece;
+    return all;
+  });
+  return given === "" ? [""] : pieces.filter((piece) => !/[:[,]\s*$/.test(piece));
+}
+
 function again(calling: Plan["calling"], at: number, number: number): Json {
   if (calling === "named pieces") return { id: idOf(at) };
   return calling === "new ids" ? { id: `new_${at}_${number}` } : {};
@@ -59,7 +83,7 @@ function again(calling: Plan["calling"], at: number, number: number): Json {
 
 function placeOf(calling: Plan["calling"], at: number): Json {
   if (calling === "no index") return {};
-  if (calling === "index 0") return { index: 0 };
+  if (["index 0", "no ids", "names as ids"].includes(calling)) return { index: 0 };
   if (calling === "index -1") return { index: -1 };
   return { index: calling === "index as text" ? String(at) : at };
 }

@@ -48,7 +48,7 @@ function wrongOf(plan: Plan): Json | undefined {
         delta: {
           tool_calls: ['{"x":1}', '{"x":2}'].map((given) => ({
             index: 9,
-            id: "x",
+            id: "y",
             function: { name: "x", arguments: given },
           })),
         },

@@ -82,8 +82,8 @@ export class AnswerContent {
     const message = this.#objectOf(choice, "message");
     this.#hasDeltas ||= delta !== undefined;
     // The older completions API has its text right here.
-    if (!delta && !message) return this.#delta({ content: choice.text });
-    const events = delta ? this.#delta(delta) : [];
+    if (!delta && !message) return this.#delta({ ...besideOf(choice), content: choice.text });
+    const events = delta ? this.#delta({ ...besideOf(choice), ...delta }) : [];
     if (!message) return events;
     if (this.#isPiece(choice, object)) return this.#delta(message);
     return [...events, ...this.#message(message)];
@@ -179,6 +179,11 @@ export class AnswerContent {
     }
     return events;
   }
+}
+
+/** What stands in the choice, where the delta has its place. */
+function besideOf({ tool_calls }: JsonObject): JsonObject {
+  return tool_calls === undefined ? {} : { tool_calls };
 }
 
 /** What a delta or a message says in so many words; tags in its text are text here. */

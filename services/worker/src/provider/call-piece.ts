@@ -3,6 +3,10 @@ import { isObject, type JsonObject, listOf } from "./json.ts";
 import { notUnderstood } from "./not-understood.ts";
 import type { Fail } from "./provider-error.ts";
 
+const ARGUMENTS = ["arguments", "args", "input", "parameters"];
+/** Without arguments of a known name, these are some. To leave them out would make the call another one. */
+const SOUNDS_LIKE_ARGUMENTS = /arg|param|input|json|payload/i;
+
 /** What is empty is absent. */
 export interface CallPiece {
   /** What pieces of one call have in common, where the provider says so. */
@@ -33,14 +37,15 @@ export function readFunctionCall(raw: unknown, fail: Fail): CallPiece[] {
 
 function readPiece(element: JsonObject, fail: Fail): CallPiece {
   const { index, id, type, function: called } = element;
-  // A call that the provider makes by itself, or one of a kind that nobody asked for.
-  if (type && type !== "function") {
-    throw fail("provider_malformed", "tool_calls[] is no call of a function");
+  // The request brought a tool that cannot be called through this gateway: that is no fault of the provider.
+  if (type && type !== "function" && !called) {
+    throw fail("provider_rejected", "tool_calls[] is no call of a function");
   }
-  const isFlat = called === undefined && element.name !== undefined;
-  const head = isFlat ? element : (called ?? {});
+  const head = called ?? element;
   if (!isObject(head)) throw notUnderstood(fail, "tool_calls[].function", head);
-  return { slot: readIndex(index), id: readId(id, fail), ...readFunction(head, fail) };
+  const { name, given } = readFunction(head, fail);
+  const beside = given === "" && head !== element ? readGiven(element, fail) : given;
+  return { slot: readIndex(index), id: readId(id, fail), name, given: beside };
 }
 
 /** Also as a text. Below 0 it is the same for all. */
@@ -53,14 +58,28 @@ function readId(id: unknown, fail: Fail): string | undefined {
   return typeof id === "number" ? String(id) : readWord(id, "tool_calls[].id", fail);
 }
 
-function readFunction({ name, arguments: given }: JsonObject, fail: Fail) {
-  return {
-    name: readWord(name, "function.name", fail),
+function readFunction(called: JsonObject, fail: Fail) {
+  const name = readWord(called.name, "function.name", fail);
+  const given = readGiven(called, fail);
+  if (name !== undefined && given === "" && ARGUMENTS.every((field) => !(field in called))) {
+    for (const [field, value] of Object.entries(called)) {
+      if (SOUNDS_LIKE_ARGUMENTS.test(field) && (value || value === 0)) {
+        throw notUnderstood(fail, "function.*", value);
+      }
+    }
+  }
+  return { name, given };
+}
+
+function readGiven(called: JsonObject, fail: Fail): string {
+  for (const field of ARGUMENTS) {
+    const given = called[field];
     // Some give the object itself.
-    given: isObject(given)
-      ? JSON.stringify(given)
-      : (readWord(given, "function.arguments", fail) ?? ""),
-  };
+    if (isObject(given)) return JSON.stringify(given);
+    const word = readWord(given, `function.${field}`, fail);
+    if (word !== undefined) return word;
+  }
+  return "";
 }
 
 function readWord(value: unknown, field: string, fail: Fail): string | undefined {

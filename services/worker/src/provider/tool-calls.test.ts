@@ -151,7 +151,6 @@ describe("an answer fails as malformed", () => {
     ["with a call that has only an id", [piece({ index: 0, id: "a" })]],
     ["with a text in place of a call", ["time()"]],
     ["with arguments that are a list", [piece({ index: 0, id: "a" }, "time", ["now"])]],
-    ["with a call of another kind", [{ index: 0, id: "a", type: "mcp", mcp: {} }]],
     [
       "with two sets of arguments",
       [piece({ index: 0, id: "a" }, "time", "{}"), piece({ index: 0, id: "a" }, "time", '{"a":1}')],
@@ -230,5 +229,151 @@ describe("an answer with calls", () => {
     const thinking = chunk({ reasoning_content: "hm" });
     expect(answer([thinking, chunk({}, "tool_calls")]).last).toBe("provider_malformed");
     expect(answer([chunk({}, "tool_calls")]).last).toBe("provider_empty");
+  });
+});
+
+describe("a call that does not say which one it is", () => {
+  const PARIS = '{"city":"Paris"}';
+  const ROME = '{"city":"Rome"}';
+  const named = (id: string | null | undefined, name: string, given: unknown) =>
+    piece({ index: 0, id: id as string }, name, given);
+  const pairs = (...chunks: readonly (readonly unknown[])[]) =>
+    read(...chunks).calls.map(({ name, given }) => [name, given]);
+
+  it.each(["", null, undefined])("with the id %j is another one under another name", (id) => {
+    const two = [
+      ["time", "{}"],
+      ["weather", "{}"],
+    ];
+    expect(pairs([named(id, "time", "{}")], [named(id, "weather", "{}")])).toEqual(two);
+    expect(pairs([named(id, "time", ""), named(id, "weather", "")])).toEqual(two);
+    expect(pairs([named(id, "time", '{"a":1}')], [named(id, "weather", PARIS)])).toEqual([
+      ["time", '{"a":1}'],
+      ["weather", PARIS],
+    ]);
+  });
+
+  it.each([
+    ["without an id", named("", "weather", PARIS), named("", "weather", ROME)],
+    [
+      "with its name for an id",
+      named("weather", "weather", PARIS),
+      named("weather", "weather", ROME),
+    ],
+    [
+      "with its name for an id and no index",
+      piece({ id: "weather" }, "weather", PARIS),
+      piece({ id: "weather" }, "weather", ROME),
+    ],
+  ])("%s is another one with other arguments that are whole", (_, one, other) => {
+    const two = [
+      ["weather", PARIS],
+      ["weather", ROME],
+    ];
+    expect(pairs([one], [other])).toEqual(two);
+    expect(pairs([one, other])).toEqual(two);
+  });
+
+  it("is another one under another name, though the id is the same", () => {
+    expect(pairs([named("x", "time", "{}")], [named("x", "weather", PARIS)])).toEqual([
+      ["time", "{}"],
+      ["weather", PARIS],
+    ]);
+  });
+
+  it("is told once where it comes again as a whole", () => {
+    const first = [piece({ index: 0, id: "a" }, "weather", '{"city":"Paris","d":1}')];
+    const one = [["weather", '{"city":"Paris","d":1}']];
+    const again = (fields: object) => [piece(fields, "weather", '{"d":1, "city":"Paris"}')];
+    expect(pairs(first, again({}))).toEqual(one);
+    expect(pairs(first, again({ index: 0 }))).toEqual(one);
+    const two = [piece({ index: 1, id: "b" }, "time", "{}")];
+    const times = [...one, ["time", "{}"]];
+    expect(pairs(first, two, [...again({}), piece({}, "time", "{}")])).toEqual(times);
+  });
+
+  it("fails where its name may be the rest of another", () => {
+    const rests = [piece({ index: 0 }, "ther", '{"a"'), piece({ index: 0, id: "" }, "ther", "")];
+    for (const rest of rests) {
+      expect(() => read([piece({ index: 0, id: "a" }, "wea", "")], [rest])).toThrow("two names");
+    }
+    expect(() => read([named("", "time", '{"a"')], [named("", "weather", "{}")])).toThrow(
+      "two names",
+    );
+  });
+});
+
+describe("a call in `tool_calls` and in `function_call`", () => {
+  const old = { function_call: { name: "time", arguments: '{"a":1}' } };
+  const news = { tool_calls: [piece({ index: 0, id: "b" }, "time", '{"a":1}')] };
+  const pieces = [
+    { function_call: { name: "time", arguments: '{"a"' } },
+    { function_call: { arguments: ":1}" } },
+  ];
+  const all = (...deltas: object[]) => {
+    const calls = new ToolCalls(fail);
+    const events = deltas.flatMap((delta) => calls.push({ ...delta }));
+    return told([...events, ...calls.end({ isWhole: true })]).calls.map(({ given }) => given);
+  };
+
+  it.each([
+    ["behind it", [news, old]],
+    ["before it", [old, news]],
+    ["behind it in pieces", [news, ...pieces]],
+    ["before it in pieces", [...pieces, news]],
+    ["beside it", [{ ...news, ...old }]],
+  ])("%s is told once", (_, deltas) => expect(all(...deltas)).toEqual(['{"a":1}']));
+
+  it("fails where the two differ", () => {
+    const other = { function_call: { name: "time", arguments: '{"a":2}' } };
+    expect(() => all(news, other)).toThrow("differ between two fields");
+  });
+});
+
+describe("arguments", () => {
+  const given = (...pieces: unknown[]) =>
+    read(...pieces.map((one) => [piece({ index: 0, id: "b" }, "time", one)])).calls.map(
+      (call) => call.given,
+    );
+
+  it.each(["args", "input", "parameters"])("named %s are read", (name) => {
+    const inside = { function: { name: "time", [name]: { a: 1 } } };
+    const flat = { name: "time", [name]: '{"a":1}' };
+    const beside = { function: { name: "time" }, [name]: { a: 1 } };
+    for (const fields of [inside, flat, beside]) {
+      expect(read([{ index: 0, id: "b", ...fields }]).calls).toEqual([
+        { ...TIME, given: '{"a":1}' },
+      ]);
+    }
+  });
+
+  it("under a name that nobody knows fail the answer", () => {
+    for (const value of [{ a: 1 }, '{"a":1}']) {
+      const call = { index: 0, id: "b", function: { name: "time", arguments_json: value } };
+      expect(() => read([call])).toThrow("function.* is of type");
+    }
+  });
+
+  it.each([
+    ["of pieces that have all so far", ['{"c"', '{"c":"Pa', '{"c":"Paris"}'], '{"c":"Paris"}'],
+    ["of such pieces, one of them twice", ["{", "{", '{"c":1}', '{"c":1}'], '{"c":1}'],
+    ["of pieces that look like it", ['{"c":', '{"c":', "1}}"], '{"c":{"c":1}}'],
+    ["in a list of such", ['{"c":[', '{"c":[', "]}]}"], '{"c":[{"c":[]}]}'],
+  ])("%s are told once", (_, pieces, whole) => expect(given(...pieces)).toEqual([whole]));
+
+  it("of pieces that may have had all so far fail once that is certain", () => {
+    expect(() => given('{"c":', '{"c":"Pa', '{"c":"Paris"}')).toThrow("begin anew");
+    expect(() => given('{"c"', '{"c":"Pa', '{"d"')).toThrow("begin anew");
+  });
+});
+
+describe("a call of another type", () => {
+  it.each(["tool_call", "builtin_function"])("%s that calls a function is one", (type) => {
+    expect(read([{ ...piece({ index: 0, id: "b" }, "time", "{}"), type }]).calls).toEqual([TIME]);
+  });
+
+  it("is a matter of the request's tools, and does not speak against the provider", () => {
+    const custom = { index: 0, id: "b", type: "custom", custom: { name: "time", input: "x" } };
+    expect(() => read([custom])).toThrow(expect.objectContaining({ code: "provider_rejected" }));
   });
 });
