@@ -175,6 +175,22 @@ const ROWS: Readonly<Record<string, Row>> = {
     shape: tell(...said("Hello, "), event({ choices: [], usage: "many" }), ...END),
     had: { text: "Hello, ", finish: "provider_malformed" },
   },
+  "a-reason-that-nobody-knows": {
+    shape: tell(...said("Hello, "), chunk({}, "moonstruck"), DONE),
+    had: { text: "Hello, ", finish: "provider_cut" },
+  },
+  "a-limit-of-another-name": {
+    shape: tell(...said("Hello, "), chunk({}, "max_new_tokens", USAGE), chunk({}, "stop"), DONE),
+    had: { text: "Hello, ", finish: "length" },
+  },
+  "a-filter-of-another-name": {
+    shape: tell(...said("Hello, "), chunk({}, "IMAGE_SAFETY", USAGE), DONE),
+    had: { text: "Hello, ", finish: "content_filter" },
+  },
+  "a-limit-before-any-word": {
+    shape: tell(chunk({ content: "" }), chunk({}, "length", USAGE), DONE),
+    had: { finish: "length" },
+  },
   refusal: {
     shape: tell(
       chunk({ role: "assistant", content: null, refusal: null }),
@@ -349,7 +365,8 @@ function wantedOf({ had }: Row): Required<Had> {
   return { text: "", reasoning: "", refusal: "", calls: [], ...had, finish, usage };
 }
 
-const isFailed = ({ finish }: Pick<Had, "finish">) => !["stop", "tool_calls"].includes(finish);
+const isFailed = ({ finish }: Pick<Had, "finish">) =>
+  !["stop", "tool_calls", "length", "content_filter"].includes(finish);
 
 describe.each(Object.entries(ROWS))("%s", (name, row) => {
   const wanted = wantedOf(row);
@@ -375,7 +392,8 @@ describe.each(Object.entries(ROWS))("%s", (name, row) => {
     const before = provider.asked(name);
     const had = await askV1(await visitors.v1(), name);
     const text = wanted.text + wanted.refusal;
-    const finish = isFailed(wanted) ? wanted.finish : "done";
+    const ended = text === "" ? "provider_empty" : "done";
+    const finish = isFailed(wanted) ? wanted.finish : ended;
     expect([had, provider.asked(name) - before]).toEqual([{ text, finish }, 1]);
   });
 

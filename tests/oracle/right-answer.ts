@@ -33,7 +33,8 @@ export function rightAnswer(plan: Plan): Right {
     return withoutReason(plan, { saysText, saidNothing });
   if (word === "full" && !saysText && calls.length === 0)
     return { code: "context_length_exceeded" };
-  if (saidNothing)
+  const isTooLong = word === "length" || word === "max_tokens";
+  if (saidNothing && !isTooLong)
     return { code: word === "content_filter" ? "content_filtered" : "provider_empty" };
   if (mayCall && fault === "no name") return { code: "provider_malformed" };
   const ends = finishOf(plan, { saysText });

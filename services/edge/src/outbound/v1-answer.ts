@@ -1,5 +1,5 @@
 /** Writes one run to a v1 client: bare text, then `done` or `error`. */
-import { failure, V1_DONE, v1ErrorFrame } from "@openclaw/protocol";
+import { type Failure, failure, V1_DONE, v1ErrorFrame } from "@openclaw/protocol";
 import type { DeltaEntry, Position, TerminalEntry } from "@openclaw/stream";
 import type { Connection } from "../socket/connection.ts";
 import type { Answer, DeltaOutcome } from "./answer.ts";
@@ -15,6 +15,8 @@ export class V1Answer implements Answer {
   readonly #curtain = new Curtain();
   #isAnotherAttempt = false;
   #hasFailed = false;
+  /** A frame with text of it has been sent. */
+  #hasText = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -63,17 +65,22 @@ export class V1Answer implements Answer {
   }
 
   #lastFrame(terminal: TerminalEntry): string {
+    const failed = this.#failureOf(terminal);
+    this.#hasFailed = failed !== undefined;
+    return failed === undefined ? V1_DONE : v1ErrorFrame(failed);
+  }
+
+  #failureOf(terminal: TerminalEntry): Failure | undefined {
+    if (terminal.type !== "completed") return failureOf(terminal);
     // The attempt that finished said less than the client was shown.
-    const isCut = this.#curtain.isDrawn;
-    this.#hasFailed = terminal.type !== "completed" || isCut;
-    if (!this.#hasFailed) return V1_DONE;
-    return v1ErrorFrame(
-      terminal.type === "completed" ? failure("interrupted") : failureOf(terminal),
-    );
+    if (this.#curtain.isDrawn) return failure("interrupted");
+    // All of it was thought, or its limit left no room: v1 has no frame for either, and its user would see nothing.
+    return this.#hasText ? undefined : failure("provider_empty");
   }
 
   #write(frames: readonly string[]): DeltaOutcome {
     if (frames.length === 0) return "held";
+    this.#hasText = true;
     let hasRoom = true;
     for (const frame of frames) hasRoom = this.#connection.send(frame);
     return hasRoom ? "written" : "full";

@@ -8,7 +8,7 @@
 import type { FinishReason, Usage } from "@openclaw/protocol";
 import { AnswerContent } from "./answer-content.ts";
 import { classifyRefusal, type Dialect, refusalDetail } from "./dialects/dialect.ts";
-import { type Ending, readFinishReason } from "./finish-reason.ts";
+import { type Ending, laterEnding, readFinishReason } from "./finish-reason.ts";
 import { gluedChunk } from "./glued-chunk.ts";
 import { isObject, type JsonObject, listOf, parseJson } from "./json.ts";
 import { notUnderstood } from "./not-understood.ts";
@@ -182,7 +182,7 @@ export class CompletionReader {
     if (ending !== undefined) {
       const isBehind = !isSaying && !this.#content.saidNothing;
       this.#isSure = !this.#hasGoneOn && (isBehind || isObject(choice.message));
-      this.#ending = ending;
+      this.#ending = laterEnding(this.#ending, ending);
     }
     return events;
   }
@@ -226,12 +226,17 @@ export class CompletionReader {
       throw this.#fail(this.#done && saidNothing ? "provider_empty" : "provider_cut");
     }
     if (ending === "failed") throw this.#fail(saidNothing ? "provider_error" : "provider_cut");
+    if (ending === "unknown") {
+      throw this.#fail("provider_cut", "finish_reason is a word that is not known");
+    }
     if (ending === "context_full") {
       if (!saysText && !calls.any) throw this.#fail("context_length_exceeded");
       return "length";
     }
     if (saidNothing && ending === "content_filter") throw this.#fail("content_filtered");
-    if (saidNothing && !this.#options.mayBeEmpty) throw this.#fail("provider_empty");
+    // The limit left no room for a word: to ask again would cost the same and bring as much.
+    if (saidNothing && ending !== "length" && !this.#options.mayBeEmpty)
+      throw this.#fail("provider_empty");
     return this.#withCalls(ending);
   }
 

@@ -3,36 +3,37 @@ import { notUnderstood } from "./not-understood.ts";
 import type { Fail } from "./provider-error.ts";
 
 /** How an answer ended: as it should, or in a way that only looks like an end. */
-export type Ending = FinishReason | "context_full" | "failed";
+export type Ending = FinishReason | "context_full" | "failed" | "unknown";
 
-/** The reasons in use, of all providers: no provider gives another's word a different meaning. */
-const ENDINGS: Readonly<Record<string, Ending>> = {
-  stop: "stop",
-  length: "length",
-  max_tokens: "length",
-  max_output_tokens: "length",
-  content_filter: "content_filter",
-  content_filtered: "content_filter",
-  sensitive: "content_filter",
-  refusal: "content_filter",
-  safety: "content_filter",
-  recitation: "content_filter",
-  blocklist: "content_filter",
-  prohibited_content: "content_filter",
-  tool_calls: "tool_calls",
-  tool_use: "tool_calls",
-  function_call: "tool_calls",
-  model_context_window_exceeded: "context_full",
-  network_error: "failed",
-  insufficient_system_resource: "failed",
-};
+/**
+ * The reasons in use, of all providers: no provider gives another's word a different meaning. What speaks
+ * of failure goes first, since `rate_limit` is no `limit`.
+ */
+const ENDINGS: readonly (readonly [RegExp, Ending])[] = [
+  [/error|abort|fail|cancel|interrupt|malformed|overload|preempt|disconnect|unexpected/, "failed"],
+  [
+    /insufficient|quota|exception|unavailable|crash|evict|rate_?limit|time_?(?:out|limit)/,
+    "failed",
+  ],
+  [/filter|safety|moderat|guardrail|recitation|blocklist|blocked|prohibited/, "content_filter"],
+  [/^spii$|sensitive|refus|censor|violat/, "content_filter"],
+  [/context/, "context_full"],
+  [/length|max\w*tokens|token_?limit|out_of_tokens|truncat/, "length"],
+  [/^(?:limit|max|incomplete)$/, "length"],
+  [/tool|function/, "tool_calls"],
+  [/^(?:stop|end|eos|eot|finish|complete|done|normal|natural|success)/, "stop"],
+];
 
-const SOUNDS_LIKE_FAILURE = /error|abort|fail|cancel|interrupt|time_?out|malformed|overload/i;
+/** Words that stand in the place of none. */
+const NONE = ["", "null", "none", "undefined"];
 
 /**
  * Reads a `finish_reason`. Providers leave it out, or send null or an empty string, until the last
- * chunk: all of these are no reason. A word nobody knew is the provider's own deliberate end, unless
- * it speaks of failure: a broken answer is never dressed up as a finished one.
+ * chunk: all of these are no reason.
+ *
+ * A word that nobody knows is an end, and not a good one: most that came up over the years spoke of
+ * answers that were cut, blocked or lost, which a user could not tell from whole ones. A provider with
+ * a harmless new word fails loudly, with the field in the log, until the word is known here.
  *
  * @throws ProviderError where it is no word
  */
@@ -40,7 +41,11 @@ export function readFinishReason(value: unknown, fail: Fail): Ending | undefined
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value !== "string") throw notUnderstood(fail, "finish_reason", value);
   const word = value.trim().toLowerCase();
-  if (word === "" || word === "null") return undefined;
-  if (Object.hasOwn(ENDINGS, word)) return ENDINGS[word];
-  return SOUNDS_LIKE_FAILURE.test(word) ? "failed" : "stop";
+  if (NONE.includes(word)) return undefined;
+  return ENDINGS.find(([pattern]) => pattern.test(word))?.[1] ?? "unknown";
+}
+
+/** What two reasons mean with nothing said in between: many close every answer with a mere `stop`. */
+export function laterEnding(before: Ending | undefined, ending: Ending): Ending {
+  return ending === "stop" && before !== undefined && before !== "unknown" ? before : ending;
 }
