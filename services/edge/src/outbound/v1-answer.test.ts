@@ -2,7 +2,12 @@ import { expect, test } from "vitest";
 import type { Connection } from "../socket/connection.ts";
 import { V1Answer } from "./v1-answer.ts";
 
-const COMPLETED = { type: "completed", finish: "length", usage: undefined, timings: { finishedMs: 1 } } as const;
+const COMPLETED = {
+  type: "completed",
+  finish: "length",
+  usage: undefined,
+  timings: { finishedMs: 1 },
+} as const;
 
 function answering() {
   const sent: string[] = [];
