@@ -175,6 +175,42 @@ const ROWS: Readonly<Record<string, Row>> = {
     shape: tell(...said("Hello, "), event({ choices: [], usage: "many" }), ...END),
     had: { text: "Hello, ", finish: "provider_malformed" },
   },
+  "all-so-far-in-each-piece": {
+    shape: tell(...said(...HELLO.map((_, at) => HELLO.slice(0, at + 1).join(""))), ...END),
+    had: { text },
+  },
+  "all-so-far-beside-each-piece": {
+    shape: tell(
+      ...["<think>", "First.", "</think>\n\n", ...HELLO].map((content, at, all) =>
+        event({
+          object: "chat.completion.chunk",
+          choices: [{ delta: { content }, message: { content: all.slice(0, at + 1).join("") } }],
+        }),
+      ),
+      ...END,
+    ),
+    had: { text, reasoning: "First." },
+  },
+  "thinking-in-tags-then-in-a-field": {
+    shape: tell(
+      ...said("<think>First.</think>", ...HELLO),
+      chunk({ content: "", reasoning_content: "First." }),
+      ...END,
+    ),
+    had: { text, reasoning: "First." },
+  },
+  "thinking-in-tags-of-another-name": {
+    shape: tell(...said("<thought>First.</thought>\n", ...HELLO), ...END),
+    had: { text, reasoning: "First." },
+  },
+  "text-beside-an-empty-delta": {
+    shape: tell(...HELLO.map((piece) => event({ choices: [{ delta: {}, text: piece }] })), ...END),
+    had: { text },
+  },
+  "a-picture": {
+    shape: tell(...said("Hello, "), chunk({ images: [{ type: "image_url" }] }), ...END),
+    had: { text: "Hello, ", finish: "provider_malformed" },
+  },
   "a-reason-that-nobody-knows": {
     shape: tell(...said("Hello, "), chunk({}, "moonstruck"), DONE),
     had: { text: "Hello, ", finish: "provider_cut" },

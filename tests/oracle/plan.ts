@@ -90,7 +90,7 @@ const drawWith = (mostly: Mostly) =>
       input: fc.nat(9_999),
       output: fc.nat(9_999),
     }),
-    form: mostly(80, ...(["deltas", "messages", "texts", "lists"] as const)),
+    form: mostly(60, ...(["deltas", "messages", "texts", "lists", "growing", "both"] as const)),
     again: mostly(50, ...(["never", "whole", "trimmed", "more", "other"] as const)),
     role: mostly<boolean>(80, true, false),
     fillers: fc.array(

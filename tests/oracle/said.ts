@@ -58,7 +58,7 @@ const phrase = (minLength: number) =>
     .map((words) => words.join(""));
 
 const text = phrase(1).map((words) =>
-  /^\s*<think>/.test(words) || words === "" ? `x${words}` : words,
+  /^\s*<\/?think>/.test(words) || words === "" ? `x${words}` : words,
 );
 /** Closing tags would end it; what is blank on both sides is compared without its blanks. */
 const thought = phrase(1).map((words) => `hm${words.replaceAll("</think>", "")}.`);

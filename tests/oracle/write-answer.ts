@@ -14,7 +14,7 @@ export function writeEvents(plan: Plan): readonly unknown[] {
   const wholes = plan.again === "never" ? [] : [completionOf(plan)];
   const chunks = withEnding(
     plan,
-    deltas.map((delta) => chunkOf(plan, delta)),
+    soFar(plan, deltas).map(([delta, all]) => chunkOf(plan, delta, all)),
   );
   const said = plan.form === "lists" ? chunks.map((chunk) => [chunk]) : planted(plan, chunks);
   return [...said, ...wholes, ...usageBehind(plan)];
@@ -95,20 +95,40 @@ function fill({ fillers, role }: Plan, deltas: readonly Json[]): Json[] {
   return filled;
 }
 
-function chunkOf(plan: Plan, delta: Json): Json {
+/** Each delta with all text up to it, which it has in place of its own where the plan says so. */
+function soFar({ form }: Plan, deltas: readonly Json[]): [delta: Json, all: string][] {
+  let all = "";
+  const alls = deltas.map(({ content }) => {
+    all += typeof content === "string" ? content : "";
+    return all;
+  });
+  // Only three in a row of some signs can be told from a refrain.
+  const grown = [...new Set(alls)].filter((one) => one !== "");
+  const grows = form === "growing" && new Set(grown[2]).size > 3;
+  return deltas.map((delta, at) => {
+    const own = grows && delta.content ? { content: alls[at] } : {};
+    return [{ ...delta, ...own }, alls[at] ?? ""];
+  });
+}
+
+function chunkOf(plan: Plan, delta: Json, all: string): Json {
   const none = plan.noReason === undefined ? {} : { finish_reason: plan.noReason };
   const head = { id: "1", object: "chat.completion.chunk", created: 1, model: "m" };
   if (plan.form === "messages")
     return { ...head, choices: [{ index: 0, message: delta, ...none }] };
   if (plan.form === "texts")
     return { ...head, choices: [{ index: 0, text: delta.content ?? "", ...none }] };
-  return { ...head, choices: [{ index: 0, delta, ...none }] };
+  const beside =
+    plan.form === "both" && plan.content === "text"
+      ? { message: { role: "assistant", content: all } }
+      : {};
+  return { ...head, choices: [{ index: 0, delta, ...beside, ...none }] };
 }
 
 function withEnding(plan: Plan, said: readonly Json[]): Json[] {
   const chunks = [...said];
   const isEndless = plan.fault === "no reason" || plan.fault === "half event";
-  if (plan.finish !== "merged" || chunks.length === 0) chunks.push(chunkOf(plan, {}));
+  if (plan.finish !== "merged" || chunks.length === 0) chunks.push(chunkOf(plan, {}, ""));
   const last = chunks.length - 1;
   const reasons = {
     alone: [last],
@@ -116,7 +136,7 @@ function withEnding(plan: Plan, said: readonly Json[]): Json[] {
     each: [...chunks.keys()],
     twice: [last, last + 1],
   }[plan.finish];
-  if (plan.finish === "twice") chunks.push(chunkOf(plan, {}));
+  if (plan.finish === "twice") chunks.push(chunkOf(plan, {}, ""));
   const { place, input, output } = plan.usage;
   return chunks.map((chunk, at) => {
     const reason = reasons.includes(at) && !isEndless ? { finish_reason: wordOf(plan) } : {};

@@ -2,7 +2,9 @@
  * What one answer says: text, thinking, a refusal and calls, put together from deltas and whole
  * messages, each told once.
  */
-import { NOTHING, readContent, readThought, type Said } from "./content.ts";
+import { NOTHING, type Said } from "./content.ts";
+import { CumulativeText } from "./cumulative-text.ts";
+import { type DeltaSaid, readSaid } from "./delta-said.ts";
 import { InlineThinking } from "./inline-thinking.ts";
 import { isObject, type JsonObject } from "./json.ts";
 import { ListedThought } from "./listed-thought.ts";
@@ -10,16 +12,9 @@ import { notUnderstood } from "./not-understood.ts";
 import type { Fail } from "./provider-error.ts";
 import type { ProviderEvent } from "./provider-event.ts";
 import { SurrogateJoiner } from "./surrogate-joiner.ts";
-import { ThoughtEcho } from "./thought-echo.ts";
+import { TaggedThought, ThoughtEcho } from "./thought-echo.ts";
 import { ToolCalls } from "./tool-calls.ts";
-import { SaidText } from "./whole-text.ts";
-
-/** Where thinking stands. Some servers fill two of them with the same. */
-const THOUGHT_FIELDS = ["reasoning_content", "reasoning", "thinking"];
-/** The same in parts: beside one of the former, in its place, or behind it. */
-const THOUGHT_LISTS = ["reasoning_details", "thinking_blocks"];
-
-const BESIDE_CONTENT = ["refusal", ...THOUGHT_FIELDS, ...THOUGHT_LISTS];
+import { CopiedText, SaidText } from "./whole-text.ts";
 
 const KINDS = ["reasoning", "text", "refusal"] as const;
 type Kind = (typeof KINDS)[number];
@@ -28,11 +23,6 @@ export interface AnswerContentOptions {
   readonly fail: Fail;
   readonly mayBeEmpty?: boolean;
   readonly mayCall?: boolean;
-}
-
-interface DeltaSaid extends Said {
-  /** Its thinking stands in a list alone. */
-  readonly isListed?: boolean;
 }
 
 export class AnswerContent {
@@ -45,6 +35,11 @@ export class AnswerContent {
   readonly #echo = new ThoughtEcho(this.#said.reasoning);
   readonly #listed = new ListedThought(this.#said.reasoning);
   readonly #thinking: InlineThinking;
+  /** Text as it came, tags and all. */
+  readonly #raw = new SaidText();
+  readonly #growing: Readonly<Record<"text" | "field" | "list", CumulativeText>>;
+  readonly #tagged = new TaggedThought();
+  readonly #copy = new CopiedText();
   #hasDeltas = false;
   #isInMessages = false;
   #pieces = 0;
@@ -55,6 +50,11 @@ export class AnswerContent {
     this.#midText = mayBeEmpty;
     this.calls = new ToolCalls(fail);
     this.#thinking = new InlineThinking({ midText: mayBeEmpty });
+    this.#growing = {
+      text: new CumulativeText(fail),
+      field: new CumulativeText(fail),
+      list: new CumulativeText(fail),
+    };
   }
 
   /** How many deltas and messages have said something that was new. */
@@ -82,11 +82,13 @@ export class AnswerContent {
     const message = this.#objectOf(choice, "message");
     this.#hasDeltas ||= delta !== undefined;
     // The older completions API has its text right here.
-    if (!delta && !message) return this.#delta({ ...besideOf(choice), content: choice.text });
-    const events = delta ? this.#delta({ ...besideOf(choice), ...delta }) : [];
+    if (!delta && !message) return this.#delta({ ...besideOf(choice, {}), content: choice.text });
+    const events = delta ? this.#delta({ ...delta, ...besideOf(choice, delta) }) : [];
     if (!message) return events;
     if (this.#isPiece(choice, object)) return this.#delta(message);
-    return [...events, ...this.#message(message)];
+    events.push(...this.#message(message));
+    if (choice.finish_reason) this.#copy.mayFollow(this.#raw.text);
+    return events;
   }
 
   /** A few write `message` where they mean `delta`, and some of these do not say what they send. */
@@ -98,8 +100,10 @@ export class AnswerContent {
 
   /** Nothing follows: what waited to be understood is what it seems to be. */
   flush(): ProviderEvent[] {
+    const events = [...this.#passThought(this.#heldThought()), ...this.#speak(this.#heldText())];
     const { text, reasoning } = this.#thinking.flush();
-    return this.#pass({ ...NOTHING, text, reasoning: this.#echo.heard(reasoning, false) });
+    const own = this.#echo.heard(reasoning, false);
+    return [...events, ...this.#pass({ ...NOTHING, text, reasoning: own })];
   }
 
   /** Gives what waited for its other half. @param isWhole the answer was not cut short */
@@ -117,30 +121,55 @@ export class AnswerContent {
 
   #delta(delta: JsonObject): ProviderEvent[] {
     const said = readSaid(delta, this.#fail);
-    const thought = this.#thoughtOf(said);
-    const events = thought === "" ? [] : this.#passThought(thought);
-    const inline = this.#thinking.push(said.text);
-    const reasoning = this.#echo.heard(inline.reasoning, this.#thinking.isOpen);
-    events.push(...this.#pass({ text: inline.text, reasoning, refusal: said.refusal }));
+    const text = this.#copy.without(said.text, this.#fail);
+    let thought = this.#thoughtOf(said);
+    // What waits was thought before this was said.
+    if (text !== "" && said.reasoning === "") thought += this.#heldThought();
+    const events = this.#passThought(thought);
+    const fresh = this.#growing.text.push(text);
+    events.push(...this.#speak(fresh), ...this.#pass({ ...NOTHING, refusal: said.refusal }));
     if (this.#mayCall) events.push(...this.calls.push(delta));
     // What still waits was said as well.
-    if (events.length > 0 || said.text !== "" || thought !== "") this.#pieces += 1;
+    const isWaiting = text !== "" && this.#growing.text.isHolding;
+    if (events.length > 0 || fresh !== "" || isWaiting) this.#pieces += 1;
     return events;
   }
 
-  /** A whole message: all of the answer, or once more what deltas have said before. */
+  /**
+   * A whole message: all of the answer, or once more what was said before. Some send it with each delta,
+   * so that it ends in the middle of thinking.
+   */
   #message(message: JsonObject): ProviderEvent[] {
-    const waited = this.flush();
-    const whole = this.#wholeOf(message);
-    const rest = mapKinds((kind) => this.#restOf(kind, whole[kind]));
+    const said = readSaid(message, this.#fail);
+    const events = this.#passThought(this.#heldThought(said.reasoning));
+    events.push(...this.#speak(this.#heldText(said.text)));
+    const more = this.#raw.restOf(said.text);
+    events.push(...(more === undefined ? this.#rewritten(said) : this.#furthered(said, more)));
     const calls = this.#mayCall ? this.calls.pushWhole(message) : [];
-    const isNew = KINDS.some((kind) => rest[kind] !== "") || calls.length > 0;
-    if (isNew) this.#pieces += 1;
-    return [...waited, ...this.#pass(rest), ...calls];
+    if (calls.length > 0) this.#pieces += 1;
+    return [...events, ...calls];
   }
 
-  #wholeOf(message: JsonObject): Said {
-    const said = readSaid(message, this.#fail);
+  /** It goes on the way it came, with `text` or with nothing. */
+  #furthered({ reasoning, refusal }: Said, text: string): ProviderEvent[] {
+    const thought = this.#restOf("reasoning", reasoning);
+    const refused = this.#restOf("refusal", refusal);
+    if (thought + text + refused !== "") this.#pieces += 1;
+    const events = [...this.#passThought(thought), ...this.#speak(text)];
+    return [...events, ...this.#pass({ ...NOTHING, refusal: refused })];
+  }
+
+  /** It is written in another way than it came, such as without its thinking: the parts are compared. */
+  #rewritten(said: Said): ProviderEvent[] {
+    const waited = this.flush();
+    const whole = this.#wholeOf(said);
+    const rest = mapKinds((kind) => this.#restOf(kind, whole[kind]));
+    if (KINDS.some((kind) => rest[kind] !== "")) this.#pieces += 1;
+    this.#raw.add(rest.text);
+    return [...waited, ...this.#pass(rest)];
+  }
+
+  #wholeOf(said: Said): Said {
     const thinking = new InlineThinking({ midText: this.#midText });
     const told = new SaidText();
     told.add(said.reasoning);
@@ -159,15 +188,48 @@ export class AnswerContent {
     throw this.#fail("provider_malformed", "a whole message that differs from its deltas");
   }
 
+  /** What is new of the thinking that a field or a list has. */
   #thoughtOf({ reasoning, isListed }: DeltaSaid): string {
-    if (isListed) return this.#listed.heard(reasoning);
-    this.#listed.told(reasoning);
-    return reasoning;
+    const { field, list } = this.#growing;
+    if (isListed) return this.#untagged(this.#listed.heard(list.push(reasoning)));
+    const fresh = field.push(reasoning);
+    this.#listed.told(fresh);
+    return this.#untagged(fresh);
+  }
+
+  /** @param whole what is known to be all of it */
+  #heldThought(whole = ""): string {
+    const { field, list } = this.#growing;
+    const fresh = field.settle(whole) || field.flush();
+    this.#listed.told(fresh);
+    const listed = this.#listed.heard(list.settle(whole) || list.flush());
+    return this.#untagged(fresh + listed);
+  }
+
+  #heldText(whole = ""): string {
+    const { text } = this.#growing;
+    return text.settle(whole) || text.flush();
+  }
+
+  #untagged(thought: string): string {
+    return this.#thinking.isOpen ? thought : this.#tagged.heard(thought);
   }
 
   #passThought(reasoning: string): ProviderEvent[] {
+    if (reasoning === "") return [];
+    this.#thinking.elsewhere();
     this.#echo.told(reasoning);
     return this.#pass({ ...NOTHING, reasoning });
+  }
+
+  /** Text that may have thinking in it, between tags. */
+  #speak(content: string): ProviderEvent[] {
+    if (content === "") return [];
+    this.#raw.add(content);
+    const { text, reasoning } = this.#thinking.push(content);
+    const own = this.#echo.heard(reasoning, this.#thinking.isOpen);
+    this.#tagged.told(own);
+    return this.#pass({ ...NOTHING, text, reasoning: own });
   }
 
   #pass(said: Said): ProviderEvent[] {
@@ -181,50 +243,13 @@ export class AnswerContent {
   }
 }
 
-/** What stands in the choice, where the delta has its place. */
-function besideOf({ tool_calls }: JsonObject): JsonObject {
-  return tool_calls === undefined ? {} : { tool_calls };
-}
-
-/** What a delta or a message says in so many words; tags in its text are text here. */
-function readSaid(delta: JsonObject, fail: Fail): DeltaSaid {
-  const content = readContent(delta.content, "content", fail);
-  // Nearly every chunk.
-  if (BESIDE_CONTENT.every((name) => delta[name] === undefined)) return content;
-  const refusal = delta.refusal === false ? undefined : delta.refusal;
-  const refused = readContent(refusal, "refusal", fail);
-  const fields = THOUGHT_FIELDS.map((name) => readThought(thoughtIn(delta, name), name, fail));
-  const thoughts = once([...fields, content.reasoning]);
-  const isListed = thoughts === "";
+/** What stands in the choice itself, where a delta has nothing. */
+function besideOf({ text, tool_calls }: JsonObject, { content }: JsonObject): JsonObject {
+  const isSilent = content === undefined || content === null || content === "";
   return {
-    text: content.text,
-    reasoning: isListed ? readLists(delta, fail) : thoughts,
-    isListed,
-    refusal: once([refused.refusal + refused.text, content.refusal]),
+    ...(isSilent && text ? { content: text } : {}),
+    ...(tool_calls === undefined ? {} : { tool_calls }),
   };
-}
-
-/** Some have a switch of this name instead. */
-function thoughtIn(delta: JsonObject, name: string): unknown {
-  return typeof delta[name] === "boolean" ? undefined : delta[name];
-}
-
-function readLists(delta: JsonObject, fail: Fail): string {
-  return once(
-    THOUGHT_LISTS.map((name) => (delta[name] ? readThought(delta[name], name, fail) : "")),
-  );
-}
-
-/** Texts that say the same, or the beginning of it, as one. */
-function once(texts: readonly string[]): string {
-  const some = texts.filter((text) => text !== "");
-  if (some.length < 2) return some[0] ?? "";
-  return some
-    .filter((text, at) => {
-      const others = some.filter((other, place) => place !== at && other.startsWith(text));
-      return others.every((other) => other === text && some.indexOf(text) === at);
-    })
-    .join("");
 }
 
 function mapKinds<Value>(make: (kind: Kind) => Value): Record<Kind, Value> {

@@ -81,7 +81,8 @@ function readPart(part: unknown, field: string, fail: Fail): Said {
   if (!isObject(part)) return refuse(part, field, fail);
   const { type } = part;
   if (isOneOf(type, TEXT_PARTS) || (type === undefined && part.text !== undefined)) {
-    return { ...NOTHING, text: readText(part.text, `${field}.text`, fail) };
+    const text = part.text ?? part.content ?? part.value;
+    return { ...NOTHING, text: readText(text, `${field}.text`, fail) };
   }
   if (type === "refusal" || (type === undefined && part.refusal !== undefined)) {
     const text = part.refusal ?? part.text;

@@ -1,11 +1,18 @@
 /**
  * Tells thinking from text where a model writes both into one field.
  *
- * Servers without a parser for their model's thinking send it as text between `<think>` and
- * `</think>`. Only a tag that begins the answer counts: further on it is what the answer is about.
+ * Servers without a parser for their model's thinking send it as text between tags. Only a tag that
+ * begins the answer counts, or follows thinking at once: further on it is what the answer is about.
  */
-const OPEN = "<think>";
 const CLOSE = "</think>";
+const TAGS: readonly (readonly [open: string, close: string])[] = [
+  ["<think>", CLOSE],
+  ["<thinking>", "</thinking>"],
+  ["<thought>", "</thought>"],
+  ["<seed:think>", "</seed:think>"],
+  ["<mm:think>", "</mm:think>"],
+  ["[THINK]", "[/THINK]"],
+];
 
 export interface Split {
   readonly reasoning: string;
@@ -14,8 +21,11 @@ export interface Split {
 
 export class InlineThinking {
   #state: "start" | "thinking" | "closed" | "text";
+  /** What ends the thinking. */
+  #close = CLOSE;
   /** What may be the beginning of a tag: pieces end anywhere. */
   #held = "";
+  #isElsewhere = false;
 
   /** @param midText the answer is the continuation of a text, which no tag can begin */
   constructor({ midText }: { readonly midText: boolean }) {
@@ -25,6 +35,11 @@ export class InlineThinking {
   /** Inside the tags. */
   get isOpen(): boolean {
     return this.#state === "thinking";
+  }
+
+  /** A field had thinking: some servers that move it there leave the closing tag behind. */
+  elsewhere(): void {
+    this.#isElsewhere = true;
   }
 
   /** Gives what can be told by now; the beginning of a tag waits for its end. */
@@ -37,7 +52,8 @@ export class InlineThinking {
       case "thinking":
         return this.#think(content);
       case "closed":
-        return this.#speak(content);
+        // The empty lines between the closing tag and the text belong to the tag.
+        return this.#begin(content.replace(/^[\r\n]+/, ""));
       case "text":
         return { reasoning: "", text: content };
     }
@@ -54,34 +70,35 @@ export class InlineThinking {
 
   #begin(content: string): Split {
     const seen = content.trimStart();
-    if (seen.startsWith(OPEN)) {
+    const tag = TAGS.find(([open]) => seen.startsWith(open));
+    if (tag) {
+      const [open, close] = tag;
       this.#state = "thinking";
-      return this.#think(seen.slice(OPEN.length));
+      this.#close = close;
+      return this.#think(seen.slice(open.length));
     }
-    if (OPEN.startsWith(seen)) return this.#hold(content);
+    const mayClose = this.#isElsewhere && this.#state === "start";
+    if (mayClose && seen.startsWith(CLOSE)) {
+      this.#state = "closed";
+      return this.push(seen.slice(CLOSE.length));
+    }
+    const isBeginning = TAGS.some(([open]) => open.startsWith(seen));
+    if (isBeginning || (mayClose && CLOSE.startsWith(seen))) return this.#hold(content);
     this.#state = "text";
     return { reasoning: "", text: content };
   }
 
   #think(content: string): Split {
-    const end = content.indexOf(CLOSE);
+    const close = this.#close;
+    const end = content.indexOf(close);
     if (end < 0) {
-      const whole = content.length - beginningAtEnd(content);
+      const whole = content.length - beginningAtEnd(content, close);
       this.#held = content.slice(whole);
       return { reasoning: content.slice(0, whole), text: "" };
     }
     this.#state = "closed";
-    return {
-      reasoning: content.slice(0, end),
-      text: this.#speak(content.slice(end + CLOSE.length)).text,
-    };
-  }
-
-  /** The empty lines between the closing tag and the text belong to the tag. */
-  #speak(content: string): Split {
-    const text = content.replace(/^[\r\n]+/, "");
-    if (text !== "") this.#state = "text";
-    return { reasoning: "", text };
+    const { reasoning, text } = this.push(content.slice(end + close.length));
+    return { reasoning: content.slice(0, end) + reasoning, text };
   }
 
   #hold(content: string): Split {
@@ -91,9 +108,9 @@ export class InlineThinking {
 }
 
 /** How many characters at the end of `content` may be the beginning of the closing tag. */
-function beginningAtEnd(content: string): number {
-  for (let length = Math.min(CLOSE.length - 1, content.length); length > 0; length -= 1) {
-    if (content.endsWith(CLOSE.slice(0, length))) return length;
+function beginningAtEnd(content: string, close: string): number {
+  for (let length = Math.min(close.length - 1, content.length); length > 0; length -= 1) {
+    if (content.endsWith(close.slice(0, length))) return length;
   }
   return 0;
 }

@@ -5,7 +5,7 @@
  * it then stands between tags as well, at the same time or later. What stands there is held back as
  * long as it may be a copy, and told once it turns out to be none. Each piece is compared once.
  */
-import type { SaidText } from "./whole-text.ts";
+import { SaidText } from "./whole-text.ts";
 
 export class ThoughtEcho {
   readonly #told: SaidText;
@@ -50,5 +50,25 @@ export class ThoughtEcho {
     this.#ahead = this.#ahead.slice(piece.length);
     this.#hasMatched ||= piece !== "";
     return true;
+  }
+}
+
+/** The other way round: thinking that stood between tags may come once more, as a whole, in a field. */
+export class TaggedThought {
+  readonly #told = new SaidText();
+  /** Fields have thinking of their own. */
+  #isOwn = false;
+
+  /** More of it was told, from between tags. */
+  told(text: string): void {
+    this.#told.add(text);
+  }
+
+  /** Takes thinking of a field; gives what is to be told of it. */
+  heard(text: string): string {
+    if (this.#isOwn || text === "") return text;
+    const fresh = this.#told.any ? this.#told.freshOf(text) : text;
+    this.#isOwn = fresh === text;
+    return fresh;
   }
 }

@@ -2,6 +2,8 @@
  * A whole text that comes behind its own pieces, as some providers send one in their last event.
  */
 
+import type { Fail } from "./provider-error.ts";
+
 /** Of what was said, so much is kept to compare. A whole text is one event, which is no longer. */
 const MAX_KEPT = 1024 * 1024;
 
@@ -53,5 +55,37 @@ export class SaidText {
   isAll(text: string): boolean {
     const core = this.#said.trim();
     return core !== "" && core === text.trim();
+  }
+}
+
+/** Pieces behind a whole text, which may be what it was made of. */
+export class CopiedText {
+  /** What would come next of a copy; undefined where there is none. */
+  #ahead: string | undefined;
+  #hasBegun = false;
+
+  /** A whole answer was told. */
+  mayFollow(whole: string): void {
+    this.#ahead = whole === "" ? undefined : whole;
+    this.#hasBegun = false;
+  }
+
+  /**
+   * Gives what is to be told of a piece.
+   *
+   * @throws ProviderError for a copy that ends as another text
+   */
+  without(piece: string, fail: Fail): string {
+    if (this.#ahead === undefined || piece === "") return piece;
+    if (this.#ahead !== "" && this.#ahead.startsWith(piece)) {
+      this.#ahead = this.#ahead.slice(piece.length);
+      this.#hasBegun = true;
+      return "";
+    }
+    if (this.#hasBegun && this.#ahead !== "") {
+      throw fail("provider_malformed", "deltas that differ from their whole message");
+    }
+    this.#ahead = undefined;
+    return piece;
   }
 }
