@@ -211,6 +211,63 @@ const ROWS: Readonly<Record<string, Row>> = {
     shape: tell(...said("Hello, "), chunk({ images: [{ type: "image_url" }] }), ...END),
     had: { text: "Hello, ", finish: "provider_malformed" },
   },
+  "an-error-without-an-envelope": {
+    kind: "nvidia",
+    shape: tell(...said("Hello, "), event({ message: "Internal Server Error" }), DONE),
+    had: { text: "Hello, ", finish: "provider_error" },
+  },
+  "an-error-in-the-delta": {
+    shape: tell(...said("Hello, "), chunk({ error: { message: "died" } }), ...END),
+    had: { text: "Hello, ", finish: "provider_error" },
+  },
+  "errors-with-an-id-alone": {
+    shape: tell(event({ error: { message: "", request_id: "1" } }), ...said(...HELLO), ...END),
+    had: { text },
+  },
+  "signs-of-life": {
+    shape: tell(
+      "data: ping\n\n",
+      event(null),
+      ...said(...HELLO),
+      "event: ping\ndata: 1\n\n",
+      ...END,
+    ),
+    had: { text },
+  },
+  "junk-behind-the-end": {
+    shape: tell(...said(...HELLO), ...END.slice(0, 2), 'data: "[DONE]"\n\ndata: junk\n\n'),
+    had: { text },
+  },
+  "usage-of-zeros-behind": {
+    shape: tell(
+      ...said(...HELLO),
+      chunk({}, "stop", USAGE),
+      event({ choices: [], usage: { prompt_tokens: 0, completion_tokens: 0 } }),
+      DONE,
+    ),
+    had: { text },
+  },
+  "usage-of-each-piece": {
+    shape: tell(
+      ...HELLO.map((content, at) =>
+        chunk({ content }, null, {
+          usage: { prompt_tokens: 3, completion_tokens: at === 0 ? 3 : 1 },
+        }),
+      ),
+      chunk({}, "stop"),
+      DONE,
+    ),
+    had: { text },
+  },
+  "a-number-as-a-text": {
+    shape: tell(
+      ...HELLO.map((content, at) =>
+        event({ choices: [{ index: at === 0 ? "0" : 0, delta: { content } }] }),
+      ),
+      ...END,
+    ),
+    had: { text },
+  },
   "a-reason-that-nobody-knows": {
     shape: tell(...said("Hello, "), chunk({}, "moonstruck"), DONE),
     had: { text: "Hello, ", finish: "provider_cut" },

@@ -57,7 +57,7 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     reason: "It looks for usage in one place, and for two names.",
     matches: ({ usage: { place, names } }) =>
-      place !== "none" && (place === "choice" || place === "groq" || names !== "openai"),
+      place !== "none" && (["choice", "groq", "delta"].includes(place) || names !== "openai"),
   },
   {
     reason: "It reads deltas only, and each event must be one chunk.",
@@ -70,6 +70,10 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     reason: "It insists on a role, which says nothing in an answer.",
     matches: ({ role }) => !role,
+  },
+  {
+    reason: "It takes an end marker in quotes for an event.",
+    matches: ({ ending }) => ending === "quoted done",
   },
   {
     reason: "It drops the last event where the body ends without an empty line behind it.",

@@ -84,11 +84,15 @@ const drawWith = (mostly: Mostly) =>
     usage: fc.record({
       place: fc.oneof(
         { weight: 40, arbitrary: fc.constantFrom("alone", "merged", "each", "none") },
-        { weight: 1, arbitrary: fc.constantFrom("choice", "groq") },
+        { weight: 1, arbitrary: fc.constantFrom("choice", "groq", "delta") },
       ),
-      names: mostly(70, ...(["openai", "input", "total", "texts", "Pascal", "uncounted"] as const)),
+      names: mostly(
+        70,
+        ...(["openai", "input", "total", "texts", "Pascal", "uncounted", "camel"] as const),
+      ),
       input: fc.nat(9_999),
-      output: fc.nat(9_999),
+      // Three pieces of one token each are no answer of one.
+      output: fc.nat(9_999).map((output) => (output === 1 ? 2 : output)),
     }),
     form: mostly(60, ...(["deltas", "messages", "texts", "lists", "growing", "both"] as const)),
     again: mostly(50, ...(["never", "whole", "trimmed", "more", "other"] as const)),
@@ -131,11 +135,17 @@ const drawWith = (mostly: Mostly) =>
       end: fc.constantFrom("\n", "\n", "\n", "\r\n", "\r"),
       space: fc.boolean(),
       bom: mostly<boolean>(15, false, true),
-      comment: mostly<string>(5, "", ": keep-alive", ":", "id: 7", "event: message", "retry: 10"),
+      comment: mostly<string>(
+        6,
+        ...["", ": keep-alive", ":", "id: 7", "event: message", "retry: 10"],
+      ),
       spread: mostly<boolean>(20, false, true),
       lastOpen: mostly<boolean>(60, false, true),
     }),
-    ending: mostly(3, ...(["done", "end", "broken", "junk"] as const)),
+    ending: mostly(
+      3,
+      ...(["done", "end", "broken", "junk", "end", "broken", "junk", "quoted done"] as const),
+    ),
     finishesWithDone: mostly<boolean>(8, false, true),
     encoding: mostly(6, ...(["", "gzip", "deflate", "raw deflate", "br"] as const)),
   });

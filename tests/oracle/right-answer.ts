@@ -47,7 +47,8 @@ interface Sum {
 }
 
 function withoutReason(plan: Plan, { saysText, saidNothing }: Sum): Right {
-  const isDone = (plan.ending === "done" || plan.ending === "junk") && plan.fault !== "half event";
+  const isDone =
+    ["done", "quoted done", "junk"].includes(plan.ending) && plan.fault !== "half event";
   const calls = plan.mayCall ? plan.said.calls : [];
   // Behind a reason that was taken back there is one piece more.
   const goesOn = plan.fault === "goes on";

@@ -96,15 +96,15 @@ function fill({ fillers, role }: Plan, deltas: readonly Json[]): Json[] {
 }
 
 /** Each delta with all text up to it, which it has in place of its own where the plan says so. */
-function soFar({ form }: Plan, deltas: readonly Json[]): [delta: Json, all: string][] {
+function soFar({ form, content }: Plan, deltas: readonly Json[]): [delta: Json, all: string][] {
   let all = "";
-  const alls = deltas.map(({ content }) => {
-    all += typeof content === "string" ? content : "";
+  const alls = deltas.map((delta) => {
+    all += typeof delta.content === "string" ? delta.content : "";
     return all;
   });
   // Only three in a row of some signs can be told from a refrain.
   const grown = [...new Set(alls)].filter((one) => one !== "");
-  const grows = form === "growing" && new Set(grown[2]).size > 3;
+  const grows = form === "growing" && content === "text" && new Set(grown[2]).size > 3;
   return deltas.map((delta, at) => {
     const own = grows && delta.content ? { content: alls[at] } : {};
     return [{ ...delta, ...own }, alls[at] ?? ""];
@@ -145,15 +145,16 @@ function withEnding(plan: Plan, said: readonly Json[]): Json[] {
       ? plan
       : { ...plan, usage: { ...plan.usage, input, output: Math.min(at, output) } };
     const usage =
-      place === "each" || (end && (place === "merged" || place === "groq" || place === "choice"))
+      place === "each" || (end && ["merged", "groq", "choice", "delta"].includes(place))
         ? usageField(share)
         : {};
-    const inChoice = place === "choice" ? usage : {};
-    const top = place === "groq" && end ? { x_groq: usage } : place === "choice" ? {} : usage;
+    const isInside = place === "choice" || place === "delta";
+    const top = place === "groq" && end ? { x_groq: usage } : isInside ? {} : usage;
     const choices = (chunk.choices as readonly Json[]).map((choice) => ({
       ...choice,
       ...reason,
-      ...inChoice,
+      ...(place === "choice" || (isInside && !choice.delta) ? usage : {}),
+      ...(place === "delta" && choice.delta ? { delta: { ...choice.delta, ...usage } } : {}),
     }));
     return { ...chunk, choices, ...top };
   });
@@ -181,6 +182,7 @@ function usageField({ usage: { names, input, output } }: Plan): Json {
     total: { prompt_tokens: input, total_tokens },
     texts: { prompt_tokens: String(input), completion_tokens: String(output) },
     Pascal: { PromptTokens: input, CompletionTokens: output, TotalTokens: total_tokens },
+    camel: { promptTokens: input, completionTokens: output },
     uncounted: { prompt_tokens: -1, completion_tokens: -1, total_tokens: -1 },
   }[names];
   return { usage };

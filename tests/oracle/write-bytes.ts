@@ -42,6 +42,7 @@ function stream(plan: Plan): string {
   const frames = writeEvents(plan).map((value) => frame(plan, value));
   if (plan.fault === "half event") frames.push(`data: {"choices":[{"delta":{"con`);
   else if (plan.ending === "done") frames.push(`data: [DONE]${end}${end}`);
+  else if (plan.ending === "quoted done") frames.push(`data: "[DONE]"${end}${end}`);
   else if (plan.ending === "junk")
     frames.push(`data: [DONE]${end}${end}data: {"error":"x"}${end}${end}no field${end}`);
   const body = `${bom ? "\ufeff" : ""}${frames.join("")}`;

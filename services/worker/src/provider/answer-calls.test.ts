@@ -144,9 +144,61 @@ describe("usage", () => {
     "as texts": [hi, STOP, frame({ usage: { prompt_tokens: "3", completion_tokens: "5" } })],
     "as a sum and a part": [hi, STOP, frame({ usage: { prompt_tokens: 3, total_tokens: 8 } })],
     "before something that says nothing": [hi, STOP, frame({ usage }), frame({ usage: {} })],
+    "before one of zeros": [
+      hi,
+      STOP,
+      frame({ usage }),
+      frame({ usage: { prompt_tokens: 0, completion_tokens: 0 } }),
+    ],
+    "in the delta": [hi, chunk({ usage }, { finish_reason: "stop" })],
+    "in camel case": [hi, STOP, frame({ usage: { promptTokens: 3, completionTokens: 5 } })],
+    "in camel case of another kind": [
+      hi,
+      STOP,
+      frame({ usage: { inputTokens: 3, outputTokens: 5 } }),
+    ],
+    "in Google's words": [
+      hi,
+      STOP,
+      frame({ usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 5 } }),
+    ],
+    "in two halves": [
+      chunk({ content: "Hi" }, {}, { usage: { prompt_tokens: 3, completion_tokens: null } }),
+      chunk({}, { finish_reason: "stop" }, { usage: { completion_tokens: 5 } }),
+    ],
+    "of each piece alone": [
+      chunk({ content: "H" }, {}, { usage: { prompt_tokens: 3, completion_tokens: 4 } }),
+      chunk({ content: "i" }, {}, { usage: { prompt_tokens: 0, completion_tokens: 1 } }),
+      STOP,
+    ],
+    "of each piece alone, and of all": [
+      chunk({ content: "H" }, {}, { usage: { prompt_tokens: 3, completion_tokens: 3 } }),
+      chunk({ content: "i" }, {}, { usage: { prompt_tokens: 3, completion_tokens: 1 } }),
+      chunk({}, { finish_reason: "stop" }, { usage }),
+    ],
+    "the same in each piece": [
+      chunk({ content: "H" }, {}, { usage }),
+      ...["i", "", ""].map((content) => chunk({ content }, {}, { usage })),
+      STOP,
+    ],
   };
   it.each(Object.entries(shapes))("%s", (_, body) => {
     const last = { finish: "stop", usage: { inputTokens: 3, outputTokens: 5 } };
     expect(readAnswer([...body, DONE])).toMatchObject({ text: "Hi", last });
+  });
+});
+
+describe("usage of each piece alone", () => {
+  const one = { prompt_tokens: 3, completion_tokens: 1 };
+  const pieces = [..."Hello"].map((content) => chunk({ content }, {}, { usage: one }));
+
+  it("is added up where a piece has one token", () => {
+    const { last } = readAnswer([...pieces, STOP]);
+    expect(last).toMatchObject({ usage: { inputTokens: 3, outputTokens: 5 } });
+  });
+
+  it("is not told where the last one is less than all of them: one of the two is wrong", () => {
+    const { last } = readAnswer([...pieces, STOP, frame({ usage: one })]);
+    expect(last).toMatchObject({ finish: "stop", usage: undefined });
   });
 });

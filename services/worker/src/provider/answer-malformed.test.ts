@@ -93,6 +93,7 @@ describe("the answer is the one that spoke first", () => {
   it.each([
     ["is missing now and then", [undefined, 0, null, 0]],
     ["is always the same", [3, 3, 3, 3]],
+    ["is a text now and then", ["0", 0, "0", 0]],
   ])("an index that %s says nothing of another", (_, indexes) => {
     const body = indexes.map((index, at) => piece(index, "Hi, you".slice(2 * at, 2 * at + 2)));
     expect(readAnswer([...body, STOP, DONE])).toMatchObject({ text: "Hi, you", last: FINISHED });

@@ -5,18 +5,19 @@
  * chunks: role, text, reasoning, finish reason and usage may come alone or together, in any chunk.
  * What carries the answer and is not understood fails the attempt; other fields are passed over.
  */
-import type { FinishReason, Usage } from "@openclaw/protocol";
+import type { FinishReason } from "@openclaw/protocol";
 import { AnswerContent } from "./answer-content.ts";
 import { classifyRefusal, type Dialect, refusalDetail } from "./dialects/dialect.ts";
+import { isEndMarker, isSignOfLife } from "./event-marks.ts";
 import { type Ending, laterEnding, readFinishReason } from "./finish-reason.ts";
 import { gluedChunk } from "./glued-chunk.ts";
 import { isObject, type JsonObject, listOf, parseJson } from "./json.ts";
 import { notUnderstood } from "./not-understood.ts";
 import type { Fail, ProviderError } from "./provider-error.ts";
 import type { ProviderEvent } from "./provider-event.ts";
-import { readErrorObject, readErrorText, saysSomething } from "./refusal.ts";
+import { errorFieldsOf, readErrorObject, readErrorText, saysSomething } from "./refusal.ts";
 import type { SseEvent } from "./sse-parser.ts";
-import { readUsage } from "./usage.ts";
+import { UsageTally } from "./usage.ts";
 
 export const CHAT_COMPLETIONS_PATH = "/chat/completions";
 
@@ -44,7 +45,7 @@ export class CompletionReader {
   #ending: Ending | undefined;
   #hasGoneOn = false;
   #isSure = false;
-  #usage: Usage | undefined;
+  #usage: UsageTally;
   #model: string | undefined;
   #done = false;
 
@@ -52,6 +53,7 @@ export class CompletionReader {
     this.#options = options;
     this.#fail = options.fail;
     this.#content = new AnswerContent(options);
+    this.#usage = new UsageTally(options.fail);
   }
 
   /** The provider said that nothing follows. */
@@ -86,13 +88,20 @@ export class CompletionReader {
   readEvent({ event, data }: SseEvent): ProviderEvent[] {
     const trimmed = data.trim();
     if (this.#done || trimmed === "") return [];
-    if (trimmed === "[DONE]") {
+    if (isEndMarker(trimmed)) {
       this.#done = true;
       return [];
     }
+    if (isSignOfLife(event, trimmed)) return [];
     const json = parseJson(trimmed);
-    if (event === "error") throw this.#refused(json, trimmed);
+    if (event === "error" && saysSomething(json ?? trimmed)) throw this.#refused(json, trimmed);
+    if (this.#isWhole && (typeof json !== "object" || json === null)) return [];
     return json === undefined ? this.readValue(this.#resync(trimmed)) : this.readValue(json);
+  }
+
+  /** Nothing is missing: what follows and is no event of ours was not to be one. */
+  get #isWhole(): boolean {
+    return this.isSure && this.#usage.usage !== undefined;
   }
 
   /**
@@ -102,7 +111,7 @@ export class CompletionReader {
    */
   readLastEvent(event: SseEvent): ProviderEvent[] | undefined {
     const data = event.data.trim();
-    const isWhole = data === "" || data === "[DONE]" || parseJson(data) !== undefined;
+    const isWhole = data === "" || isEndMarker(data) || parseJson(data) !== undefined;
     return isWhole ? this.readEvent(event) : undefined;
   }
 
@@ -138,22 +147,22 @@ export class CompletionReader {
     return [
       ...rest,
       ...this.#content.end({ isWhole: finish === "stop" || finish === "tool_calls" }),
-      { type: "finished", finish, usage: this.#usage, model: this.#model },
+      { type: "finished", finish, usage: this.#usage.usage, model: this.#model },
     ];
   }
 
   #readObject(json: unknown): ProviderEvent[] {
     if (!isObject(json)) throw notUnderstood(this.#fail, "an event", json);
     if (readErrorObject(json)) throw this.#refused(json);
-    this.#readUsage(json);
     if (typeof json.model === "string" && json.model !== "") {
       this.#model ??= json.model.slice(0, MAX_MODEL_LENGTH);
     }
     const choices = this.#choicesOf(json);
+    const before = this.#content.pieces;
+    const events = choices.flatMap((choice) => this.#readChoice(choice, json.object));
+    this.#usage.read(json, this.#content.pieces > before);
     if (choices.length === 0 && json.usage) this.#isSure = this.finishing && !this.#hasGoneOn;
-    const [only] = choices;
-    if (only && choices.length === 1) return this.#readChoice(only, json.object);
-    return choices.flatMap((choice) => this.#readChoice(choice, json.object));
+    return events;
   }
 
   /** One answer was asked for. An event may have several pieces of it. */
@@ -167,11 +176,14 @@ export class CompletionReader {
   }
 
   #readChoice(choice: JsonObject, object: unknown): ProviderEvent[] {
-    if (saysSomething(choice.error)) throw this.#refused({ error: choice.error });
-    this.#readUsage(choice);
+    for (const holder of [choice, choice.delta, choice.message]) {
+      const errors = isObject(holder) ? errorFieldsOf(holder) : undefined;
+      if (errors) throw this.#refused(errors);
+    }
     const before = this.#content.pieces;
     const events = this.#content.read(choice, object);
     const isSaying = this.#content.pieces > before;
+    for (const holder of [choice, choice.delta]) this.#usage.read(holder, isSaying);
     // A reason that something follows was none.
     if (isSaying) {
       this.#keepTo(choice.index);
@@ -188,18 +200,12 @@ export class CompletionReader {
   }
 
   /** Two answers are never spliced. What has no number belongs to the one that spoke first. */
-  #keepTo(index: unknown): void {
+  #keepTo(number: unknown): void {
+    const index = typeof number === "string" && number.trim() !== "" ? Number(number) : number;
     this.#index ??= index;
     if ((index ?? this.#index) !== this.#index) {
       throw this.#fail("provider_malformed", "choices of more than one answer");
     }
-  }
-
-  /** Cumulative, merged into the last chunk or in one of its own: the last one seen is the sum. */
-  #readUsage({ usage, x_groq }: JsonObject): void {
-    const read = readUsage(usage, this.#fail);
-    const nested = isObject(x_groq) ? readUsage(x_groq.usage, this.#fail) : undefined;
-    this.#usage = read ?? nested ?? this.#usage;
   }
 
   /**
@@ -213,7 +219,7 @@ export class CompletionReader {
     this.#content = new AnswerContent(this.#options);
     this.#index = undefined;
     this.#ending = undefined;
-    this.#usage = undefined;
+    this.#usage = new UsageTally(this.#fail);
     this.#model = undefined;
     return glued;
   }

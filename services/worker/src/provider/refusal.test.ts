@@ -141,7 +141,7 @@ describe("inside a stream of status 200", () => {
     [{ choices: [], error: [{}] }],
     [{ choices: [], error: "" }],
     [{ choices: [], error: false }],
-    [{ choices: [], message: "x", type: "error", detail: "y", status: 500 }],
+    [{ choices: [{}], message: "x", type: "error", detail: "y", status: 500 }],
     [{ choices: [], base_resp: { status_code: 0, status_msg: "success" } }],
     [{ message: "hello", type: "notice" }],
     [{ event: "progress", detail: "thinking" }],

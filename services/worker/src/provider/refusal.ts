@@ -56,9 +56,20 @@ const WORDS = [
   ...["type", "status", "faultstring", "innererror", "metadata", "raw", "cause"],
 ];
 /** What stands beside these and says nothing of them. */
-const ASIDES = ["instance", "param", "request_id", "success"];
+const ASIDES = [
+  ...["instance", "param", "success", "request_id", "requestId", "RequestId"],
+  ...["trace_id", "traceId", "id", "path", "timestamp", "object", "choices"],
+];
 /** A word of a closed vocabulary; also where a sentence follows it, as in `ResourceExhausted: ...`. */
 const NAME = /^[a-z][\w.-]{2,63}(?=$|: )/i;
+/** Fields that nothing but an error has. */
+const ERROR_WORDS = [
+  ...["error", "ErrorMsg", "error_message", "errorMessage", "error_msg", "err_msg", "errmsg"],
+];
+/** A word of how things are, which is none of an error. */
+const NEWS =
+  /^\s*(?:ping|pong|heart-?beat|keep-?alive|processing|running|pending|queued|waiting|done)\W*$/i;
+const FAILED = /^(?:.*error|fail(?:ed|ure)?|aborted)$/i;
 const SUCCESS = /^\s*(?:ok|success|successful|none|null|no error|0|200)?\s*$/i;
 
 /** Reads the body of a refusal. HTML, an empty body and a broken one all say nothing. */
@@ -81,6 +92,17 @@ export function readErrorText(error: unknown): Refusal {
   return describe(error, undefined);
 }
 
+/**
+ * Gives the fields of a choice or a delta that have an error.
+ *
+ * @returns undefined where there is none
+ */
+export function errorFieldsOf(holder: JsonObject): JsonObject | undefined {
+  const said = ERROR_WORDS.filter((name) => saysSomething(holder[name]));
+  if (said.length === 0) return undefined;
+  return Object.fromEntries(said.map((name) => [name, holder[name]]));
+}
+
 /** Whether a field for errors has one in it: many servers send it empty, or as "ok", all the time. */
 export function saysSomething(value: unknown): boolean {
   return value === true || hasWords(value, 0);
@@ -91,21 +113,27 @@ function hasWords(value: unknown, depth: number): boolean {
   if (typeof value === "number") return value !== 0 && value !== 200;
   if (typeof value !== "object" || value === null) return false;
   // A list as well. Nobody wraps nothing so often.
-  return depth === MAX_DEPTH || Object.values(value).some((field) => hasWords(field, depth + 1));
+  if (depth === MAX_DEPTH) return true;
+  return Object.entries(value).some(
+    ([name, field]) => !ASIDES.includes(name) && hasWords(field, depth + 1),
+  );
 }
 
 /** Whether a JSON object of a 200 response is an error, in one of the shapes seen in the wild. */
 function isError(json: JsonObject): boolean {
-  if (json.object === "error" || json.success === false) return true;
-  if (saysSomething(json.error) || saysSomething(json.ErrorMsg)) return true;
+  if (json.object === "error" || String(json.success) === "false") return true;
+  if (errorFieldsOf(json)) return true;
   if (isObject(json.Response) && saysSomething(json.Response.Error)) return true;
   if (isObject(json.base_resp) && saysSomething(json.base_resp.status_code)) return true;
   // What has a piece of an answer in it is one, whatever its other fields are called.
-  if (Array.isArray(json.choices)) return false;
+  if (Array.isArray(json.choices) && json.choices.length > 0) return false;
   if (saysSomething(json.errors) || (saysSomething(json.detail) && isNothingElse(json)))
     return true;
   // Problem JSON, as a gateway in front of the model server writes it.
-  return (typeof json.status === "number" && json.status >= 400) || isBareError(json);
+  const isBad = STATUSES.some((name) => typeof json[name] === "number" && json[name] >= 400);
+  return (
+    isBad || (typeof json.status === "string" && FAILED.test(json.status)) || isBareError(json)
+  );
 }
 
 /** News of any kind may have a `detail`; an error has nothing beside it that is not one's own. */
@@ -113,10 +141,15 @@ function isNothingElse(json: JsonObject): boolean {
   return Object.keys(json).every((name) => [...WORDS, ...CODES, ...ASIDES].includes(name));
 }
 
-/** The inside of an envelope without the envelope. */
-function isBareError({ message, msg, code, type }: JsonObject): boolean {
-  if (!saysSomething(message ?? msg)) return false;
-  return saysSomething(code) || (typeof type === "string" && /error|exception/i.test(type));
+/** The inside of an envelope without the envelope: a message, and nothing that makes it another one. */
+function isBareError(json: JsonObject): boolean {
+  const { code, type } = json;
+  const message = json.message ?? json.msg;
+  if (!saysSomething(message)) return false;
+  if (saysSomething(code) || (typeof type === "string" && /error|exception/i.test(type)))
+    return true;
+  const isNews = typeof message === "string" && NEWS.test(message);
+  return type === undefined && !isNews && isNothingElse(json);
 }
 
 interface Gathered {

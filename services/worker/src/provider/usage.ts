@@ -1,29 +1,105 @@
+/**
+ * What an answer cost, of all that a provider says of it.
+ *
+ * Most say it once, or say the sum so far again and again: then the last one is right. Some say of each
+ * piece what that piece cost, in the same field.
+ */
 import type { Usage } from "@openclaw/protocol";
 import { isObject, type JsonObject } from "./json.ts";
 import { notUnderstood } from "./not-understood.ts";
 import type { Fail } from "./provider-error.ts";
 
 /** Of the chat completions API, and of its relatives. */
-const INPUT = ["prompt_tokens", "input_tokens", "PromptTokens"];
-const OUTPUT = ["completion_tokens", "output_tokens", "CompletionTokens"];
-const TOTAL = ["total_tokens", "TotalTokens"];
+const INPUT = [
+  ...["prompt_tokens", "input_tokens", "PromptTokens", "promptTokens", "inputTokens"],
+  "promptTokenCount",
+];
+const OUTPUT = [
+  ...["completion_tokens", "output_tokens", "CompletionTokens", "completionTokens"],
+  ...["outputTokens", "candidatesTokenCount"],
+];
+const TOTAL = ["total_tokens", "TotalTokens", "totalTokens", "totalTokenCount"];
+/** Where it stands, in an event, a choice or a delta. */
+const FIELDS = ["usageMetadata", "usage"];
 
-/**
- * Reads a `usage` field. One that does not say both counts, or enough to tell them, says nothing.
- *
- * @returns undefined where it says nothing
- * @throws ProviderError where it is anything but an object of numbers
- */
-export function readUsage(value: unknown, fail: Fail): Usage | undefined {
-  if (value === undefined || value === null) return undefined;
+interface Counts {
+  readonly input: number | undefined;
+  readonly output: number | undefined;
+}
+
+export class UsageTally {
+  readonly #fail: Fail;
+  #input: number | undefined;
+  /** What was said beside pieces of the answer: each its own, or all so far. */
+  #pieces = { count: 0, sum: 0, last: 0, ones: 0, hasShrunk: false };
+  /** What was said apart from them, behind the last one. */
+  #apart: number | undefined;
+
+  constructor(fail: Fail) {
+    this.#fail = fail;
+  }
+
+  /**
+   * Reads what an event, a choice or a delta says of it.
+   *
+   * @param isPiece a piece of the answer came together with it
+   * @throws ProviderError where it is anything but an object of numbers
+   */
+  read(holder: unknown, isPiece: boolean): void {
+    if (!isObject(holder)) return;
+    for (const field of FIELDS) {
+      if (holder[field]) this.#add(readCounts(holder[field], this.#fail), isPiece);
+    }
+    if (isObject(holder.x_groq)) this.read(holder.x_groq, isPiece);
+  }
+
+  /** Undefined where nothing was said, or nobody could say what it means. */
+  get usage(): Usage | undefined {
+    const outputTokens = this.#output();
+    if (this.#input === undefined || outputTokens === undefined) return undefined;
+    return { inputTokens: this.#input, outputTokens };
+  }
+
+  #add({ input, output }: Counts, isPiece: boolean): void {
+    // None at all stands for "not counted" where others were.
+    this.#input = input || (this.#input ?? input);
+    if (output === undefined) return;
+    if (!isPiece) {
+      this.#apart = output || (this.#apart ?? output);
+      return;
+    }
+    this.#apart = undefined;
+    const { count, sum, last, ones, hasShrunk } = this.#pieces;
+    this.#pieces = {
+      count: count + 1,
+      sum: sum + output,
+      last: output || last,
+      ones: ones + (output === 1 ? 1 : 0),
+      hasShrunk: hasShrunk || (output > 0 && output < last),
+    };
+  }
+
+  #output(): number | undefined {
+    const { count, sum, last, ones, hasShrunk } = this.#pieces;
+    if (count === 0) return this.#apart;
+    // A sum never shrinks, and grows with each token.
+    if (!hasShrunk && !(count >= 3 && ones === count)) return this.#apart || last;
+    // Behind pieces of their own counts, a last one is all of them or one more of its kind.
+    if (!this.#apart) return sum;
+    return this.#apart >= sum ? this.#apart : undefined;
+  }
+}
+
+function readCounts(value: unknown, fail: Fail): Counts {
+  if (Array.isArray(value) && value.length === 0) return { input: undefined, output: undefined };
   if (!isObject(value)) throw notUnderstood(fail, "usage", value);
   const input = count(value, INPUT, fail);
   const output = count(value, OUTPUT, fail);
   const total = count(value, TOTAL, fail);
-  const inputTokens = input ?? difference(total, output);
-  const outputTokens = output ?? difference(total, input);
-  if (inputTokens === undefined || outputTokens === undefined) return undefined;
-  return { inputTokens, outputTokens };
+  return {
+    input: input ?? difference(total, output),
+    output: output ?? difference(total, input),
+  };
 }
 
 function count(usage: JsonObject, names: readonly string[], fail: Fail): number | undefined {
