@@ -58,6 +58,7 @@ interface Row {
   readonly shape: Shape;
   readonly had: Partial<Had>;
   readonly kind?: string;
+  readonly timeouts?: object;
   /** The question has tools, which only the chat completions API knows. */
   readonly tools?: true;
 }
@@ -84,7 +85,18 @@ const ROWS: Readonly<Record<string, Row>> = {
       ),
     had: { text: WORDS.join("") },
   },
+  "reason-in-each-piece-with-a-pause": {
+    timeouts: { endMs: 100, stallMs: 6_000 },
+    shape: async ({ say, tell }) => {
+      const lines = HELLO.map((content) => chunk({ content }, "stop"));
+      await say(lines.slice(0, 2));
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      await tell([...lines.slice(2), event({ choices: [], ...USAGE }), DONE]);
+    },
+    had: { text },
+  },
   "reason-in-each-piece-left-open": {
+    timeouts: { endMs: 100, stallMs: 6_000 },
     shape: ({ say }) => say(WORDS.map((content) => chunk({ content }, "stop"))),
     had: { text: WORDS.join(""), ...gone },
   },
@@ -430,9 +442,9 @@ const visitors = new Visitors(() => cluster.url());
 beforeAll(async () => {
   const shapes = Object.entries(ROWS).map(([name, { shape }]) => [name, shape] as const);
   provider = await startShapedProvider(Object.fromEntries(shapes));
-  const providers = Object.entries(ROWS).map(([name, { kind = "openai" }]) => [
+  const providers = Object.entries(ROWS).map(([name, { kind = "openai", timeouts }]) => [
     name,
-    { kind, baseUrl: provider.url(name), model: "m", pool: { warm: 0 } },
+    { kind, baseUrl: provider.url(name), model: "m", pool: { warm: 0 }, timeouts },
   ]);
   cluster = await Cluster.start({
     redisUrl: inject("redisUrl"),

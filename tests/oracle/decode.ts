@@ -31,6 +31,7 @@ export async function decode(written: Body, options: DecodeOptions): Promise<Rig
       body,
       endMs: END_MS,
       unsureMs: END_MS,
+      goneOnMs: END_MS,
       close: noop,
       onReceived: noop,
       broken: () => fail("provider_cut"),

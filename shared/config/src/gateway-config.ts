@@ -39,7 +39,7 @@ const timeoutsSchema = z.strictObject({
   firstTokenMs: ms(20_000).describe("From taking the run to the first text, connecting included."),
   stallMs: ms(15_000).describe("Longest silence between two pieces of text."),
   endMs: ms(1_000).describe(
-    "How long usage and the end of the stream are waited for once the provider has said why it stopped, and nothing behind it. Some give a reason with every piece of text: behind a reason that came with text, a third of `stallMs` is waited, if that is longer.",
+    "How long usage and the end of the stream are waited for once the provider has said why it stopped, and nothing behind it. Some give a reason with every piece of text: behind a reason that came with text, a third of `stallMs` is waited if that is longer, and nine tenths of it once text did follow a reason.",
   ),
   totalMs: ms(120_000).describe("Whole run, from the moment a worker takes it."),
 });

@@ -52,6 +52,11 @@ export class AnswerReader {
     return this.#completion.isSure;
   }
 
+  /** There is no word of the answer yet, and there has to be one. */
+  get isUnbegun(): boolean {
+    return this.#completion.isUnbegun;
+  }
+
   /** How many events have said something of the answer itself. */
   get pieces(): number {
     return this.#completion.pieces;

@@ -79,6 +79,11 @@ export class CompletionReader {
     return this.finishing && this.#isSure;
   }
 
+  /** There is no word of the answer yet, and there has to be one. */
+  get isUnbegun(): boolean {
+    return this.#content.saidNothing && !this.#options.mayBeEmpty;
+  }
+
   /** How many events have said something of the answer itself. */
   get pieces(): number {
     return this.#content.pieces;

@@ -64,11 +64,36 @@ describe("a reason in every piece", () => {
     expect(textOf(events)).toBe("w0 w1 w2 ");
   });
 
-  it("ends the answer once nothing has come for a third of the longest silence", async () => {
-    const fake = await speaking(lines, 1, open);
-    const events = await collect(await client(fake.url, { timeouts: { endMs: 50, stallMs: 900 } }));
-    expect([textOf(events), events.at(-1)]).toMatchObject([words.join(""), { finish: "stop" }]);
+  it("ends the answer once nothing has come for a third of the longest silence, where it is the only one", async () => {
+    const fake = await speaking(lines.slice(0, 1), 1, open);
+    const timeouts = { endMs: 50, stallMs: 900 };
+    const startedAt = performance.now();
+    const events = await collect(await client(fake.url, { timeouts }));
+    expect([textOf(events), events.at(-1)]).toMatchObject(["w0 ", { finish: "stop" }]);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(290);
     await until(() => fake.open.size === 0);
+  });
+
+  it("ends the answer only at the longest silence, once the provider has gone on behind one", async () => {
+    const timeouts = { endMs: 50, stallMs: 3_000 };
+    const [first = "", second = "", third = ""] = lines;
+    const fake = await speaking([first, second], 1, (response) => {
+      // More than a third of it.
+      setTimeout(() => response.write(third), 1_200);
+    });
+    const startedAt = performance.now();
+    const events = await collect(await client(fake.url, { timeouts }));
+    expect([textOf(events), events.at(-1)]).toMatchObject(["w0 w1 w2 ", { finish: "stop" }]);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1_200 + 2_690);
+  });
+
+  it("ends nothing before the first word", async () => {
+    const role = frame({ role: "assistant", content: "" }, "stop");
+    const fake = await speaking([role], 1, (response) => {
+      setTimeout(() => response.end(`${frame({ content: "late" }, "stop")}${DONE}`), 700);
+    });
+    const timeouts = { endMs: 50, stallMs: 300, firstTokenMs: 60_000 };
+    expect(textOf(await collect(await client(fake.url, { timeouts })))).toBe("late");
   });
 });
 

@@ -24,7 +24,9 @@ import { describeTransportError } from "./transport-error.ts";
 import { Upstream, type UpstreamResponse } from "./upstream.ts";
 
 /** Where a reason may come with every piece, as large a part of `stallMs` is waited for the next one. */
-const UNSURE_SHARE = 3;
+const UNSURE_SHARE = 1 / 3;
+/** Where it does: nearly all of it, so that this ends the answer, and not the limit. */
+const GONE_ON_SHARE = 0.9;
 
 export type { ChatRequest, ProviderEvent } from "./provider-event.ts";
 
@@ -208,9 +210,10 @@ class HttpProviderClient implements ProviderClient {
     const { close } = response;
     const { endMs, stallMs } = this.config.timeouts;
     // Well before it would count as a stall.
-    const unsureMs = Math.max(endMs, stallMs / UNSURE_SHARE);
+    const unsureMs = Math.max(endMs, stallMs * UNSURE_SHARE);
+    const goneOnMs = Math.max(unsureMs, stallMs * GONE_ON_SHARE);
     const broken = (error: unknown) => this.#broken(response, error);
-    return receiveAnswer(reader, { ...own, endMs, unsureMs, close, broken });
+    return receiveAnswer(reader, { ...own, endMs, unsureMs, goneOnMs, close, broken });
   }
 
   #failing({ status, connection, retryAfterMs }: UpstreamResponse, heard: HeardRefusal): Fail {

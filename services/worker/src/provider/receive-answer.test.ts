@@ -28,6 +28,7 @@ test("nobody looks for more once the wait is over, though what was decoded is ne
     body,
     endMs: 0,
     unsureMs: 0,
+    goneOnMs: 0,
     close: () => undefined,
     onReceived: () => undefined,
     broken: (error) => error,

@@ -13,6 +13,8 @@ export interface Receiving {
   readonly endMs: number;
   /** The same where the reason may be one that comes with every piece: then it is the next piece. */
   readonly unsureMs: number;
+  /** The same where it is: reasons do not mean the end, only silence does. */
+  readonly goneOnMs: number;
   /** Breaks the exchange off. */
   readonly close: () => void;
   /** The exchange is over; what it was worth is judged next. */
@@ -24,7 +26,7 @@ export interface Receiving {
 /** @throws ProviderError for all that keeps the answer from being whole */
 export async function* receiveAnswer(
   reader: AnswerReader,
-  { body, endMs, unsureMs, close, onReceived, broken }: Receiving,
+  { body, close, onReceived, broken, ...limits }: Receiving,
 ): AsyncGenerator<ProviderEvent, void, undefined> {
   let isCut = false;
   let pieces = 0;
@@ -41,7 +43,7 @@ export async function* receiveAnswer(
       const { isSure } = reader;
       // Each reason begins the wait anew, unless nothing was said before it since the last one.
       if (!wasFinishing || reader.pieces > pieces || isSure !== wasSure) {
-        endsAt = performance.now() + (isSure ? endMs : unsureMs);
+        endsAt = performance.now() + waitOf(reader, limits);
       }
       pieces = reader.pieces;
       wasSure = isSure;
@@ -55,6 +57,16 @@ export async function* receiveAnswer(
   if (isCut) close();
   onReceived();
   yield* reader.end({ isCut });
+}
+
+function waitOf(
+  { isSure, hasGoneOn, isUnbegun }: AnswerReader,
+  { endMs, unsureMs, goneOnMs }: Pick<Receiving, "endMs" | "unsureMs" | "goneOnMs">,
+): number {
+  if (isSure) return endMs;
+  // Before the first word, a reason is no end of anything: the limit of the first word holds.
+  if (isUnbegun) return Number.POSITIVE_INFINITY;
+  return hasGoneOn ? goneOnMs : unsureMs;
 }
 
 /**
@@ -77,7 +89,8 @@ async function unlessOver(
         if (body.isDecoding) look();
         else resolve("over");
       });
-    timer = setTimeout(look, Math.max(0, endsAt - performance.now()));
+    if (endsAt !== Number.POSITIVE_INFINITY)
+      timer = setTimeout(look, Math.max(0, endsAt - performance.now()));
   });
   // Once it is over nobody waits for what this becomes.
   bytes.catch(() => undefined);
