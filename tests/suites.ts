@@ -46,7 +46,7 @@ export const SUITES = {
   ),
   "kill-storm": suite("tests/slow/kill-storm", "workers killed in a row", [3, 4], [0.5, 0.6]),
   oracle: suite("tests/oracle/oracle", "streams", [20_000, 100_000], [0.4, 1.8]),
-  "oracle-mutants": suite("tests/oracle/mutants", "planted faults", [0, 30], [0, 0.5]),
+  "oracle-mutants": suite("tests/oracle/mutants", "planted faults", [0, 36], [0, 0.5]),
   "redis-faults": suite("tests/slow/redis-faults", "faults at once", [3, 1], [2.0, 4.3]),
   "refused-neighbour": suite(
     "tests/slow/refused-neighbour",

@@ -85,7 +85,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       ),
     had: { text: WORDS.join("") },
   },
-  "reason-in-each-piece-with-a-pause": {
+  "reason-in-each-piece-and-pauses": {
     timeouts: { endMs: 100, stallMs: 6_000 },
     shape: async ({ say, tell }) => {
       const lines = HELLO.map((content) => chunk({ content }, "stop"));
@@ -407,7 +407,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     ),
     had: { calls: [["now", '{"a":1}']], finish: "tool_calls" },
   },
-  "call-with-all-its-arguments-so-far": {
+  "call-with-arguments-so-far": {
     tools: true,
     shape: tell(
       ...['{"a"', '{"a":1', '{"a":1}'].map((given) => calling(call(given))),
@@ -416,7 +416,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     ),
     had: { calls: [["now", '{"a":1}']], finish: "tool_calls" },
   },
-  "call-with-arguments-by-another-name": {
+  "call-with-args": {
     tools: true,
     shape: tell(
       calling({ index: 0, id: "c1", name: "now", args: { a: 1 } }),

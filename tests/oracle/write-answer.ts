@@ -106,7 +106,10 @@ function soFar({ form, content }: Plan, deltas: readonly Json[]): [delta: Json, 
   const grown = [...new Set(alls)].filter((one) => one !== "");
   const grows = form === "growing" && content === "text" && new Set(grown[2]).size > 3;
   return deltas.map((delta, at) => {
-    const own = grows && delta.content ? { content: alls[at] } : {};
+    const own =
+      grows && typeof delta.content === "string" && delta.content !== ""
+        ? { content: alls[at] }
+        : {};
     return [{ ...delta, ...own }, alls[at] ?? ""];
   });
 }
