@@ -168,7 +168,7 @@ describe("usage", () => {
     ],
     "of each piece alone": [
       chunk({ content: "H" }, {}, { usage: { prompt_tokens: 3, completion_tokens: 4 } }),
-      chunk({ content: "i" }, {}, { usage: { prompt_tokens: 0, completion_tokens: 1 } }),
+      chunk({ content: "i" }, {}, { usage: { prompt_tokens: 3, completion_tokens: 1 } }),
       STOP,
     ],
     "of each piece alone, and of all": [
@@ -195,6 +195,18 @@ describe("usage of each piece alone", () => {
   it("is added up where a piece has one token", () => {
     const { last } = readAnswer([...pieces, STOP]);
     expect(last).toMatchObject({ usage: { inputTokens: 3, outputTokens: 5 } });
+  });
+
+  it("is not told where only the input shrinks: it may be of each piece, or of all", () => {
+    const shrinking = [
+      chunk({ content: "H" }, {}, { usage: { prompt_tokens: 3, completion_tokens: 2 } }),
+      chunk({ content: "i" }, {}, { usage: { prompt_tokens: 0, completion_tokens: 3 } }),
+    ];
+    expect(readAnswer([...shrinking, STOP]).last).toMatchObject({ usage: undefined });
+    const all = frame({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 5 } });
+    expect(readAnswer([...shrinking, STOP, all]).last).toMatchObject({
+      usage: { inputTokens: 3, outputTokens: 5 },
+    });
   });
 
   it("is not told where the last one is less than all of them: one of the two is wrong", () => {

@@ -30,6 +30,8 @@ interface Counts {
 export class UsageTally {
   readonly #fail: Fail;
   #input: number | undefined;
+  /** What went in was less later on, which is never so of all that went in. */
+  #isDoubtful = false;
   /** What was said beside pieces of the answer: each its own, or all so far. */
   #pieces = { count: 0, sum: 0, last: 0, ones: 0, hasShrunk: false };
   /** What was said apart from them, behind the last one. */
@@ -61,6 +63,7 @@ export class UsageTally {
   }
 
   #add({ input, output }: Counts, isPiece: boolean): void {
+    if (isPiece && input !== undefined) this.#isDoubtful ||= input < (this.#input ?? 0);
     // None at all stands for "not counted" where others were.
     this.#input = input || (this.#input ?? input);
     if (output === undefined) return;
@@ -83,9 +86,10 @@ export class UsageTally {
     const { count, sum, last, ones, hasShrunk } = this.#pieces;
     if (count === 0) return this.#apart;
     // A sum never shrinks, and grows with each token.
-    if (!hasShrunk && !(count >= 3 && ones === count)) return this.#apart || last;
+    const isSummed = hasShrunk || (count >= 3 && ones === count);
+    if (!isSummed && !this.#isDoubtful) return this.#apart || last;
     // Behind pieces of their own counts, a last one is all of them or one more of its kind.
-    if (!this.#apart) return sum;
+    if (!this.#apart) return isSummed ? sum : undefined;
     return this.#apart >= sum ? this.#apart : undefined;
   }
 }
