@@ -82,7 +82,7 @@ export class Launcher {
   /**
    * Ends everything, the edges first and Redis last, and removes what was written. Safe twice.
    *
-   * @param withinMs how long answers in hand may go on at each stage; as long as edges and workers drain unless given
+   * @param withinMs how long answers in hand may go on in all; as long as edges or workers drain unless given
    */
   stop(withinMs?: number): Promise<void> {
     this.#stopped ??= this.#stop(withinMs);
@@ -94,9 +94,12 @@ export class Launcher {
     for (const process of this.#stages.flat()) process.kill();
   }
 
-  async #stop(withinMs: number | undefined): Promise<void> {
+  async #stop(withinMs = longestDrainMs(this.#config.env)): Promise<void> {
+    const deadline = performance.now() + withinMs;
+    // One stage after the other: an edge may still wait for a run that no worker has begun.
     for (const stage of this.#stages.toReversed()) {
-      await Promise.all(stage.map((process) => process.stop(withinMs)));
+      const leftMs = Math.max(0, Math.round(deadline - performance.now()));
+      await Promise.all(stage.map((process) => process.stop(leftMs)));
     }
     // A start under way begins no further stage, but may just be making its directory.
     await this.#started;

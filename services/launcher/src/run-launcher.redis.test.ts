@@ -63,10 +63,16 @@ describe("the launcher", () => {
     await expectNothingLeft(workshop);
   });
 
-  test("on Ctrl-C gives answers in hand ten seconds, on SIGTERM as long as its services drain", async () => {
+  test("on Ctrl-C gives answers in hand ten seconds, on SIGTERM as long as its services drain, edges and workers together", async () => {
     const edge = 'await import("./runtime-service.js");';
-    const worker = `process.on("message", ({ withinMs }) => console.log("within " + withinMs));
-      ${OBEDIENT}`;
+    const worker = `process.on("SIGTERM", () => undefined);
+      process.on("disconnect", () => process.exit(0));
+      process.on("message", ({ withinMs }) => {
+        console.log("within " + withinMs);
+        process.exit(0);
+      });
+      process.send({ type: "ready" });`;
+    const leftForWorkers = () => Number(/within (\d+)/.exec(launcher.stdout)?.[1]);
     const start = async (drainMs: string) => {
       const argv = ["--edges", "1", "--workers", "1"];
       const env = { IDLE_DRAIN_MS: drainMs };
@@ -81,11 +87,13 @@ describe("the launcher", () => {
     expect(tookMs).toBeGreaterThan(9_500);
     expect(tookMs).toBeLessThan(60_000);
     expect(launcher.stdout).toContain('"msg":"stopped"');
+    expect(leftForWorkers()).toBeLessThan(1_000);
     const againAt = await start("11000");
     launcher.child.kill("SIGTERM");
     expect(await launcher.exited).toBe(0);
     expect(performance.now() - againAt).toBeGreaterThan(10_900);
-    expect(launcher.stdout).not.toContain("within");
+    expect(leftForWorkers()).toBeGreaterThan(0);
+    expect(leftForWorkers()).toBeLessThan(130_000 - 10_000);
   });
 
   test("killed outright leaves no child and no Redis behind", async () => {
