@@ -3,6 +3,7 @@ export * from "./close-code.ts";
 export * from "./conversation.ts";
 export * from "./error-code.ts";
 export * from "./extra-fields.ts";
+export * from "./json-size.ts";
 export * from "./json-text.ts";
 export * from "./request-problem.ts";
 export * from "./run.ts";

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, type Failure, failure } from "./error-code.ts";
 import { frameProblems } from "./frame-problem.ts";
+import { jsonSizeProblem } from "./json-size.ts";
 import { parseJsonText } from "./json-text.ts";
 import { chatMessageSchema } from "./run.ts";
 import { askedOptionsSchema } from "./run-wishes.ts";
@@ -166,6 +167,8 @@ export function parseV2Up(frame: string, { maxMessageBytes }: V2Limits): V2Parse
   const json = parseJsonText(frame);
   if (json === undefined) return refuse(failure("invalid_json", NOT_JSON), undefined);
   const ref = refOf(json);
+  const tooLarge = jsonSizeProblem(json);
+  if (tooLarge) return refuse(failure("invalid_request", tooLarge.message), ref);
   const parsed = v2UpSchema.safeParse(json);
   if (!parsed.success) {
     return refuse(failure("invalid_request", frameProblems(parsed.error.issues)), ref);

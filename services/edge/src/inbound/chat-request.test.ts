@@ -163,3 +163,17 @@ describe("a body of a million wrong values", () => {
     expect(parseChatRequest(body, { maxMessageBytes: 524_288 })).toMatchObject({ ok: true });
   });
 });
+
+test("a body with more fields than any client has is refused for their number, not for each", () => {
+  const unknown = Object.fromEntries(
+    Array.from({ length: 250_000 }, (_, index) => [`field_${index}`, 1]),
+  );
+  expect(parse({ model: "m", messages: [{ role: "user", content: "x" }], ...unknown })).toEqual({
+    ok: false,
+    failure: expect.objectContaining({
+      code: "invalid_request",
+      message: "A request must have at most 1000 fields.",
+    }),
+    param: null,
+  });
+});

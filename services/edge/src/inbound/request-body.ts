@@ -3,6 +3,7 @@ import {
   type ConversationMessage,
   type Failure,
   failure,
+  jsonSizeProblem,
   parseJsonText,
   requestProblem,
 } from "@openclaw/protocol";
@@ -47,6 +48,11 @@ export function parseBody<Schema extends z.ZodType>(
   if (partsOf(json) > MOST_PARTS) {
     const message = `\`messages\` must have at most ${MOST_PARTS} parts and calls in them, all together.`;
     return { ok: false, failure: failure("invalid_request", message), param: "messages" };
+  }
+  const tooLarge = jsonSizeProblem(json);
+  if (tooLarge) {
+    const { message, param } = tooLarge;
+    return { ok: false, failure: failure("invalid_request", message), param };
   }
   const parsed = schema.safeParse(prepare(json));
   if (parsed.success) return { ok: true, request: parsed.data };

@@ -60,7 +60,7 @@ describe("what a connection may send", () => {
 
   test("only a few bad frames that are long", () => {
     const { budget: one } = budget();
-    expect(times(() => one.takeFrame(MIB) && one.takeRefusal(BAD))).toBe(5);
+    expect(times(() => one.takeFrame(MIB) && one.takeRefusal(BAD))).toBe(3);
   });
 
   test("what is refused for lack of room as often as frames", () => {

@@ -17,8 +17,11 @@ const FRAMES: Allowance = { burst: 1_000, perSecond: 200 };
 const BYTES: Allowance = { burst: 32 * 1024 * 1024, perSecond: 4 * 1024 * 1024 };
 /** Of frames that no client in order sends. */
 const REFUSALS: Allowance = { burst: 100, perSecond: 1 };
-/** A long frame that is refused costs as much as so many short ones. */
-const BYTES_PER_REFUSAL = 64 * 1024;
+/**
+ * A refused frame costs one refusal, and one more for each 32 KiB. Reading a bad frame of 1 MiB takes about 40 ms of all
+ * users of this edge, so a connection may send three at once.
+ */
+const BYTES_PER_REFUSAL = 32 * 1024;
 /** With more runs at once than these a connection may send more, in proportion. */
 const USUAL_RUNS = 32;
 
