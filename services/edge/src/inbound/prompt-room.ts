@@ -11,6 +11,8 @@ import { ByteBudget, type Reservation, SHORT_BYTES } from "./byte-budget.ts";
 
 /** A prompt on its way to a queue is in the heap about four times: as it came, as a job, as JSON, as a command. */
 const HEAP_SHARE = 1 / 8;
+/** Of that: what waits for its turn must leave room for prompts that are sent on at once. */
+const WAITING_SHARE = 1 / 2;
 const REDIS_SHARE = 1 / 4;
 /** Where Redis has no limit, or does not tell. */
 const USUAL_QUEUED_BYTES = 256 * 1024 * 1024;
@@ -46,12 +48,14 @@ export interface PromptRoomOptions {
 export class PromptRoom {
   readonly #options: PromptRoomOptions;
   readonly #inHand: ByteBudget;
+  readonly #waiting: ByteBudget;
 
   constructor(options: PromptRoomOptions) {
     const { inbound, heapBytes = getHeapStatistics().heap_size_limit } = options;
     this.#options = options;
     const share = Math.floor(heapBytes * HEAP_SHARE);
     this.#inHand = new ByteBudget(Math.min(inbound.maxBytes, share), inbound);
+    this.#waiting = new ByteBudget(Math.floor(this.#inHand.maxBytes * WAITING_SHARE), this.#inHand);
   }
 
   /** Why a prompt is not taken right now; undefined where it is. */
@@ -63,6 +67,11 @@ export class PromptRoom {
   /** Holds a prompt in this process until it is released. Undefined where there is no room. */
   hold(bytes: number): Reservation | undefined {
     return this.#inHand.take(bytes);
+  }
+
+  /** Holds a prompt that waits for its turn until it is released. A failure where there is no room. */
+  holdWaiting(bytes: number): Reservation | Failure {
+    return this.#waiting.take(bytes) ?? FULL_HERE;
   }
 
   #hasQueueRoom(bytes: number): boolean {

@@ -58,7 +58,7 @@ export interface RunStarterOptions {
   readonly choice: Pick<ProviderChoice, "order">;
   readonly maxRuns: number;
   /** Room for prompts; there is always some where it is not given. */
-  readonly prompts?: Pick<PromptRoom, "refusal" | "hold">;
+  readonly prompts?: Pick<PromptRoom, "refusal" | "hold" | "holdWaiting">;
   readonly queueTimeoutMs: number;
   /** Whether Redis takes what is written now, and what is published reaches this edge. */
   readonly isRedisWell: () => boolean;
@@ -130,9 +130,12 @@ export class RunStarter implements Part {
     return refusal;
   }
 
-  /** Holds the bytes of a request that waits for its turn, until they are released. */
-  hold(messages: readonly ConversationMessage[]): Reservation | undefined {
-    return this.#options.prompts?.hold(promptBytes({ messages }));
+  /**
+   * Holds the bytes of a request that waits for its turn, until they are released. A failure where there is no room;
+   * undefined where nothing bounds them.
+   */
+  holdWaiting(messages: readonly ConversationMessage[]): Reservation | Failure | undefined {
+    return this.#options.prompts?.holdWaiting(promptBytes({ messages }));
   }
 
   /** Counts a refusal that was its caller's to decide. */

@@ -125,10 +125,20 @@ export class V1Session implements Session {
       const tooMany = failure("too_many_waiting");
       starter.refused(tooMany);
       this.#refuse(tooMany);
-    } else {
-      this.#waiting.push({ message, provider, held: starter.hold(asked(message)) });
-      this.#next();
+    } else if (this.isIdle) this.#answer({ message, provider });
+    else this.#await({ message, provider });
+  }
+
+  #await(question: Question): void {
+    const { starter } = this.#options;
+    const held = starter.holdWaiting(asked(question.message));
+    if (held && "code" in held) {
+      starter.refused(held);
+      this.#refuse(held);
+      return;
     }
+    this.#waiting.push({ ...question, held });
+    this.#next();
   }
 
   #refuse(refusal: Failure): void {
