@@ -115,12 +115,17 @@ export class Sessions implements Part {
     });
   }
 
-  /** Buffers of long frames go with their connections only, so above the bound idle clients have to come anew. */
+  /**
+   * The buffer of a long frame is freed only when its connection closes. So above the bound, idle clients that have one
+   * must connect again. The buffers of busy clients stay, and idle clients without a buffer are not touched.
+   */
   #giveBack(): void {
     const { maxKeptBytes } = this.#options;
     let kept = [...this.#open.keys()].reduce((sum, { keptBytes }) => sum + keptBytes, 0);
     if (kept <= maxKeptBytes) return;
-    const idle = [...this.#open].flatMap(([connection, { isIdle }]) => (isIdle ? connection : []));
+    const idle = [...this.#open].flatMap(([connection, { isIdle }]) =>
+      isIdle && connection.keptBytes > 0 ? connection : [],
+    );
     for (const connection of idle.toSorted((a, b) => b.keptBytes - a.keptBytes)) {
       if (kept <= maxKeptBytes / 2) return;
       kept -= connection.keptBytes;

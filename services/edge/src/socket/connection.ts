@@ -45,7 +45,7 @@ export class Connection {
   /** Set once the connection is to be closed behind what was written. */
   #onEmpty: () => void = ignore;
   #keptBytes = 0;
-  /** How often it was looked at since it said something whole. */
+  /** How often it was looked at since it last said something whole, or took something. */
   #unheardLooks = 0;
   /** Runs while the connection is full. */
   #patience: NodeJS.Timeout | undefined;
@@ -121,8 +121,12 @@ export class Connection {
     this.#beginPatience();
   }
 
-  /** For the socket server: the kernel took something. */
+  /**
+   * For the socket server: the kernel took something. This is a sign of life as well: uWebSockets.js sends no ping while
+   * a client drains its connection, so a slow reader has nothing to answer.
+   */
   drained(): void {
+    this.#unheardLooks = 0;
     if (this.bufferedBytes === 0) this.#onEmpty();
     if (this.bufferedBytes >= LOW_WATERMARK_BYTES) return;
     this.#calmDown();
@@ -144,8 +148,9 @@ export class Connection {
   }
 
   /**
-   * Called at even times. Cuts a client that says nothing whole in `mostLooks` of them: uWebSockets.js pings a silent
-   * one, which answers or is cut, but takes single bytes of a frame that never ends for a sign of life.
+   * Called at even times. Cuts a client that neither says something whole nor takes something in `mostLooks` of them.
+   * uWebSockets.js pings a silent client and cuts it without an answer, but takes single bytes of a frame that never
+   * ends for a sign of life.
    */
   look(mostLooks: number): void {
     this.#unheardLooks += 1;

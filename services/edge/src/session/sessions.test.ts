@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { fakeConnection } from "../testing/fake-socket.ts";
+import { fakeStarter } from "../testing/fake-starter.ts";
+import { Sessions } from "./sessions.ts";
+
+const MIB = 1024 * 1024;
+const LOOK_MS = 10_000;
+
+let sessions: Sessions;
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  const { starter } = fakeStarter();
+  const v1 = { starter, limits: { maxMessageBytes: 100 }, maxWaiting: 1, errorLingerMs: 0 };
+  sessions = new Sessions({
+    v1,
+    // No connection here speaks it.
+    v2: {} as never,
+    maxConnections: 1_000,
+    maxKeptBytes: 8 * MIB,
+    onRude: () => undefined,
+  });
+  await sessions.start();
+});
+
+afterEach(async () => {
+  await sessions.stop();
+  vi.useRealTimers();
+});
+
+/** @param longest its longest frame so far, in bytes */
+function open({ longest = 0, isBusy = false }: { longest?: number; isBusy?: boolean } = {}) {
+  const { connection, socket } = fakeConnection();
+  const events = sessions.open(connection);
+  connection.heard(longest);
+  if (isBusy) events.onText('{"message":"hi"}');
+  return socket;
+}
+
+function openMany(count: number, kind?: Parameters<typeof open>[0]) {
+  return Array.from({ length: count }, () => open(kind));
+}
+
+const closed = (sockets: readonly { isClosed: boolean }[]) =>
+  sockets.filter(({ isClosed }) => isClosed).length;
+
+describe("when connections keep more bytes than they may", () => {
+  test("idle ones that keep nothing stay, though busy ones keep it all", async () => {
+    const busy = openMany(20, { longest: MIB, isBusy: true });
+    const idle = openMany(50);
+    await vi.advanceTimersByTimeAsync(LOOK_MS);
+    expect(closed(busy)).toBe(0);
+    expect(closed(idle)).toBe(0);
+  });
+
+  test("idle ones are closed, the largest first, until half is left", async () => {
+    const small = openMany(8, { longest: MIB / 2 });
+    const large = openMany(8, { longest: MIB });
+    await vi.advanceTimersByTimeAsync(LOOK_MS);
+    expect([closed(large), closed(small)]).toEqual([8, 0]);
+  });
+
+  test("none is closed below the bound", async () => {
+    const large = openMany(8, { longest: MIB });
+    await vi.advanceTimersByTimeAsync(LOOK_MS);
+    expect(closed(large)).toBe(0);
+  });
+});
