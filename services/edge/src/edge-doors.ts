@@ -101,7 +101,10 @@ function socketLimits(config: EdgeConfig) {
   };
 }
 
-/** One that finds no descriptor is closed without a word, so some are left to be refused with one. */
+/**
+ * Without a free descriptor a connection is closed without a reason. So the most are fewer than the descriptors: those
+ * above them are told why they are refused.
+ */
 function maxConnections({ EDGE_MAX_CONNECTIONS: asked }: EdgeConfig, { most }: Descriptors) {
   return Math.min(asked, Math.floor(most * TOLD_SHARE));
 }

@@ -76,7 +76,7 @@ test("a body that there is no room for is heard out, refused, and its connection
   const first = client(port);
   first.begin(90_000);
   first.socket.write("x".repeat(89_999));
-  await eventually("the first body", () => inbound.usedBytes === 90_000);
+  await eventually("the first body", () => inbound.usedBytes === 89_999);
 
   const second = client(port);
   second.begin(90_000);
@@ -84,7 +84,7 @@ test("a body that there is no room for is heard out, refused, and its connection
   second.socket.write("x".repeat(40_000));
   expect(await second.status()).toBe(503);
   expect(refused).toEqual(["overloaded"]);
-  expect(inbound.usedBytes).toBe(90_000);
+  expect(inbound.usedBytes).toBe(89_999);
 
   first.socket.write("x");
   expect(await first.status()).toBe(200);
@@ -93,6 +93,19 @@ test("a body that there is no room for is heard out, refused, and its connection
   second.socket.write("x".repeat(90_000));
   expect(await second.status()).toBe(200);
   for (const { socket } of [first, second]) socket.destroy();
+});
+
+test("clients that declare a body and send none of it keep nobody out", async ({ open }) => {
+  const { inbound, exchanges, port } = await open(120_000);
+  const silent = Array.from({ length: 20 }, () => client(port));
+  for (const { begin } of silent) begin(90_000);
+  await eventually("all of them", () => exchanges.size === 20);
+  expect(inbound.usedBytes).toBe(0);
+  const { socket, begin, status } = client(port);
+  begin(90_000);
+  socket.write("x".repeat(90_000));
+  expect(await status()).toBe(200);
+  for (const other of [{ socket }, ...silent]) other.socket.destroy();
 });
 
 test("a body in chunks is refused when there is no more room, and gives back what it had", async ({
@@ -128,7 +141,7 @@ test("a body that is not whole in a minute is refused with 408, and its connecti
   const { socket, heard, begin, status } = client(port);
   begin(1_000);
   socket.write("x");
-  await eventually("the body", () => inbound.usedBytes === 1_000);
+  await eventually("the body", () => inbound.usedBytes === 1);
   for (const exchange of exchanges) exchange.sweep(performance.now() + BODY_WITHIN_MS);
   expect(await status()).toBe(408);
   expect(inbound.usedBytes).toBe(0);
@@ -140,7 +153,7 @@ test("a client that leaves in the middle leaves nothing", async ({ open }) => {
   const { socket, begin } = client(port);
   begin(90_000);
   socket.write("x".repeat(80_000));
-  await eventually("the body", () => inbound.usedBytes === 90_000);
+  await eventually("the body", () => inbound.usedBytes === 80_000);
   socket.destroy();
   await eventually("its room", () => inbound.usedBytes === 0);
   expect(exchanges.size).toBe(0);

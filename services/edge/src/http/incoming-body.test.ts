@@ -39,12 +39,34 @@ describe.each([
   });
 });
 
-test("what was declared is reserved before any of it comes", () => {
+test("what was declared is reserved as it comes, so that nobody is kept out by a promise", () => {
+  const budget = new ByteBudget(8 * MIB);
+  const promises = Array.from({ length: 100 }, () => open(3 * MIB, budget, 3 * MIB).body);
+  expect(promises.every((body) => body !== undefined)).toBe(true);
+  expect(budget.usedBytes).toBe(0);
+  const { body } = open(MIB, budget);
+  for (let come = 0; come < 16; come += 1) {
+    expect(body?.add(new ArrayBuffer(MIB / 16))).toBe(true);
+    expect(budget.usedBytes).toBe(((come + 1) * MIB) / 16);
+  }
+});
+
+test("what was declared and does not fit is refused before any of it comes", () => {
   const budget = new ByteBudget(100);
   const { body } = open(60, budget);
+  body?.add(chunkOf("x".repeat(50)));
   expect(open(60, budget).body).toBeUndefined();
   body?.release();
   expect(open(60, budget).body).toBeDefined();
+});
+
+test("the first bytes of a long body are not taken from the room for short ones", () => {
+  const budget = new ByteBudget(800_000);
+  const { body: first } = open(700_000, budget);
+  const { body: second } = open(20_000, budget);
+  expect(first?.add(new ArrayBuffer(700_000))).toBe(true);
+  expect(second?.add(new ArrayBuffer(10_000))).toBe(false);
+  expect(open(10_000, budget).body?.add(new ArrayBuffer(10_000))).toBe(true);
 });
 
 test("what was not declared is reserved as it comes", () => {

@@ -1,13 +1,16 @@
 /**
  * The body of one request while it comes: in one buffer, within the budget of this edge.
  *
+ * Room is taken as the bytes come. If `content-length` alone took it, a client could keep everybody out and send nothing.
+ *
  * Memory of an ordinary buffer comes back when the garbage is collected, which an edge that has become idle may not do
  * for many minutes. A buffer that can be resized gives its pages back at once when it is made empty. It costs the
  * kernel two mappings, of which a process has about 65,000, so short bodies do without.
  */
 import type { ByteBudget, Reservation } from "../inbound/byte-budget.ts";
 
-const SHORT_BYTES = 64 * 1024;
+/** A longer body is put into a buffer that can be resized. */
+const RESIZABLE_FROM_BYTES = 64 * 1024;
 
 /** Newer than the types of the language that this is built with; every Node that we support has it. */
 interface ResizableBuffer extends ArrayBuffer {
@@ -28,7 +31,6 @@ export interface IncomingBodyOptions {
 
 export class IncomingBody {
   readonly #reserved: Reservation;
-  readonly #isDeclared: boolean;
   readonly #mostBytes: number;
   #short: Buffer[] = [];
   #long: ResizableBuffer | undefined;
@@ -36,13 +38,14 @@ export class IncomingBody {
 
   private constructor(reserved: Reservation, { declaredBytes, maxBytes }: IncomingBodyOptions) {
     this.#reserved = reserved;
-    this.#isDeclared = declaredBytes !== undefined;
     this.#mostBytes = declaredBytes ?? maxBytes;
   }
 
-  /** Undefined where there is no room for what was declared. What is opened must be released. */
+  /** Undefined where there is no room now for what was declared. What is opened must be released. */
   static open(options: IncomingBodyOptions): IncomingBody | undefined {
-    const reserved = options.budget.take(options.declaredBytes ?? 0);
+    const { budget, declaredBytes = 0 } = options;
+    if (!budget.hasRoom(declaredBytes)) return undefined;
+    const reserved = budget.take(0, declaredBytes);
     return reserved && new IncomingBody(reserved, options);
   }
 
@@ -50,8 +53,8 @@ export class IncomingBody {
   add(chunk: ArrayBuffer): boolean {
     const length = this.#length + chunk.byteLength;
     if (length > this.#mostBytes) return false;
-    if (!this.#isDeclared && !this.#reserved.grow(chunk.byteLength)) return false;
-    if (!this.#long && length > SHORT_BYTES) this.#lengthen();
+    if (!this.#reserved.grow(chunk.byteLength)) return false;
+    if (!this.#long && length > RESIZABLE_FROM_BYTES) this.#lengthen();
     if (this.#long) {
       this.#long.resize(length);
       new Uint8Array(this.#long, this.#length).set(new Uint8Array(chunk));

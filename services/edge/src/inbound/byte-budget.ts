@@ -2,7 +2,7 @@
  * A bound in sum on the bytes that strangers may have this process keep.
  *
  * What each request may be is bounded elsewhere; a thousand that are each within their bound are too many all the same.
- * The last eighth is for short ones: who has a short question need not notice that somebody sends long ones.
+ * The last eighth is for short requests, so that long requests of one client do not keep out short questions of others.
  */
 export const SHORT_BYTES = 16 * 1024;
 const LONG_SHARE = 7 / 8;
@@ -22,15 +22,19 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** @param held bytes of the same request that are held already */
+  /** @param held bytes of the same request that are held already, or will be needed beside these */
   hasRoom(bytes: number, held = 0): boolean {
     const most = bytes + held > SHORT_BYTES ? this.maxBytes * LONG_SHARE : this.maxBytes;
     return this.#used + bytes <= most && (this.#whole?.hasRoom(bytes, held) ?? true);
   }
 
-  /** Undefined where there is no room. What is given must be released. */
-  take(bytes: number): Reservation | undefined {
-    const reservation = new Reservation(this);
+  /**
+   * Undefined where there is no room. What is given must be released.
+   *
+   * @param expectedBytes what it will grow to, as far as that is known: a long request is long from its first byte
+   */
+  take(bytes: number, expectedBytes = bytes): Reservation | undefined {
+    const reservation = new Reservation(this, expectedBytes);
     return reservation.grow(bytes) ? reservation : undefined;
   }
 
@@ -44,10 +48,12 @@ export class ByteBudget {
 /** Bytes of a budget that somebody holds. */
 export class Reservation {
   readonly #budget: ByteBudget;
+  readonly #expectedBytes: number;
   #bytes = 0;
 
-  constructor(budget: ByteBudget) {
+  constructor(budget: ByteBudget, expectedBytes: number) {
     this.#budget = budget;
+    this.#expectedBytes = expectedBytes;
   }
 
   get bytes(): number {
@@ -56,7 +62,8 @@ export class Reservation {
 
   /** Holds so many more. Answers whether there was room; where not, it holds what it held. */
   grow(bytes: number): boolean {
-    if (!this.#budget.hasRoom(bytes, this.#bytes)) return false;
+    const others = Math.max(this.#bytes, this.#expectedBytes - bytes);
+    if (!this.#budget.hasRoom(bytes, others)) return false;
     this.#budget.add(bytes);
     this.#bytes += bytes;
     return true;
