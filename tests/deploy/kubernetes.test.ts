@@ -151,6 +151,14 @@ test("pods ask clients for keys, and do not start with a secret of the example",
   }
 });
 
+test("only private addresses that no stranger connects from are believed", () => {
+  const trusted = configMap("openclaw-gateway-env")?.data?.EDGE_TRUSTED_PROXIES;
+  const service = manifests.find(({ kind }) => kind === "Service")?.document.spec;
+  // Only an ingress or another pod reaches it. With a type, strangers would come from the addresses of nodes.
+  expect(service).not.toHaveProperty("type");
+  expect(trusted).toBe("private");
+});
+
 test("a pod is given longer to leave than it takes to drain", () => {
   const env = configMap("openclaw-gateway-env")?.data ?? {};
   for (const { metadata, spec } of deployments) {

@@ -94,12 +94,12 @@ export const edgeEnvSchema = z.object({
     .max(10_000_000)
     .optional()
     .describe(
-      "Most WebSockets open at once from one client address on this edge; more are refused with HTTP 503. Each may make the edge keep one unfinished frame. Not set: 1,000, and any number from a trusted proxy that does not name its clients. Set it where more people than that are behind one address.",
+      "Most WebSockets open at once from one client address on this edge; more are refused with HTTP 503. Each may make the edge keep one unfinished frame. Not set: 250, and any number from a trusted proxy that does not name its clients. Set it where more people than that are behind one address, and give the edge 1 MiB of memory for each.",
     ),
   EDGE_TRUSTED_PROXIES: proxiesSchema
     .prefault("loopback,private")
     .describe(
-      "Proxies before the edge: `loopback`, `private` (10/8, 172.16/12, 192.168/16 and the like), addresses or networks with one comma between them, or `none`. Only from them is `x-forwarded-for` believed, whose last address that is no proxy is the client's.",
+      "Proxies before the edge: `loopback`, `private` (10/8, 172.16/12, 192.168/16 and the like), addresses or networks with one comma between them, or `none`. An edge reads `x-forwarded-for` only on connections from these addresses. The client is the last address in it that is not itself a proxy. `none` where a balancer only forwards TCP, since the header is then the client's own.",
     ),
   EDGE_INBOUND_BYTES: wholeNumber({ min: MIB, max: 1_024 * MIB, default: 256 * MIB }).describe(
     "Most bytes of requests that this edge keeps at once before they are on a queue: unfinished bodies, messages that wait for their turn, and prompts. A request that does not fit is refused as overloaded.",

@@ -6,8 +6,11 @@
  */
 import type { ClientAddress } from "../inbound/client-address.ts";
 
-/** Of one client, where the operator did not say: a large office behind one address has fewer. */
-const USUAL_MAX = 1_000;
+/**
+ * Of one client, where the operator did not say. Each may make the edge keep a frame of 1 MiB, so the memory that is
+ * shipped for an edge has room for so many.
+ */
+export const USUAL_MAX_CONNECTIONS = 250;
 
 export class AddressLimit {
   readonly #max: number | undefined;
@@ -19,7 +22,7 @@ export class AddressLimit {
   }
 
   hasRoom({ key, isProxy }: ClientAddress): boolean {
-    const max = this.#max ?? (isProxy ? Number.POSITIVE_INFINITY : USUAL_MAX);
+    const max = this.#max ?? (isProxy ? Number.POSITIVE_INFINITY : USUAL_MAX_CONNECTIONS);
     return (this.#open.get(key) ?? 0) < max;
   }
 
