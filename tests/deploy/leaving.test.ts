@@ -33,6 +33,15 @@ test("docker compose waits longer, and .env.example says the same", () => {
   }
 });
 
+test("docker compose stops the load balancer beside the edges, and no sooner than their answers end", () => {
+  const compose = parse(readFileSync("docker-compose.yml", "utf8"), { merge: true });
+  const balancer = compose.services["load-balancer"];
+  expect(balancer.stop_grace_period).toBe(compose.services.edge.stop_grace_period);
+  // A service stops before those it depends on. Edges that are not told to leave would go on taking runs meanwhile.
+  expect(Object.keys(balancer.depends_on)).not.toContain("edge");
+  expect(readFileSync("deploy/haproxy/haproxy.cfg", "utf8")).not.toMatch(/^\s*hard-stop-after/m);
+});
+
 test("roll.sh stops the old ones side by side, and leaves the grace to the compose file", () => {
   const script = readFileSync("deploy/docker/roll.sh", "utf8");
   expect(script.match(/docker stop.*/g)).toEqual(['docker stop "${old[@]}" >/dev/null']);
