@@ -30,8 +30,13 @@ const suites = Object.values(SUITES);
 const filesOf = (alone: boolean) =>
   suites.filter((one) => one.alone === alone).map(({ file }) => file);
 
-/** What measures latency by the clock, whatever its N. */
-const MEASURED = ["tests/warm/**/*.test.ts", "tests/e2e/load.test.ts"];
+/** What measures latency by the clock, or floods, whatever its N. */
+const MEASURED = [
+  "tests/warm/**/*.test.ts",
+  "tests/e2e/load.test.ts",
+  "tests/e2e/strangers.test.ts",
+  "tests/e2e/places.test.ts",
+];
 
 /** What looks at which modules its process has loaded. */
 const LOADING = ["shared/tracing/src/tracing.test.ts"];
