@@ -298,6 +298,27 @@ test("one edge that does not answer is not asked for the others", async () => {
   await eventually("both to be asked again", async () => (await stats()).nodes.edges.length === 2);
 });
 
+test("docker compose stop lets an answer end that no other edge can go on with, and waits for no idle user", async () => {
+  const services = ["load-balancer", "edge", "worker"];
+  const idle = await V2Client.connect(`ws://${host}/ws/stream`);
+  const user = await V1Client.connect(`ws://${host}/ws/stream`);
+  // Longer than HAProxy once had.
+  const prompt = directive({ words: 350, gapMs: 100 });
+  const answer = user.ask(prompt, "zhipu", 100_000);
+  await eventually("text", () => user.textSoFar !== "");
+  // An idle user would hold HAProxy for all of its grace.
+  await command(
+    ["docker", "compose", "--project-name", project, "--env-file", envFile, "stop", ...services],
+    { withinMs: 110_000 },
+  );
+  const { text, terminal } = await answer;
+  expect([text, terminal]).toEqual([answerFor({ prompt, profile: "zhipu" }), { type: "done" }]);
+  idle.close();
+  user.close();
+  await compose("up", "--detach", "--wait", "--no-recreate", ...services);
+  expect((await fetch(`http://${host}/health`)).status).toBe(200);
+}, 240_000);
+
 test("without a worker the load balancer still tells why nobody is served", async () => {
   await compose("stop", "worker");
   const said = await eventually("the reason", async () => {
