@@ -70,7 +70,9 @@ async function startGoingBack({ wordMs = 3_000 } = {}) {
   await leave(stays);
   const back = [await start("old"), await start("old")] as const;
   await memoryToEnd();
-  expect(take([...fresh, ...back])).toEqual([true, true, false, false]);
+  await eventually("the bad build alone to take runs", () => {
+    return take([...fresh, ...back]).join() === "true,true,false,false";
+  });
   return { fresh, back };
 }
 
