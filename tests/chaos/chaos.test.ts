@@ -52,7 +52,7 @@ test(
     const purchases = new Purchases(history);
     const simulator = await startSimulator(profilesAt(INSTANT), {
       onChat: (profile, body) => purchases.began(promptOf(body), profile),
-      onOver: (prompt, outcome) => purchases.over(prompt, outcome),
+      onOver: (prompt) => purchases.over(prompt),
     });
     const redis = await FaultyRedis.start();
     const cluster = await Cluster.start({

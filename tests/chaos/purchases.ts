@@ -2,13 +2,14 @@
  * What was bought from the providers, as they saw it: an answer may be asked for again after a failure,
  * but not more often than attempts are allowed, and not for long by two attempts at once.
  */
-import type { SimulatorOptions } from "@openclaw/simulator";
 import type { ClusterProcess } from "@openclaw/testing";
 import type { History } from "./history.ts";
 
 const MAX_ATTEMPTS = 2;
 /** An attempt that was lost with its worker, or released by it, counts for nothing; more than these are a fault. */
 const MOST_LOST = 4;
+/** A process that was stopped before may be taken for lost only now. */
+const LONGEST_STOP_MS = 10_000;
 /**
  * How long an attempt that lost its run may still read from its provider: a worker that is stopped does
  * so until it wakes up, and learns then.
@@ -21,14 +22,10 @@ const SAYS_NOTHING = /"(hang|status)":|After":0[,}]/;
 /** What users ask here; workers ask other things to see whether a provider is well again. */
 const QUESTION = /^sim:/;
 
-type Outcome = Parameters<NonNullable<SimulatorOptions["onOver"]>>[1];
-
 interface Bought {
   readonly times: { readonly provider: string; readonly at: number }[];
-  /** Answers that are not over: of a worker that stands still, perhaps. */
+  /** Answers that are not over. */
   open: number;
-  /** Answers of which somebody hung up in the middle, as a worker does that dies or leaves. */
-  left: number;
 }
 
 export class Purchases {
@@ -42,11 +39,12 @@ export class Purchases {
   /** The provider was asked. Overlaps with an earlier asking are looked at when that is over. */
   began(prompt: string, provider: string): void {
     if (!QUESTION.test(prompt)) return;
-    const bought = this.#bought.get(prompt) ?? { times: [], open: 0, left: 0 };
+    const bought = this.#bought.get(prompt) ?? { times: [], open: 0 };
     this.#bought.set(prompt, bought);
     bought.times.push({ provider, at: this.#history.now() });
-    const lost = Math.min(MOST_LOST, bought.open + bought.left);
     bought.open += 1;
+    const mayBeLost = bought.times.filter(({ at }) => this.#wasHarmedSince(at - LONGEST_STOP_MS));
+    const lost = Math.min(MOST_LOST, mayBeLost.length);
     const allowed = MAX_ATTEMPTS + lost + (SAYS_NOTHING.test(prompt) ? 1 : 0);
     if (bought.times.length > allowed && !ASKED_AGAIN.test(prompt)) {
       const times = bought.times.map(({ provider, at }) => `${at} ms ${provider}`).join(", ");
@@ -60,16 +58,20 @@ export class Purchases {
   }
 
   /** The provider's answer is over, however. */
-  over(prompt: string, outcome: Outcome): void {
+  over(prompt: string): void {
     const bought = this.#bought.get(prompt);
     if (!bought) return;
     bought.open -= 1;
-    if (outcome === "aborted") bought.left += 1;
     const overlapMs = this.#history.now() - (bought.times.at(-1)?.at ?? 0);
     if (bought.open > 0 && overlapMs > OVERLAP_MS) {
       const detail = `side by side for ${Math.round(overlapMs)} ms ${prompt}`;
       this.#history.violate("bought twice without a fence", detail);
     }
+  }
+
+  /** Whether an attempt of then may have been lost, also one that had all of its answer: its end was not written. */
+  #wasHarmedSince(then: number): boolean {
+    return this.#history.injected.some(({ kind, at }) => at >= then && /worker|redis/.test(kind));
   }
 
   /** Whether two attempts of one run both came to write its end. */
