@@ -29,6 +29,16 @@ describe("what a connection may send", () => {
     expect(times(() => one.takeFrame(10))).toBe(199);
   });
 
+  test("pings and pongs as often as frames", () => {
+    const { clock, budget: one } = budget();
+    expect(times(() => one.takeFrame(10) && one.takeControl())).toBe(500);
+    const everySecond = () => {
+      clock.ms += 1_000;
+      return one.takeControl();
+    };
+    expect(times(everySecond, 20_000)).toBe(20_000);
+  });
+
   test("steadily what it may, for as long as it likes", () => {
     const { clock, budget: one } = budget();
     const steadily = () => {

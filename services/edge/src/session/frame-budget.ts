@@ -79,6 +79,11 @@ export class FrameBudget {
     return this.#bytes.take(bytes, now) && isInTime;
   }
 
+  /** A ping or a pong came. Answers whether the connection may stay. */
+  takeControl(): boolean {
+    return this.#frames.take(1, this.#now());
+  }
+
   /**
    * The frame that was taken last is refused. Answers whether its client may be told.
    *

@@ -10,7 +10,7 @@ export interface SessionContext {
 }
 
 /** One connection's conversation, in whichever protocol. */
-export interface Session extends Omit<ConnectionEvents, "onBinary"> {
+export interface Session extends Omit<ConnectionEvents, "onBinary" | "onControl"> {
   onBinary(): void;
   /** Takes nothing new and tells the client to come back; calls `onIdle` when nothing is open. */
   drain(): void;

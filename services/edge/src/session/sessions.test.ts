@@ -44,6 +44,20 @@ function openMany(count: number, kind?: Parameters<typeof open>[0]) {
 const closed = (sockets: readonly { isClosed: boolean }[]) =>
   sockets.filter(({ isClosed }) => isClosed).length;
 
+test("a connection that floods pings is closed, and one that pings every second is not", async () => {
+  const { connection: flooding, socket: rude } = fakeConnection();
+  const { connection: living, socket: polite } = fakeConnection();
+  const flood = sessions.open(flooding);
+  const keepAlive = sessions.open(living);
+  for (let ping = 0; ping < 1_001; ping += 1) flood.onControl();
+  for (let second = 0; second < 2_000; second += 1) {
+    await vi.advanceTimersByTimeAsync(1_000);
+    living.heard();
+    keepAlive.onControl();
+  }
+  expect([rude.isClosed, polite.isClosed]).toEqual([true, false]);
+});
+
 describe("when connections keep more bytes than they may", () => {
   test("idle ones that keep nothing stay, though busy ones keep it all", async () => {
     const busy = openMany(20, { longest: MIB, isBusy: true });

@@ -90,6 +90,7 @@ export class Sessions implements Part {
       onBinary: (bytes) => {
         if (within(budget.takeFrame(bytes))) session.onBinary();
       },
+      onControl: () => void within(budget.takeControl()),
       onClose: () => {
         this.#open.delete(connection);
         session.onClose();

@@ -110,6 +110,20 @@ describe("frames", () => {
     expect(doors.connections.size).toBe(0);
   });
 
+  test("that are pings and pongs are told of, and the connection may be closed for them", async ({
+    open,
+  }) => {
+    const doors = await open();
+    const { socket, outcome } = await visit(doors);
+    for (let ping = 0; ping < 501; ping += 1) {
+      socket.ping();
+      socket.pong();
+    }
+    expect(await outcome).toBe(1008);
+    expect(doors.controls).toBe(1_001);
+    expect(doors.connections.size).toBe(0);
+  });
+
   test("that never end do not keep a connection, however often a byte comes", async ({ open }) => {
     const doors = await open();
     const socket = await rawSocket(doors);

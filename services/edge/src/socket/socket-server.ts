@@ -49,6 +49,8 @@ export interface ConnectionData {
 export interface ConnectionEvents {
   onText(frame: string): void;
   onBinary(bytes: number): void;
+  /** A ping, which uWebSockets.js has answered, or a pong. */
+  onControl(): void;
   /** The socket is gone; nothing can be sent any more. */
   onClose(): void;
 }
@@ -86,6 +88,12 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
       options.log.error({ err: error, event: what }, "socket event failed");
     }
   };
+  const control = (socket: WebSocket<ConnectionData>) =>
+    guard("control", () => {
+      const { connection } = socket.getUserData();
+      connection?.heard();
+      if (connection) events.get(connection)?.onControl();
+    });
   const behavior = {
     // One for both, since a client chooses its protocol. What is longer is cut as soon as the frame says so, without a
     // word: it would have to be kept whole to be refused with a reason. So only v1 clients are told.
@@ -128,8 +136,8 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
         } else if (isBinary) owner.onBinary(message.byteLength);
         else owner.onText(Buffer.from(message).toString());
       }),
-    ping: (socket: WebSocket<ConnectionData>) => socket.getUserData().connection?.heard(),
-    pong: (socket: WebSocket<ConnectionData>) => socket.getUserData().connection?.heard(),
+    ping: control,
+    pong: control,
     drain: (socket: WebSocket<ConnectionData>) =>
       guard("drain", () => socket.getUserData().connection?.drained()),
     close: (socket: WebSocket<ConnectionData>) =>

@@ -29,6 +29,8 @@ export class TestDoors {
   readonly connections = new Set<Connection>();
   /** What was refused, by its code. */
   readonly refused: string[] = [];
+  /** Pings and pongs of all clients. */
+  controls = 0;
   readStats: () => Promise<unknown> = async () => ({});
   /** Told by `/health`. */
   notes: string[] = [];
@@ -66,6 +68,10 @@ export class TestDoors {
         return {
           onText: () => connection.send(connection.session),
           onBinary: () => undefined,
+          onControl: () => {
+            this.controls += 1;
+            if (this.controls > 1_000) connection.end(1008, "a flood");
+          },
           onClose: () => this.connections.delete(connection),
         };
       },
