@@ -4,6 +4,11 @@ import { promptBytes } from "./prompt-bytes.ts";
 test.each([
   ["text by its bytes", "x".repeat(1_000), 1_000, 1_100],
   ["Chinese text by three bytes each", "字".repeat(1_000), 3_000, 3_100],
+  ["quotes and line ends by two", '"\\\n\t'.repeat(1_000), 8_000, 8_100],
+  ["other control characters by six", "\u0001".repeat(1_000), 6_000, 6_100],
+  ["halves of a character by six", "\ud800".repeat(1_000), 6_000, 6_100],
+  ["whole characters of two halves by four", "😀".repeat(1_000), 4_000, 4_100],
+  ["names of fields as texts", { ["\u0001字".repeat(1_000)]: 1 }, 9_000, 9_200],
   ["all that is nested", { a: [{ b: "x".repeat(1_000) }, ["y".repeat(500)]] }, 1_500, 2_000],
   [
     "what holds nothing, by the room it takes",
@@ -16,6 +21,14 @@ test.each([
   const bytes = promptBytes(value);
   expect(bytes).toBeGreaterThanOrEqual(least);
   expect(bytes).toBeLessThanOrEqual(most);
+});
+
+test("never less than the JSON has", () => {
+  const all = Array.from({ length: 65_536 }, (_, code) => String.fromCharCode(code));
+  for (const text of [...all, all.join(""), "\ud800😀\udc00"]) {
+    const json = Buffer.byteLength(JSON.stringify(text));
+    expect(promptBytes(text) - json).toBe(30);
+  }
 });
 
 test("however deep it is", () => {
