@@ -71,8 +71,18 @@ describe("on the queues", () => {
 
   test("no long ones where Redis is nearly full of something else", () => {
     const { state, prompts } = room({});
-    state.redis = { usedBytes: 700 * MIB, maxBytes: 768 * MIB };
+    state.redis = { usedBytes: 680 * MIB, maxBytes: 768 * MIB };
     expect(prompts.refusal(LONG)).toMatchObject({ code: "overloaded" });
+    expect(prompts.refusal(SHORT)).toBeUndefined();
+  });
+
+  test("none at all where Redis is about to be full, so that what runs can end", () => {
+    const { state, prompts } = room({ maxQueuedBytes: 64 * MIB });
+    state.redis = { usedBytes: 692 * MIB, maxBytes: 768 * MIB };
+    for (const bytes of [SHORT, LONG]) {
+      expect(prompts.refusal(bytes)).toMatchObject({ code: "overloaded", retryable: true });
+    }
+    state.redis = { usedBytes: 600 * MIB, maxBytes: 768 * MIB };
     expect(prompts.refusal(SHORT)).toBeUndefined();
   });
 });

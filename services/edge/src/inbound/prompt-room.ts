@@ -20,6 +20,8 @@ const USUAL_QUEUED_BYTES = 256 * 1024 * 1024;
 const SHORT_SHARE = 2;
 /** Of Redis' `maxmemory`: whatever it is full of, long prompts would not help. */
 const NEARLY_FULL = 0.85;
+/** From here on no new run is taken at all: the rest is for the answers of those that run, which a full Redis would fail. */
+const AS_GOOD_AS_FULL = 0.9;
 
 const FULL_HERE = failure(
   "overloaded",
@@ -29,6 +31,7 @@ const FULL_QUEUE = failure(
   "overloaded",
   "As many bytes of requests are waiting as the queue may hold. Try again shortly.",
 );
+const FULL_REDIS = failure("overloaded", "Redis is nearly full. Try again shortly.");
 
 export interface PromptRoomOptions {
   /** What this edge may keep of requests at all. */
@@ -61,6 +64,7 @@ export class PromptRoom {
   /** Why a prompt is not taken right now; undefined where it is. */
   refusal(bytes: number): Failure | undefined {
     if (!this.#inHand.hasRoom(bytes)) return FULL_HERE;
+    if (this.#isRedisFuller(AS_GOOD_AS_FULL)) return FULL_REDIS;
     return this.#hasQueueRoom(bytes) ? undefined : FULL_QUEUE;
   }
 
@@ -78,7 +82,9 @@ export class PromptRoom {
     const { ownBytes, otherBytes } = this.#options;
     const isShort = bytes <= SHORT_BYTES;
     const most = this.#maxQueuedBytes * (isShort ? SHORT_SHARE : 1);
-    return ownBytes() + otherBytes() + bytes <= most && (isShort || !this.#isRedisNearlyFull);
+    return (
+      ownBytes() + otherBytes() + bytes <= most && (isShort || !this.#isRedisFuller(NEARLY_FULL))
+    );
   }
 
   get #maxQueuedBytes(): number {
@@ -88,8 +94,9 @@ export class PromptRoom {
     return max === undefined ? USUAL_QUEUED_BYTES : max * REDIS_SHARE;
   }
 
-  get #isRedisNearlyFull(): boolean {
+  /** Than this share of its limit. Where that is not known, it is not. */
+  #isRedisFuller(share: number): boolean {
     const { usedBytes = 0, maxBytes = Number.POSITIVE_INFINITY } = this.#options.redis() ?? {};
-    return usedBytes > maxBytes * NEARLY_FULL;
+    return usedBytes > maxBytes * share;
   }
 }
