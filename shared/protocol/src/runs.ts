@@ -1,5 +1,5 @@
 /**
- * Runs over HTTP as the edge serves them: started by one request, read by any number of others.
+ * Runs over HTTP as the edge serves them: started by one request, read by others.
  *
  * Events are the frames of protocol v2, one for one, so that a client may change between the two.
  */

@@ -1,6 +1,6 @@
 /**
- * `GET /v1/runs/{id}/events`: one reader of a run, which may come and go. Any number of them may read one
- * run at once, each from a position of its own.
+ * `GET /v1/runs/{id}/events`: one reader of a run, which may come and go. Several may read one run
+ * at once, each from a position of its own.
  */
 import { type ErrorCode, type Failure, failure } from "@openclaw/protocol";
 import { isOutage } from "@openclaw/runtime";
@@ -109,7 +109,7 @@ export class RunEvents {
         break;
       }
       case "too_many_readers":
-        putOff(exchange, failure("overloaded", "Too many servers read this run. Try again."));
+        putOff(exchange, failure("overloaded", "This run has as many readers as it may. Try again."));
         break;
       case "nothing_left":
         // A browser that gets this stops coming back.

@@ -158,6 +158,48 @@ test("a run that outlived as many edges as may watch it is followed by the next"
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
+test("as many as 32 read a run on one edge at once, and one more when another has left", async () => {
+  const { runId } = await edge.elsewhere();
+  const resume = () =>
+    edge.starter.resume({
+      runId,
+      after: BEGINNING,
+      answer: new NotingAnswer(),
+      onResumed: () => undefined,
+      onEnded: () => undefined,
+    });
+  const all = await Promise.all(Array.from({ length: 40 }, resume));
+  const taken = all.flatMap((run) => (typeof run === "string" ? [] : [run]));
+  expect(taken).toHaveLength(32);
+  expect(all.filter((run) => run === "too_many_readers")).toHaveLength(8);
+  expect(await resume()).toBe("too_many_readers");
+  // Its client may come back, and needs room to do so.
+  const [first] = taken;
+  if (first) edge.starter.keepFor(first, 60_000);
+  expect(await resume()).not.toBe("too_many_readers");
+  expect(await resume()).toBe("too_many_readers");
+  await edge.records.end(runId, { type: "cancelled", reason: "client" });
+});
+
+test("readers that come and go at once are bounded as well", async () => {
+  const { runId } = await edge.elsewhere();
+  let refused = 0;
+  for (let reader = 0; reader < 260; reader += 1) {
+    const run = await edge.starter.resume({
+      runId,
+      after: BEGINNING,
+      answer: new NotingAnswer(),
+      onResumed: () => undefined,
+      onEnded: () => undefined,
+    });
+    if (typeof run === "string") refused += 1;
+    else edge.starter.keepFor(run, 300_000);
+  }
+  expect(refused).toBe(4);
+  expect(edge.runs.readers(runId)).toBe(256);
+  await edge.records.end(runId, { type: "cancelled", reason: "client" });
+});
+
 test("a run that two read here ends for one of them alone, and with the last for all", async () => {
   const { run, answer } = edge.start();
   await edge.queued();

@@ -12,6 +12,10 @@ const ASK_WITHIN_MS = 4_000;
 const LOOK_AGAIN_MS = 1_000;
 /** After Redis was away, or just begun, an edge is taken for dead until it has said of itself that it lives. */
 const HEARD_AGAIN_MS = 3_000;
+/** Of one run here. Each is written every piece of its text, in the time of all users of this edge. */
+const MOST_READERS = 32;
+/** With those that left a moment ago, and may come back. */
+const MOST_WITH_GONE = 256;
 
 export interface RunReadersOptions {
   readonly node: string;
@@ -41,6 +45,16 @@ export class RunReaders {
 
   constructor(options: RunReadersOptions) {
     this.#options = options;
+  }
+
+  /** Whether one more may read this run here. */
+  hasRoom(runId: string): boolean {
+    const { runs } = this.#options;
+    const coming = this.#returning.get(runId) ?? 0;
+    if (coming + runs.readers(runId) < MOST_READERS) return true;
+    if (coming + runs.readers(runId) >= MOST_WITH_GONE) return false;
+    const reading = [...runs.of(runId)].filter(({ isDetached }) => !isDetached);
+    return coming + reading.length < MOST_READERS;
   }
 
   /** Nothing is let go of a run while somebody is coming back for it. */

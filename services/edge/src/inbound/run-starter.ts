@@ -249,7 +249,9 @@ export class RunStarter implements Part {
    */
   async resume(request: ResumeRequest): Promise<StartedRun | ResumeRefusal> {
     const { runId } = request;
-    const resumed = await this.#readers.whileReturning(runId, () => this.#follow(request));
+    const resumed = this.#readers.hasRoom(runId)
+      ? await this.#readers.whileReturning(runId, () => this.#follow(request))
+      : "too_many_readers";
     if (typeof resumed === "string") this.#options.meter?.resumed(resumed);
     // By then this edge was made to hear of it.
     if (typeof resumed === "string" && BY_POSITION.has(resumed)) this.unread(runId);

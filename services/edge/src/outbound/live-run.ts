@@ -168,6 +168,11 @@ export class LiveRun {
     return this.#options.isBackground ?? false;
   }
 
+  /** Whether its client is gone, or never was to read it. */
+  get isDetached(): boolean {
+    return this.#answer === UNREAD;
+  }
+
   /** Whether it waits for a worker. */
   get isQueued(): boolean {
     return this.#state === "queued";
