@@ -11,7 +11,7 @@ import { IncomingBody } from "./incoming-body.ts";
 const HEARD_OUT_BYTES = 16 * 1024 * 1024;
 /**
  * From the head of a request to the last byte of its body. uWebSockets.js cuts a client much sooner that sends less
- * than 16 KiB a second, but gives one that sends a little more as long as it takes.
+ * than about 19 KB a second, but gives one that sends a little more as long as it takes.
  */
 export const BODY_WITHIN_MS = 60_000;
 

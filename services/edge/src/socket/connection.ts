@@ -150,7 +150,9 @@ export class Connection {
   /**
    * Called at even times. Cuts a client that neither says something whole nor takes something in `mostLooks` of them.
    * uWebSockets.js pings a silent client and cuts it without an answer, but takes single bytes of a frame that never
-   * ends for a sign of life.
+   * ends for a sign of life. A client that pings or answers pings between the fragments of a message without end is not
+   * cut: uWebSockets.js tells of no part of a message, so it looks like one that says nothing. What it takes is bounded by
+   * the longest message, and by the connections of its address.
    */
   look(mostLooks: number): void {
     this.#unheardLooks += 1;
