@@ -100,3 +100,29 @@ test("a head without end is refused as soon as it is too long for all", async ()
   const head = headOf(1_024 * 1_024).slice(0, -4);
   expect(await sent(head, SEGMENT_BYTES)).toMatch(/^HTTP\/1\.1 431 /);
 });
+
+describe("a request that says its length twice", () => {
+  const twice = (first: string, second: string, { path = "/health", more = "" } = {}) =>
+    `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${doors.port}\r\n${more}content-length: ${first}\r\ncontent-length: ${second}\r\n\r\n`;
+
+  test.each([
+    ["0", "60", {}],
+    ["3", "0", {}],
+    ["0", "60", { path: "/ws/stream", more: UPGRADE }],
+  ])("as %s and %s is cut, and nothing behind it is read", async (first, second, kind) => {
+    const socket = connect({ port: doors.port, host: "127.0.0.1" });
+    const heard: string[] = [];
+    socket.on("data", (data) => heard.push(String(data))).on("error", () => undefined);
+    // What one of the two takes for a body would be a request for the other.
+    const next = `GET /health HTTP/1.1\r\nhost: 127.0.0.1:${doors.port}\r\n\r\n`;
+    const refused = doors.refused.length;
+    socket.write(`${twice(first, second, kind)}${"x".repeat(Number(first))}${next}`);
+    await once(socket, "close");
+    expect(heard).toEqual([]);
+    expect(doors.refused.slice(refused)).toEqual(["invalid_request"]);
+  });
+
+  test("in the same words is answered", async () => {
+    expect(await sent(twice("0", "0"), 1_000)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});

@@ -1,4 +1,4 @@
-/** What is looked at of every request, before its route: how long its head is, and which page asks. */
+/** What is looked at of every request, before its route: its head, and which page asks. */
 import type { HttpRequest } from "uWebSockets.js";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { Origins } from "../inbound/origins.ts";
@@ -12,6 +12,11 @@ const HEAD_TOO_LONG = failure(
   "head_too_long",
   `The head of the request is longer than the ${MAX_HEAD_BYTES} bytes that this server accepts. Cookies and tokens are the usual reason.`,
 );
+/** What one reader takes for a body another takes for the next request. uWebSockets.js goes by the first. */
+const TWO_LENGTHS = failure(
+  "invalid_request",
+  "The request has two different Content-Length headers.",
+);
 
 export interface Admission {
   readonly refusal?: Failure;
@@ -19,6 +24,8 @@ export interface Admission {
   readonly headers: Headers;
   /** Whether the page that asks may read the reply. */
   readonly isReadable: boolean;
+  /** Whether it is not certain where the request ends: nothing behind it may be read, so its connection is cut. */
+  readonly hasUnsureEnd?: boolean;
 }
 
 export class Gate {
@@ -35,10 +42,13 @@ export class Gate {
       site: request.getHeader("sec-fetch-site"),
       host: request.getHeader("host"),
     });
-    const reason = headBytesOf(request) > MAX_HEAD_BYTES ? HEAD_TOO_LONG : refusal;
+    const hasUnsureEnd = hasTwoLengths(request);
+    const unfit = headBytesOf(request) > MAX_HEAD_BYTES ? HEAD_TOO_LONG : undefined;
+    const reason = unfit ?? (hasUnsureEnd ? TWO_LENGTHS : refusal);
     return {
       headers: replyHeaders(reader),
       isReadable: reader !== undefined,
+      hasUnsureEnd,
       ...(reason && { refusal: reason }),
     };
   }
@@ -53,4 +63,15 @@ function headBytesOf(request: HttpRequest): number {
     bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
   });
   return bytes;
+}
+
+function hasTwoLengths(request: HttpRequest): boolean {
+  let length: string | undefined;
+  let isAnother = false;
+  request.forEach((name, value) => {
+    if (name !== "content-length") return;
+    isAnother ||= length !== undefined && length !== value;
+    length = value;
+  });
+  return isAnother;
 }

@@ -49,7 +49,13 @@ export class HttpExchanges implements Part {
     const { gate, onRefused } = this.#options;
     return (response, request) => {
       const admission = gate.admit(request);
-      const { refusal, headers } = admission;
+      const { refusal, headers, hasUnsureEnd } = admission;
+      if (refusal && hasUnsureEnd) {
+        onRefused(refusal);
+        // Without a word: behind a response, uWebSockets.js would go on with what has come already.
+        response.close();
+        return;
+      }
       const exchange = this.#exchange(response, request, headers);
       if (refusal) {
         onRefused(refusal);

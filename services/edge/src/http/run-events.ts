@@ -109,7 +109,10 @@ export class RunEvents {
         break;
       }
       case "too_many_readers":
-        putOff(exchange, failure("overloaded", "This run has as many readers as it may. Try again."));
+        putOff(
+          exchange,
+          failure("overloaded", "This run has as many readers as it may. Try again."),
+        );
         break;
       case "nothing_left":
         // A browser that gets this stops coming back.

@@ -102,7 +102,12 @@ export function serveSockets(app: TemplatedApp, options: SocketServerOptions): v
     idleTimeout: IDLE_TIMEOUT_S,
     sendPingsAutomatically: true,
     upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
-      const { refusal: unwanted, headers } = options.gate.admit(request);
+      const { refusal: unwanted, headers, hasUnsureEnd } = options.gate.admit(request);
+      if (unwanted && hasUnsureEnd) {
+        options.onRefused(unwanted);
+        response.close();
+        return;
+      }
       const address = options.addresses.of(response.getRemoteAddress(), forwardedOf(request));
       const crowded = options.addressLimit.hasRoom(address) ? undefined : CROWDED;
       const refusal =
