@@ -185,6 +185,30 @@ describe("appending", () => {
     expect(edge.text(runId)).toBe("abc");
   });
 
+  test.each(
+    ["seq", "epoch", "bytes"].flatMap((field) =>
+      ["nan", "inf", "-inf", "1e300", "0.5", "many", ""].map((value) => [field, value] as const),
+    ),
+  )(
+    "a record whose %s is '%s' loses its run alone, at once, with nothing written",
+    async (field, value) => {
+      const [runId, neighbour] = [await stream.createRun(), await stream.createRun()];
+      const [spoilt, whole] = [
+        await stream.beginAttempt(runId),
+        await stream.beginAttempt(neighbour),
+      ];
+      await stream.commands.hset(stream.keys.record(runId), field, value);
+      for (const { writer } of [spoilt, whole]) writer.write({ type: "text", text: "said" });
+      await eventually("the loss", () => spoilt.losses.length);
+      expect(spoilt.losses).toEqual(["broken"]);
+      expect(spoilt.writer.fault?.message).toBe(
+        `the field ${field} of ${stream.keys.record(runId)} is no whole number`,
+      );
+      expect(await stream.commands.xlen(stream.keys.log(runId))).toBe(1);
+      expect([await whole.writer.end(COMPLETED), whole.losses]).toEqual(["appended", []]);
+    },
+  );
+
   test.each(["record", "log"] as const)(
     "a run whose %s is no longer what it was is lost alone, and at once",
     async (what) => {

@@ -76,3 +76,45 @@ describe.each(["record", "log"] as const)("a run whose %s cannot be worked with"
     expect(worker.speaker.requests).toBe(0);
   });
 });
+
+describe.each(["seq", "epoch", "attempts", "heard_at", "ends_by"])(
+  "a run whose %s is no number",
+  (field) => {
+    test("fails at its claim, once, with a line that names it", async () => {
+      const heard = await listen();
+      const worker = await workers.add("mine");
+      const runId = await workers.stream.createRun({ edge: "edge-1", provider: "mine" });
+      await workers.stream.commands.hset(workers.stream.keys.record(runId), field, "nan");
+      const messages = [{ role: "user" as const, content: "hi" }];
+      await executeRun({ runId, session: "s", provider: "mine", messages, fallback: [] }, worker);
+      await eventually("its end", () => heard.length > 0);
+      expect(heard).toMatchObject([
+        { runId, entry: { type: "failed", failure: { code: "internal" } } },
+      ]);
+      expect(errors()).toMatchObject([
+        { runId, err: { message: new RegExp(`the field ${field} of `) } },
+      ]);
+      expect(worker.speaker.requests).toBe(0);
+    });
+  },
+);
+
+test.each(["seq", "bytes"])(
+  "a run whose %s becomes no number while it streams fails at once",
+  async (field) => {
+    const heard = await listen();
+    const worker = await workers.add("mine");
+    const run = await workers.begin(worker);
+    const provider = await worker.speaker.nextRequest();
+    provider.say("first");
+    await eventually("its text", () => heard.length > 1);
+    await workers.stream.commands.hset(workers.stream.keys.record(run.runId), field, "nan");
+    provider.say("second");
+    await run.finished;
+    const end = await eventually("its end", () =>
+      heard.find(({ entry }) => entry.type === "failed"),
+    );
+    expect(end?.entry).toMatchObject({ failure: { code: "internal" } });
+    expect(errors()).toMatchObject([{ runId: run.runId }]);
+  },
+);

@@ -27,7 +27,6 @@ local cursor = 4
 local now = now_ms()
 
 local function outcome_of(run)
-  if not run.state then return 'unknown' end
   -- An epoch that Redis does not know yet is one that it forgot.
   if run.epoch > run.current then return 'gap' end
   -- So is an attempt that has given its run away, though nobody has claimed it yet.
@@ -97,12 +96,16 @@ local function take(index, cursor)
   local record = KEYS[2 * index - 1]
   local state, current, seq, edges, bytes, ended_by, hedger =
     unpack(redis.call('HMGET', record, 'state', 'epoch', 'seq', 'edges', 'bytes', 'ended_by', 'hedger'))
+  if not state then
+    outcomes[index] = 'unknown'
+    return
+  end
   local run = {
     index = index, record = record, log = KEYS[2 * index],
     id = ARGV[cursor], epoch = tonumber(ARGV[cursor + 1]), first = tonumber(ARGV[cursor + 2]),
     count = tonumber(ARGV[cursor + 3]), unpublished = tonumber(ARGV[cursor + 4]), closes = ARGV[cursor + 5],
-    state = state, current = tonumber(current), seq = tonumber(seq), edges = edges,
-    bytes = tonumber(bytes), ended_by = ended_by, hedger = hedger,
+    state = state, current = whole(record, 'epoch', current), seq = whole(record, 'seq', seq), edges = edges,
+    bytes = whole(record, 'bytes', bytes), ended_by = ended_by, hedger = hedger,
   }
   outcomes[index] = outcome_of(run)
   if outcomes[index] == 'appended' and not is_terminal(state) then

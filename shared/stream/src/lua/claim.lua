@@ -44,9 +44,11 @@ end
 if provider ~= ARGV[10] and not is_hedge then
   return { 'moved', provider }
 end
-epoch, seq = tonumber(epoch), tonumber(seq)
+epoch, seq, attempts = whole(record, 'epoch', epoch), whole(record, 'seq', seq), whole(record, 'attempts', attempts)
+tries, lost = whole(record, 'tries', tries or 0), whole(record, 'lost', lost or 0)
+releases, heard_at = whole(record, 'releases', releases or 0), whole(record, 'heard_at', heard_at or 0)
+ends_by = ends_by and whole(record, 'ends_by', ends_by)
 -- The same claim again: its first answer was lost on the way.
-attempts, tries, lost, releases = tonumber(attempts), tonumber(tries or 0), tonumber(lost or 0), tonumber(releases or 0)
 if lease == ARGV[3] then
   return { 'claimed', epoch, attempts, tries, attempts + lost + releases }
 end
@@ -57,11 +59,11 @@ end
 -- out of a network that did. It must not take a healthy answer from whoever has the job by now.
 local now = now_ms()
 -- The clock was set back since: it counts as heard of now.
-if tonumber(heard_at or 0) > now then
+if heard_at > now then
   heard_at = now
   redis.call('HSET', record, 'heard_at', now)
 end
-local held_ms = not is_hedge and state == 'active' and tonumber(heard_at) + tonumber(ARGV[11]) - now or 0
+local held_ms = not is_hedge and state == 'active' and heard_at + tonumber(ARGV[11]) - now or 0
 if held_ms > 0 then
   return { 'held', held_ms }
 end
@@ -73,7 +75,7 @@ local function fail(outcome, payload)
   return { outcome }
 end
 -- Whoever was to end it in time is gone, and nobody waits for what would be bought now.
-if ends_by and now > tonumber(ends_by) then
+if ends_by and now > ends_by then
   return fail('overdue', ARGV[14])
 end
 -- A hedge is no attempt of its own: it is begun before the other has failed.

@@ -31,7 +31,7 @@ if ARGV[6] ~= '' then
 end
 end_run({
   id = ARGV[1], record = KEYS[1], log = KEYS[2], channel_prefix = ARGV[2], edges = edges,
-  worker = worker, hedger = hedger, epoch = tonumber(epoch), seq = tonumber(seq), state = ARGV[4],
-  payload = ARGV[5], window_ms = ARGV[3],
+  worker = worker, hedger = hedger, epoch = whole(KEYS[1], 'epoch', epoch), seq = whole(KEYS[1], 'seq', seq),
+  state = ARGV[4], payload = ARGV[5], window_ms = ARGV[3],
 })
 return 'ended'

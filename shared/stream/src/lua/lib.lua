@@ -34,6 +34,16 @@ local function now_ms()
   return (time[1] - 1735689600) * 1000 + math.floor(time[2] / 1000)
 end
 
+-- A number that a record has, or that a script sets: whole, and none that Lua would compare without a word, such as
+-- 'nan' and 'inf'. Anything else fails the script, which names the record, before it has written anything.
+local function whole(record, field, value)
+  local number = tonumber(value or '')
+  if not number or number ~= math.floor(number) or math.abs(number) > 2 ^ 53 then
+    error('the field ' .. field .. ' of ' .. record .. ' is no whole number', 0)
+  end
+  return number
+end
+
 -- One entry as it is published: three msgpack values, then the payload, itself msgpack.
 local function frame(run_id, epoch, seq, payload)
   return cmsgpack.pack(run_id, epoch, seq) .. payload

@@ -35,6 +35,8 @@ end
 if provider ~= ARGV[6] then
   return 'fenced'
 end
+local last = whole(KEYS[1], 'seq', seq)
+whole(KEYS[1], 'epoch', epoch)
 if provider ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'tries', 0)
 end
@@ -49,7 +51,7 @@ if ARGV[7] == 'release' then
 elseif (provider ~= ARGV[4] or ARGV[7] == 'retry') and state == 'active' and seq == '0' then
   redis.call('HINCRBY', KEYS[1], 'attempts', -1)
 end
-seq = tonumber(seq) + 1
+seq = last + 1
 redis.call('XADD', KEYS[2], epoch .. '-' .. seq, 'p', ARGV[5])
 -- A run that was never claimed has no log until now.
 redis.call('PEXPIRE', KEYS[2], math.max(1, redis.call('PTTL', KEYS[1])))

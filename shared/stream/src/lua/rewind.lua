@@ -5,7 +5,8 @@
 -- Returns nothing.
 -- Invariant: a run whose worker died is held against others no longer than after any other death.
 
-local heard_at = tonumber(redis.call('HGET', KEYS[1], 'heard_at') or '')
+local heard_at = redis.call('HGET', KEYS[1], 'heard_at')
+heard_at = heard_at and whole(KEYS[1], 'heard_at', heard_at)
 local now = now_ms()
 if heard_at and heard_at > now then
   redis.call('HSET', KEYS[1], 'heard_at', now)

@@ -20,11 +20,11 @@ if not state or (ARGV[3] ~= '' and session ~= ARGV[3]) then
   return { 'unknown' }
 end
 -- A clock that was set back gives no run more time than it had, and none has waited less than nothing.
-local now = math.max(now_ms(), tonumber(created_at or 0))
-local due_in = due_at and tonumber(due_at) - now or ''
-local left = ends_by and tonumber(ends_by) - now or due_in
-local waited = state == 'queued' and math.max(0, now - tonumber(queued_at or now)) or ''
-local watching = { 'watching', state, tonumber(epoch), tonumber(seq), provider, session, due_in, left, waited }
+local now = math.max(now_ms(), whole(KEYS[1], 'created_at', created_at or 0))
+local due_in = due_at and whole(KEYS[1], 'due_at', due_at) - now or ''
+local left = ends_by and whole(KEYS[1], 'ends_by', ends_by) - now or due_in
+local waited = state == 'queued' and math.max(0, now - whole(KEYS[1], 'queued_at', queued_at or now)) or ''
+local watching = { 'watching', state, whole(KEYS[1], 'epoch', epoch), whole(KEYS[1], 'seq', seq), provider, session, due_in, left, waited }
 local nodes = nodes_of(edges)
 for _, node in ipairs(nodes) do
   if node == ARGV[1] then
