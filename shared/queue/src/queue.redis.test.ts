@@ -557,6 +557,50 @@ describe("a job that cannot be read", () => {
     expect(await queues.counts("a")).toEqual({ waiting: 0, active: 0 });
   });
 
+  const isKept = async (runId: string) =>
+    (await fixture.commands.exists(`${fixture.prefix}{queue-a}:runs:${runId}`)) === 1;
+
+  describe.each<[string, (key: string) => Promise<unknown>]>([
+    ["whose options are no JSON", (key) => fixture.commands.hset(key, "opts", "zzz")],
+    ["whose starts are no number", (key) => fixture.commands.hset(key, "ats", "nan")],
+    ["whose stalls are no number", (key) => fixture.commands.hset(key, "stc", "nan")],
+    ["that is no hash", (key) => fixture.commands.set(key, "x", "PX", 60_000)],
+  ])("%s", (_, spoil) => {
+    test("is told of once each, keeps no place, and those behind it are worked on", async () => {
+      const unreadable: string[] = [];
+      const onUnreadable = async ({ jobId }: UnreadableJob) => void unreadable.push(jobId);
+      await queues.limitConcurrency("a", 2);
+      const spoilt = ["s1", "s2", "s3"];
+      for (const runId of spoilt) {
+        await queues.add(job("a", runId));
+        const key = `${fixture.prefix}{queue-a}:runs:${runId}`;
+        await spoil(key);
+      }
+      await queues.add(job("a", "next"));
+      const worked: string[] = [];
+      const work = async ({ runId }: RunJob) => void worked.push(runId);
+      await startIntake("a", work, { onUnreadable, concurrency: 2 });
+      await startIntake("a", work, { onUnreadable, concurrency: 2 });
+      await eventually("all", () => unreadable.length >= 3 && worked.length > 0);
+      const left = async () => Object.values(await queues.counts("a"));
+      await eventually("an empty queue", async () => (await left()).every((count) => count === 0));
+      expect([unreadable.toSorted(), worked]).toEqual([spoilt, ["next"]]);
+      expect(await Promise.all(spoilt.map(isKept))).toEqual([false, false, false]);
+    });
+  });
+
+  test("whose ends are no number is worked on once, and keeps no place", async () => {
+    const worked: string[] = [];
+    await queues.add(job("a", "odd"));
+    await fixture.commands.hset(`${fixture.prefix}{queue-a}:runs:odd`, "atm", "nan");
+    await startIntake("a", async ({ runId }) => void worked.push(runId));
+    await eventually("its work", () => worked.length > 0);
+    await eventually("its place", async () => (await queues.counts("a")).active === 0);
+    expect(worked).toEqual(["odd"]);
+    // BullMQ forgets the job on its way to delete it.
+    await fixture.commands.del(`${fixture.prefix}{queue-a}:runs:odd`);
+  });
+
   test("since a later release wrote it is given back, and a worker of that release has it", async () => {
     const lines: string[] = [];
     const log = createLogger(

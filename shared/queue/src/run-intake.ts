@@ -6,16 +6,19 @@
  * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Logger, Part, RedisClient } from "@openclaw/runtime";
+import { isOutage, type Logger, type Part, type RedisClient } from "@openclaw/runtime";
 import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
 import { ReplyError } from "ioredis";
 import { LeaseClock } from "./lease-clock.ts";
 import { queueNames } from "./queue-names.ts";
 import { jobIdOf, type ReadJob, type RunJob, readJob } from "./run-job.ts";
+import { UnworkableJobs } from "./unworkable-jobs.ts";
 
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
 const STALLED_CHECK_MS = 500;
+/** How often at most it is looked for jobs that make BullMQ's scripts fail. */
+const UNWORKABLE_CHECK_MS = 1_000;
 /**
  * How long a read blocks while there is nothing to take, in seconds. BullMQ takes one that is silent for a
  * second more for dead and connects anew, so this decides how soon work flows after a silent cut.
@@ -47,6 +50,8 @@ const WRITTEN_WITHIN_MS = 500;
  */
 class PromptWorker extends Worker {
   readonly #leaving = new AbortController();
+  /** Told at once, before the pause. */
+  onFault: (error: unknown) => void = () => undefined;
 
   /** Gives the loop a refusal only after a pause. */
   protected override async moveToActive(
@@ -55,6 +60,7 @@ class PromptWorker extends Worker {
     try {
       return await super.moveToActive(...args);
     } catch (error) {
+      this.onFault(error);
       if (!(error instanceof ReplyError)) throw error;
       // Ends early where this worker leaves, which a refusal must not hold up.
       await delay(RETRY_MS, undefined, { signal: this.#leaving.signal }).catch(() => undefined);
@@ -62,14 +68,19 @@ class PromptWorker extends Worker {
     }
   }
 
-  /** BullMQ's loop would fail with a job whose data is no JSON, and leave it to be found stalled again and again. */
+  /**
+   * BullMQ's loop would fail with a job whose data is no JSON, and leave it to be found stalled again and
+   * again. One whose stalls cannot be counted would be lost with its worker.
+   */
   protected override createJob(...[data, jobId]: Parameters<Worker["createJob"]>): Job {
     try {
-      return super.createJob(data, jobId);
+      const job = super.createJob(data, jobId);
+      if (!Number.isNaN(job.stalledCounter)) return job;
     } catch {
-      // No run has such data: it is refused as what cannot be read.
-      return super.createJob({ ...data, data: "null" }, jobId);
+      // As below.
     }
+    // No run has such data: it is refused as what cannot be read.
+    return super.createJob({ ...data, data: "null" }, jobId);
   }
 
   /** BullMQ's own, while a job is delayed, is 10 s. It looks again for what is due after each read. */
@@ -169,6 +180,10 @@ export class RunIntake implements Part {
   readonly #working = new Map<string, Promise<void>>();
   readonly #reported = new Set<string>();
   readonly #clock: LeaseClock;
+  readonly #unworkable: UnworkableJobs;
+  /** BullMQ has failed since it was looked for jobs that make it do so. */
+  #hasFault = false;
+  #mayLookAt = 0;
   #looking: NodeJS.Timeout | undefined;
   #concurrency: number;
   #worker: PromptWorker | undefined;
@@ -186,6 +201,12 @@ export class RunIntake implements Part {
       leaseMs: LEASE_MS,
       lookEveryMs: STALLED_CHECK_MS,
       onSetBack: onClockSetBack,
+    });
+    const error = new UnreadableJobError("the queue cannot work with its fields");
+    this.#unworkable = new UnworkableJobs({
+      ...{ redis, keyPrefix, provider },
+      leaseMs: LEASE_MS,
+      onFound: (jobId) => options.onUnreadable({ jobId, provider, error }),
     });
   }
 
@@ -205,7 +226,13 @@ export class RunIntake implements Part {
       drainDelay: BLOCK_S,
       runRetryDelay: RETRY_MS,
     });
-    worker.on("error", (error) => this.#reportOnce(error));
+    worker.on("error", (error) => {
+      worker.onFault(error);
+      this.#reportOnce(error);
+    });
+    worker.onFault = (error) => {
+      if (!isOutage(error)) this.#hasFault = true;
+    };
     worker.on("stalled", (runId) => log.warn({ provider, runId }, "lease of a run expired"));
     worker.on("failed", (job, error) => {
       if (this.#draining) return;
@@ -215,7 +242,26 @@ export class RunIntake implements Part {
     // Before it has asked for anything.
     if (this.#isHeld) await this.hold(true);
     await worker.waitUntilReady();
-    this.#looking = setInterval(() => void this.#clock.look(), STALLED_CHECK_MS);
+    this.#looking = setInterval(() => {
+      void this.#clock.look();
+      void this.#takeOffUnworkable(worker.id);
+    }, STALLED_CHECK_MS);
+  }
+
+  /** Takes off what BullMQ may have failed with. Never throws: where it fails it is done again. */
+  async #takeOffUnworkable(workerId: string): Promise<void> {
+    if (!this.#hasFault || performance.now() < this.#mayLookAt) return;
+    // None beside this one.
+    this.#mayLookAt = Number.POSITIVE_INFINITY;
+    this.#hasFault = false;
+    try {
+      await this.#unworkable.takeOff(workerId, this.#working.keys());
+    } catch (error) {
+      this.#hasFault = true;
+      const { log, provider } = this.#options;
+      log.debug({ provider, err: error }, "jobs that cannot be worked with not looked for");
+    }
+    this.#mayLookAt = performance.now() + UNWORKABLE_CHECK_MS;
   }
 
   /**
