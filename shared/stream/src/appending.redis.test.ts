@@ -128,6 +128,28 @@ describe("appending", () => {
     expect(await stream.commands.hget(stream.keys.record(runId), "state")).toBe("failed");
   });
 
+  test("keeps a run that was cancelled before any attempt for half a minute only, any other for the window", async () => {
+    const [unbegun, begun, failed] = [
+      await stream.createRun(),
+      await stream.createRun(),
+      await stream.createRun(),
+    ];
+    await stream.claim(begun);
+    for (const runId of [unbegun, begun]) await stream.records.end(runId, CANCELLED);
+    await stream.records.end(failed, EXHAUSTED);
+    for (const what of ["record", "log"] as const) {
+      const left = (runId: string) => stream.commands.pttl(stream.keys[what](runId));
+      expect(await left(unbegun)).toBeLessThanOrEqual(30_000);
+      expect(await left(unbegun)).toBeGreaterThan(0);
+      for (const runId of [begun, failed]) expect(await left(runId)).toBeGreaterThan(30_000);
+    }
+    // Who comes back soon still learns of it.
+    expect(await stream.records.status(unbegun)).toMatchObject({ state: "cancelled" });
+    expect((await stream.records.read(unbegun, BEGINNING))?.entries).toMatchObject([
+      { entry: CANCELLED },
+    ]);
+  });
+
   test("keeps the log for the resume window after the end, and no longer", async () => {
     const brief = new RunRecords(stream.commands, stream.keys, {
       ...DEFAULT_RETENTION,

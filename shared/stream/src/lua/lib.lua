@@ -25,6 +25,9 @@
 --             when it was created, first claimed, gave its first piece, ended; likewise
 -- Its log is a stream with ids <epoch>-<seq>, one field 'p' per entry.
 
+-- How long a run can be read at most that was cancelled before any attempt.
+local UNBEGUN_WINDOW_MS = 30000
+
 local function is_terminal(state)
   return state == 'completed' or state == 'failed' or state == 'cancelled'
 end
@@ -70,10 +73,16 @@ end
 -- epoch, the state closes the log to everybody, the edges and the worker are told.
 local function end_run(run)
   local seq = run.seq + 1
+  local window_ms = tonumber(run.window_ms)
+  -- Who cancels a run before anything began has nothing to read again, except that answer, and soon. A log of one
+  -- entry takes 5 kB, and somebody may create and cancel thousands in a second.
+  if run.state == 'cancelled' and run.epoch == 0 then
+    window_ms = math.min(window_ms, UNBEGUN_WINDOW_MS)
+  end
   redis.call('XADD', run.log, run.epoch .. '-' .. seq, 'p', run.payload)
   redis.call('HSET', run.record, 'state', run.state, 'seq', seq, 'ended_by', 'order', 'ended_at', now_ms())
-  redis.call('PEXPIRE', run.record, run.window_ms)
-  redis.call('PEXPIRE', run.log, run.window_ms)
+  redis.call('PEXPIRE', run.record, window_ms)
+  redis.call('PEXPIRE', run.log, window_ms)
   local nodes = nodes_of(run.edges)
   for _, worker in ipairs({ run.worker or '', run.hedger or '' }) do
     if worker ~= '' then nodes[#nodes + 1] = worker end
