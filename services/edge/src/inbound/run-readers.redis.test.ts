@@ -158,7 +158,7 @@ test("a run that outlived as many edges as may watch it is followed by the next"
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
-test("as many as 32 read a run on one edge at once, and one more when another has left", async () => {
+test("as many as 256 read a run on one edge at once, and one more when another has left", async () => {
   const { runId } = await edge.elsewhere();
   const resume = () =>
     edge.starter.resume({
@@ -168,9 +168,9 @@ test("as many as 32 read a run on one edge at once, and one more when another ha
       onResumed: () => undefined,
       onEnded: () => undefined,
     });
-  const all = await Promise.all(Array.from({ length: 40 }, resume));
+  const all = await Promise.all(Array.from({ length: 264 }, resume));
   const taken = all.flatMap((run) => (typeof run === "string" ? [] : [run]));
-  expect(taken).toHaveLength(32);
+  expect(taken).toHaveLength(256);
   expect(all.filter((run) => run === "too_many_readers")).toHaveLength(8);
   expect(await resume()).toBe("too_many_readers");
   // Its client may come back, and needs room to do so.
@@ -184,7 +184,7 @@ test("as many as 32 read a run on one edge at once, and one more when another ha
 test("readers that come and go at once are bounded as well", async () => {
   const { runId } = await edge.elsewhere();
   let refused = 0;
-  for (let reader = 0; reader < 260; reader += 1) {
+  for (let reader = 0; reader < 516; reader += 1) {
     const run = await edge.starter.resume({
       runId,
       after: BEGINNING,
@@ -196,7 +196,7 @@ test("readers that come and go at once are bounded as well", async () => {
     else edge.starter.keepFor(run, 300_000);
   }
   expect(refused).toBe(4);
-  expect(edge.runs.readers(runId)).toBe(256);
+  expect(edge.runs.readers(runId)).toBe(512);
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 

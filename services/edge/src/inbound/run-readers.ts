@@ -13,9 +13,9 @@ const LOOK_AGAIN_MS = 1_000;
 /** After Redis was away, or just begun, an edge is taken for dead until it has said of itself that it lives. */
 const HEARD_AGAIN_MS = 3_000;
 /** Of one run here. Each is written every piece of its text, in the time of all users of this edge. */
-const MOST_READERS = 32;
+const MOST_READERS = 256;
 /** With those that left a moment ago, and may come back. */
-const MOST_WITH_GONE = 256;
+const MOST_WITH_GONE = 512;
 
 export interface RunReadersOptions {
   readonly node: string;
