@@ -35,7 +35,6 @@ const MEASURED = [
   "tests/warm/**/*.test.ts",
   "tests/e2e/load.test.ts",
   "tests/e2e/strangers.test.ts",
-  "tests/e2e/places.test.ts",
 ];
 
 /** What looks at which modules its process has loaded. */

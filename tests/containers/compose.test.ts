@@ -13,7 +13,7 @@ import { command, docker, dockerLines, TEST_TAG } from "./docker.ts";
 const USERS = 20;
 /** Ask what takes longer than new processes need to come up. */
 const PATIENT_USERS = 4;
-const LONG_ANSWER_S = isFull ? 60 : 20;
+const LONG_ANSWER_S = isFull ? 60 : 12;
 const GAP_MS = 100;
 /** How much longer such an answer may take while everything is replaced. */
 const DELAY_MS = boundMs({ promised: 10_000, fault: 60_000 });
@@ -302,8 +302,8 @@ test("docker compose stop lets an answer end that no other edge can go on with, 
   const services = ["load-balancer", "edge", "worker"];
   const idle = await V2Client.connect(`ws://${host}/ws/stream`);
   const user = await V1Client.connect(`ws://${host}/ws/stream`);
-  // Longer than HAProxy once had.
-  const prompt = directive({ words: 350, gapMs: 100 });
+  // In full longer than HAProxy once had.
+  const prompt = directive({ words: isFull ? 350 : 80, gapMs: 100 });
   const answer = user.ask(prompt, "zhipu", 100_000);
   await eventually("text", () => user.textSoFar !== "");
   // An idle user would hold HAProxy for all of its grace.

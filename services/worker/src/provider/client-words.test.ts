@@ -27,6 +27,12 @@ test.each<readonly [string, unknown, string, string]>([
   ["a field without marks", { top_k: "overloaded" }, "top_k: overloaded", "top_k: "],
   ["a short field between marks", { top_k: "busy" }, "'busy' is no number", "'' is no number"],
   ["no short field without", { top_k: "busy" }, "busy, try again", "busy, try again"],
+  [
+    "no word of the API",
+    { limitName: "max_tokens" },
+    "unsupported parameter: 'max_tokens'",
+    "unsupported parameter: 'max_tokens'",
+  ],
   ["a message", { messages: [{ content: LONG }] }, `bad: ${LONG}`, "bad: "],
   ["a part of a message", { messages: [{ content: [{ text: LONG }] }] }, `'${LONG}'`, "''"],
   ["a name that is no word of an API", { schema: { "at capacity": 1 } }, "no at capacity", "no "],

@@ -18,7 +18,7 @@ const MAX_TEXTS = 1_000;
 const MAX_QUOTED = 64;
 const MAX_DEPTH = 16;
 /** Their values are words of the API. */
-const NOT_SAID = ["role", "type"];
+const NOT_SAID = ["role", "type", "limitName"];
 const NAME = /^[\w.-]*$/;
 const SAME_IN_ALL = /[\p{L}\p{N} ]+/gu;
 const ASCII = /^[\0-\x7f]*$/;
