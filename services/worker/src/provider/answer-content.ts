@@ -87,7 +87,8 @@ export class AnswerContent {
     if (!message) return events;
     if (this.#isPiece(choice, object)) return this.#delta(message);
     events.push(...this.#message(message));
-    if (choice.finish_reason) this.#copy.mayFollow(this.#raw.text);
+    // Beside a delta it is what was said so far, and a piece that is like it is said once more.
+    if (choice.finish_reason && !delta) this.#copy.mayFollow(this.#raw.text);
     return events;
   }
 

@@ -62,6 +62,13 @@ describe("pieces that only look like all text so far", () => {
       [...contents(grown("1", "2", "3", "3")), chunk({ content: "so" }), STOP],
       { text: "1121231233so" },
     ],
+    "that are the same, beside all so far, each with a reason": [
+      ["\n", "\n", "x"].map((content, at) => {
+        const message = { content: "\n\nx".slice(0, at + 1) };
+        return frame({ choices: [{ delta: { content }, message, finish_reason: "stop" }] });
+      }),
+      { text: "\n\nx" },
+    ],
     "that are the same": [
       [...contents(["no ", "no ", "no ", "no "]), STOP],
       { text: "no no no no " },
