@@ -30,7 +30,7 @@ export const workerEnvSchema = z.object({
   WORKER_ADMIN_HOST: adminEnv.host,
   WORKER_ADMIN_PORT: adminEnv.port,
   WORKER_DRAIN_MS: wholeNumber({ min: 0, max: 3_600_000, default: 130_000 }).describe(
-    "How long runs at work may go on after SIGTERM; what is left another worker begins anew. Longer than the `totalMs` of each provider. The grace of the platform must be longer.",
+    "How long runs at work may go on after SIGTERM. Another worker begins those anew that have not ended by then. Set it above the `totalMs` of each provider, and the grace of the platform above it.",
   ),
   WORKER_BUILD: z
     .string()

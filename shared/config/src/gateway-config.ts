@@ -48,7 +48,7 @@ const providerSchema = z.strictObject({
   kind: z
     .enum(["openai", "nvidia", "zhipu", "tencent"])
     .describe(
-      "Whose dialect of the API it speaks: `openai` for every server of the OpenAI API that is none of the others, such as DeepSeek, Kimi, Qwen, Doubao, vLLM or Ollama.",
+      "Which dialect of the API it speaks. NVIDIA's, Zhipu's and Tencent's services have their own; for all others (OpenAI, DeepSeek, Kimi, Qwen, Doubao, vLLM, Ollama) it is `openai`.",
     ),
   baseUrl: z
     .url({ protocol: /^https?$/, error: "must be an http or https URL" })

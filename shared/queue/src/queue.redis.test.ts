@@ -543,6 +543,7 @@ describe("a job that cannot be read", () => {
   test.each([
     ["of another shape", '{"runId":7}'],
     ["that is no JSON", "{"],
+    ["that names another run", JSON.stringify(job("a", "another"))],
   ])("%s is told of once, and is done with; the one behind it is worked on", async (_, data) => {
     const unreadable: UnreadableJob[] = [];
     const onUnreadable = async (one: UnreadableJob) => void unreadable.push(one);

@@ -37,6 +37,12 @@ const MAX_STALLED = 1_000;
  * soon, and not for ever.
  */
 const MOST_GIVEN_BACK = 16;
+/** Worked on, it would take another run's place, and its own would wait for ever. */
+const FOREIGN = {
+  outcome: "unreadable",
+  isLater: false,
+  problem: "it names another run than its own",
+} as const satisfies ReadJob;
 const GIVEN_BACK_MS = { first: 100, most: 1_000 };
 
 /** How long a worker that leaves waits for what became of its runs to be written. */
@@ -304,8 +310,9 @@ export class RunIntake implements Part {
   async #process(job: Job): Promise<void> {
     const read = readJob(job.data);
     try {
-      if (read.outcome === "read") await this.#workOn(read.job);
-      else await this.#refuse(job, read);
+      if (read.outcome === "unreadable") await this.#refuse(job, read);
+      else if (jobIdOf(read.job) !== job.id) await this.#refuse(job, FOREIGN);
+      else await this.#workOn(read.job);
     } catch (error) {
       if (error instanceof RunReleasedError) {
         await job.moveToWait(job.token);

@@ -31,6 +31,8 @@ const MAX_BYTES_PER_CALL = 4 * 1024 * 1024;
 const MAX_BYTES_PER_RUN = 128 * 1024;
 /** Of the runs of a call, so many are kept for those that have much to say where small ones fill it. */
 const KEPT_FOR_LARGE = 32;
+/** How many writers are looked at for one call, where they are enough to fill it. */
+const MOST_LOOKED_AT = 512;
 /** A silent writer asks this often whether the run is still its own. */
 const TOUCH_INTERVAL_MS = 1_000;
 const RETRY_FIRST_MS = 25;
@@ -244,11 +246,17 @@ export class Appender {
   }
 }
 
-/** Those whose turn it is in one call: first who has little to say, and of these who has waited longest. */
+/**
+ * Those whose turn it is in one call: first who has little to say, and of these who has waited longest. Only the first
+ * of the line are looked at: each call takes some of them, so everybody else moves up.
+ */
 function inTurn(due: ReadonlySet<RunWriter>): RunWriter[] {
   const small: RunWriter[] = [];
   const large: RunWriter[] = [];
-  for (const writer of due) (writer.isSmall ? small : large).push(writer);
+  for (const writer of due) {
+    (writer.isSmall ? small : large).push(writer);
+    if (small.length + large.length >= MOST_LOOKED_AT && small.length >= MAX_RUNS_PER_CALL) break;
+  }
   const kept = Math.min(large.length, KEPT_FOR_LARGE);
   const first = small.slice(0, MAX_RUNS_PER_CALL - kept);
   return [...first, ...large].slice(0, MAX_RUNS_PER_CALL);

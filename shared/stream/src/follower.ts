@@ -16,7 +16,7 @@ import {
   type UnreadableEntry,
 } from "./entry.ts";
 import { comparePositions, follows, type Position } from "./position.ts";
-import type { LogPage } from "./run-records.ts";
+import type { LogPage } from "./run-outcomes.ts";
 
 /**
  * Reading begins with small pages, and again whenever the reader had to stop: it may take only little

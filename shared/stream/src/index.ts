@@ -4,6 +4,7 @@ export * from "./entry.ts";
 export * from "./follower.ts";
 export * from "./keys.ts";
 export * from "./position.ts";
+export * from "./run-outcomes.ts";
 export * from "./run-records.ts";
 export type { RunStatus } from "./run-status.ts";
 export type { AppendOutcome, FirstText, LossReason, OnLost, RunWriter } from "./run-writer.ts";

@@ -20,7 +20,7 @@ export interface EndedHolds {
 }
 
 export class HoldTimes {
-  /** Each as likely as any other, the shortest first. */
+  /** In milliseconds, the shortest first. A run lasts about as long as one of these, picked at random. */
   readonly #holds: readonly number[];
   readonly #beyondMs: number;
 
