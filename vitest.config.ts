@@ -34,6 +34,7 @@ const filesOf = (alone: boolean) =>
 const MEASURED = [
   "tests/warm/**/*.test.ts",
   "tests/e2e/load.test.ts",
+  "tests/e2e/places.test.ts",
   "tests/e2e/strangers.test.ts",
 ];
 

@@ -1,37 +1,9 @@
 /** What a provider account may be asked for holds over the whole cluster, whatever it turns out to be. */
-import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
-import { Cluster, eventually, V2Client, type V2Run } from "@openclaw/testing";
+import { answerFor, directive } from "@openclaw/simulator";
+import { eventually, type V2Client, type V2Run } from "@openclaw/testing";
 import { Redis } from "ioredis";
-import { test as base, expect, inject } from "vitest";
-import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
-
-interface Gateway {
-  readonly simulator: Simulator;
-  readonly cluster: Cluster;
-  readonly client: V2Client;
-}
-
-/** Each test has a cluster of its own, with one provider, alone: nobody stands in for it. */
-const test = base.extend(
-  "start",
-  ({ onTestFinished }) =>
-    async (provider: Record<string, unknown>, workers = 1): Promise<Gateway> => {
-      const simulator = await startSimulator(profilesAt(INSTANT));
-      onTestFinished(() => simulator.stop());
-      const { zhipu } = simulatedGateway(simulator.url).providers;
-      const cluster = await Cluster.start({
-        redisUrl: inject("redisUrl"),
-        gateway: { providers: { zhipu: { ...zhipu, ...provider } } },
-        edges: 1,
-        workers,
-        env: { EDGE_MAX_RUNS_PER_CONNECTION: "1000", EDGE_QUEUE_TIMEOUT_MS: "60000" },
-      });
-      onTestFinished(() => cluster.stop());
-      const client = await V2Client.connect(cluster.url());
-      onTestFinished(() => client.close());
-      return { simulator, cluster, client };
-    },
-);
+import { expect, inject } from "vitest";
+import { type OneProvider, test } from "./one-provider.ts";
 
 interface Asked {
   readonly client: V2Client;
@@ -39,7 +11,7 @@ interface Asked {
   readonly prompt: string;
 }
 
-async function ask({ client }: Gateway, seed: number, words = 5): Promise<Asked> {
+async function ask({ client }: OneProvider, seed: number, words = 5): Promise<Asked> {
   const prompt = directive({ words, gapMs: 20, seed });
   return { client, prompt, run: await client.run(prompt) };
 }
@@ -52,7 +24,7 @@ async function expectWhole({ client, run, prompt }: Asked): Promise<void> {
 test("4 workers, 5 runs at once, 300 asked for together: the provider never sees a sixth, all are done", async ({
   start,
 }) => {
-  const gateway = await start({ maxConcurrency: 5 }, 4);
+  const gateway = await start({ maxConcurrency: 5 }, { workers: 4 });
   const asked = await Promise.all(Array.from({ length: 300 }, (_, seed) => ask(gateway, seed)));
   await Promise.all(asked.map(expectWhole));
   expect(gateway.simulator.stats().total).toMatchObject({
@@ -67,7 +39,7 @@ test.concurrent("an account that takes less than configured is asked for less, a
   start,
   onTestFinished,
 }) => {
-  const gateway = await start({ maxConcurrency: 20 }, 2);
+  const gateway = await start({ maxConcurrency: 20 }, { workers: 2 });
   gateway.simulator.setFaults({ concurrency: { zhipu: 4 } });
   const asked = await Promise.all(Array.from({ length: 60 }, (_, seed) => ask(gateway, seed, 20)));
   const redis = new Redis(inject("redisUrl"));
@@ -95,7 +67,7 @@ test.concurrent("an account that takes less than configured is asked for less, a
 
 test.concurrent("runs a minute: begun no sooner than the account allows", async ({ start }) => {
   // One every 3 s.
-  const gateway = await start({ rpm: 20 }, 2);
+  const gateway = await start({ rpm: 20 }, { workers: 2 });
   const beganAt = performance.now();
   const asked = await Promise.all(Array.from({ length: 3 }, (_, seed) => ask(gateway, seed, 1)));
   await Promise.all(asked.map(expectWhole));

@@ -1,34 +1,13 @@
 /** What is configured for an account is what its users have; where something else is the bound, it is named. */
-import { directive, INSTANT, profilesAt } from "@openclaw/simulator";
-import { Cluster, eventually, V2Client } from "@openclaw/testing";
-import { test as base, expect, inject } from "vitest";
-import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
-
-const test = base.extend(
-  "start",
-  ({ onTestFinished }) =>
-    async (provider: Record<string, unknown>, env: Record<string, string> = {}) => {
-      const simulator = await startSimulator(profilesAt(INSTANT));
-      onTestFinished(() => simulator.stop());
-      const { zhipu } = simulatedGateway(simulator.url).providers;
-      const cluster = await Cluster.start({
-        redisUrl: inject("redisUrl"),
-        gateway: { providers: { zhipu: { ...zhipu, ...provider } } },
-        edges: 1,
-        workers: 2,
-        env: { EDGE_MAX_RUNS_PER_CONNECTION: "1000", EDGE_QUEUE_TIMEOUT_MS: "60000", ...env },
-      });
-      onTestFinished(() => cluster.stop());
-      const client = await V2Client.connect(cluster.url());
-      onTestFinished(() => client.close());
-      return { cluster, client };
-    },
-);
+import { directive } from "@openclaw/simulator";
+import { eventually } from "@openclaw/testing";
+import { expect } from "vitest";
+import { test } from "./one-provider.ts";
 
 test.concurrent("300 users of an account for 2,000, with nothing else set: all are at work together", async ({
   start,
 }) => {
-  const { client } = await start({ maxConcurrency: 2_000 });
+  const { client } = await start({ maxConcurrency: 2_000 }, { workers: 2 });
   const askedAt = performance.now();
   const runs = await Promise.all(
     Array.from({ length: 300 }, (_, seed) =>
@@ -46,7 +25,10 @@ test.concurrent("300 users of an account for 2,000, with nothing else set: all a
 test.concurrent("a waiting user is told how long, within a factor of 2 once ten runs have ended; what bounds them is named", async ({
   start,
 }) => {
-  const { client, cluster } = await start({ maxConcurrency: 1_000 }, { WORKER_CONCURRENCY: "15" });
+  const { client, cluster } = await start(
+    { maxConcurrency: 1_000 },
+    { workers: 2, env: { WORKER_CONCURRENCY: "15" } },
+  );
   const startedAt = new Map<string, number>();
   const told: { run: string; at: number; waitMs: number }[] = [];
   client.onFrame = (frame) => {
