@@ -3,13 +3,13 @@
  * Redis, without meters and with them.
  */
 import { Metrics } from "@openclaw/metrics";
-import { AnswerReader } from "../services/worker/src/provider/answer-reader.ts";
+import { ProviderError } from "../services/worker/src/provider/contract/provider-error.ts";
+import { AnswerReader } from "../services/worker/src/provider/decode/answer-reader.ts";
 import { dialectOf } from "../services/worker/src/provider/dialects/dialect.ts";
-import { ProviderError } from "../services/worker/src/provider/provider-error.ts";
 import {
   ProviderMeters,
   type RequestMeter,
-} from "../services/worker/src/provider/provider-meter.ts";
+} from "../services/worker/src/telemetry/provider-meter.ts";
 import { RunWriter } from "../shared/stream/src/run-writer.ts";
 
 const CHUNKS = 200_000;

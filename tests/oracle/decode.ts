@@ -1,11 +1,14 @@
 /** Our own decoder, from the bytes of a body to what a client gets, without a network. */
 import type { ErrorCode } from "@openclaw/protocol";
-import { AnswerReader } from "../../services/worker/src/provider/answer-reader.ts";
-import { DecodedBody, encodingsOf } from "../../services/worker/src/provider/content-encoding.ts";
+import { ProviderError } from "../../services/worker/src/provider/contract/provider-error.ts";
+import type { ProviderEvent } from "../../services/worker/src/provider/contract/provider-event.ts";
+import { AnswerReader } from "../../services/worker/src/provider/decode/answer-reader.ts";
+import { receiveAnswer } from "../../services/worker/src/provider/decode/receive-answer.ts";
 import { dialectOf } from "../../services/worker/src/provider/dialects/dialect.ts";
-import { ProviderError } from "../../services/worker/src/provider/provider-error.ts";
-import type { ProviderEvent } from "../../services/worker/src/provider/provider-event.ts";
-import { receiveAnswer } from "../../services/worker/src/provider/receive-answer.ts";
+import {
+  DecodedBody,
+  encodingsOf,
+} from "../../services/worker/src/provider/transport/content-encoding.ts";
 import type { Right } from "./right-answer.ts";
 import type { Body } from "./write-bytes.ts";
 

@@ -16,12 +16,12 @@ import {
   type Simulator,
 } from "@openclaw/simulator";
 import { onTestFinished } from "vitest";
+import { ProviderError } from "../../services/worker/src/provider/contract/provider-error.ts";
 import {
   createProviderClient,
   type ProviderClient,
   type ProviderEvent,
 } from "../../services/worker/src/provider/provider-client.ts";
-import { ProviderError } from "../../services/worker/src/provider/provider-error.ts";
 import { Deadlines } from "../../services/worker/src/run/deadlines.ts";
 
 export const KINDS: Readonly<Record<Exclude<ProfileName, "nvidia2">, ProviderKind>> = {

@@ -3,7 +3,7 @@
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw, askStream, readRaw } from "../../services/simulator/src/testing/wire.ts";
-import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
+import { policyOf } from "../../services/worker/src/provider/health/failure-policy.ts";
 import { answerOf, ask, askWithin, clientOf, PROVIDERS, startSimulator } from "./asking.ts";
 
 /** Characters of one, two, three and four bytes. */

@@ -3,7 +3,7 @@
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw, eventsIn } from "../../services/simulator/src/testing/wire.ts";
-import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
+import { policyOf } from "../../services/worker/src/provider/health/failure-policy.ts";
 import { answerOf, ask, clientOf, PROVIDERS, startSimulator } from "./asking.ts";
 
 const PIECES = ["Hel", "lo ", "静夜", "."];

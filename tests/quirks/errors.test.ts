@@ -3,7 +3,7 @@ import type { ErrorCode } from "@openclaw/protocol";
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test, vi } from "vitest";
 import { ask as askRaw, eventsIn } from "../../services/simulator/src/testing/wire.ts";
-import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
+import { policyOf } from "../../services/worker/src/provider/health/failure-policy.ts";
 import { answerOf, ask, clientOf, PROVIDERS, type Provider, startSimulator } from "./asking.ts";
 
 const PIECES = ["Hel", "lo ", "you"];

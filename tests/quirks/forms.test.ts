@@ -2,7 +2,7 @@
 import { type Directive, directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw, askStream } from "../../services/simulator/src/testing/wire.ts";
-import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
+import { policyOf } from "../../services/worker/src/provider/health/failure-policy.ts";
 import type { ProviderEvent } from "../../services/worker/src/provider/provider-client.ts";
 import { answerOf, ask, clientOf, KINDS, PROVIDERS, startSimulator } from "./asking.ts";
 

@@ -5,7 +5,7 @@ import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw } from "../../services/simulator/src/testing/wire.ts";
-import { policyOf } from "../../services/worker/src/provider/failure-policy.ts";
+import { policyOf } from "../../services/worker/src/provider/health/failure-policy.ts";
 import { ask, clientOf, PROVIDERS, startSimulator } from "./asking.ts";
 
 const strict = { text: "Hi", strict: true } as const;

@@ -8,8 +8,8 @@ import {
   wholeNumber,
 } from "@openclaw/config";
 import { z } from "zod";
-import { networksOf } from "./inbound/client-address.ts";
-import { originOf } from "./inbound/origins.ts";
+import { originOf } from "./admission/origins.ts";
+import { networksOf } from "./socket/client-address.ts";
 
 const MIN_KEY_LENGTH = 16;
 const KEY_RULE = `each key must have at least ${MIN_KEY_LENGTH} characters`;

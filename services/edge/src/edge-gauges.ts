@@ -1,10 +1,10 @@
 /** What an edge tells of its state, and of the cluster as it sees it, with each scrape. */
 import type { LabelValue, Metrics } from "@openclaw/metrics";
-import type { ClusterView } from "./http/cluster-view.ts";
-import type { HttpExchanges } from "./http/http-exchanges.ts";
-import type { ByteBudget } from "./inbound/byte-budget.ts";
-import type { LiveRuns } from "./outbound/live-runs.ts";
-import type { RedisMemory } from "./redis-memory.ts";
+import type { ByteBudget } from "./admission/byte-budget.ts";
+import type { RedisMemory } from "./admission/redis-memory.ts";
+import type { ClusterView } from "./cluster/cluster-view.ts";
+import type { HttpExchanges } from "./http/exchange/http-exchanges.ts";
+import type { LiveRuns } from "./runs/live-runs.ts";
 import type { Sessions } from "./session/sessions.ts";
 
 export interface EdgeState {
@@ -19,7 +19,7 @@ export interface EdgeState {
 const PROTOCOLS = ["v1", "v2"] as const;
 const KINDS = ["edge", "worker"] as const;
 
-export function tellEdge(metrics: Metrics, state: EdgeState): void {
+export function registerGauges(metrics: Metrics, state: EdgeState): void {
   const { runs, sessions, exchanges, view, memory, inbound } = state;
   metrics.gauge("openclaw_open_runs").from(() => [[{}, runs.count]]);
   metrics

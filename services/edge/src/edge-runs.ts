@@ -10,28 +10,28 @@ import {
 } from "@openclaw/runtime";
 import { DEFAULT_RETENTION, DueRuns, RunRecords, StreamKeys, Subscription } from "@openclaw/stream";
 import type { Tracing } from "@openclaw/tracing";
-import type { Base } from "./edge.ts";
+import type { ByteBudget } from "./admission/byte-budget.ts";
+import { PromptRoom } from "./admission/prompt-room.ts";
+import { ProviderChoice } from "./admission/provider-choice.ts";
+import { RedisMemory } from "./admission/redis-memory.ts";
+import { RunStarter } from "./admission/run-starter.ts";
+import type { EdgeDetails } from "./cluster/cluster-stats.ts";
+import { ClusterView } from "./cluster/cluster-view.ts";
+import { OverdueRuns } from "./cluster/overdue-runs.ts";
+import type { EdgeDeps } from "./edge-deps.ts";
 import { countLostNodes } from "./edge-gauges.ts";
-import type { EdgeDetails } from "./http/cluster-stats.ts";
-import { ClusterView } from "./http/cluster-view.ts";
-import type { ByteBudget } from "./inbound/byte-budget.ts";
-import { OverdueRuns } from "./inbound/overdue-runs.ts";
-import { PromptRoom } from "./inbound/prompt-room.ts";
-import { ProviderChoice } from "./inbound/provider-choice.ts";
-import { RunLookup } from "./inbound/run-lookup.ts";
-import { RunStarter } from "./inbound/run-starter.ts";
-import { LiveRuns } from "./outbound/live-runs.ts";
-import { RunMeter } from "./outbound/run-meter.ts";
-import { RunStats } from "./outbound/run-stats.ts";
-import { RunTraces } from "./outbound/run-traces.ts";
-import { createSessionHash } from "./outbound/session-hash.ts";
-import { RedisMemory } from "./redis-memory.ts";
+import { LiveRuns } from "./runs/live-runs.ts";
+import { RunLookup } from "./runs/run-lookup.ts";
+import { RunMeter } from "./telemetry/run-meter.ts";
+import { RunStats } from "./telemetry/run-stats.ts";
+import { RunTraces } from "./telemetry/run-traces.ts";
+import { createSessionHash } from "./telemetry/session-hash.ts";
 
 export type EdgeRedis = ReturnType<typeof createRedis>;
 export type EdgeRuns = ReturnType<typeof createRuns>;
 
 /** The connections of an edge, and what speaks over them. */
-export function createRedis({ config, gateway, node, log }: Base, metrics: Metrics) {
+export function createRedis({ config, gateway, node, log }: EdgeDeps, metrics: Metrics) {
   const keyPrefix = config.REDIS_KEY_PREFIX;
   const connection = { url: config.REDIS_URL, log };
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });
@@ -63,7 +63,7 @@ interface Tools {
 
 /** The runs of an edge, and its view of the cluster that works on them. */
 export function createRuns(
-  base: Base,
+  base: EdgeDeps,
   redis: EdgeRedis,
   { inbound, metrics, tracing, served }: Tools,
 ) {
@@ -145,7 +145,7 @@ export function createRuns(
 }
 
 /** For runs that nobody here follows. */
-export function createLookup({ log }: Base, redis: EdgeRedis, { starter }: EdgeRuns) {
+export function createLookup({ log }: EdgeDeps, redis: EdgeRedis, { starter }: EdgeRuns) {
   const endOverdue = (runId: string, provider: string) => starter.endOverdue(runId, provider);
   const lookup = new RunLookup({ records: redis.records, endOverdue });
   const overdue = new OverdueRuns({

@@ -1,4 +1,4 @@
-/** Puts an edge together, with `edge-runs.ts` and `edge-doors.ts`: nothing else says `new` for its parts. */
+/** Puts an edge together, with `edge-runs.ts` and `edge-listener.ts`: nothing else says `new` for its parts. */
 import { randomUUID } from "node:crypto";
 import {
   GatewayConfigWatch,
@@ -6,38 +6,29 @@ import {
   wantsTraces,
   warnOfShortDrain,
 } from "@openclaw/config";
-import { Metrics, tellVitals } from "@openclaw/metrics";
+import { Metrics, registerVitals } from "@openclaw/metrics";
 import {
   AdminServer,
-  connectionPart,
+  type Component,
+  connectionComponent,
   type Logger,
-  type Part,
   ReadinessLog,
   redisRights,
 } from "@openclaw/runtime";
 import { Tracing } from "@openclaw/tracing";
+import { QueueNotices } from "./cluster/queue-notices.ts";
 import type { EdgeConfig } from "./config.ts";
-import { createDoors, createInbound, createSessions } from "./edge-doors.ts";
-import { tellEdge } from "./edge-gauges.ts";
+import { registerGauges } from "./edge-gauges.ts";
+import { createInbound, createListener, createSessions } from "./edge-listener.ts";
 import { createLookup, createRedis, createRuns } from "./edge-runs.ts";
-import { QueueNotices } from "./outbound/queue-notices.ts";
 import { Descriptors } from "./socket/descriptors.ts";
-
-/** What everything of an edge is made with. */
-export interface Base {
-  readonly config: EdgeConfig;
-  readonly gateway: LiveGatewayConfig;
-  /** This edge, as the cluster knows it. */
-  readonly node: string;
-  readonly log: Logger;
-}
 
 /** The parts of one edge process, in the order they start. */
 export function createEdge(
   config: EdgeConfig,
   gateway: LiveGatewayConfig,
   processLog: Logger,
-): Part[] {
+): Component[] {
   const node = `edge-${randomUUID().slice(0, 8)}`;
   const log = processLog.child({ node });
   const base = { config, gateway, node, log };
@@ -53,7 +44,7 @@ export function createEdge(
   const { runs, stats, subscription, registry, view, starter } = open;
   const { lookup, overdue } = createLookup(base, redis, open);
   const sessions = createSessions(base, { starter, metrics, inbound, descriptors });
-  const { exchanges, listener } = createDoors(base, {
+  const { exchanges, listener } = createListener(base, {
     redis,
     runs: open,
     lookup,
@@ -71,20 +62,20 @@ export function createEdge(
     log,
   });
   const troubles = () => admin.troubles();
-  tellVitals(metrics, {
+  registerVitals(metrics, {
     redis: () => pulse.alive,
     subscription: () => subscription.alive,
     troubles,
   });
   const drainMs = config.EDGE_DRAIN_MS;
   warnOfShortDrain({ gateway, setting: "EDGE_DRAIN_MS", drainMs, log });
-  tellEdge(metrics, { runs, sessions, exchanges, view, memory, inbound });
+  registerGauges(metrics, { runs, sessions, exchanges, view, memory, inbound });
 
   return [
     admin,
     tracing,
     new GatewayConfigWatch({ gateway, log }),
-    connectionPart("command connection", commands),
+    connectionComponent("command connection", commands),
     redisRights({ redis: commands, keyPrefix: config.REDIS_KEY_PREFIX }),
     pulse,
     queues,

@@ -1,5 +1,5 @@
 import { ConfigError } from "@openclaw/config";
-import { createLogger, type Part, runService } from "@openclaw/runtime";
+import { type Component, createLogger, runService } from "@openclaw/runtime";
 import { loadConfig, type SimulatorConfig } from "./config.ts";
 import { createSimulator } from "./simulator.ts";
 
@@ -9,7 +9,7 @@ if (unknown.length > 0) log.warn({ unknown }, "unknown environment variables");
 const simulator = createSimulator({ host, port, faults, log, ...(tls && { tls }) });
 
 /** Comes after the simulator, so a parent learns the port, which may have been 0, before `ready`. */
-const announcement: Part = {
+const announcement: Component = {
   name: "announcement",
   start: async () =>
     void process.send?.({ type: "listening", url: simulator.url, tlsUrl: simulator.tlsUrl }),

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createLogger, type Logger, type Part } from "@openclaw/runtime";
+import { type Component, createLogger, type Logger } from "@openclaw/runtime";
 import { AcceptedRequests } from "./accepted-requests.ts";
 import type { OnChat } from "./answer-chat.ts";
 import { Connections } from "./connections.ts";
@@ -49,7 +49,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   return new Simulator(options);
 }
 
-export class Simulator implements Part, Control {
+export class Simulator implements Component, Control {
   readonly name = "simulator";
   readonly #host: string;
   readonly #wantedPort: number;

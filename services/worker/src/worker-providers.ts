@@ -11,16 +11,16 @@ import {
 import type { Tracing } from "@openclaw/tracing";
 import { failUnreadable } from "./intake/fail-unreadable.ts";
 import { ServedProviders } from "./intake/served-providers.ts";
-import { accountIdOf } from "./provider/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
-import { ProviderMeters } from "./provider/provider-meter.ts";
+import { accountIdOf } from "./provider/refusals/account-refusal.ts";
 import type { ActiveAttempts } from "./run/active-attempts.ts";
-import type { AttemptCounts } from "./run/attempt-counts.ts";
-import { AttemptMeter } from "./run/attempt-meter.ts";
 import { executeRun } from "./run/execute-run.ts";
 import { HedgeBudget } from "./run/hedge.ts";
-import { traceAttempt } from "./run/trace-attempt.ts";
-import type { Base } from "./worker.ts";
+import type { AttemptCounts } from "./telemetry/attempt-counts.ts";
+import { AttemptMeter } from "./telemetry/attempt-meter.ts";
+import { ProviderMeters } from "./telemetry/provider-meter.ts";
+import { traceAttempt } from "./telemetry/trace-attempt.ts";
+import type { WorkerDeps } from "./worker-deps.ts";
 import type { WorkerRedis } from "./worker-redis.ts";
 
 /** When a removed provider is left though edges still send runs for it: they will not learn. */
@@ -35,7 +35,7 @@ interface Tools {
   readonly nodes: () => Promise<readonly string[]>;
 }
 
-export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
+export function createProviders(base: WorkerDeps, redis: WorkerRedis, tools: Tools) {
   const { config, gateway, log } = base;
   const { commands, queueing, keyPrefix, queues } = redis;
   const providerMeters = new ProviderMeters(tools.metrics);
@@ -79,7 +79,7 @@ export function createProviders(base: Base, redis: WorkerRedis, tools: Tools) {
 }
 
 function executor(
-  { config, gateway, node, log }: Base,
+  { config, gateway, node, log }: WorkerDeps,
   { records, queues, appender }: WorkerRedis,
   { metrics, tracing, attempts, counts, limits, nodes }: Tools & { readonly limits: QueueLimits },
 ): (job: RunJob, provider: ProviderClient) => Promise<void> {

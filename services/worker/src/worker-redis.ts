@@ -15,8 +15,8 @@ import {
   Subscription,
 } from "@openclaw/stream";
 import type { ActiveAttempts } from "./run/active-attempts.ts";
-import type { Base } from "./worker.ts";
-import { measureAppends } from "./worker-gauges.ts";
+import { measureAppends } from "./telemetry/worker-gauges.ts";
+import type { WorkerDeps } from "./worker-deps.ts";
 
 export type WorkerRedis = ReturnType<typeof createRedis>;
 
@@ -25,7 +25,10 @@ interface Tools {
   readonly attempts: ActiveAttempts;
 }
 
-export function createRedis({ config, gateway, node, log }: Base, { metrics, attempts }: Tools) {
+export function createRedis(
+  { config, gateway, node, log }: WorkerDeps,
+  { metrics, attempts }: Tools,
+) {
   const connection = { url: config.REDIS_URL, log };
   const keyPrefix = config.REDIS_KEY_PREFIX;
   const commands = createCommandConnection({ ...connection, name: `${node}:commands` });

@@ -7,45 +7,36 @@ import {
   wantsTraces,
   warnOfShortDrain,
 } from "@openclaw/config";
-import { Metrics, tellVitals, troublesOf } from "@openclaw/metrics";
+import { Metrics, registerVitals, troublesOf } from "@openclaw/metrics";
 import { BuildRoster } from "@openclaw/queue";
 import {
   AdminServer,
+  type Component,
   codeHash,
-  connectionPart,
+  connectionComponent,
   type Logger,
   NodeRegistry,
-  type Part,
   ReadinessLog,
   redisRights,
 } from "@openclaw/runtime";
 import { Tracing } from "@openclaw/tracing";
 import type { WorkerConfig } from "./config.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
-import { AttemptCounts } from "./run/attempt-counts.ts";
-import { rehearse } from "./run/rehearsal.ts";
-import { tellWorker } from "./worker-gauges.ts";
+import { rehearse } from "./run/warm-up.ts";
+import { AttemptCounts } from "./telemetry/attempt-counts.ts";
+import { registerGauges } from "./telemetry/worker-gauges.ts";
 import { createProviders } from "./worker-providers.ts";
 import { createRedis } from "./worker-redis.ts";
 
 /** How long a build is known to leave behind the drain of the first worker that was told to: the next may begin later. */
 const SIGN_STAYS_MS = 10_000;
 
-/** What everything of a worker is made with. */
-export interface Base {
-  readonly config: WorkerConfig;
-  readonly gateway: LiveGatewayConfig;
-  /** This worker, as the cluster knows it. */
-  readonly node: string;
-  readonly log: Logger;
-}
-
 /** The parts of one worker process, in the order they start. */
 export function createWorker(
   config: WorkerConfig,
   gateway: LiveGatewayConfig,
   processLog: Logger,
-): readonly Part[] {
+): readonly Component[] {
   const node = `worker-${randomUUID().slice(0, 8)}`;
   const log = processLog.child({ node });
   const base = { config, gateway, node, log };
@@ -100,16 +91,16 @@ export function createWorker(
   const partitions = config.REDIS_PARTITIONS;
   const rehearsal = { redis: commands, keyPrefix: redis.keyPrefix, partitions, log };
   const troubles = () => admin.troubles();
-  tellVitals(metrics, { ...vitals, troubles });
-  tellWorker(metrics, { gateway, attempts, limits });
+  registerVitals(metrics, { ...vitals, troubles });
+  registerGauges(metrics, { gateway, attempts, limits });
 
   return [
     admin,
     tracing,
     new GatewayConfigWatch({ gateway, log }),
-    connectionPart("command connection", commands),
+    connectionComponent("command connection", commands),
     redisRights({ redis: commands, keyPrefix: redis.keyPrefix }),
-    connectionPart("queue connection", queueing),
+    connectionComponent("queue connection", queueing),
     pulse,
     queuePulse,
     subscription,

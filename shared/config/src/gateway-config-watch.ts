@@ -1,5 +1,5 @@
 /** Takes over changes of the configuration while the process runs: when its file changes, and on SIGHUP. */
-import { FileWatch, type Logger, listenForHangup, type Part } from "@openclaw/runtime";
+import { type Component, FileWatch, type Logger, listenForHangup } from "@openclaw/runtime";
 import type { LiveGatewayConfig } from "./live-gateway-config.ts";
 
 export interface GatewayConfigWatchOptions {
@@ -8,7 +8,7 @@ export interface GatewayConfigWatchOptions {
 }
 
 /** Starts before everything else, so that SIGHUP ends no process that has just begun. */
-export class GatewayConfigWatch implements Part {
+export class GatewayConfigWatch implements Component {
   readonly name = "configuration";
   readonly #options: GatewayConfigWatchOptions;
   readonly #file: FileWatch | undefined;

@@ -19,7 +19,7 @@ export interface RedisTroubles extends RedisVitals {
   readonly writeRefusal: () => string | undefined;
 }
 
-export function tellVitals(metrics: Metrics, { redis, subscription, troubles }: Vitals): void {
+export function registerVitals(metrics: Metrics, { redis, subscription, troubles }: Vitals): void {
   const tell = (name: "redis_up" | "subscription_up" | "ready", isSo: () => boolean) =>
     metrics.gauge(`openclaw_${name}`).from(() => [[{}, Number(isSo())]]);
   tell("redis_up", redis);

@@ -16,7 +16,7 @@
  *   back by one whose last worker has left. Only a killed worker is believed until its word expires.
  * - The sign expires as well.
  */
-import type { Logger, Part, RedisClient } from "@openclaw/runtime";
+import type { Component, Logger, RedisClient } from "@openclaw/runtime";
 
 const LOOK_EVERY_MS = 500;
 /** How long the word of a worker is believed. */
@@ -42,7 +42,7 @@ export interface BuildRosterOptions {
   readonly log: Pick<Logger, "info" | "debug">;
 }
 
-export class BuildRoster implements Part {
+export class BuildRoster implements Component {
   readonly name = "build roster";
   readonly #options: BuildRosterOptions;
   readonly #builds: string;

@@ -8,7 +8,7 @@
  * account wants to be left alone altogether is a key too, of which every worker hears within a second;
  * the queue itself goes on, so that its runs can be given to somebody else.
  */
-import { type Logger, type Part, persist, type RedisClient } from "@openclaw/runtime";
+import { type Component, type Logger, type RedisClient, retryFor } from "@openclaw/runtime";
 import { type QueueLimit, type RunQueues, rateOf } from "./run-queues.ts";
 
 const WRITE_WITHIN_MS = 10_000;
@@ -37,7 +37,7 @@ export interface QueueLimitsOptions {
   readonly log: Logger;
 }
 
-export class QueueLimits implements Part {
+export class QueueLimits implements Component {
   readonly name = "queue limits";
   readonly #options: QueueLimitsOptions;
   readonly #again = () => void this.#updateAgain();
@@ -85,7 +85,7 @@ export class QueueLimits implements Part {
   /** Writes the limits as they are configured now. Resolves within 10 s, written or reported. */
   async update(): Promise<void> {
     try {
-      await persist(() => this.#write(), WRITE_WITHIN_MS);
+      await retryFor(() => this.#write(), WRITE_WITHIN_MS);
     } catch (error) {
       this.#options.log.warn({ err: error }, "limits of the queues not written");
     }

@@ -6,7 +6,7 @@
  * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { isOutage, type Logger, type Part, type RedisClient } from "@openclaw/runtime";
+import { type Component, isOutage, type Logger, type RedisClient } from "@openclaw/runtime";
 import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
 import { ReplyError } from "ioredis";
 import { LeaseClock } from "./lease-clock.ts";
@@ -54,7 +54,7 @@ const WRITTEN_WITHIN_MS = 500;
  * BullMQ waits only after an error of the connection. It asks again at once after a command that Redis
  * refuses, 30,000 times a second, so every way in which its loop asks for a job is paced here.
  */
-class PromptWorker extends Worker {
+class BoundedWorker extends Worker {
   readonly #leaving = new AbortController();
   /** Told at once, before the pause. */
   onFault: (error: unknown) => void = () => undefined;
@@ -180,7 +180,7 @@ export interface UnreadableJob {
   readonly error: Error;
 }
 
-export class RunIntake implements Part {
+export class RunIntake implements Component {
   readonly name: string;
   readonly #options: RunIntakeOptions;
   readonly #working = new Map<string, Promise<void>>();
@@ -192,7 +192,7 @@ export class RunIntake implements Part {
   #mayLookAt = 0;
   #looking: NodeJS.Timeout | undefined;
   #concurrency: number;
-  #worker: PromptWorker | undefined;
+  #worker: BoundedWorker | undefined;
   #draining = false;
   #isHeld = false;
   #onIdle: () => void = () => undefined;
@@ -219,7 +219,7 @@ export class RunIntake implements Part {
   async start(): Promise<void> {
     const { redis, keyPrefix, provider, log } = this.#options;
     const { name, prefix } = queueNames(keyPrefix, provider);
-    const worker = new PromptWorker(name, (job) => this.#process(job), {
+    const worker = new BoundedWorker(name, (job) => this.#process(job), {
       prefix,
       connection: redis,
       concurrency: this.#concurrency,

@@ -2,7 +2,7 @@
  * The edge's side of the queues: one per provider, so that a provider at its limit holds up nobody
  * else's runs.
  */
-import type { Part, RedisClient } from "@openclaw/runtime";
+import type { Component, RedisClient } from "@openclaw/runtime";
 import { Queue } from "bullmq";
 import { queueNames } from "./queue-names.ts";
 import { isHedge, jobIdOf, type RunJob, writeJob } from "./run-job.ts";
@@ -65,7 +65,7 @@ export interface RunQueuesOptions {
   readonly providers: () => readonly string[];
 }
 
-export class RunQueues implements Part {
+export class RunQueues implements Component {
   readonly name = "run queues";
   readonly #options: RunQueuesOptions;
   readonly #queues = new Map<string, Queue>();

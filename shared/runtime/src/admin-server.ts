@@ -6,7 +6,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Part } from "./life-cycle.ts";
+import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 
 export interface AdminServerOptions {
@@ -21,7 +21,7 @@ export interface AdminServerOptions {
 }
 
 /** Starts first and stops last, so that a process can be asked all its life. */
-export class AdminServer implements Part {
+export class AdminServer implements Component {
   readonly name = "admin server";
   readonly #options: AdminServerOptions;
   #server: Server | undefined;
@@ -32,7 +32,7 @@ export class AdminServer implements Part {
   }
 
   /** To be the last of the parts: with its start the process is up. */
-  get readiness(): Part {
+  get readiness(): Component {
     return {
       name: "readiness",
       start: async () => {

@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { type FSWatcher, watch } from "node:fs";
 import { readFile, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Part } from "./life-cycle.ts";
+import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 
 /** From the first event of a burst to the look: whoever writes in several steps is usually done. */
@@ -27,7 +27,7 @@ export interface FileWatchOptions {
   readonly lookEveryMs?: number;
 }
 
-export class FileWatch implements Part {
+export class FileWatch implements Component {
   readonly name = "file watch";
   readonly #options: FileWatchOptions;
   readonly #lookEveryMs: number;

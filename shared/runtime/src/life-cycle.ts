@@ -8,7 +8,7 @@ import type { Logger } from "./log.ts";
 import { listenForStopSignals } from "./stop-signals.ts";
 
 /** Anything with a lifetime. A failed `start` has released what it took; `stop` is safe twice. */
-export interface Part {
+export interface Component {
   readonly name: string;
   start(): Promise<void>;
   /** Takes nothing new; resolves when the work in flight is done, or early once `signal` aborts. */
@@ -21,11 +21,11 @@ const STOP_DEADLINE_MS = 5_000;
 
 /** The parts of one process. Later parts may use earlier ones. */
 export class LifeCycle {
-  readonly #parts: readonly Part[];
+  readonly #parts: readonly Component[];
   readonly #log: Logger;
-  #started: Part[] = [];
+  #started: Component[] = [];
 
-  constructor(parts: readonly Part[], log: Logger) {
+  constructor(parts: readonly Component[], log: Logger) {
     this.#parts = parts;
     this.#log = log;
   }
@@ -96,7 +96,7 @@ async function drainAndStop(
 
 export interface RunServiceOptions {
   readonly log: Logger;
-  readonly parts: readonly Part[];
+  readonly parts: readonly Component[];
   /** How long in-flight work may go on after the first signal. */
   readonly drainMs: number;
 }

@@ -6,7 +6,7 @@
  * to one hash instead. All keys share a hash tag, since a report is one transaction.
  */
 import { ReplyError } from "ioredis";
-import type { Part } from "./life-cycle.ts";
+import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 import type { RedisClient } from "./redis.ts";
 
@@ -39,7 +39,7 @@ export interface NodeRegistryOptions {
   readonly onLost?: (id: string) => void;
 }
 
-export class NodeRegistry implements Part {
+export class NodeRegistry implements Component {
   readonly name = "node registry";
   readonly #options: NodeRegistryOptions;
   readonly #nodesKey: string;

@@ -1,4 +1,4 @@
-import type { Part } from "./life-cycle.ts";
+import type { Component } from "./life-cycle.ts";
 
 const LOOK_EVERY_MS = 1_000;
 
@@ -12,7 +12,7 @@ export interface ReadinessLogOptions {
  * Says when the process becomes unable to do its work, and why, and when it is able again: one line each, of one
  * level, so that no level of the log shows the trouble without its end. Reasons that change in between are `info`.
  */
-export class ReadinessLog implements Part {
+export class ReadinessLog implements Component {
   readonly name = "readiness log";
   readonly #options: ReadinessLogOptions;
   #timer: NodeJS.Timeout | undefined;

@@ -12,7 +12,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Cluster } from "ioredis";
-import type { Part } from "./life-cycle.ts";
+import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 import { connectionName, type RedisClient } from "./redis.ts";
 
@@ -34,7 +34,7 @@ export interface RedisPulseOptions {
   readonly onAnswer?: (afterMs: number) => void;
 }
 
-export class RedisPulse implements Part {
+export class RedisPulse implements Component {
   readonly name: string;
   readonly #redis: RedisClient;
   readonly #keys: readonly string[];

@@ -6,7 +6,7 @@
  * read. Where rights are missing, the operator is told all of them at once.
  */
 import { ReplyError } from "ioredis";
-import type { Part } from "./life-cycle.ts";
+import type { Component } from "./life-cycle.ts";
 import type { RedisClient } from "./redis.ts";
 
 /**
@@ -75,7 +75,7 @@ export class RedisRightsError extends Error {
 }
 
 /** Looks for missing rights at the start of a process. */
-export function redisRights(options: RedisRightsOptions): Part {
+export function redisRights(options: RedisRightsOptions): Component {
   return {
     name: "rights in redis",
     start: () => assertRedisRights(options),

@@ -4,7 +4,7 @@
  * for commands, the probe of the subscription, the watchdog of BullMQ's blocking reads.
  */
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import type { Part } from "./life-cycle.ts";
+import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 import { parseRedisUrl, type RedisTarget } from "./redis-url.ts";
 
@@ -167,7 +167,7 @@ export async function refreshSlots(redis: RedisClient): Promise<void> {
 }
 
 /** A connection as a part of its process: connected at the start, closed at the stop. */
-export function connectionPart(name: string, redis: RedisClient): Part {
+export function connectionComponent(name: string, redis: RedisClient): Component {
   return {
     name,
     start: () => connectRedis(redis),

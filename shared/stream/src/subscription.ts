@@ -14,7 +14,7 @@
  * connections to all masters thrown away, since the library does not say which one leads where. They are replaced by a new
  * client, not made again by the old one: its subscribers may wait for ever for a connection that was given up half made.
  */
-import type { Logger, Part, RedisClient } from "@openclaw/runtime";
+import type { Component, Logger, RedisClient } from "@openclaw/runtime";
 import { connectRedis, refreshSlots } from "@openclaw/runtime";
 import { ChannelProbe, MAKING_PROBES } from "./channel-probe.ts";
 import { decodeBatch, type PublishedEntry } from "./entry.ts";
@@ -38,7 +38,7 @@ export interface SubscriptionOptions {
   readonly onRestored: () => void;
 }
 
-export class Subscription implements Part {
+export class Subscription implements Component {
   readonly name = "subscription";
   readonly #options: SubscriptionOptions;
   /** By channel, of which each partition has one. */

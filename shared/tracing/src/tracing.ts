@@ -1,5 +1,5 @@
 /** The traces of one process, as a part of it: off unless there is somewhere to send them. */
-import type { Part } from "@openclaw/runtime";
+import type { Component } from "@openclaw/runtime";
 import { NO_SPAN, type Span, type SpanOptions, type Tracer } from "./tracer.ts";
 
 export interface TracingOptions {
@@ -17,7 +17,7 @@ export interface ExportingTracer extends Tracer {
   close(): Promise<void>;
 }
 
-export class Tracing implements Part, Tracer {
+export class Tracing implements Component, Tracer {
   readonly name = "tracing";
   readonly #options: TracingOptions;
   #tracer: ExportingTracer | undefined;

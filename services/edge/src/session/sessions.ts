@@ -1,5 +1,5 @@
 import { CLOSE_CODES, type Failure } from "@openclaw/protocol";
-import type { Part } from "@openclaw/runtime";
+import type { Component } from "@openclaw/runtime";
 import type { Connection } from "../socket/connection.ts";
 import type { ConnectionEvents } from "../socket/socket-server.ts";
 import { FrameBudget } from "./frame-budget.ts";
@@ -22,7 +22,7 @@ const LOOK_INTERVAL_MS = 10_000;
 const UNHEARD_LOOKS = 7;
 
 /** The conversations on this edge's connections. */
-export class Sessions implements Part {
+export class Sessions implements Component {
   readonly name = "sessions";
   readonly #options: SessionsOptions;
   readonly #open = new Map<Connection, Session>();

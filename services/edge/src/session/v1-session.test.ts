@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ByteBudget } from "../inbound/byte-budget.ts";
-import { PromptRoom } from "../inbound/prompt-room.ts";
+import { ByteBudget } from "../admission/byte-budget.ts";
+import { PromptRoom } from "../admission/prompt-room.ts";
 import { fakeConnection } from "../testing/fake-socket.ts";
 import { fakeStarter } from "../testing/fake-starter.ts";
 import { V1Session } from "./v1-session.ts";

@@ -11,10 +11,10 @@ import {
   type V1Limits,
   v1ErrorFrame,
 } from "@openclaw/protocol";
-import type { Reservation } from "../inbound/byte-budget.ts";
-import type { RunStarter } from "../inbound/run-starter.ts";
-import type { StartedRun } from "../inbound/started-run.ts";
-import { V1Answer } from "../outbound/v1-answer.ts";
+import type { Reservation } from "../admission/byte-budget.ts";
+import type { RunStarter } from "../admission/run-starter.ts";
+import { V1Answer } from "../answers/v1-answer.ts";
+import type { StartedRun } from "../runs/started-run.ts";
 import type { Connection } from "../socket/connection.ts";
 import { ErrorLinger } from "./error-linger.ts";
 import type { Session, SessionContext } from "./session.ts";

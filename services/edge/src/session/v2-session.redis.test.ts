@@ -15,10 +15,10 @@ import {
 } from "@openclaw/stream";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
 import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
-import { RunStarter } from "../inbound/run-starter.ts";
-import { LiveRuns } from "../outbound/live-runs.ts";
-import { RunStats } from "../outbound/run-stats.ts";
+import { RunStarter } from "../admission/run-starter.ts";
+import { LiveRuns } from "../runs/live-runs.ts";
 import type { Connection } from "../socket/connection.ts";
+import { RunStats } from "../telemetry/run-stats.ts";
 import { V2Session } from "./v2-session.ts";
 
 const log = createLogger({ service: "test", level: "silent" });

@@ -13,10 +13,10 @@ import {
   wishesOf,
 } from "@openclaw/protocol";
 import { isOutage, type Logger } from "@openclaw/runtime";
-import { type RequestRefusal, withPlaceOf } from "../inbound/provider-chain.ts";
-import type { RunStarter } from "../inbound/run-starter.ts";
-import type { StartedRun } from "../inbound/started-run.ts";
-import { V2Answer } from "../outbound/v2-answer.ts";
+import { type RequestRefusal, withPlaceOf } from "../admission/provider-chain.ts";
+import type { RunStarter } from "../admission/run-starter.ts";
+import { V2Answer } from "../answers/v2-answer.ts";
+import type { StartedRun } from "../runs/started-run.ts";
 import type { Connection } from "../socket/connection.ts";
 import type { Session, SessionContext } from "./session.ts";
 

@@ -4,7 +4,7 @@
  * uWebSockets.js shows no frame before it is whole, so what a client has sent of one cannot be counted. It keeps at most
  * one frame for each connection: the connections of one address are bounded instead.
  */
-import type { ClientAddress } from "../inbound/client-address.ts";
+import type { ClientAddress } from "./client-address.ts";
 
 /**
  * Of one client, where the operator did not say. Each may make the edge keep a frame of 1 MiB, so the memory that is

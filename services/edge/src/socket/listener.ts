@@ -1,6 +1,6 @@
 import type { TemplatedApp, us_listen_socket } from "uWebSockets.js";
-import type { Part } from "@openclaw/runtime";
-import { type RoutesOptions, serveHttp } from "../http/routes.ts";
+import type { Component } from "@openclaw/runtime";
+import { type RoutesOptions, serveHttp } from "../http/routes/routes.ts";
 import { boundSockets, type Descriptors } from "./descriptors.ts";
 import { type SocketServerOptions, serveSockets } from "./socket-server.ts";
 import { uws } from "./uws.ts";
@@ -18,7 +18,7 @@ export interface ListenerOptions extends SocketServerOptions, RoutesOptions {
  * Listening and the open sockets are two parts: at the end the one stops first, so that nobody new
  * comes, and the other last, so that everybody can still be told.
  */
-export class Listener implements Part {
+export class Listener implements Component {
   readonly name = "listener";
   readonly #options: ListenerOptions;
   #app: TemplatedApp | undefined;
@@ -29,7 +29,7 @@ export class Listener implements Part {
   }
 
   /** The open sockets, as a part that cuts them when it stops. */
-  get sockets(): Part {
+  get sockets(): Component {
     return {
       name: "sockets",
       start: async () => undefined,

@@ -3,14 +3,18 @@ import { connect, type Socket } from "node:net";
 import { eventually } from "@openclaw/testing";
 import { test as base, describe, expect } from "vitest";
 import { WebSocket } from "ws";
-import { TestDoors, type TestDoorsOptions } from "../testing/test-doors.ts";
+import { TestServer, type TestServerOptions } from "../testing/test-server.ts";
 import { Descriptors } from "./descriptors.ts";
 
-const test = base.extend("open", ({ onTestFinished }) => async (options: TestDoorsOptions = {}) => {
-  const doors = await TestDoors.open(options);
-  onTestFinished(() => doors.close());
-  return doors;
-});
+const test = base.extend(
+  "open",
+  ({ onTestFinished }) =>
+    async (options: TestServerOptions = {}) => {
+      const server = await TestServer.open(options);
+      onTestFinished(() => server.close());
+      return server;
+    },
+);
 
 interface Visit {
   readonly socket: WebSocket;
@@ -19,7 +23,11 @@ interface Visit {
 }
 
 /** Connects; resolves when that has come out one way or the other. */
-async function visit({ port }: TestDoors, from?: string, protocols: string[] = []): Promise<Visit> {
+async function visit(
+  { port }: TestServer,
+  from?: string,
+  protocols: string[] = [],
+): Promise<Visit> {
   const headers = from === undefined ? {} : { "x-forwarded-for": from };
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/stream`, protocols, { headers });
   socket.on("error", () => undefined);
@@ -35,7 +43,7 @@ async function visit({ port }: TestDoors, from?: string, protocols: string[] = [
 }
 
 /** A WebSocket by hand, for what no library sends. */
-async function rawSocket({ port }: TestDoors): Promise<Socket> {
+async function rawSocket({ port }: TestServer): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
   const lines = [
@@ -53,36 +61,36 @@ async function rawSocket({ port }: TestDoors): Promise<Socket> {
 
 describe("connections of one address", () => {
   test("are bounded, and there is room again when one is gone", async ({ open }) => {
-    const doors = await open({ perAddress: 2 });
-    const [first] = [await visit(doors), await visit(doors)];
-    expect(await (await visit(doors)).outcome).toBe(503);
-    expect(doors.refused).toEqual(["overloaded"]);
+    const server = await open({ perAddress: 2 });
+    const [first] = [await visit(server), await visit(server)];
+    expect(await (await visit(server)).outcome).toBe(503);
+    expect(server.refused).toEqual(["overloaded"]);
     first.socket.close();
-    await eventually("room", () => doors.connections.size === 1);
-    expect((await visit(doors)).socket.readyState).toBe(WebSocket.OPEN);
+    await eventually("room", () => server.connections.size === 1);
+    expect((await visit(server)).socket.readyState).toBe(WebSocket.OPEN);
   });
 
   test("are those of the client that a proxy names", async ({ open }) => {
-    const doors = await open({ perAddress: 1 });
+    const server = await open({ perAddress: 1 });
     for (const client of ["203.0.113.1", "203.0.113.2", "10.0.0.1, 203.0.113.3"]) {
-      expect((await visit(doors, client)).socket.readyState, client).toBe(WebSocket.OPEN);
+      expect((await visit(server, client)).socket.readyState, client).toBe(WebSocket.OPEN);
     }
-    expect(await (await visit(doors, "198.51.100.1, 203.0.113.2")).outcome).toBe(503);
+    expect(await (await visit(server, "198.51.100.1, 203.0.113.2")).outcome).toBe(503);
   });
 
   test("of a proxy that names nobody are not bounded unless that is asked for", async ({
     open,
   }) => {
-    const doors = await open();
-    const visits = await Promise.all(Array.from({ length: 350 }, () => visit(doors)));
+    const server = await open();
+    const visits = await Promise.all(Array.from({ length: 350 }, () => visit(server)));
     expect(visits.every(({ socket }) => socket.readyState === WebSocket.OPEN)).toBe(true);
     for (const { socket } of visits) socket.terminate();
   });
 
   test("of one client are 250 at most, if nothing else is asked for", async ({ open }) => {
-    const doors = await open();
+    const server = await open();
     const visits = await Promise.all(
-      Array.from({ length: 260 }, () => visit(doors, "203.0.113.1")),
+      Array.from({ length: 260 }, () => visit(server, "203.0.113.1")),
     );
     const isOpen = ({ socket }: Visit) => socket.readyState === WebSocket.OPEN;
     expect(visits.filter(isOpen)).toHaveLength(250);
@@ -102,44 +110,44 @@ describe("frames", () => {
   test("that are longer than any protocol takes are cut when their head has come", async ({
     open,
   }) => {
-    const doors = await open();
-    const socket = await rawSocket(doors);
+    const server = await open();
+    const socket = await rawSocket(server);
     // 2,001 bytes are announced, and none of them sent.
     socket.write(Buffer.from([0x81, 0xfe, 0x07, 0xd1, 0, 0, 0, 0]));
     await once(socket, "close");
-    expect(doors.connections.size).toBe(0);
+    expect(server.connections.size).toBe(0);
   });
 
   test("that are pings and pongs are told of, and the connection may be closed for them", async ({
     open,
   }) => {
-    const doors = await open();
-    const { socket, outcome } = await visit(doors);
+    const server = await open();
+    const { socket, outcome } = await visit(server);
     for (let ping = 0; ping < 501; ping += 1) {
       socket.ping();
       socket.pong();
     }
     expect(await outcome).toBe(1008);
-    expect(doors.controls).toBe(1_001);
-    expect(doors.connections.size).toBe(0);
+    expect(server.controls).toBe(1_001);
+    expect(server.connections.size).toBe(0);
   });
 
   test("that never end do not keep a connection, however often a byte comes", async ({ open }) => {
-    const doors = await open();
-    const socket = await rawSocket(doors);
+    const server = await open();
+    const socket = await rawSocket(server);
     socket.write(Buffer.from([0x81, 0xfe, 0x03, 0xe8, 0, 0, 0, 0]));
-    const { socket: idle } = await visit(doors);
+    const { socket: idle } = await visit(server);
     const gone = once(socket, "close");
     for (let look = 0; look < 3; look += 1) {
       socket.write("x");
       const ponged = once(idle, "pong");
       idle.ping();
       await ponged;
-      for (const connection of doors.connections) connection.look(2);
+      for (const connection of server.connections) connection.look(2);
     }
     await gone;
     expect(idle.readyState).toBe(WebSocket.OPEN);
-    expect(doors.connections.size).toBe(1);
+    expect(server.connections.size).toBe(1);
   });
 });
 
@@ -148,11 +156,11 @@ test("connections without a descriptor to spare are closed, and accepted again o
 }) => {
   const descriptors = new Descriptors({ limit: 16, count: () => undefined });
   expect(descriptors.most).toBe(8);
-  const doors = await open({ descriptors });
+  const server = await open({ descriptors });
   const sockets: Socket[] = [];
   const closed = new Set<Socket>();
   const come = () => {
-    const socket = connect(doors.port, "127.0.0.1");
+    const socket = connect(server.port, "127.0.0.1");
     socket.on("error", () => undefined).on("close", () => closed.add(socket));
     sockets.push(socket);
   };
@@ -162,7 +170,7 @@ test("connections without a descriptor to spare are closed, and accepted again o
   one?.destroy();
   await eventually("room for one", async () => {
     // Closed without a word until then.
-    const asked = fetch(`${doors.url}/health`, { headers: { connection: "close" } });
+    const asked = fetch(`${server.url}/health`, { headers: { connection: "close" } });
     return (await asked.catch(() => undefined))?.status === 200;
   });
 });

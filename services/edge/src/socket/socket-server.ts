@@ -23,13 +23,13 @@ import {
   v2Error,
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
+import type { ClientKeys } from "../admission/client-keys.ts";
 import { refusalOf } from "../http/api-error.ts";
-import type { Gate } from "../http/gate.ts";
-import type { Headers } from "../http/http-exchange.ts";
-import { statusLine } from "../http/http-status.ts";
-import type { ClientAddress, ClientAddresses } from "../inbound/client-address.ts";
-import type { ClientKeys } from "../inbound/client-keys.ts";
+import type { Gate } from "../http/exchange/gate.ts";
+import type { Headers } from "../http/exchange/http-exchange.ts";
+import { statusLine } from "../http/exchange/http-status.ts";
 import type { AddressLimit } from "./address-limit.ts";
+import type { ClientAddress, ClientAddresses } from "./client-address.ts";
 import { Connection, MAX_BUFFERED_BYTES, type SlowConsumerLimits } from "./connection.ts";
 
 /** What uWebSockets.js keeps with a socket. */

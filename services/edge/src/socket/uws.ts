@@ -2,7 +2,7 @@
  * uWebSockets.js with room for long request heads.
  *
  * The library reads this variable once, when its binary is loaded, and answers a longer head that arrives in
- * several segments with a page of HTML. Its limit is therefore above ours, which `http/gate.ts` tells in JSON.
+ * several segments with a page of HTML. Its limit is therefore above ours, which `http/exchange/gate.ts` tells in JSON.
  */
 import { UnfitMachineError } from "./unfit-machine.ts";
 

@@ -1,9 +1,9 @@
 /** Takes runs without a cluster: each goes on until a test ends it. */
 import type { ConversationMessage, Failure } from "@openclaw/protocol";
-import { promptBytes } from "../inbound/prompt-bytes.ts";
-import type { PromptRoom } from "../inbound/prompt-room.ts";
-import type { RunStarter } from "../inbound/run-starter.ts";
-import type { RunRequest, StartedRun } from "../inbound/started-run.ts";
+import { promptBytes } from "../admission/prompt-bytes.ts";
+import type { PromptRoom } from "../admission/prompt-room.ts";
+import type { RunStarter } from "../admission/run-starter.ts";
+import type { RunRequest, StartedRun } from "../runs/started-run.ts";
 
 export function fakeStarter(prompts?: PromptRoom) {
   const begun: RunRequest[] = [];

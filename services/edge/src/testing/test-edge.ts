@@ -18,13 +18,13 @@ import {
 } from "@openclaw/stream";
 import { createStreamFixture, eventually, type StreamFixture } from "@openclaw/testing";
 import { onTestFinished } from "vitest";
-import { RunStarter, type RunStarterOptions } from "../inbound/run-starter.ts";
-import type { StartedRun } from "../inbound/started-run.ts";
-import type { Answer, DeltaOutcome } from "../outbound/answer.ts";
-import { Curtain } from "../outbound/curtain.ts";
-import { LiveRuns } from "../outbound/live-runs.ts";
-import { RunMeter } from "../outbound/run-meter.ts";
-import { RunStats } from "../outbound/run-stats.ts";
+import { RunStarter, type RunStarterOptions } from "../admission/run-starter.ts";
+import type { Answer, DeltaOutcome } from "../answers/answer.ts";
+import { RepeatFilter } from "../answers/repeat-filter.ts";
+import { LiveRuns } from "../runs/live-runs.ts";
+import type { StartedRun } from "../runs/started-run.ts";
+import { RunMeter } from "../telemetry/run-meter.ts";
+import { RunStats } from "../telemetry/run-stats.ts";
 
 export const NODE = "edge-1";
 export const log = createLogger({ service: "test", level: "silent" });
@@ -48,7 +48,7 @@ export class NotingAnswer implements Answer {
   readonly isStreamed = true;
   text = "";
   readonly terminals: TerminalEntry[] = [];
-  readonly #curtain = new Curtain();
+  readonly #curtain = new RepeatFilter();
 
   onAccepted(): void {
     // Not noted.

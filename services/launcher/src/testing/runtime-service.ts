@@ -2,12 +2,12 @@
  * The smallest service made of the real `runService` and the real log, at its most talkative. With IDLE_DRAIN_MS it has
  * work in flight that is never done, and drains for so long.
  */
-import { createLogger, type Part, runService } from "@openclaw/runtime";
+import { type Component, createLogger, runService } from "@openclaw/runtime";
 
 const { IDLE_DRAIN_MS: drainMs } = process.env;
 let alive: NodeJS.Timeout | undefined;
 
-const idle: Part = {
+const idle: Component = {
   name: "idle",
   start: async () => {
     alive = setInterval(() => undefined, 1_000);

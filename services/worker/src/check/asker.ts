@@ -7,8 +7,8 @@
  */
 import type { ProviderConfig } from "@openclaw/config";
 import type { Logger } from "@openclaw/runtime";
+import { ProviderError } from "../provider/contract/provider-error.ts";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
-import { ProviderError } from "../provider/provider-error.ts";
 import { Deadlines } from "../run/deadlines.ts";
 import { untilAborted } from "../until-aborted.ts";
 import type { Answer, Temperature } from "./report.ts";

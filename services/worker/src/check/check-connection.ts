@@ -14,7 +14,11 @@ import {
   type TcpNetConnectOpts,
 } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { askForTunnel, ProxyFailedError, type TunnelRequest } from "../provider/proxy-tunnel.ts";
+import {
+  askForTunnel,
+  ProxyFailedError,
+  type TunnelRequest,
+} from "../provider/transport/proxy-tunnel.ts";
 import { untilAborted } from "../until-aborted.ts";
 import type { ConnectionReport, Step } from "./report.ts";
 

@@ -1,7 +1,7 @@
 /** One provider, from its host name to the verdict. */
 import { type Targets, targetNameOf } from "@openclaw/config";
 import type { Logger } from "@openclaw/runtime";
-import { ProviderError } from "../provider/provider-error.ts";
+import { ProviderError } from "../provider/contract/provider-error.ts";
 import { adviceFor, connectionAdvice, type Subject } from "./advice.ts";
 import { Asker } from "./asker.ts";
 import { checkConnection } from "./check-connection.ts";

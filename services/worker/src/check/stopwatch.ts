@@ -1,5 +1,5 @@
 import type { ConnectionLabel, Usage } from "@openclaw/protocol";
-import type { ProviderEvent } from "../provider/provider-event.ts";
+import type { ProviderEvent } from "../provider/contract/provider-event.ts";
 import type { Answer } from "./report.ts";
 
 /** Keeps the times of an answer, and nothing of what it says. */

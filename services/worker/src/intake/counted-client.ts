@@ -1,6 +1,6 @@
 import type { ProviderConfig } from "@openclaw/config";
+import type { ProviderHealth } from "../provider/health/provider-health.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
-import type { ProviderHealth } from "../provider/provider-health.ts";
 
 /** A provider's client that knows its users, so that it can be replaced while they finish with it. */
 export class CountedClient {

@@ -1,5 +1,5 @@
 import { isHedge, type UnreadableJob } from "@openclaw/queue";
-import { persist } from "@openclaw/runtime";
+import { retryFor } from "@openclaw/runtime";
 import type { RunRecords } from "@openclaw/stream";
 import { type CondemnContext, condemnRun } from "../run/condemn-run.ts";
 
@@ -22,7 +22,7 @@ export async function failUnreadable(
   const { records, log } = context;
   const status = isHedge(jobId)
     ? undefined
-    : await persist(() => records.status(jobId), ASK_WITHIN_MS);
+    : await retryFor(() => records.status(jobId), ASK_WITHIN_MS);
   const isWaiting = status?.state === "queued" && status.provider === provider;
   if (isWaiting) await condemnRun({ runId: jobId, provider }, error, context);
   else log.error({ jobId, provider, err: error }, "job dropped");

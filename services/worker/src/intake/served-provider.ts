@@ -9,8 +9,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { Places, ProviderConfig } from "@openclaw/config";
 import type { QueueCounts, RunIntake, RunJob } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
+import type { ProviderHealth } from "../provider/health/provider-health.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
-import type { ProviderHealth } from "../provider/provider-health.ts";
 import { CountedClient } from "./counted-client.ts";
 
 /** What a provider is made of, and who works on its runs. */

@@ -7,7 +7,7 @@
 import type { GatewayConfigSource, Places, ProviderConfig } from "@openclaw/config";
 import type { ProviderHealthReport } from "@openclaw/metrics";
 import type { QueueLimits } from "@openclaw/queue";
-import type { Part } from "@openclaw/runtime";
+import type { Component } from "@openclaw/runtime";
 import {
   type LeavingLimits,
   ServedProvider,
@@ -26,7 +26,7 @@ export interface ServedProvidersOptions extends ServedProviderOptions {
   readonly leaving: LeavingLimits;
 }
 
-export class ServedProviders implements Part {
+export class ServedProviders implements Component {
   readonly name = "providers";
   readonly #options: ServedProvidersOptions;
   readonly #served = new Map<string, ServedProvider>();

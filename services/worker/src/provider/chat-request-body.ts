@@ -1,7 +1,7 @@
 /** What a provider is sent: the run's conversation and wishes, in the words of its dialect. */
 import type { ConversationMessage } from "@openclaw/protocol";
+import type { ChatRequest } from "./contract/provider-event.ts";
 import { type Fields, type Recipient, requestFields } from "./dialects/request-fields.ts";
-import type { ChatRequest } from "./provider-event.ts";
 
 /** @returns JSON */
 export function chatRequestBody(request: ChatRequest, to: Recipient): string {

@@ -5,7 +5,7 @@ import zlib from "node:zlib";
 import { describe, expect, it, onTestFinished, test, vi } from "vitest";
 import { client, collect, errorOf, label, provider } from "../testing/asking.ts";
 import { frame, socketIsFree, WHOLE_ANSWER } from "../testing/fake-provider.ts";
-import type { ProviderEvent } from "./provider-event.ts";
+import type { ProviderEvent } from "./contract/provider-event.ts";
 
 type Compressor = zlib.Gzip | zlib.Deflate | zlib.DeflateRaw | zlib.BrotliCompress;
 

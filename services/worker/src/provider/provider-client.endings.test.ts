@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { describe, expect, it, test } from "vitest";
 import { client, collect, errorOf, provider } from "../testing/asking.ts";
 import { beginStream, frame, until } from "../testing/fake-provider.ts";
-import type { ProviderEvent } from "./provider-event.ts";
+import type { ProviderEvent } from "./contract/provider-event.ts";
 
 const DONE = "data: [DONE]\n\n";
 const USAGE = `data: ${JSON.stringify({

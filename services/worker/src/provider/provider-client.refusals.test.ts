@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { client, errorOf, provider } from "../testing/asking.ts";
 import { beginStream } from "../testing/fake-provider.ts";
-import { effectOf } from "./failure-policy.ts";
+import { effectOf } from "./health/failure-policy.ts";
 
 const NOTHING = { slowsDown: false, counts: false };
 const SLOWER = { slowsDown: true, counts: false };

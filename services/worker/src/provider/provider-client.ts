@@ -5,30 +5,30 @@ import type { ProviderConfig } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
 import type { AccountVerdict } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
-import type { QuestionResult } from "./account-refusal.ts";
-import { AnswerReader } from "./answer-reader.ts";
+import type { MeteredClient, ProviderMeter, RequestMeter } from "../telemetry/provider-meter.ts";
 import { chatRequestBody } from "./chat-request-body.ts";
-import { DecodedBody } from "./content-encoding.ts";
+import { type Fail, ProviderError } from "./contract/provider-error.ts";
+import type { ChatRequest, ProviderEvent } from "./contract/provider-event.ts";
+import { AnswerReader } from "./decode/answer-reader.ts";
+import { type Receiving, receiveAnswer } from "./decode/receive-answer.ts";
 import { classifyRefusal, type Dialect, dialectOf, refusalDetail } from "./dialects/dialect.ts";
-import type { TlsOptions } from "./dialer.ts";
-import { policyOf } from "./failure-policy.ts";
-import { HeardRefusal } from "./heard-refusal.ts";
-import { type Fail, ProviderError } from "./provider-error.ts";
-import type { ChatRequest, ProviderEvent } from "./provider-event.ts";
-import { ProviderHealth } from "./provider-health.ts";
-import type { MeteredClient, ProviderMeter, RequestMeter } from "./provider-meter.ts";
-import { type Receiving, receiveAnswer } from "./receive-answer.ts";
-import { readRefusal } from "./refusal.ts";
-import { chunksOf, drain, readErrorBody } from "./response-body.ts";
-import { describeTransportError } from "./transport-error.ts";
-import { Upstream, type UpstreamResponse } from "./upstream.ts";
+import { policyOf } from "./health/failure-policy.ts";
+import { ProviderHealth } from "./health/provider-health.ts";
+import type { QuestionResult } from "./refusals/account-refusal.ts";
+import { HeardRefusal } from "./refusals/heard-refusal.ts";
+import { readRefusal } from "./refusals/refusal.ts";
+import { DecodedBody } from "./transport/content-encoding.ts";
+import type { TlsOptions } from "./transport/dialer.ts";
+import { chunksOf, drain, readErrorBody } from "./transport/response-body.ts";
+import { describeTransportError } from "./transport/transport-error.ts";
+import { Upstream, type UpstreamResponse } from "./transport/upstream.ts";
 
 /** Where a reason may come with every piece, as large a part of `stallMs` is waited for the next one. */
 const UNSURE_SHARE = 1 / 3;
 /** Where it does: nearly all of it, so that this ends the answer, and not the limit. */
 const GONE_ON_SHARE = 0.9;
 
-export type { ChatRequest, ProviderEvent } from "./provider-event.ts";
+export type { ChatRequest, ProviderEvent } from "./contract/provider-event.ts";
 
 export interface ProviderClient {
   readonly name: string;

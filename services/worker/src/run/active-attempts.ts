@@ -1,4 +1,4 @@
-import type { Part } from "@openclaw/runtime";
+import type { Component } from "@openclaw/runtime";
 import { isTerminal, type PublishedEntry } from "@openclaw/stream";
 
 /** An attempt at work in this process. */
@@ -22,7 +22,7 @@ const LET_GO_MS = 2_000;
  * The attempts at work here, found by run, so that a message about a run ended elsewhere (a cancel)
  * stops the provider at once instead of with the next append. Stopping hands every run back.
  */
-export class ActiveAttempts implements Part {
+export class ActiveAttempts implements Component {
   readonly name = "attempts";
   readonly #attempts = new Map<string, Set<ActiveAttempt>>();
   /** What came for runs not at work here (yet), oldest first, and when. */

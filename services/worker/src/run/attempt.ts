@@ -14,16 +14,16 @@ import {
   type RunQueues,
   RunReleasedError,
 } from "@openclaw/queue";
-import { type Logger, persist } from "@openclaw/runtime";
+import { type Logger, retryFor } from "@openclaw/runtime";
 import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
-import { effectOf, policyOf } from "../provider/failure-policy.ts";
+import { ProviderError } from "../provider/contract/provider-error.ts";
+import type { ProviderEvent } from "../provider/contract/provider-event.ts";
+import { effectOf, policyOf } from "../provider/health/failure-policy.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
-import { ProviderError } from "../provider/provider-error.ts";
-import type { ProviderEvent } from "../provider/provider-event.ts";
+import { AttemptClock } from "../telemetry/attempt-clock.ts";
+import type { AttemptTally, LetGoReason } from "../telemetry/attempt-counts.ts";
+import { type AttemptOutcome, reportAttempt } from "../telemetry/attempt-report.ts";
 import type { ActiveAttempts } from "./active-attempts.ts";
-import { AttemptClock } from "./attempt-clock.ts";
-import type { AttemptTally, LetGoReason } from "./attempt-counts.ts";
-import { type AttemptOutcome, reportAttempt } from "./attempt-report.ts";
 import { condemnRun } from "./condemn-run.ts";
 import { failOver, waitBeforeRetry } from "./fail-over.ts";
 import type { HedgeBudget } from "./hedge.ts";
@@ -263,7 +263,7 @@ async function release({ runId, provider }: RunJob, context: AnswerContext): Pro
   const { records, writer, epoch, log } = context;
   try {
     await writer.flush();
-    await persist(
+    await retryFor(
       () => records.move({ runId, epoch, from: provider, provider, because: "release" }),
       RELEASE_WITHIN_MS,
     );

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { RunJob } from "@openclaw/queue";
-import { persist } from "@openclaw/runtime";
+import { retryFor } from "@openclaw/runtime";
 import type { ClaimOutcome } from "@openclaw/stream";
 import type { AttemptContext } from "./attempt.ts";
 
@@ -29,7 +29,7 @@ export function claimRun(
     overdue: { type: "failed", failure: failure("run_timeout"), timings: undefined },
     ...(hedges !== undefined && { hedges }),
   } as const;
-  return persist(() => records.claim(claim), CLAIM_WITHIN_MS);
+  return retryFor(() => records.claim(claim), CLAIM_WITHIN_MS);
 }
 
 function lostWith(workers: number): Failure {

@@ -1,7 +1,7 @@
 /** The end of a run that fails for a reason of its own, which no other worker and no later try would mend. */
 import { failure } from "@openclaw/protocol";
 import type { RunJob } from "@openclaw/queue";
-import { isOutage, type Logger, persist } from "@openclaw/runtime";
+import { isOutage, type Logger, retryFor } from "@openclaw/runtime";
 import type { Position, RunRecords, TerminalEntry } from "@openclaw/stream";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
@@ -34,11 +34,11 @@ export async function condemnRun(
     timings: undefined,
   };
   try {
-    await persist(() => records.end(runId, terminal), TELL_WITHIN_MS);
+    await retryFor(() => records.end(runId, terminal), TELL_WITHIN_MS);
   } catch (cause) {
     if (isOutage(cause)) throw cause;
     // Its record is what is broken: it says neither what to end, nor whom to tell.
-    await persist(
+    await retryFor(
       async () => records.condemn({ runId, after, terminal, nodes: await nodes() }),
       TELL_WITHIN_MS,
     );

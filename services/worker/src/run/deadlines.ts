@@ -6,7 +6,7 @@
  */
 import type { ProviderTimeouts } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
-import { ProviderError } from "../provider/provider-error.ts";
+import { ProviderError } from "../provider/contract/provider-error.ts";
 
 export class Deadlines {
   readonly #provider: string;

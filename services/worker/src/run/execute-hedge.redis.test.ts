@@ -4,10 +4,10 @@ import { createLogger } from "@openclaw/runtime";
 import { Subscription } from "@openclaw/stream";
 import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test, vi } from "vitest";
+import { AttemptCounts } from "../telemetry/attempt-counts.ts";
 import type { SpokenStream } from "../testing/speaking-provider.ts";
 import { type TestWorker, TestWorkers } from "../testing/test-workers.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
-import { AttemptCounts } from "./attempt-counts.ts";
 import { executeRun } from "./execute-run.ts";
 
 let workers: TestWorkers;

@@ -7,12 +7,12 @@
  * loses is told by what the other publishes, and stops its provider at once.
  */
 import type { RunJob } from "@openclaw/queue";
-import { persist } from "@openclaw/runtime";
+import { retryFor } from "@openclaw/runtime";
+import { ProviderError } from "../provider/contract/provider-error.ts";
+import type { ProviderEvent } from "../provider/contract/provider-event.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
-import { ProviderError } from "../provider/provider-error.ts";
-import type { ProviderEvent } from "../provider/provider-event.ts";
+import { AttemptClock } from "../telemetry/attempt-clock.ts";
 import { type AttemptContext, type Begun, learnFrom, workOnRun } from "./attempt.ts";
-import { AttemptClock } from "./attempt-clock.ts";
 import { claimRun } from "./claim-run.ts";
 import { Deadlines } from "./deadlines.ts";
 import { requestOf } from "./relay-answer.ts";
@@ -65,7 +65,7 @@ async function begin(
   const active = { epoch, isHedge: true, abort: () => stopping.abort(new HedgeLostError()) };
   attempts.add(runId, active);
   try {
-    const hedged = await persist(() => records.hedge({ runId, epoch, node }), ASK_WITHIN_MS);
+    const hedged = await retryFor(() => records.hedge({ runId, epoch, node }), ASK_WITHIN_MS);
     if (hedged === "won") return "won before";
     if (hedged === "open" && provider.health.closed === undefined) {
       return await untilToken(job, { provider, stopping });

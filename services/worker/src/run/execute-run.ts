@@ -3,9 +3,9 @@
  */
 import { failure } from "@openclaw/protocol";
 import { type RunJob, RunPostponedError, RunReleasedError } from "@openclaw/queue";
-import { isOutage, persist } from "@openclaw/runtime";
+import { isOutage, retryFor } from "@openclaw/runtime";
 import type { TerminalEntry } from "@openclaw/stream";
-import type { Closed } from "../provider/provider-health.ts";
+import type { Closed } from "../provider/health/provider-health.ts";
 import { type AttemptContext, RunHandedBackError, workOnRun } from "./attempt.ts";
 import { claimRun } from "./claim-run.ts";
 import { condemnRun } from "./condemn-run.ts";
@@ -81,7 +81,7 @@ async function leaveProvider(job: RunJob, epoch: number, context: AttemptContext
     failure: failure("attempts_exhausted"),
     timings: undefined,
   };
-  await persist(() => context.records.end(job.runId, terminal), END_WITHIN_MS);
+  await retryFor(() => context.records.end(job.runId, terminal), END_WITHIN_MS);
 }
 
 /**

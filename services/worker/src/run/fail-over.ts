@@ -8,11 +8,11 @@
  */
 import type { ErrorCode } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
-import { persist } from "@openclaw/runtime";
+import { retryFor } from "@openclaw/runtime";
 import { MAX_TRIES, type RunRecords, type RunWriter } from "@openclaw/stream";
-import { policyOf } from "../provider/failure-policy.ts";
+import type { ProviderError } from "../provider/contract/provider-error.ts";
+import { policyOf } from "../provider/health/failure-policy.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
-import type { ProviderError } from "../provider/provider-error.ts";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
 const MOVE_WITHIN_MS = 2_000;
@@ -97,7 +97,7 @@ export async function passOn(
   const next = nextOf(job, queues);
   if (next === undefined) return "nobody";
   const run = { runId: job.runId, epoch, from: job.provider, provider: next };
-  const outcome = await persist(() => records.move(run), MOVE_WITHIN_MS);
+  const outcome = await retryFor(() => records.move(run), MOVE_WITHIN_MS);
   if (outcome !== "moved") return "elsewhere";
   // Perhaps it had moved before, by an attempt whose worker then died: what that one said is not to be
   // built upon, as nobody knows any more why it let go.
@@ -114,7 +114,7 @@ export async function requeue(
   provider: string,
   queues: Pick<RunQueues, "add">,
 ): Promise<void> {
-  await persist(() => queues.add(jobAt(job, provider)), MOVE_WITHIN_MS);
+  await retryFor(() => queues.add(jobAt(job, provider)), MOVE_WITHIN_MS);
 }
 
 /** The provider to ask next, of those that this process knows. */
@@ -176,5 +176,5 @@ async function move(
   // From the move on this attempt writes nothing, and what it has said is the beginning of an answer.
   await writer.flush();
   const run = { runId, epoch, from, provider, because };
-  return (await persist(() => records.move(run), MOVE_WITHIN_MS)) === "moved";
+  return (await retryFor(() => records.move(run), MOVE_WITHIN_MS)) === "moved";
 }

@@ -8,8 +8,8 @@
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
 import type { ProviderClient } from "../provider/provider-client.ts";
-import type { AttemptClock } from "./attempt-clock.ts";
-import type { AttemptTally } from "./attempt-counts.ts";
+import type { AttemptClock } from "../telemetry/attempt-clock.ts";
+import type { AttemptTally } from "../telemetry/attempt-counts.ts";
 import { jobAt, nextOf } from "./fail-over.ts";
 
 /** Late runs come in clusters: what was not used is kept for so many of them. */

@@ -7,7 +7,7 @@
 import { mayBeLeftOut } from "@openclaw/config";
 import type { PassedFields } from "@openclaw/protocol";
 import type { RunJob } from "@openclaw/queue";
-import { persist } from "@openclaw/runtime";
+import { retryFor } from "@openclaw/runtime";
 import { BEGINNING, type LogPage, type Position, type RunRecords } from "@openclaw/stream";
 import type { ProviderClient } from "../provider/provider-client.ts";
 
@@ -75,7 +75,7 @@ async function readTexts(
   let after: Position | undefined = BEGINNING;
   while (after) {
     const from: Position = after;
-    const page: LogPage | undefined = await persist(
+    const page: LogPage | undefined = await retryFor(
       () => records.read(runId, from),
       READ_WITHIN_MS,
     );

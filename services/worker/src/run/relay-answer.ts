@@ -6,9 +6,9 @@
  */
 import type { RunJob } from "@openclaw/queue";
 import type { RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
+import { ProviderError } from "../provider/contract/provider-error.ts";
+import type { ChatRequest, ProviderEvent } from "../provider/contract/provider-event.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
-import { ProviderError } from "../provider/provider-error.ts";
-import type { ChatRequest, ProviderEvent } from "../provider/provider-event.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type HedgeContext, hedgeWhenLate } from "./hedge.ts";
 import { type PartialAnswer, readPartial } from "./partial-answer.ts";

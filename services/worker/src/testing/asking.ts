@@ -1,12 +1,12 @@
 /** Asking a provider of a test: everything made here is released when the test is over. */
 import { createLogger } from "@openclaw/runtime";
 import { onTestFinished } from "vitest";
+import { ProviderError } from "../provider/contract/provider-error.ts";
 import {
   createProviderClient,
   type ProviderClient,
   type ProviderEvent,
 } from "../provider/provider-client.ts";
-import { ProviderError } from "../provider/provider-error.ts";
 import { configFor, type FakeProvider, startProvider, startRawProvider } from "./fake-provider.ts";
 
 const log = createLogger({ service: "test", level: "silent" });

@@ -2,10 +2,10 @@
 import type { ProviderKind } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
 import { expect, it } from "vitest";
-import { AnswerReader } from "../provider/answer-reader.ts";
+import { ProviderError } from "../provider/contract/provider-error.ts";
+import type { ProviderEvent } from "../provider/contract/provider-event.ts";
+import { AnswerReader } from "../provider/decode/answer-reader.ts";
 import { dialectOf } from "../provider/dialects/dialect.ts";
-import { ProviderError } from "../provider/provider-error.ts";
-import type { ProviderEvent } from "../provider/provider-event.ts";
 
 export interface Outcome {
   readonly text: string;

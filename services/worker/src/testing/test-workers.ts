@@ -10,14 +10,14 @@ import {
   type StreamFixture,
   type StreamFixtureOptions,
 } from "@openclaw/testing";
-import { accountIdOf } from "../provider/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
-import { ProviderMeters } from "../provider/provider-meter.ts";
+import { accountIdOf } from "../provider/refusals/account-refusal.ts";
 import { ActiveAttempts } from "../run/active-attempts.ts";
 import type { AttemptContext } from "../run/attempt.ts";
-import { AttemptCounts } from "../run/attempt-counts.ts";
 import { executeRun } from "../run/execute-run.ts";
 import { HedgeBudget } from "../run/hedge.ts";
+import { AttemptCounts } from "../telemetry/attempt-counts.ts";
+import { ProviderMeters } from "../telemetry/provider-meter.ts";
 import { SpeakingProvider } from "./speaking-provider.ts";
 
 const log = createLogger({ service: "test", level: "silent" });

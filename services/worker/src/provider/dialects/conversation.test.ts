@@ -3,7 +3,7 @@ import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@ope
 import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
 import { chatRequestBody } from "../chat-request-body.ts";
-import type { ChatRequest } from "../provider-event.ts";
+import type { ChatRequest } from "../contract/provider-event.ts";
 import { dialectOf } from "./dialect.ts";
 
 const OPENAI = "https://api.openai.com/v1";

@@ -2,7 +2,7 @@ import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@ope
 import type { ErrorCode, RunOptions } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
 import { chatRequestBody } from "../chat-request-body.ts";
-import { readRefusal } from "../refusal.ts";
+import { readRefusal } from "../refusals/refusal.ts";
 import { classifyRefusal, dialectOf, refusalDetail } from "./dialect.ts";
 
 type Row = readonly [status: number, body: unknown, code: ErrorCode];

@@ -6,8 +6,8 @@ import type {
   PassedFields,
   RunOptions,
 } from "@openclaw/protocol";
-import type { Refusal } from "../refusal.ts";
-import { classifyCommon, isCommonCode, reasonOf } from "../refusal-rules.ts";
+import type { Refusal } from "../refusals/refusal.ts";
+import { classifyCommon, isCommonCode, reasonOf } from "../refusals/refusal-rules.ts";
 import { nvidia } from "./nvidia.ts";
 import { openai } from "./openai.ts";
 import { tencent } from "./tencent.ts";

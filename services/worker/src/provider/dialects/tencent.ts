@@ -1,4 +1,4 @@
-import type { Refusal } from "../refusal.ts";
+import type { Refusal } from "../refusals/refusal.ts";
 import type { Dialect } from "./dialect.ts";
 import { plainMessage } from "./messages.ts";
 import { isThoughtless, withoutDefaults } from "./passed-fields.ts";

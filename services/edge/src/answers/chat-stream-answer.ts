@@ -1,0 +1,152 @@
+/**
+ * Writes one run as a stream of chat completion chunks.
+ *
+ * As in v1, what was sent cannot be taken back: later attempts run behind a curtain. Nothing at all is
+ * sent before the first piece of the answer, so until then a failure is an HTTP error like any other.
+ */
+import { type Failure, failure, type Usage } from "@openclaw/protocol";
+import type {
+  DeltaEntry,
+  Position,
+  StartedEntry,
+  TerminalEntry,
+  ToolCallEntry,
+} from "@openclaw/stream";
+import type { Answer, DeltaOutcome } from "./answer.ts";
+import { AnswerRepeatFilter } from "./answer-repeat-filter.ts";
+import { reasoningFields, toolCallOf, usageOf } from "./chat-shape.ts";
+import { failureOf } from "./terminal-failure.ts";
+
+/** Where events go. */
+export interface EventSink {
+  /** Whether anything was sent, so that a failure can only be told within the stream. */
+  readonly isStreaming: boolean;
+  /** Answers whether more can be taken. */
+  write(text: string): boolean;
+  end(): void;
+  cork(write: () => void): void;
+}
+
+export interface ChatStreamAnswerOptions {
+  readonly id: string;
+  /** Unix time in seconds. */
+  readonly created: number;
+  readonly includesUsage: boolean;
+  readonly sink: EventSink;
+  /** The run failed before anything was sent. */
+  readonly onRefused: (reason: Failure) => void;
+  /** The body of an error event. */
+  readonly describe: (reason: Failure) => unknown;
+}
+
+const DONE = "data: [DONE]\n\n";
+
+export class ChatStreamAnswer implements Answer {
+  readonly isResumable = false;
+  readonly isStreamed = true;
+  readonly #options: ChatStreamAnswerOptions;
+  readonly #curtain = new AnswerRepeatFilter();
+  #isAnotherAttempt = false;
+  #hasBegun = false;
+  /** All that chunks begin with, up to the delta, and end with behind it. */
+  #head = "";
+  readonly #tail: string;
+
+  constructor(options: ChatStreamAnswerOptions) {
+    this.#options = options;
+    this.#tail = options.includesUsage ? ',"usage":null}\n\n' : "}\n\n";
+  }
+
+  onAccepted(): void {
+    // Nothing is sent for it.
+  }
+
+  onQueued(): void {
+    // Nor for this.
+  }
+
+  onStarted(_position: Position, { provider, model }: StartedEntry): void {
+    if (this.#isAnotherAttempt) this.#curtain.draw();
+    this.#isAnotherAttempt = true;
+    // Clients take the model from any chunk they like, so all have that of the first.
+    if (this.#hasBegun) return;
+    const { id, created } = this.#options;
+    const common = {
+      id,
+      object: "chat.completion.chunk",
+      created,
+      model: `${provider}/${model}`,
+    };
+    this.#head = `data: ${JSON.stringify(common).slice(0, -1)},"choices":[`;
+  }
+
+  onDelta(_position: Position, { type, text, isRefusal }: DeltaEntry): DeltaOutcome {
+    if (type === "text") {
+      const fresh = isRefusal ? this.#curtain.refusal(text) : this.#curtain.text(text);
+      if (fresh === undefined) return "interrupted";
+      return fresh === "" ? "held" : this.#delta({ [isRefusal ? "refusal" : "content"]: fresh });
+    }
+    const fresh = this.#curtain.reasoning(text);
+    if (fresh === undefined) return "interrupted";
+    if (fresh === "") return "held";
+    // Reasoning is no text: TTFT counts from what answers.
+    return this.#delta(reasoningFields(fresh)) === "full" ? "full" : "held";
+  }
+
+  onToolCall(_position: Position, call: ToolCallEntry): DeltaOutcome {
+    const fresh = this.#curtain.call(call);
+    if (fresh === undefined) return "interrupted";
+    return fresh === "known" ? "held" : this.#delta({ tool_calls: [toolCallOf(fresh)] });
+  }
+
+  onTerminal(terminal: TerminalEntry): false {
+    if (terminal.type !== "completed") this.#fail(failureOf(terminal));
+    // The attempt that finished said less than the client was shown.
+    else if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
+    else this.#finish(terminal.finish, terminal.usage);
+    return false;
+  }
+
+  batch(write: () => void): void {
+    this.#options.sink.cork(write);
+  }
+
+  #delta(delta: object): DeltaOutcome {
+    this.#begin();
+    return this.#choice(delta, null) ? "written" : "full";
+  }
+
+  /** Clients want to know the role first. */
+  #begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#choice({ role: "assistant", content: "" }, null);
+  }
+
+  #finish(finish: string, usage: Usage | undefined): void {
+    const { sink, includesUsage } = this.#options;
+    this.#begin();
+    this.#choice({}, finish);
+    if (includesUsage && usage) {
+      sink.write(`${this.#head}],"usage":${JSON.stringify(usageOf(usage))}}\n\n`);
+    }
+    sink.write(DONE);
+    sink.end();
+  }
+
+  #fail(reason: Failure): void {
+    const { sink, onRefused, describe } = this.#options;
+    if (!sink.isStreaming) {
+      onRefused(reason);
+      return;
+    }
+    // Without an end marker: nobody is to take this for a whole answer.
+    sink.write(`data: ${JSON.stringify(describe(reason))}\n\n`);
+    sink.end();
+  }
+
+  #choice(delta: object, finish: string | null): boolean {
+    const choice = `{"index":0,"delta":${JSON.stringify(delta)},"finish_reason":${JSON.stringify(finish)}}]`;
+    return this.#options.sink.write(this.#head + choice + this.#tail);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Ends background runs that should have ended by now: nobody reads them, the edge that was to see to their
+ * end is gone, and so is whoever was to work on them.
+ */
+import { type Component, isOutage, type Logger } from "@openclaw/runtime";
+import type { DueRuns, RunStatus } from "@openclaw/stream";
+
+const LOOK_EVERY_MS = 5_000;
+
+export interface OverdueRunsOptions {
+  readonly due: Pick<DueRuns, "overdue" | "forget">;
+  /** Undefined for a run that is not known any more. */
+  readonly status: (runId: string) => Promise<RunStatus | undefined>;
+  readonly end: (runId: string, provider: string) => Promise<void>;
+  readonly log: Logger;
+}
+
+export class OverdueRuns implements Component {
+  readonly name = "overdue runs";
+  readonly #options: OverdueRunsOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+
+  constructor(options: OverdueRunsOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+  }
+
+  /** Ends what is overdue now. Never throws: what was not reached is found the next time. */
+  async look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      for (const runId of await this.#options.due.overdue()) await this.#settleAlone(runId);
+    } catch (error) {
+      this.#options.log.debug({ err: error }, "overdue runs not looked at");
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** One that cannot be read is let go of: it must not keep those behind it from their end. */
+  async #settleAlone(runId: string): Promise<void> {
+    try {
+      await this.#settle(runId);
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      this.#options.log.error({ runId, err: error }, "overdue run cannot be ended");
+      await this.#options.due.forget(runId);
+    }
+  }
+
+  async #settle(runId: string): Promise<void> {
+    const { due, status, end, log } = this.#options;
+    const found = await status(runId);
+    if (found?.isOverdue) {
+      log.warn({ runId, provider: found.provider }, "overdue run ended");
+      await end(runId, found.provider);
+    } else if (found && found.endedMs === undefined) return;
+    await due.forget(runId);
+  }
+}

@@ -1,0 +1,113 @@
+import type { GatewayConfigSource } from "@openclaw/config";
+import type { RunQueues } from "@openclaw/queue";
+import type { Component, Logger } from "@openclaw/runtime";
+import type { LiveRun } from "../runs/live-run.ts";
+import type { LiveRuns } from "../runs/live-runs.ts";
+import { together } from "../telemetry/recent-holds.ts";
+import type { RunStats } from "../telemetry/run-stats.ts";
+import type { ClusterView } from "./cluster-view.ts";
+import { forecast, type QueueOutlook } from "./queue-forecast.ts";
+
+/** A client that waits hears of it at least every 5 s. */
+const INTERVAL_MS = 2_000;
+/** So many of its own tell an edge how long runs of a provider last; with fewer it goes by those of all edges. */
+const ENOUGH_HOLDS = 10;
+const MINUTE_MS = 60_000;
+
+export interface QueueNoticesOptions {
+  readonly runs: Pick<LiveRuns, "queued" | "agesAt">;
+  readonly queues: Pick<RunQueues, "waiting" | "counts">;
+  readonly stats: Pick<RunStats, "holds">;
+  readonly view: Pick<ClusterView, "holds">;
+  readonly gateway: Pick<GatewayConfigSource, "current">;
+  readonly log: Logger;
+}
+
+/**
+ * Tells clients whose runs wait how many are in front of them, and how long that will take: one look at a queue for
+ * all of its runs.
+ */
+export class QueueNotices implements Component {
+  readonly name = "queue notices";
+  readonly #options: QueueNoticesOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #isTelling = false;
+
+  constructor(options: QueueNoticesOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => void this.#tellAll(), INTERVAL_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+  }
+
+  /** Where Redis is slow, a round may take longer than the time between two. */
+  async #tellAll(): Promise<void> {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      await Promise.all([...this.#waiting()].map((one) => this.#tell(...one)));
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  #waiting(): ReadonlyMap<string, readonly LiveRun[]> {
+    const byProvider = new Map<string, LiveRun[]>();
+    for (const run of this.#options.runs.queued()) {
+      const waiting = byProvider.get(run.waitsFor);
+      if (waiting) waiting.push(run);
+      else byProvider.set(run.waitsFor, [run]);
+    }
+    return byProvider;
+  }
+
+  async #tell(provider: string, waiting: readonly LiveRun[]): Promise<void> {
+    const { queues, log } = this.#options;
+    try {
+      const [ids, { active }] = await Promise.all([
+        queues.waiting(provider),
+        queues.counts(provider),
+      ]);
+      this.#tellPlaces(provider, { waiting, ids, active });
+    } catch (error) {
+      // A notice is not worth repeating; the next one comes soon.
+      log.debug({ provider, err: error }, "queue not read");
+    }
+  }
+
+  #tellPlaces(provider: string, { waiting, ids, active }: SeenQueue): void {
+    const order = new Map(ids.map((runId, index) => [runId, index]));
+    // Not in the queue: a worker is just taking it.
+    const places = waiting.map((run) => [run, order.get(run.runId) ?? 0] as const);
+    const count = 1 + places.reduce((last, [, position]) => Math.max(last, position), 0);
+    const waitOf = forecast(this.#outlook(provider, active), count);
+    for (const [run, position] of places) run.tellQueued(position, Math.round(waitOf(position)));
+  }
+
+  #outlook(provider: string, active: number): QueueOutlook {
+    const { runs, stats, view, gateway } = this.#options;
+    const { maxConcurrency: atOnce = 1, rpm } = gateway.current.providers[provider] ?? {};
+    const own = stats.holds(provider);
+    return {
+      active,
+      atOnce,
+      ages: runs.agesAt(provider),
+      ended: own.count < ENOUGH_HOLDS ? together([own, ...view.holds(provider)]) : own,
+      apartMs: rpm === undefined ? 0 : MINUTE_MS / rpm,
+    };
+  }
+}
+
+/** What one look at a queue has shown. */
+interface SeenQueue {
+  /** Those that clients of this edge wait for. */
+  readonly waiting: readonly LiveRun[];
+  /** Of the whole cluster, the next to go first. */
+  readonly ids: readonly string[];
+  readonly active: number;
+}

@@ -1,0 +1,167 @@
+/** Puts together what stands between an edge's runs and its users: sockets, HTTP, and the one port for both. */
+import type { Metrics } from "@openclaw/metrics";
+import { type Failure, failure } from "@openclaw/protocol";
+import { ByteBudget } from "./admission/byte-budget.ts";
+import { ClientKeys } from "./admission/client-keys.ts";
+import { Origins } from "./admission/origins.ts";
+import type { RunStarter } from "./admission/run-starter.ts";
+import { readClusterStats } from "./cluster/cluster-stats.ts";
+import type { EdgeConfig } from "./config.ts";
+import type { EdgeDeps } from "./edge-deps.ts";
+import type { EdgeRedis, EdgeRuns } from "./edge-runs.ts";
+import { Gate } from "./http/exchange/gate.ts";
+import { HttpExchanges } from "./http/exchange/http-exchanges.ts";
+import { OpenApiRoutes } from "./http/openapi/openapi-routes.ts";
+import { ChatRoutes } from "./http/routes/chat-routes.ts";
+import { ModelsRoutes } from "./http/routes/models-routes.ts";
+import { RunsRoutes } from "./http/routes/runs-routes.ts";
+import { StatsRoutes } from "./http/routes/stats-routes.ts";
+import type { RunLookup } from "./runs/run-lookup.ts";
+import { Sessions } from "./session/sessions.ts";
+import { AddressLimit } from "./socket/address-limit.ts";
+import { ClientAddresses } from "./socket/client-address.ts";
+import type { Descriptors } from "./socket/descriptors.ts";
+import { Listener } from "./socket/listener.ts";
+
+/** JSON may write one byte of a message as six (`\u0001`); the rest of a body is small. */
+const JSON_EXPANSION = 6;
+const BODY_OVERHEAD_BYTES = 4_096;
+/** Of a conversation: text in which half the bytes need an escape would be odd. */
+const USUAL_EXPANSION = 2;
+/** Of the connections for which there are descriptors. */
+const TOLD_SHARE = 0.9;
+/** For all that is no message. */
+const LEAST_FRAME_BYTES = 16 * 1024;
+
+interface SessionTools {
+  readonly starter: RunStarter;
+  readonly metrics: Metrics;
+  readonly inbound: ByteBudget;
+  readonly descriptors: Descriptors;
+}
+
+export function createSessions(
+  { config, log }: EdgeDeps,
+  { starter, metrics, inbound, descriptors }: SessionTools,
+): Sessions {
+  const rude = metrics.counter("openclaw_rude_connections_total");
+  return new Sessions({
+    v1: {
+      starter,
+      limits: { maxMessageBytes: config.EDGE_MAX_MESSAGE_BYTES },
+      maxWaiting: config.EDGE_MAX_WAITING,
+      errorLingerMs: config.EDGE_V1_ERROR_LINGER_MS,
+    },
+    v2: {
+      starter,
+      limits: {
+        maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
+        maxRuns: config.EDGE_MAX_RUNS_PER_CONNECTION,
+      },
+      graceMs: config.EDGE_RESUME_GRACE_MS,
+      reconnectWithinMs: config.EDGE_DRAIN_MS,
+      log,
+    },
+    maxConnections: maxConnections(config, descriptors),
+    maxKeptBytes: inbound.maxBytes,
+    onRude: () => rude.inc({}),
+  });
+}
+
+interface Behind {
+  readonly redis: EdgeRedis;
+  readonly runs: EdgeRuns;
+  readonly lookup: RunLookup;
+  readonly sessions: Sessions;
+  readonly metrics: Metrics;
+  readonly inbound: ByteBudget;
+  readonly descriptors: Descriptors;
+}
+
+function maxBodyBytes(config: EdgeConfig): number {
+  const { EDGE_MAX_MESSAGE_BYTES: message, EDGE_MAX_CONVERSATION_BYTES: conversation } = config;
+  return JSON_EXPANSION * Math.max(message, conversation) + BODY_OVERHEAD_BYTES;
+}
+
+/** What this edge may keep of requests: two of the longest at least, or none of those would ever be read. */
+export function createInbound(config: EdgeConfig): ByteBudget {
+  return new ByteBudget(Math.max(config.EDGE_INBOUND_BYTES, 3 * maxBodyBytes(config)));
+}
+
+/** What one client may have this edge keep of its frames. */
+function socketLimits(config: EdgeConfig) {
+  const { EDGE_MAX_MESSAGE_BYTES: message, EDGE_MAX_CONVERSATION_BYTES: conversation } = config;
+  return {
+    maxFrameBytes: {
+      v1: Math.max(LEAST_FRAME_BYTES, JSON_EXPANSION * message),
+      v2: Math.max(LEAST_FRAME_BYTES, USUAL_EXPANSION * conversation),
+    },
+    addresses: new ClientAddresses(config.EDGE_TRUSTED_PROXIES),
+    addressLimit: new AddressLimit(config.EDGE_MAX_CONNECTIONS_PER_ADDRESS),
+  };
+}
+
+/**
+ * Without a free descriptor a connection is closed without a reason. So the most are fewer than the descriptors: those
+ * above them are told why they are refused.
+ */
+function maxConnections({ EDGE_MAX_CONNECTIONS: asked }: EdgeConfig, { most }: Descriptors) {
+  return Math.min(asked, Math.floor(most * TOLD_SHARE));
+}
+
+export function createListener({ config, gateway, log }: EdgeDeps, behind: Behind) {
+  const { redis, runs, lookup, sessions, metrics, inbound, descriptors } = behind;
+  const { starter, registry, view } = runs;
+  const slowConsumers = metrics.counter("openclaw_slow_consumers_total");
+  const slow = {
+    slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
+    onSlowConsumer: () => slowConsumers.inc({}),
+  };
+  const gate = new Gate(
+    new Origins({
+      publicUrl: config.EDGE_PUBLIC_URL,
+      allowed: config.EDGE_ALLOWED_ORIGINS,
+      hasKeys: config.EDGE_API_KEYS.length > 0,
+      listenHost: config.EDGE_HOST,
+    }),
+  );
+  const onRefused = (reason: Failure) => starter.refused(reason);
+  const exchanges = new HttpExchanges({
+    gate,
+    onRefused,
+    inbound,
+    maxOpen: maxConnections(config, descriptors),
+    keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
+    ...slow,
+  });
+  const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
+  const http = { exchanges, log, clientKeys, gateway, starter };
+  const maxMessageBytes = config.EDGE_MAX_CONVERSATION_BYTES;
+  const conversations = { maxBodyBytes: maxBodyBytes(config), maxMessageBytes };
+  const readStats = () =>
+    readClusterStats({ gateway: gateway.current, registry, queues: redis.queues });
+  const listener = new Listener({
+    host: config.EDGE_HOST,
+    port: config.EDGE_PORT,
+    log,
+    refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
+    onRefused,
+    gate,
+    clientKeys,
+    ...socketLimits(config),
+    descriptors,
+    exchanges,
+    groups: [
+      new ChatRoutes({ ...http, ...conversations }),
+      new ModelsRoutes(http),
+      new RunsRoutes({ ...http, ...conversations, lookup, graceMs: config.EDGE_RESUME_GRACE_MS }),
+      new StatsRoutes({ ...http, readStats }),
+      new OpenApiRoutes(http),
+    ],
+    onConnection: (opened) => sessions.open(opened),
+    troubles: () => view.troubles(),
+    notes: () => view.notes(),
+    ...slow,
+  });
+  return { exchanges, listener };
+}

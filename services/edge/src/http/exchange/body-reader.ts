@@ -1,0 +1,88 @@
+/**
+ * Reads the body of one request to its end, whatever becomes of it.
+ *
+ * What is refused is heard out, within bounds and without being kept: most clients send everything before they read
+ * why it was refused.
+ */
+import type { ByteBudget } from "../../admission/byte-budget.ts";
+import { IncomingBody } from "./incoming-body.ts";
+
+/** Of a body that is refused anyway. */
+const HEARD_OUT_BYTES = 16 * 1024 * 1024;
+/**
+ * From the head of a request to the last byte of its body. uWebSockets.js cuts a client much sooner that sends less
+ * than about 19 KB a second, but gives one that sends a little more as long as it takes.
+ */
+export const BODY_WITHIN_MS = 60_000;
+
+/** `no_room`: this edge holds as much of other bodies as it may. */
+export type BodyRefusal = "too_long" | "no_room" | "late" | "gone";
+
+export interface BodyReaderOptions {
+  /** The header `content-length`. */
+  readonly contentLength: string | undefined;
+  readonly maxBytes: number;
+  readonly budget: ByteBudget;
+  /** Called once. A body must be released by then or later. */
+  readonly onOver: (outcome: IncomingBody | BodyRefusal) => void;
+}
+
+export class BodyReader {
+  readonly #options: BodyReaderOptions;
+  readonly #beganAt = performance.now();
+  #body: IncomingBody | undefined;
+  #refusal: "too_long" | "no_room" | undefined;
+  #heardBytes = 0;
+  #isOver = false;
+
+  constructor(options: BodyReaderOptions) {
+    this.#options = options;
+    const { contentLength, maxBytes, budget } = options;
+    const declaredBytes = contentLength === undefined ? undefined : Number(contentLength);
+    if (declaredBytes !== undefined && !(declaredBytes <= maxBytes)) this.#refusal = "too_long";
+    else this.#body = IncomingBody.open({ budget, declaredBytes, maxBytes });
+    if (!this.#body) this.#refusal ??= "no_room";
+  }
+
+  /** Whether more may come that nobody will hear: its connection cannot be used for another request. */
+  get isCutShort(): boolean {
+    return this.#isOver && this.#heardBytes > this.#options.maxBytes + HEARD_OUT_BYTES;
+  }
+
+  add(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.#isOver) return;
+    this.#heardBytes += chunk.byteLength;
+    if (this.#body && !this.#body.add(chunk)) {
+      this.#refuse(this.#heardBytes > this.#options.maxBytes ? "too_long" : "no_room");
+    }
+    const isEnough = this.#heardBytes > this.#options.maxBytes + HEARD_OUT_BYTES;
+    if (!isLast && !isEnough) return;
+    const body = this.#body;
+    this.#body = undefined;
+    this.#end(this.#refusal ?? body ?? "gone");
+  }
+
+  /** The client is gone. */
+  gone(): void {
+    this.#end("gone");
+  }
+
+  /** Called now and then. */
+  sweep(now: number): void {
+    if (now - this.#beganAt > BODY_WITHIN_MS) this.#end("late");
+  }
+
+  #refuse(reason: "too_long" | "no_room"): void {
+    this.#refusal = reason;
+    this.#body?.release();
+    this.#body = undefined;
+  }
+
+  #end(outcome: IncomingBody | BodyRefusal): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#body?.release();
+    this.#body = undefined;
+    this.#options.onOver(outcome);
+  }
+}

@@ -1,0 +1,36 @@
+/** `/stats`: the figures of the whole cluster, for whoever has a key where keys are wanted. */
+import type { TemplatedApp } from "uWebSockets.js";
+import { failure } from "@openclaw/protocol";
+import { refuse } from "../api-error.ts";
+import type { HttpExchange } from "../exchange/http-exchange.ts";
+import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";
+
+export interface StatsDoorOptions extends RouteOptions {
+  /** @throws what Redis throws */
+  readonly readStats: () => Promise<unknown>;
+}
+
+export class StatsRoutes implements RouteGroup {
+  readonly #options: StatsDoorOptions;
+
+  constructor(options: StatsDoorOptions) {
+    this.#options = options;
+  }
+
+  serve(app: TemplatedApp): void {
+    app.get(
+      "/stats",
+      route(this.#options, (exchange) => this.#answer(exchange)),
+    );
+  }
+
+  async #answer(exchange: HttpExchange): Promise<void> {
+    const { readStats, log } = this.#options;
+    try {
+      exchange.reply(200, await readStats());
+    } catch (error) {
+      log.warn({ err: error }, "stats not read");
+      refuse(exchange, failure("unavailable", "Redis does not answer. Try again shortly."));
+    }
+  }
+}

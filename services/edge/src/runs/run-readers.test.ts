@@ -1,0 +1,93 @@
+/** When a run is looked at that its client has left, and when it is let go of. */
+import { createLogger } from "@openclaw/runtime";
+import { BEGINNING } from "@openclaw/stream";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { UNREAD } from "../answers/answer.ts";
+import { LiveRun } from "./live-run.ts";
+import { LiveRuns } from "./live-runs.ts";
+import { RunReaders } from "./run-readers.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** An edge, with a run that another one is named for. */
+function edge(isAlive: () => boolean, isResumed = false) {
+  let looks = 0;
+  let abandoned = 0;
+  const readers = new RunReaders({
+    node: "here",
+    records: {
+      watchers: async () => {
+        looks += 1;
+        return ["here", "elsewhere"];
+      },
+      unwatch: async () => ["elsewhere"],
+      watch: async () => ({ outcome: "unknown" }),
+    },
+    runs: new LiveRuns(() => undefined),
+    log: createLogger({ service: "test", level: "silent" }),
+    isAlive,
+    onAbandoned: () => {
+      abandoned += 1;
+    },
+  });
+  const run = new LiveRun({
+    runId: "r",
+    session: "s",
+    provider: "p",
+    chain: ["p"],
+    ...(isResumed && { resumed: { after: BEGINNING, waitedMs: undefined } }),
+    answer: UNREAD,
+    read: async () => undefined,
+    deadlines: { queueMs: () => 60_000, silenceMs: () => 60_000, totalMs: 60_000 },
+    onEnded: () => undefined,
+  });
+  return { readers, run, looks: () => looks, abandoned: () => abandoned };
+}
+
+test("without a grace period a run that is read elsewhere is not looked at all the time", async () => {
+  const { readers, run, looks } = edge(() => true);
+  readers.keepFor(run, 0);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(run.isEnded).toBe(false);
+  expect(looks()).toBeGreaterThan(5);
+  expect(looks()).toBeLessThan(12);
+});
+
+describe("a run whose other edge is not heard of", () => {
+  test("goes on where that one is alive after all: Redis was away, say", async () => {
+    for (const isResumed of [false, true]) {
+      let isHeard = false;
+      const { readers, run, abandoned } = edge(() => isHeard, isResumed);
+      readers.keepFor(run, 0);
+      await vi.advanceTimersByTimeAsync(1_900);
+      isHeard = true;
+      await vi.advanceTimersByTimeAsync(10_000);
+      // What was resumed here is left to the other, as ever.
+      expect([run.isEnded, abandoned()]).toEqual([isResumed, 0]);
+    }
+  });
+
+  test("keeps the whole time that its client has to come back, from when that one fell silent", async () => {
+    const { readers, run } = edge(() => false);
+    readers.keepFor(run, 10_000);
+    await vi.advanceTimersByTimeAsync(19_900);
+    expect(run.isEnded).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(run.isEnded).toBe(true);
+  });
+
+  test("is given up at the second look", async () => {
+    const [begun, resumed] = [edge(() => false), edge(() => false, true)];
+    begun.readers.keepFor(begun.run, 0);
+    resumed.readers.keepFor(resumed.run, 0);
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect([begun.run.isEnded, resumed.run.isEnded]).toEqual([false, false]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([begun.run.isEnded, resumed.abandoned()]).toEqual([true, 1]);
+  });
+});

@@ -1,0 +1,50 @@
+/** One line in the log for each attempt, with all its numbers. */
+import type { RunJob } from "@openclaw/queue";
+import type { Logger } from "@openclaw/runtime";
+import type { TerminalEntry } from "@openclaw/stream";
+import type { ProviderError } from "../provider/contract/provider-error.ts";
+import type { Continuance } from "../run/fail-over.ts";
+import type { AttemptClock } from "./attempt-clock.ts";
+import type { LetGoReason } from "./attempt-counts.ts";
+
+/** How an attempt came out: the terminal it wrote, or why it wrote none. */
+export type AttemptOutcome =
+  | { readonly terminal: TerminalEntry; readonly error?: ProviderError | undefined }
+  | (Continuance & { readonly error: ProviderError })
+  | { readonly lost: LetGoReason };
+
+interface Report {
+  readonly epoch: number;
+  readonly outcome: AttemptOutcome;
+  readonly clock: AttemptClock;
+  readonly log: Logger;
+}
+
+export function reportAttempt(
+  { runId, provider }: RunJob,
+  { epoch, outcome, clock, log }: Report,
+): void {
+  const facts = { runId, epoch, provider, ...clock.read() };
+  if ("lost" in outcome) {
+    // A run ended from outside is a user who cancelled; the other reasons are somebody's trouble.
+    const level = outcome.lost === "ended" ? "info" : "warn";
+    log[level]({ ...facts, reason: outcome.lost }, "attempt let go");
+    return;
+  }
+  if (!("terminal" in outcome)) {
+    const { error, ...goesOn } = outcome;
+    const what = "movedTo" in goesOn ? "attempt failed over" : "attempt postponed";
+    log.warn({ ...facts, ...factsOf(error), code: error.code, ...goesOn }, what);
+    return;
+  }
+  const { terminal, error } = outcome;
+  if (terminal.type === "failed") {
+    const { code } = terminal.failure;
+    log.warn({ ...facts, ...factsOf(error), outcome: terminal.type, code }, "attempt finished");
+  } else log.info({ ...facts, outcome: terminal.type }, "attempt finished");
+}
+
+/** What only the operator is to know, or knows what to do with. */
+function factsOf(error: ProviderError | undefined) {
+  return { httpStatus: error?.status, detail: error?.detail };
+}

@@ -1,0 +1,48 @@
+/** What a worker tells of its state with each scrape. */
+import type { GatewayConfigSource } from "@openclaw/config";
+import type { Metrics } from "@openclaw/metrics";
+import type { QueueLimits } from "@openclaw/queue";
+import type { AnsweredCall } from "@openclaw/stream";
+import type { ActiveAttempts } from "../run/active-attempts.ts";
+
+export interface WorkerState {
+  readonly gateway: Pick<GatewayConfigSource, "current">;
+  readonly attempts: Pick<ActiveAttempts, "count">;
+  readonly limits: Pick<QueueLimits, "inForce">;
+}
+
+export function registerGauges(metrics: Metrics, { gateway, attempts, limits }: WorkerState): void {
+  metrics.gauge("openclaw_active_attempts").from(() => [[{}, attempts.count]]);
+  metrics
+    .gauge("openclaw_provider_info")
+    .from(() =>
+      Object.entries(gateway.current.providers).map(([provider, { region, model }]) => [
+        { provider, region, model },
+        1,
+      ]),
+    );
+  metrics.gauge("openclaw_queue_limit_runs").from(() =>
+    Object.entries(gateway.current.providers).flatMap(([provider, { maxConcurrency }]) => {
+      const inForce = limits.inForce(provider) ?? maxConcurrency;
+      return [
+        [{ provider, limit: "configured" }, maxConcurrency] as const,
+        [{ provider, limit: "in_force" }, inForce] as const,
+      ];
+    }),
+  );
+}
+
+/** @returns what is to be told of each append call */
+export function measureAppends(
+  metrics: Metrics,
+  onRoundTrip: (afterMs: number) => void,
+): (call: AnsweredCall) => void {
+  const sizes = metrics.hot("openclaw_append_batch_entries").cell({});
+  const fencedChunks = metrics.counter("openclaw_fenced_chunks_total");
+  return ({ durationMs, entries, fenced }) => {
+    onRoundTrip(durationMs);
+    // Without entries it only asked whether its runs are still its own.
+    if (entries > 0) sizes.observe(entries);
+    if (fenced > 0) fencedChunks.inc({}, fenced);
+  };
+}
