@@ -1,45 +1,15 @@
 /** Who may import what: the folder layout is only worth something if the imports follow it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
-import { dirname, join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-
-interface SourceFile {
-  /** From the root, with forward slashes. */
-  readonly path: string;
-  readonly text: string;
-  readonly imports: readonly string[];
-}
+import { isShipped, ROOT, type SourceFile, sourcesOf } from "./sources.ts";
 
 const packages = ["shared", "services"]
-  .flatMap((group) => readdirSync(join(root, group)).map((name) => `${group}/${name}`))
+  .flatMap((group) => readdirSync(join(ROOT, group)).map((name) => `${group}/${name}`))
   .concat("tests/smoke");
-const files = packages.flatMap((name) => sources(join(root, name, "src")));
-const shipped = files.filter(
-  ({ path }) => !path.endsWith(".test.ts") && !/^shared\/testing\/|\/src\/testing\//.test(path),
-);
-
-function sources(directory: string): SourceFile[] {
-  return readdirSync(directory, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
-    .map((entry) => {
-      const full = join(entry.parentPath, entry.name);
-      const text = readFileSync(full, "utf8");
-      return { path: relative(root, full).split(sep).join("/"), text, imports: importsOf(text) };
-    });
-}
-
-function importsOf(text: string): string[] {
-  const statement = /^(?:import|export)\s+(?:type\s+)?[\w$*\s{},]+?\s+from\s+"([^"]+)"/gm;
-  const sideEffect = /^import\s+"([^"]+)"/gm;
-  const dynamic = /\bimport\(\s*"([^"]+)"/g;
-  return [statement, sideEffect, dynamic].flatMap((pattern) =>
-    [...text.matchAll(pattern)].map((match) => match[1] ?? ""),
-  );
-}
+const files = sourcesOf(...packages);
+const shipped = files.filter(isShipped);
 
 /** `@openclaw/stream/x` → `@openclaw/stream`; undefined for relative paths and Node's own modules. */
 function packageOf(specifier: string): string | undefined {
@@ -63,7 +33,7 @@ function offenders(
   );
 }
 
-const serviceNames = readdirSync(join(root, "services")).map((name) => `@openclaw/${name}`);
+const serviceNames = readdirSync(join(ROOT, "services")).map((name) => `@openclaw/${name}`);
 
 test("the reader of this test sees the imports it is about", () => {
   expect(files.length).toBeGreaterThan(50);
@@ -145,7 +115,7 @@ test("signals are handled in shared/runtime alone", () => {
 });
 
 test.each(packages)("%s declares exactly the packages it imports", (name) => {
-  const manifest = JSON.parse(readFileSync(join(root, name, "package.json"), "utf8"));
+  const manifest = JSON.parse(readFileSync(join(ROOT, name, "package.json"), "utf8"));
   const own = files.filter(({ path }) => path.startsWith(`${name}/src/`));
   const imported = own
     .filter(({ path }) => !path.endsWith(".test.ts") && !path.includes("/testing/"))

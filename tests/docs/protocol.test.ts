@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { ERROR_CODES } from "@openclaw/protocol";
 import { expect, test } from "vitest";
-import { HTTP_REFUSALS } from "../../services/edge/src/http/api-error.ts";
+import { HTTP_REFUSALS } from "../../services/edge/src/http/exchange/api-error.ts";
 import { REFUSALS } from "../../services/edge/src/http/openapi/responses.ts";
 
 const PAGE = "PROTOCOL.md";

@@ -1,7 +1,7 @@
 import { type ChatChunk, chatChunkSchema } from "@openclaw/protocol";
 import type { TerminalEntry } from "@openclaw/stream";
 import { expect, test } from "vitest";
-import { apiError } from "../http/api-error.ts";
+import { apiError } from "../http/exchange/api-error.ts";
 import { ChatStreamAnswer } from "./chat-stream-answer.ts";
 
 const COMPLETED: TerminalEntry = {

@@ -24,7 +24,7 @@ import {
 } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import type { ClientKeys } from "../admission/client-keys.ts";
-import { refusalOf } from "../http/api-error.ts";
+import { refusalOf } from "../http/exchange/api-error.ts";
 import type { Gate } from "../http/exchange/gate.ts";
 import type { Headers } from "../http/exchange/http-exchange.ts";
 import { statusLine } from "../http/exchange/http-status.ts";

@@ -2,7 +2,7 @@ import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import type { Failure } from "@openclaw/protocol";
 import type { Component } from "@openclaw/runtime";
 import type { ByteBudget } from "../../admission/byte-budget.ts";
-import { refuse } from "../api-error.ts";
+import { refuse } from "./api-error.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { Admission, Gate } from "./gate.ts";
 import { type Headers, HttpExchange } from "./http-exchange.ts";

@@ -21,7 +21,7 @@ import { ChatStreamAnswer } from "../../answers/chat-stream-answer.ts";
 import { GatheredAnswer } from "../../answers/gathered-answer.ts";
 import type { GatheredText } from "../../answers/gathered-text.ts";
 import { failureOf } from "../../answers/terminal-failure.ts";
-import { apiError, refuse } from "../api-error.ts";
+import { apiError, refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import { readRequest } from "./read-request.ts";
 import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";

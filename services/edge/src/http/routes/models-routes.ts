@@ -3,7 +3,7 @@ import type { TemplatedApp } from "uWebSockets.js";
 import type { GatewayConfigSource } from "@openclaw/config";
 import { failure } from "@openclaw/protocol";
 import { namedModels, providerFor } from "../../admission/model-choice.ts";
-import { refuse } from "../api-error.ts";
+import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";
 

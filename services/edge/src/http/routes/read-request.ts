@@ -1,6 +1,6 @@
 import { failure } from "@openclaw/protocol";
 import type { ParsedBody } from "../../admission/request-body.ts";
-import { refuse, refuseAddress } from "../api-error.ts";
+import { refuse, refuseAddress } from "../exchange/api-error.ts";
 import { BODY_WITHIN_MS, type BodyRefusal } from "../exchange/body-reader.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 

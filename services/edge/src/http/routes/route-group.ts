@@ -3,7 +3,7 @@ import { failure } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import type { ClientKeys, Credentials } from "../../admission/client-keys.ts";
 import type { RunStarter } from "../../admission/run-starter.ts";
-import { refuse } from "../api-error.ts";
+import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import type { HttpExchanges } from "../exchange/http-exchanges.ts";
 

@@ -1,7 +1,7 @@
 /** The plain HTTP routes of an edge. */
 
 import type { TemplatedApp } from "uWebSockets.js";
-import { refuseAddress } from "../api-error.ts";
+import { refuseAddress } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import type { HttpExchanges } from "../exchange/http-exchanges.ts";
 import type { RouteGroup } from "./route-group.ts";

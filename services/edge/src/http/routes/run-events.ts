@@ -8,7 +8,7 @@ import { BEGINNING, type Position, parseEntryId } from "@openclaw/stream";
 import type { RunStarter } from "../../admission/run-starter.ts";
 import { EventsAnswer } from "../../answers/events-answer.ts";
 import type { ResumeRefusal, StartedRun } from "../../runs/started-run.ts";
-import { refuse } from "../api-error.ts";
+import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 
 /** How soon a reader comes back, in ms: what is lost is one edge, and others are there. */

@@ -10,7 +10,7 @@ import { type AskedRun, parseRunRequest } from "../../admission/run-request.ts";
 import type { RunStarter } from "../../admission/run-starter.ts";
 import { BackgroundAnswer } from "../../answers/background-answer.ts";
 import type { RunLookup } from "../../runs/run-lookup.ts";
-import { refuse } from "../api-error.ts";
+import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import { readRequest } from "./read-request.ts";
 import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";

@@ -1,7 +1,7 @@
 /** `/stats`: the figures of the whole cluster, for whoever has a key where keys are wanted. */
 import type { TemplatedApp } from "uWebSockets.js";
 import { failure } from "@openclaw/protocol";
-import { refuse } from "../api-error.ts";
+import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";
 

@@ -7,8 +7,8 @@
  * and one of them (LangChain) takes a 429 without `retry-after` for an account that is used up.
  */
 import type { ApiError, ErrorCode, Failure } from "@openclaw/protocol";
-import type { Headers, HttpExchange } from "./exchange/http-exchange.ts";
-import type { HttpStatus } from "./exchange/http-status.ts";
+import type { Headers, HttpExchange } from "./http-exchange.ts";
+import type { HttpStatus } from "./http-status.ts";
 
 interface Refusal {
   readonly status: HttpStatus;

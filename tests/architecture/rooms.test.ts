@@ -1,0 +1,82 @@
+/**
+ * Holds the order of the rooms of `rooms.ts`, types included, and writes them to docs/architecture.md
+ * (`npm test -- --update`). Cycles of files are found by the linter (`noImportCycles`).
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ROOMS, type Room } from "./rooms.ts";
+import { isShipped, sourcesOf } from "./sources.ts";
+
+const PAGE = "docs/architecture.md";
+/** Above this a file has a second idea, unless it is a list. */
+const MOST_LINES = 300;
+const LISTS: readonly string[] = [];
+
+describe.each(Object.entries(ROOMS))("%s", (service, rooms) => {
+  const home = `${service}/src/`;
+  const files = sourcesOf(service).filter(({ path }) => !path.endsWith(".test.ts"));
+  const roomOf = (path: string) => deepest(rooms, path.slice(home.length));
+
+  test.each(rooms)("$path is there", ({ path }) => expect(existsSync(home + path)).toBe(true));
+
+  test("every folder is a room", () => {
+    const folders = new Set(files.map(({ path }) => dirname(path)));
+    folders.delete(`${service}/src`);
+    expect(
+      [...folders].filter((folder) => !rooms.some(({ path }) => home + path === folder)),
+    ).toEqual([]);
+  });
+
+  test("no import goes against the order of the rooms", () => {
+    const wrong = files.flatMap(({ path, imports }) => {
+      const own = roomOf(path);
+      if (own === undefined) return [];
+      return imports
+        .filter((name) => name.startsWith("."))
+        .map((name) => join(dirname(path), name))
+        .filter((target) => {
+          const other = roomOf(target);
+          return other === undefined || rooms.indexOf(other) > rooms.indexOf(own);
+        })
+        .map((target) => `${path} imports ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+test(`no source is longer than ${MOST_LINES} lines, but lists`, () => {
+  const long = sourcesOf("services", "shared")
+    .filter(isShipped)
+    .filter(({ path }) => !LISTS.includes(path))
+    .map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+    .filter(({ lines }) => lines > MOST_LINES)
+    .map(({ path, lines }) => `${path}: ${lines}`);
+  expect(long).toEqual([]);
+});
+
+test("docs/architecture.md draws the rooms", async () => {
+  const page = readFileSync(PAGE, "utf8").replace(
+    /(<!-- rooms -->\n).*(<!-- \/rooms -->)/s,
+    (_, begin: string, end: string) => `${begin}${drawing()}\n${end}`,
+  );
+  await expect(page).toMatchFileSnapshot(`../../${PAGE}`);
+});
+
+function deepest(rooms: readonly Room[], path: string): Room | undefined {
+  return rooms
+    .filter((room) => path.startsWith(`${room.path}/`))
+    .reduce<Room | undefined>(
+      (best, room) => (room.path.length > (best?.path.length ?? 0) ? room : best),
+      undefined,
+    );
+}
+
+function drawing(): string {
+  const parts = Object.entries(ROOMS).map(([service, rooms]) => {
+    const width = Math.max(...rooms.map(({ path }) => path.length)) + 3;
+    const lines = rooms.map(({ path, holds }) => `  ${`${path}/`.padEnd(width)}${holds}`);
+    return [`${service}/src/`, ...lines].join("\n");
+  });
+  return ["```text", parts.join("\n\n"), "```"].join("\n");
+}
