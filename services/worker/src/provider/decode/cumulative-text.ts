@@ -49,9 +49,11 @@ export class CumulativeText {
     return isProven ? this.#prove() : "";
   }
 
-  /** A whole text, which says what the pieces before it were. */
+  /** A whole text, which says what the pieces before it were: where all of them fit into it, they were pieces. */
   settle(whole: string): string {
-    return this.#held.length > 0 && whole.startsWith(this.#whole) ? this.#prove() : "";
+    if (this.#held.length === 0 || !whole.startsWith(this.#whole)) return "";
+    const told = this.#whole.slice(0, this.#told);
+    return whole.startsWith(told + this.#held.join("")) ? this.#refute() : this.#prove();
   }
 
   /** Gives what was held back: it is text like any other. */
