@@ -1,0 +1,223 @@
+/** Holds the language rules, as far as a machine can. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ROOT } from "../architecture/sources.ts";
+import { checkLanguage } from "./language.ts";
+
+/** Folders and files that do not keep the rules yet. An entry goes when its last finding has gone. */
+const PENDING: readonly string[] = [
+  "CHANGELOG.md",
+  "PROTOCOL.md",
+  "README.md",
+  "bench",
+  "deploy",
+  "docs/architecture.md",
+  "docs/client.md",
+  "docs/configuration.md",
+  "docs/decisions",
+  "docs/dependencies.md",
+  "docs/deployment.md",
+  "docs/examples",
+  "docs/fields.md",
+  "docs/metrics.md",
+  "docs/operations.md",
+  "docs/simulator.md",
+  "docs/testing.md",
+  "scripts",
+  "services/chat/src/answer-once.ts",
+  "services/chat/src/converse.ts",
+  "services/chat/src/keyboard.ts",
+  "services/chat/src/main.ts",
+  "services/chat/src/output.ts",
+  "services/chat/src/paste-reader.ts",
+  "services/chat/src/run-chat.ts",
+  "services/chat/src/screen.ts",
+  "services/chat/src/show-answer.ts",
+  "services/edge/src/admission",
+  "services/edge/src/answers",
+  "services/edge/src/cluster",
+  "services/edge/src/edge-listener.ts",
+  "services/edge/src/edge-runs.ts",
+  "services/edge/src/edge.ts",
+  "services/edge/src/http",
+  "services/edge/src/runs",
+  "services/edge/src/session",
+  "services/edge/src/socket",
+  "services/edge/src/telemetry",
+  "services/launcher/src/banner.ts",
+  "services/launcher/src/launcher.ts",
+  "services/launcher/src/output.ts",
+  "services/launcher/src/preflight.ts",
+  "services/launcher/src/providers.ts",
+  "services/launcher/src/run-launcher.redis.test.ts",
+  "services/launcher/src/run-launcher.ts",
+  "services/launcher/src/service-process.ts",
+  "services/launcher/src/supervised-process.ts",
+  "services/launcher/src/testing",
+  "services/simulator/src/answer-for.ts",
+  "services/simulator/src/connections.ts",
+  "services/simulator/src/control.ts",
+  "services/simulator/src/directive.ts",
+  "services/simulator/src/faults",
+  "services/simulator/src/handle-request.ts",
+  "services/simulator/src/plan.ts",
+  "services/simulator/src/profiles",
+  "services/simulator/src/quirks",
+  "services/simulator/src/reply.ts",
+  "services/simulator/src/simulator.ts",
+  "services/simulator/src/sse.ts",
+  "services/simulator/src/stats.ts",
+  "services/simulator/src/stream-answer.ts",
+  "services/simulator/src/testing",
+  "services/simulator/src/text",
+  "services/simulator/src/tls",
+  "services/worker/src/check",
+  "services/worker/src/intake",
+  "services/worker/src/provider",
+  "services/worker/src/run",
+  "services/worker/src/telemetry",
+  "services/worker/src/testing",
+  "shared/client",
+  "shared/config",
+  "shared/metrics",
+  "shared/protocol",
+  "shared/queue",
+  "shared/runtime",
+  "shared/stream",
+  "shared/testing",
+  "shared/tracing",
+  "tests/architecture",
+  "tests/chaos",
+  "tests/clients",
+  "tests/containers",
+  "tests/dashboards",
+  "tests/deploy",
+  "tests/docs",
+  "tests/e2e",
+  "tests/oracle",
+  "tests/quirks",
+  "tests/rules",
+  "tests/runner",
+  "tests/skew",
+  "tests/slow",
+  "tests/suites.ts",
+];
+
+const READ = /\.(?:md|ts|mjs|lua)$/;
+const SKIPPED = /^(?:node_modules|dist|\..*)$/;
+
+/** The files below a path of the repository, each from the root. */
+function filesBelow(path: string): string[] {
+  const full = join(ROOT, path);
+  if (!statSync(full, { throwIfNoEntry: false })?.isDirectory())
+    return READ.test(path) ? [path] : [];
+  return readdirSync(full)
+    .filter((name) => !SKIPPED.test(name))
+    .flatMap((name) => filesBelow(path === "" ? name : `${path}/${name}`));
+}
+
+function findingsIn(path: string): string[] {
+  return checkLanguage(path, readFileSync(join(ROOT, path), "utf8")).map(
+    ({ line, reason }) => `${path}:${line}: ${reason}`,
+  );
+}
+
+const isBelow = (path: string, entry: string) => path === entry || path.startsWith(`${entry}/`);
+const findings = new Map(filesBelow("").map((path) => [path, findingsIn(path)]));
+
+test("every page and comment keeps the language rules, but in what is pending", () => {
+  const held = [...findings].filter(([path]) => !PENDING.some((entry) => isBelow(path, entry)));
+  expect(held.flatMap(([, found]) => found)).toEqual([]);
+});
+
+test("what is pending does not keep them yet", () => {
+  const clean = PENDING.filter(
+    (entry) => ![...findings].some(([path, found]) => isBelow(path, entry) && found.length > 0),
+  );
+  expect(clean).toEqual([]);
+});
+
+const reasonsOf = (text: string, path = "page.md") =>
+  checkLanguage(path, text).map(({ line, reason }) => `${line}: ${reason.replace(/:.*/, "")}`);
+
+describe("a page", () => {
+  const words = (count: number) =>
+    Array.from({ length: count }, (_, index) => `w${index}`).join(" ");
+
+  test("has sentences of 25 words at most, and code counts as one", () => {
+    expect(reasonsOf(`${words(25)}.\nSo ${words(23)} \`a b c\`.`)).toEqual([]);
+    expect(reasonsOf(`Short. So ${words(12)}\n${words(13)}.`)).toEqual(["1: 26 words"]);
+  });
+
+  test("may have an abbreviation in the middle of a sentence", () => {
+    expect(reasonsOf(`${words(13)}, e.g. ${words(13)}.`)).toEqual(["1: 27 words"]);
+  });
+
+  test("has sentences that end with their item, cell or heading", () => {
+    const [half, more] = [words(13), words(14)];
+    expect(reasonsOf(`# ${half}\n${half}\n- ${half}\n- ${half}\n\n| ${half} | ${more} |`)).toEqual(
+      [],
+    );
+  });
+
+  test("has lines of 110 columns, tables, code and addresses aside", () => {
+    const long = "x".repeat(120);
+    expect(reasonsOf(`${long}\n\n\`\`\`\n${long}\n\`\`\`\n| ${long} |`)).toEqual([
+      "1: 120 columns",
+    ]);
+    expect(reasonsOf(`[here](https://example.com/${long})`)).toEqual([]);
+  });
+
+  test("begins no statement with who or what", () => {
+    const bad = "Who asks is told. What comes is read.";
+    expect(reasonsOf(bad).map((reason) => reason.slice(0, 8))).toEqual(['1: "Who ', '1: "What']);
+    expect(reasonsOf("## What it takes\n\nWhat is a run? An answer.")).toEqual([]);
+  });
+
+  test.each([
+    ["An id that is none is refused.", "is none"],
+    ["It is as good as nothing.", "as good as nothing"],
+    ["Whoever takes it ends it.", "Whoever"],
+    ["It takes that one.", "that one"],
+    ["It takes one that is free.", "one that"],
+    ["It begins anew.", "anew"],
+    ["Nothing of it is kept.", "Nothing of it"],
+    ["Nothing in it is not known.", "Nothing in it is not"],
+  ])("has no phrase to decode: %s", (sentence, phrase) => {
+    expect(checkLanguage("page.md", sentence).map(({ reason }) => reason)).toEqual([
+      expect.stringContaining(`"${phrase}"`),
+    ]);
+  });
+
+  test.each([
+    "The edge reports it so that one worker takes it.",
+    "There is none.",
+    "Take `that one` and `anew`.",
+    "More than one that fits is refused.",
+  ])("may say: %s", (sentence) => expect(checkLanguage("page.md", sentence)).toEqual([]));
+});
+
+describe("code", () => {
+  test("is read in its comments only", () => {
+    const code =
+      'const text = "anew // anew"; // nobody\nconst other = `anew ${`/* anew`} anew`;\n/** anew */\n';
+    expect(reasonsOf(code, "a.ts")).toEqual(['1: "nobody"', '3: "anew"']);
+  });
+
+  test("may have quotes in its regular expressions", () => {
+    expect(reasonsOf('const quote = /["`]/; // nobody\n', "a.ts")).toEqual(['1: "nobody"']);
+  });
+
+  test("is read in the comments of Lua", () => {
+    expect(reasonsOf('local text = "-- anew" -- nobody\n-- anew\n', "a.lua")).toEqual([
+      '1: "nobody"',
+      '2: "anew"',
+    ]);
+  });
+
+  test("may begin its comments with a noun phrase", () => {
+    expect(reasonsOf("/** What a worker needs to know of a run. */", "a.ts")).toEqual([]);
+    expect(reasonsOf("/** What was sent cannot be taken back. */", "a.ts")).toHaveLength(1);
+  });
+});
