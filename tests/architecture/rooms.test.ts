@@ -2,10 +2,10 @@
  * Holds the order of the rooms of `rooms.ts`, types included, and writes them to docs/architecture.md
  * (`npm test -- --update`). Cycles of files are found by the linter (`noImportCycles`).
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ROOMS, type Room } from "./rooms.ts";
+import { PACKAGES, ROOMS, type Room } from "./rooms.ts";
 import { isShipped, sourcesOf } from "./sources.ts";
 
 const PAGE = "docs/architecture.md";
@@ -45,6 +45,27 @@ describe.each(Object.entries(ROOMS))("%s", (service, rooms) => {
   });
 });
 
+describe("shared", () => {
+  const names = PACKAGES.map(({ path }) => path);
+  const packageOf = (path: string) => names.indexOf(path.split("/")[1] ?? "");
+
+  test("every package is drawn", () => {
+    expect(names.toSorted()).toEqual(readdirSync("shared").toSorted());
+  });
+
+  test("no import goes against the order of the packages", () => {
+    const wrong = sourcesOf("shared")
+      .filter(isShipped)
+      .flatMap(({ path, imports }) =>
+        imports
+          .filter((name) => name.startsWith("@openclaw/"))
+          .filter((name) => packageOf(name) > packageOf(path))
+          .map((name) => `${path} imports ${name}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+});
+
 test(`no source is longer than ${MOST_LINES} lines, but lists`, () => {
   const long = sourcesOf("services", "shared")
     .filter(isShipped)
@@ -73,10 +94,15 @@ function deepest(rooms: readonly Room[], path: string): Room | undefined {
 }
 
 function drawing(): string {
-  const parts = Object.entries(ROOMS).map(([service, rooms]) => {
-    const width = Math.max(...rooms.map(({ path }) => path.length)) + 3;
-    const lines = rooms.map(({ path, holds }) => `  ${`${path}/`.padEnd(width)}${holds}`);
-    return [`${service}/src/`, ...lines].join("\n");
-  });
-  return ["```text", parts.join("\n\n"), "```"].join("\n");
+  const services = Object.entries(ROOMS).map(([service, rooms]) =>
+    drawn(`${service}/src/`, rooms, (path) => `${path}/`),
+  );
+  const shared = drawn("shared/", PACKAGES, (path) => `${path}/src/`);
+  return ["```text", [...services, shared].join("\n\n"), "```"].join("\n");
+}
+
+function drawn(head: string, rooms: readonly Room[], name: (path: string) => string): string {
+  const width = Math.max(...rooms.map(({ path }) => name(path).length)) + 2;
+  const lines = rooms.map(({ path, holds }) => `  ${name(path).padEnd(width)}${holds}`);
+  return [head, ...lines].join("\n");
 }

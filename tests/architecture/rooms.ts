@@ -56,3 +56,22 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
     { path: "testing", holds: "fixtures of this service's tests" },
   ],
 };
+
+/** The packages that services share, in the same order: a package imports only those above it. */
+export const PACKAGES: readonly Room[] = [
+  { path: "protocol", holds: "what clients and the gateway say: v1, v2, HTTP, errors, limits" },
+  {
+    path: "runtime",
+    holds: "what every process needs: life cycle, logs, Redis, registry, retries",
+  },
+  { path: "config", holds: "`gateway.config.json` and the environment: schemas, loading, changes" },
+  { path: "metrics", holds: "the catalogue of metrics, and what counts them" },
+  { path: "tracing", holds: "OpenTelemetry spans; loaded only when traces are on" },
+  {
+    path: "stream",
+    holds: "a run's log in Redis: fenced append, publish, follow; scripts in lua/",
+  },
+  { path: "queue", holds: "BullMQ: jobs, leases, limits of accounts, builds that leave" },
+  { path: "client", holds: "the SDK `@openclaw/client`, which imports no other package" },
+  { path: "testing", holds: "fixtures of all tests: clusters, clients, faulty networks" },
+];

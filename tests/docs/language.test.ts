@@ -9,10 +9,8 @@ import { checkLanguage } from "./language.ts";
 const PENDING: readonly string[] = [
   "CHANGELOG.md",
   "PROTOCOL.md",
-  "README.md",
   "bench",
   "deploy",
-  "docs/architecture.md",
   "docs/client.md",
   "docs/configuration.md",
   "docs/decisions",
@@ -87,7 +85,6 @@ const PENDING: readonly string[] = [
   "shared/stream",
   "shared/testing",
   "shared/tracing",
-  "tests/architecture",
   "tests/chaos",
   "tests/clients",
   "tests/containers",
