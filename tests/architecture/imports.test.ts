@@ -1,4 +1,4 @@
-/** Who may import what: the folder layout is only worth something if the imports follow it. */
+/** Which imports are allowed: the folder layout is only worth something if the imports follow it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
@@ -99,7 +99,7 @@ test("uWebSockets.js is loaded in one place, which tells it first how long a hea
 
 test("process.env is read in config.ts alone", () => {
   const readers = shipped
-    // What is set there is for libraries.
+    // Variables that are set there are for libraries.
     .filter(({ text }) => /\bprocess\.env\b(?!\.\w+ = )/.test(text))
     .map(({ path }) => path)
     .filter((path) => !path.endsWith("/config.ts"));

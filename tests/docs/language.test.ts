@@ -19,7 +19,6 @@ const PENDING: readonly string[] = [
   "docs/examples",
   "docs/fields.md",
   "docs/metrics.md",
-  "docs/operations.md",
   "docs/simulator.md",
   "docs/testing.md",
   "scripts",
