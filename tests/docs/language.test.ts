@@ -15,7 +15,6 @@ const PENDING: readonly string[] = [
   "docs/configuration.md",
   "docs/decisions",
   "docs/dependencies.md",
-  "docs/deployment.md",
   "docs/examples",
   "docs/fields.md",
   "docs/metrics.md",
