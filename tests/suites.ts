@@ -1,6 +1,6 @@
 /**
- * The long suites, and how much of each is run: a small N with every change, by `npm test`, and all of it before an
- * issue is closed, by `npm run test:long`. docs/testing.md shows this table.
+ * The long suites, and how much of each is run. `npm test` runs a small N with every change, and `npm run test:long`
+ * the full N before an issue is closed. docs/testing.md shows this table.
  */
 
 export interface Suite {
@@ -82,8 +82,8 @@ export function sizeOf(name: SuiteName): number {
 }
 
 /**
- * A bound on a time. In full, on an idle machine, it is what is promised; with every change, where the machine may be
- * busy, it is what only a fault can reach.
+ * A bound on a time. In full, on an idle machine, it is the promise. With every change the machine may be busy, so it
+ * is a time that only a fault can reach.
  */
 export function boundMs({ promised, fault }: { promised: number; fault: number }): number {
   return isFull ? promised : fault;

@@ -38,7 +38,7 @@ test("a query asks for nothing that is not there, and no answer changes nothing"
   }
 });
 
-/** Series of two edges and a worker, `undefined` where nobody has them. */
+/** Series of two edges and a worker, `undefined` if no process has them. */
 interface Cluster {
   readonly zhipu?: { readonly waiting: number; readonly active: number };
   readonly nvidia1?: { readonly waiting: number; readonly active: number };

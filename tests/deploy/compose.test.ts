@@ -22,7 +22,7 @@ interface Service {
 /** Read by compose itself. */
 const COMPOSE_OWN = ["COMPOSE_PROFILES"];
 
-/** Settings that nobody has to tell: inside a container they are what the image says, as its ports are mapped. */
+/** Settings that stay unset: inside a container the image gives them, as its ports are mapped. */
 const OF_THE_IMAGE = [
   "EDGE_HOST",
   "EDGE_PORT",

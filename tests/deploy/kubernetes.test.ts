@@ -28,7 +28,7 @@ const KINDS = {
   Service,
 } as const;
 
-/** Secrets that somebody has thought of. */
+/** Secrets as an operator fills them in. */
 const FILLED = {
   REDIS_URL: "redis://gateway:b3f1c0ffee@redis:6379",
   EDGE_API_KEYS: "a-key-of-some-length",

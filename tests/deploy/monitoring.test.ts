@@ -1,4 +1,4 @@
-/** What Prometheus and Alertmanager are configured with is right, in the word of their own tools, shipped or in docs/deployment.md. */
+/** The configurations of Prometheus and Alertmanager, shipped and in docs/deployment.md, pass the checks of their own tools. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

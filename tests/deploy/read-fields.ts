@@ -1,8 +1,8 @@
 /**
- * Which fields of a document somebody reads.
+ * Which fields of a document a validator reads.
  *
- * Kubernetes' schemas allow fields that they do not know, and so `redinessProbe` would pass. But a validator looks at
- * each field that it knows and at no other: what it never reads is a field that Kubernetes would not read either.
+ * Kubernetes' schemas allow fields that they do not know, and so `redinessProbe` would pass. But a validator looks only
+ * at fields that it knows. Kubernetes would not read the others either.
  */
 export function recordReads<T extends object>(document: T): { seen: T; unread: () => string[] } {
   const read = new Set<string>();

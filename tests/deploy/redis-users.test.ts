@@ -1,4 +1,4 @@
-/** The users of Redis in deploy/redis/users.acl: the one of the gateway, and the one for those who look after it. */
+/** The users of Redis in deploy/redis/users.acl: one for the gateway, and one for operators. */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -80,10 +80,10 @@ const withPasswords = (acl: string) =>
 test("a changed users.acl is taken over by ACL LOAD of maintenance, without a restart", async () => {
   const own = await mkdtemp(join(tmpdir(), "openclaw-redis-users-"));
   const file = join(own, "users.acl");
-  // As of a release before, which lacked a command; and with one that it should not have had.
+  // As a release before had it: it lacked a command, and had a right too many.
   const older = text.replace(" +xtrim", "").replace(" +ping", " +ping +config|get");
   expect(older).not.toBe(text);
-  // Whoever starts it looks whether it answers, without a name.
+  // `startPrivateRedis` asks it without a name whether it answers.
   await writeFile(file, "user default on nopass ~* &* +@all\n");
   const redis = await startPrivateRedis({
     directory: join(own, "data"),

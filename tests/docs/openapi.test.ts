@@ -15,7 +15,7 @@ test("the OpenAPI document is one, by the recommended rules of its linter", asyn
     rules: {
       // The gateway's licence is not that of its interface.
       "info-license": "off",
-      // What can be asked without being able to be wrong has no 4xx.
+      // A request that cannot be wrong has no 4xx.
       "operation-4xx-response": "off",
     },
   });

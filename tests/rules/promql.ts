@@ -49,8 +49,8 @@ const OF_PROMETHEUS = ["job", "instance"];
 const SUFFIX = /_(bucket|sum|count)$/;
 
 /**
- * What is wrong with a selector: a metric that nobody has, a label that it does not have, a value that
- * its label never has. Empty where all is well.
+ * The faults of a selector: a metric outside the catalogue, a label that the metric does not have, or a value that the
+ * label never has.
  *
  * @param recorded names that rules record; their labels are not known here
  */
