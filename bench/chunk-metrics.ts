@@ -1,6 +1,6 @@
 /**
- * What measuring costs for each chunk in a worker: the way from the provider's bytes to what is appended to
- * Redis, without meters and with them.
+ * What measuring costs for each chunk in a worker. It takes the way from the provider's bytes to the append in Redis,
+ * without meters and with them.
  */
 import { Metrics } from "@openclaw/metrics";
 import { ProviderError } from "../services/worker/src/provider/contract/provider-error.ts";

@@ -64,7 +64,7 @@ try {
 async function bench(): Promise<void> {
   const users = await arrive(USERS);
   const connection = await memoryOfConnections();
-  // What is compiled and opened at first is no cost of the ones that follow.
+  // The first load compiles and opens; that is no cost of later ones.
   await load(users, SHORT);
   const idle = await cpuOf(() => new Promise((resolve) => setTimeout(resolve, IDLE_MS)));
   const idlePerMs = scaled(idle, 1 / IDLE_MS);

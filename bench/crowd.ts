@@ -1,8 +1,8 @@
 /**
  * Many users at once: `npm run bench -- crowd 2000 [EDGES] [WORKERS]`, after `npm run build`.
  *
- * All ask in the same moment, for answers of 20 s with 15 pieces a second, of an account that takes as many runs as
- * there are users; nothing else is set. Says when they got their text, and what each part took meanwhile. Users are in
+ * All ask in the same moment, for answers of 20 s with 15 pieces a second. The account takes as many runs as there are
+ * users; nothing else is set. Says when they got their text, and what each part took meanwhile. Users are in
  * this process and the provider in one of its own: both take time of the same machine, and are not counted.
  */
 import { fork } from "node:child_process";
@@ -42,7 +42,7 @@ const cluster = await Cluster.start({
 });
 try {
   const sockets = await Promise.all(Array.from({ length: users }, () => connect()));
-  // What is compiled and opened in the first is no cost of the others.
+  // The first round compiles and opens; that is no cost of the others.
   for (let round = 1; round <= ROUNDS; round += 1) console.log(await ask(sockets, round));
   for (const socket of sockets) socket.terminate();
 } finally {
@@ -69,7 +69,7 @@ async function connect(): Promise<WebSocket> {
   return socket;
 }
 
-/** Everybody asks; resolves with what came of it. */
+/** Every user asks; resolves with the result. */
 async function ask(sockets: readonly WebSocket[], round: number) {
   const before = await cpu();
   const askedAt = performance.now();

@@ -82,7 +82,7 @@ async function aborts(
   };
 }
 
-/** Three answers of 4 MiB that nobody reads, as a run whose user is slow: do others get their text? */
+/** Three answers of 4 MiB are not read, like a run whose user is slow: do others get their text? */
 async function unread(simulator: FarSimulator, version: Version): Promise<Row> {
   const pool = await openPool(simulator, version, 23);
   const stuck = Array.from({ length: 3 }, () =>

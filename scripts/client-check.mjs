@@ -1,6 +1,6 @@
 /**
- * `npm run client:check`: whether `@openclaw/client`, packed as it would be published, can be used: by
- * every resolver of types and modules that reads ES modules, and by nobody but those.
+ * `npm run client:check`: whether `@openclaw/client`, packed as it would be published, can be used. Every resolver of
+ * types and modules that reads ES modules must accept it, and every other must not.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -4,12 +4,12 @@
  *     REDIS_URL=redis://127.0.0.1:6379 pm2 start deploy/pm2/ecosystem.config.cjs
  *     pm2 reload claw-streaming-gateway     # after `npm run build`, or to change the environment: --update-env
  *
- * Cluster mode is for `reload`, which starts each replacement, waits until it says that it is ready, and tells the old
- * process to leave only then. The edges of one machine share their port by themselves.
+ * Cluster mode is for `reload`. It starts each replacement and waits until it says that it is ready. Only then it tells
+ * the old process to leave. The edges of one machine share their port by themselves.
  *
  * /metrics, /livez and /readyz of each process are on a port of its own on 127.0.0.1: edges from 9464 on, workers from
- * 9564 on. EDGE_ADMIN_PORT and WORKER_ADMIN_PORT say where the first one is. During a reload the process that comes and
- * the one that leaves share theirs.
+ * 9564 on. EDGE_ADMIN_PORT and WORKER_ADMIN_PORT say where the first one is. During a reload the new
+ * process and the old one share theirs.
  */
 const { join } = require("node:path");
 
@@ -38,7 +38,7 @@ function app(service, instances, env) {
     wait_ready: true,
     listen_timeout: 15_000,
     kill_timeout: killAfterMs(service),
-    // One that cannot live is tried again more and more slowly, up to every 15 s.
+    // PM2 starts a process that cannot live more and more slowly, up to every 15 s.
     exp_backoff_restart_delay: 200,
   };
 }

@@ -53,8 +53,8 @@ function packagesOf(root) {
 }
 
 /**
- * Names, sizes and times of all sources. Any difference counts, not only a newer file: another
- * branch checked out or a restored backup may bring older ones, and a removed one has no time.
+ * Names, sizes and times of all sources. Any difference counts, not only a newer file. Another branch or a
+ * restored backup may bring older ones, and a removed one has no time.
  */
 function fingerprint(root, packages) {
   const hash = createHash("sha256");

@@ -2,8 +2,8 @@
  * One bootstrap at a time in one checkout: `npm start` in two terminals must not install into the
  * same node_modules at once.
  *
- * The lock is a directory, as making one is atomic everywhere. Its holder keeps touching it; one
- * that is gone or silent is overruled, so a killed bootstrap blocks nobody.
+ * The lock is a directory, as making one is atomic everywhere. Its holder keeps touching it. A holder
+ * that is gone or silent is overruled, so a killed bootstrap blocks no other.
  */
 import {
   mkdirSync,
@@ -78,7 +78,7 @@ function touch(path) {
   try {
     utimesSync(path, new Date(), new Date());
   } catch {
-    // It was overruled. The steps bear being run twice; stopping halfway would help nobody.
+    // It was overruled. The steps bear being run twice; stopping halfway would not help.
   }
 }
 

@@ -1,4 +1,4 @@
-/** A checkout that is on a read-only file system, or somebody else's, or in which root has built. */
+/** A checkout that is on a read-only file system, or belongs to another user, or in which root has built. */
 import { accessSync, constants } from "node:fs";
 import { BootstrapError } from "./command.mjs";
 

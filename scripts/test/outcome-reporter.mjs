@@ -1,9 +1,8 @@
 /**
- * Vitest's reporter of what the runner judges: writes to `TEST_OUTCOME`, as JSON, every test that did not pass, with
- * its errors or the reason why it was skipped, how many passed, and how long each project took.
+ * Vitest's reporter for the runner. It writes to `TEST_OUTCOME`, as JSON, every test that did not pass, with its errors
+ * or the reason why it was skipped. It also writes how many passed, and how long each project took.
  *
- * The JSON reporter of Vitest would not do: it has neither a test's project, nor the reason of a skipped test, nor
- * errors outside of tests.
+ * The JSON reporter of Vitest lacks a test's project, the reason of a skipped test, and errors outside of tests.
  */
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";

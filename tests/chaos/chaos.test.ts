@@ -1,7 +1,7 @@
 /**
- * The whole cluster under processes that die, stop, leave and are replaced, a Redis that does the same and
- * forgets, providers that fail, strangers that are rude, runs whose data is broken, and clients that vanish,
- * stop reading and come back elsewhere, with users who check every byte. `npm run chaos -- --minutes M --seed S --users N`.
+ * The whole cluster under faults, with users who check every byte. Processes die, stop, leave and are replaced; Redis
+ * does the same and forgets. Providers fail, strangers are rude, and the data of runs is broken. Clients vanish, stop
+ * reading and come back elsewhere. `npm run chaos -- --minutes M --seed S --users N`.
  */
 import { setMaxListeners } from "node:events";
 import { INSTANT, profilesAt } from "@openclaw/simulator";
@@ -26,10 +26,10 @@ const minutes = Number(process.env.CHAOS_MINUTES ?? sizeOf("chaos"));
 const seed = Number(process.env.CHAOS_SEED ?? 1);
 const users = Number(process.env.CHAOS_USERS ?? 200);
 
-/** Refusing everybody would violate nothing; this is what must come of it all the same. */
+/** A cluster that refuses every run violates no rule, so this much must succeed. */
 const LEAST_RUNS_A_MINUTE = 600;
 const LEAST_DONE = 0.6;
-/** Of the runs that nobody cancelled and whose providers did nothing wrong. */
+/** Of the runs without a cancel and without a fault of their providers. */
 const LEAST_WHOLE = 0.995;
 /** The process faults alone are 12 on average. */
 const LEAST_FAULTS_A_MINUTE = 6;

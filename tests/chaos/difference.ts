@@ -1,4 +1,4 @@
-/** What is wrong with a text that should have been another. */
+/** The fault of a text that should have been another. */
 export type Difference = "lost" | "repeated" | "reordered" | "spliced" | "wrong text";
 
 /** Names the difference between what a user got and what was said; `undefined` where there is none. */

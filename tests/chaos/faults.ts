@@ -61,7 +61,7 @@ async function rollouts({ cluster, random, history, closing }: FaultContext): Pr
     cluster.env.WORKER_BUILD = `build-${nth}`;
     for (const { process } of cluster.running(service)) {
       await startAnother(cluster, service);
-      // One that is stopped leaves when it goes on.
+      // A stopped process leaves when it goes on.
       if (process.exitCode === null && process.signalCode === null) {
         leaving.push(once(process, "exit"));
         process.kill("SIGTERM");

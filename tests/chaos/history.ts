@@ -34,15 +34,15 @@ export interface Violation {
   readonly detail: string;
 }
 
-/** A run as long as somebody waits for it. */
+/** A run as long as a user waits for it. */
 export interface Watched {
   /** Something of it came. */
   heard(): void;
-  /** It ended, or whoever waited is gone. */
+  /** It ended, or its user is gone. */
   closed(): void;
 }
 
-/** How a run fared whose providers did nothing wrong, and which nobody cancelled. */
+/** How a run ended that had no cancel and no fault of its providers. */
 export interface Fared {
   /** Whether it ended with the whole answer. */
   readonly isWhole: boolean;
@@ -78,7 +78,7 @@ export class History {
   /** By kind of fault: how long until each run it could have silenced was heard of again. */
   readonly recoveries = new Map<string, number[]>();
   readonly #beganAt = performance.now();
-  /** Runs whose record or log was broken: what becomes of them is bounded, and not promised. */
+  /** Runs whose record or log was broken: they must end in time, and may end in any way. */
   readonly #broken = new Set<string>();
   /** Of runs that had to end with the whole answer: how many there were, and those that did not. */
   #due = 0;
@@ -113,7 +113,7 @@ export class History {
     return [...this.outcomes.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Which share of those that nobody cancelled ended with the whole answer. */
+  /** Of the runs without a cancel, the share that ended with the whole answer. */
   get doneShare(): number {
     const done = (this.outcomes.get("v1 done") ?? 0) + (this.outcomes.get("v2 done") ?? 0);
     return done / Math.max(1, this.checked - (this.outcomes.get("v2 cancelled") ?? 0));
@@ -121,7 +121,7 @@ export class History {
 
   /** A run is over whose providers answered well, or were lost with their workers. */
   fared({ isWhole, since, about }: Fared): void {
-    // What Redis forgot, nobody can tell.
+    // Redis may have forgotten it.
     if (this.hasForgottenSince(since)) return;
     this.#due += 1;
     if (!isWhole) this.failed.push(about);

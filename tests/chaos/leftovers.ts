@@ -1,4 +1,4 @@
-/** What must be gone once everybody has gone home. */
+/** Leftovers that must be gone once all users have left. */
 import { eventually } from "@openclaw/testing";
 import { Redis } from "ioredis";
 import { CLOCK_SET_BACK, CLOCK_SET_BACK_MS } from "./faults.ts";
@@ -44,8 +44,8 @@ export async function judgeLeftovers(options: LeftoverOptions): Promise<void> {
 }
 
 /**
- * Records and logs of runs, but for records of runs that never came onto a queue and were promised to
- * nobody: an edge that is killed between the two steps leaves one, which expires by itself.
+ * Records and logs of runs, except records of runs that never came onto a queue and were not accepted. An edge that is
+ * killed between the two steps leaves such a record, which expires by itself.
  */
 async function keysLeft(
   redis: Redis,
@@ -54,7 +54,7 @@ async function keysLeft(
   const keys = await redis.keys(`${keyPrefix}{0}:*`);
   const left: string[] = [];
   for (const key of keys) {
-    // What was broken stays as long as it was made to.
+    // A broken key stays as long as the fault made it.
     if (history.isBroken(key.slice(key.lastIndexOf(":") + 1))) continue;
     const expiresInMs = await redis.pttl(key);
     const [, runId = ""] = key.split(":run:");

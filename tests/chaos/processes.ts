@@ -3,13 +3,13 @@ import type { History } from "./history.ts";
 
 /** As pino numbers them. */
 const ERROR_LEVEL = 50;
-/** Said at the level of errors because somebody should know, and part of what is being done here. */
+/** Logged as errors because an operator should know, and foreseen in this suite. */
 const FORESEEN: ReadonlySet<unknown> = new Set([
   "run could not be worked on",
   "provider refuses the account, left alone until it does not",
 ]);
 
-/** Whatever they met, processes end when they are told to, and log no error that nobody foresaw. */
+/** After any fault, processes end when they are told to, and log only foreseen errors. */
 export function judgeProcesses(cluster: Cluster, history: History): void {
   for (const { name, process, logs } of [...cluster.ready("edge"), ...cluster.ready("worker")]) {
     const { exitCode, signalCode } = process;

@@ -1,6 +1,6 @@
 /**
- * What was bought from the providers, as they saw it: an answer may be asked for again after a failure,
- * but not more often than attempts are allowed, and not for long by two attempts at once.
+ * What was bought from the providers, as they saw it. A run may ask again after a failure, but not more often than
+ * attempts are allowed, and not for long by two attempts at once.
  */
 import type { ClusterProcess } from "@openclaw/testing";
 import type { History } from "./history.ts";
@@ -13,8 +13,8 @@ const RELEASES = /^(SIGTERM worker|all of worker)/;
 /** A process that was stopped before may be taken for lost only now. */
 const LONGEST_STOP_MS = 10_000;
 /**
- * How long an attempt that lost its run may still read from its provider: a worker that is stopped does
- * so until it wakes up, and learns then.
+ * How long an attempt that lost its run may still read from its provider. A stopped worker keeps its request until it
+ * wakes up, and learns then.
  */
 const OVERLAP_MS = 15_000;
 /** The connection closes under these, so that they are asked for once more for nothing. */
@@ -72,7 +72,7 @@ export class Purchases {
     }
   }
 
-  /** Whether an attempt of then may have been lost, also one that had all of its answer: its end was not written. */
+  /** Whether an attempt of then may have been lost. A whole answer may be lost too, if its end was not written. */
   #wasHarmedSince(then: number): boolean {
     return this.#history.injected.some(({ kind, at }) => at >= then && /worker|redis/.test(kind));
   }

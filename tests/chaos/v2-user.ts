@@ -26,7 +26,7 @@ interface OpenRun {
   readonly asked: Question;
   readonly since: number;
   readonly watched: Watched;
-  /** Of what it was when somebody last looked. */
+  /** When its last text had come, at the last look. */
   heardAt: number;
 }
 
@@ -110,7 +110,7 @@ class V2User {
     if (!this.#client) return;
     this.#again.clear();
     for (const open of this.#open) {
-      // One that has its end needs no more.
+      // A run that has its end needs no more.
       if (open.run.terminals.length === 0) await this.#resume(this.#client, open);
     }
   }
@@ -143,7 +143,7 @@ class V2User {
     });
   }
 
-  /** Perhaps one that ends this very moment. */
+  /** The run may end at this very moment. */
   #cancelOne(): void {
     const [open] = this.#open;
     if (open && this.#client) this.#cancel(this.#client, open);

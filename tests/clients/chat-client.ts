@@ -28,13 +28,13 @@ export interface Answered {
   readonly text: string;
   readonly reasoning: string;
   readonly calls: readonly Call[];
-  /** In tokens; undefined where the library knows nothing of it. */
+  /** In tokens; undefined if the library does not know it. */
   readonly usage: { readonly input: number; readonly output: number } | undefined;
   /** In OpenAI's words. */
   readonly finish: string | null | undefined;
 }
 
-/** What an error tells the library's user; undefined where it has nothing of that name. */
+/** What an error tells the library's user; undefined if it has no such field. */
 export interface Refusal {
   readonly status: number | undefined;
   readonly code: string | undefined;

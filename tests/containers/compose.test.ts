@@ -31,7 +31,7 @@ let stop: () => Promise<unknown> = async () => undefined;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "openclaw-test-compose-"));
-  // The services are somebody else.
+  // The services run as another user.
   await chmod(directory, 0o755);
   const port = await freePort();
   host = `127.0.0.1:${port}`;

@@ -1,4 +1,4 @@
-/** What testcontainers has no word for is said to `docker` itself. */
+/** Commands of `docker` itself, which testcontainers does not have. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
@@ -29,7 +29,7 @@ export async function docker(...args: string[]): Promise<string> {
   return command(["docker", ...args]);
 }
 
-/** Lines of what `docker` printed; none for nothing. */
+/** The lines that `docker` printed, without empty ones. */
 export async function dockerLines(...args: string[]): Promise<string[]> {
   return (await docker(...args)).split("\n").filter(Boolean);
 }

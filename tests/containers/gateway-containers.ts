@@ -36,7 +36,7 @@ export class TestNetwork {
       .withLabels(this.#labels);
   }
 
-  /** Takes a container off the network without a word to anybody. */
+  /** Takes a container off the network, without closing its connections. */
   async cut({ container }: { container: StartedTestContainer }): Promise<void> {
     const { container: client } = await getContainerRuntimeClient();
     await client.dockerode

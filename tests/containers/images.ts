@@ -1,8 +1,8 @@
 /**
  * Vitest's global set-up: the images are built once, and whatever a test started is removed in the end.
  *
- * The removing is left to a process of its own, which begins when this one closes its pipe or is gone: a test that
- * fails, a Ctrl-C and a killed runner leave nothing behind, either.
+ * A process of its own removes them. It begins when this one closes its pipe or is gone, so a failed test, a Ctrl-C and
+ * a killed runner leave no images either.
  */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";

@@ -99,6 +99,6 @@ test("replaced by an empty one at another address", async () => {
     await old.stop({ timeout: 0 });
   });
   expectWellAgain(seen);
-  // What was in flight cannot be whole any more, and says so.
+  // Runs in flight cannot become whole any more, and report it.
   await expectEveryRunEnded(seen, ["unavailable"]);
 });

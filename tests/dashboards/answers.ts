@@ -24,7 +24,7 @@ export async function untilNone<T>(ask: () => Promise<readonly T[]>): Promise<re
     "an answer to every query",
     async () => {
       wrong = await ask();
-      // Who asks says what is left, which is more than that time is up.
+      // The caller reports what is left, which says more than a time-out.
       return wrong.length === 0 || performance.now() > until;
     },
     { withinMs: 2 * PATIENCE_MS, everyMs: 500 },
@@ -33,8 +33,8 @@ export async function untilNone<T>(ask: () => Promise<readonly T[]>): Promise<re
 }
 
 /**
- * Those that have no data. Asked until all have some at one and the same moment, as an operator sees a dashboard: what
- * is answered now and then is empty at the end.
+ * Those that have no data. It asks until all have some at one and the same moment, as an operator sees a dashboard. A
+ * query that has data only now and then counts as empty.
  */
 export async function unansweredBy(
   prometheus: Prometheus,
@@ -51,7 +51,7 @@ export async function unansweredBy(
 /** What a dashboard can be narrowed to. */
 export type Narrowing = "provider" | "node";
 
-/** What is wrong with queries that are narrowed to each of `values` in turn; empty where all is well. */
+/** The faults of queries that are narrowed to each of `values` in turn. */
 export async function faultsNarrowed(
   prometheus: Prometheus,
   queries: readonly PanelQuery[],

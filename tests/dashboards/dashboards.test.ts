@@ -1,6 +1,6 @@
 /**
- * The dashboards of deploy/grafana: what Grafana reads is what is written in code, complete, and asks for
- * nothing that is not there. Whether it gets an answer under load: tests/slow/dashboards.test.ts.
+ * The dashboards of deploy/grafana: Grafana reads what the code writes, complete, and every metric that they ask for
+ * exists. Whether it gets an answer under load: tests/slow/dashboards.test.ts.
  *
  * `npm test -- --update` brings the JSON up to date.
  */

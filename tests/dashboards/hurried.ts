@@ -1,6 +1,6 @@
 /**
- * Rules as they are, but for time: what they look at over five minutes they look at over five seconds, so that
- * a test sees within a minute what takes an hour. Thresholds and logic stay.
+ * Rules as they are, but for time: they look at five seconds instead of five minutes. So a test sees within a minute
+ * what takes an hour. Thresholds and logic stay.
  */
 
 /** One minute becomes a second. */

@@ -1,7 +1,7 @@
 /**
- * Everything that can happen to a run, over and over and few at once, so that each panel has something to show:
- * answers of either protocol on warm and cold connections, thinking, hedges, providers that are full, slow or
- * gone, users who cancel, leave, come back, or ask for what there is not.
+ * Everything that can happen to a run, over and over and few at once, so that each panel has something to show. There
+ * are answers of either protocol on warm and cold connections, thinking, and hedges. Providers are full, slow or gone.
+ * Users cancel, leave, come back, or ask for a provider that does not exist.
  */
 import { directive } from "@openclaw/simulator";
 import {
@@ -17,7 +17,7 @@ import { simulatedGateway } from "../e2e/simulated-gateway.ts";
 /** Whom only users with a watch ask. */
 export const TIMED = "nvidia2";
 
-/** Nobody listens there. */
+/** No server listens there. */
 const NOWHERE = { kind: "openai", baseUrl: "http://127.0.0.1:9/v1", model: "test-model" };
 
 /** Every kind of provider that an operator may meet. */
@@ -51,7 +51,7 @@ export class Load {
     this.#users.catch(() => undefined);
   }
 
-  /** Resolves when nobody asks any more. @throws what went wrong for a user */
+  /** Resolves when the last user has stopped. @throws the first fault of a user */
   async stop(): Promise<void> {
     this.#isOver = true;
     await this.#users;

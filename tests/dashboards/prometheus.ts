@@ -16,7 +16,7 @@ export interface PrometheusOptions {
 /** One series of an answer, at this moment. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
-  /** May be NaN, which is what nothing divided by nothing is. */
+  /** May be NaN, which is the value of 0 / 0. */
   readonly value: number;
 }
 
@@ -113,7 +113,7 @@ export class Prometheus {
       "prometheus answers",
       async () => {
         if (failure) throw failure;
-        // Until it listens there is nobody to answer.
+        // Until it listens, the connection is refused.
         const answer = await fetch(`${this.#url}/-/ready`).catch(() => undefined);
         return answer?.ok;
       },

@@ -1,6 +1,6 @@
 /**
- * Shapes in which real providers answer, through a whole cluster: what a user has in the end is the
- * same over every door, and it is what the provider said.
+ * Shapes in which real providers answer, through a whole cluster. In the end a user has the same over every protocol,
+ * and it is what the provider said.
  */
 import zlib from "node:zlib";
 import { Cluster, eventually } from "@openclaw/testing";
@@ -463,7 +463,7 @@ afterAll(async () => {
   await provider?.stop();
 });
 
-/** What a client is to have in the end. */
+/** The result that a client must have in the end. */
 function wantedOf({ had }: Row): Required<Had> {
   const { finish = "stop" } = had;
   const usage = had.usage === undefined && !isFailed({ finish }) ? COUNTED : null;

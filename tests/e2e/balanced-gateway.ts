@@ -13,8 +13,8 @@ interface Edge {
 }
 
 /**
- * A cluster whose edges have ports of their own, behind a load balancer that deals out connections in
- * turn and knows nothing of who is alive: a dead edge's turn is a connection that closes at once.
+ * A cluster whose edges have ports of their own, behind a load balancer. The balancer deals out connections in turn and
+ * does not know which edge is alive. A dead edge's turn is a connection that closes at once.
  */
 export class BalancedGateway {
   readonly cluster: Cluster;

@@ -82,7 +82,7 @@ describe("with a question on its standard input", () => {
     const { child, exited } = chat(["npm", "run", "--silent", "chat", "--", "--provider", "zhipu"]);
     child.stdin.end("Why is the sky blue?\n");
     const answer = answerFor({ prompt: "Why is the sky blue?", profile: "zhipu" });
-    // What the bootstrap may have to say first is on standard error.
+    // The bootstrap prints on standard error.
     expect(await exited).toMatchObject({ code: 0, stdout: `${answer}\n` });
   });
 

@@ -1,4 +1,4 @@
-/** A group of providers is asked like one: whoever is best right now answers. */
+/** A group of providers is asked like one: the best of that moment answers. */
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { Cluster, eventually, V1Client, V2Client } from "@openclaw/testing";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
@@ -52,7 +52,7 @@ const healthOf = async (provider: string) => {
 
 test("the accounts of a group share the runs; a client that names none gets the default group", async () => {
   const answered = new Set<string>();
-  // The one that was slower at first, by chance, is asked less often.
+  // A provider that was slower at first, by chance, is asked less often.
   for (let round = 0; round < 10 && answered.size < 2; round += 1) {
     for (const provider of await ask(30, undefined)) answered.add(provider);
   }

@@ -45,7 +45,7 @@ function connect(options: Partial<GatewayClientOptions> = {}): GatewayClient {
 
 const SLOW = directive({ words: 60, gapMs: 30 });
 
-/** Follows a run: when each event came, and the text as somebody has it who reads a loop of deltas. */
+/** Follows a run: when each event came, and the text that a loop over its deltas has. */
 function follow(run: Run) {
   const seen: { type: RunEvent["type"]; at: number }[] = [];
   const shown: string[] = [];

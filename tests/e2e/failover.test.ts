@@ -13,7 +13,7 @@ beforeAll(async () => {
   simulator = await startSimulator(profilesAt(INSTANT));
   const timeouts = { firstTokenMs: 1_500, stallMs: 1_000 };
   const { hunyuan, nvidia1 } = simulatedGateway(simulator.url, { timeouts }).providers;
-  // Who stands in must not be given up on by a busy machine.
+  // A busy machine must not make the stand-in time out.
   const { zhipu } = simulatedGateway(simulator.url).providers;
   cluster = await Cluster.start({
     redisUrl: inject("redisUrl"),
@@ -23,7 +23,7 @@ beforeAll(async () => {
         zhipu,
         nvidia1: { ...nvidia1, fallback: ["hunyuan", "zhipu"] },
         dead: { kind: "openai", baseUrl: "http://127.0.0.1:9/v1", model: "m", fallback: ["zhipu"] },
-        // What one of these is refused for would keep runs away from the others as well.
+        // A refusal of one of these would keep runs away from the others as well.
         gone: { ...hunyuan, fallback: ["zhipu"] },
         limited: { ...hunyuan, fallback: ["zhipu"] },
         full: { ...hunyuan, fallback: ["zhipu"] },

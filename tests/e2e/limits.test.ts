@@ -54,7 +54,7 @@ test.concurrent("an account that takes less than configured is asked for less, a
   expect(lowered).toBeLessThanOrEqual(10);
   const ends = await Promise.all(asked.map(({ client, run }) => client.end(run, 60_000)));
   const { requests } = gateway.simulator.stats().total;
-  // Nobody is tried a third time.
+  // No account is tried a third time.
   expect(requests).toBeLessThanOrEqual(2 * asked.length);
   const done = ends.filter(({ type }) => type === "done").length;
   console.log(

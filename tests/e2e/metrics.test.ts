@@ -96,7 +96,7 @@ describe("under a small load", () => {
   let seen: Scraped;
 
   beforeAll(async () => {
-    // Asked for once before, so that no first run's compilation is taken for anybody's latency.
+    // One round before, so that the compilation of the first runs does not count as latency.
     await load(() => directive({ words: 3 }), { count: 8, rounds: 1, provider: providerOf });
     const before = await cluster.scrape();
     measured = await load(
@@ -151,7 +151,7 @@ describe("under a small load", () => {
       .values("phase")
       .reduce((sum, phase) => sum + seen.sum(`${PHASE}_sum`, { phase }), 0);
     const firstText = seen.sum(`${FIRST_TEXT}_sum`);
-    // What is in no phase is the way from Redis to the edge, which no clock of one process can tell.
+    // The way from Redis to the edge is in no phase, since no clock of one process can measure it.
     expect(Math.abs(phases - firstText) / measured.length).toBeLessThan(0.03);
     expect(seen.values("phase")).toEqual([
       "accept",
@@ -264,7 +264,7 @@ test("a flood of sessions, users, models and providers adds no series", async ()
     await user.next("resumed");
     user.close();
   };
-  // Few at once: sockets that nobody was to need would be cold, and a series of their own.
+  // Few at once: sockets beyond the spare ones would be cold, and a series of their own.
   const flood = async (from: number, count: number) => {
     for (let n = from; n < from + count; n += 8) {
       await Promise.all(Array.from({ length: 8 }, (_, index) => asked(n + index)));

@@ -1,4 +1,4 @@
-/** Tests that have a cluster of their own each, with one provider, alone: nobody stands in for it. */
+/** Tests that have a cluster of their own each, with one provider and no stand-in. */
 import { INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { Cluster, V2Client } from "@openclaw/testing";
 import { test as base, inject } from "vitest";

@@ -1,4 +1,4 @@
-/** What is configured for an account is what its users have; where something else is the bound, it is named. */
+/** Users have as many places as an account is configured for. If another setting is the bound, it is named. */
 import { directive } from "@openclaw/simulator";
 import { eventually } from "@openclaw/testing";
 import { expect } from "vitest";
@@ -61,7 +61,7 @@ test.concurrent("a waiting user is told how long, within a factor of 2 once ten 
   for (const run of runs) expect(await client.end(run, 120_000)).toMatchObject({ type: "done" });
   const ratios = told
     .map(({ run, at, waitMs }) => ({ waitMs, realMs: (startedAt.get(run) ?? 0) - at }))
-    // Whoever is next hears of it within the time that a busy machine takes for anything.
+    // For the next run in line the wait is shorter than the delays of a busy machine.
     .filter(({ realMs }) => realMs > 1_500)
     .map(({ waitMs, realMs }) => waitMs / realMs)
     .toSorted((a, b) => a - b);

@@ -1,6 +1,6 @@
 /**
- * The gateway under PM2: a reload under load replaces every process, no run of protocol v2 fails, and each process
- * answers what operators ask on a port of its own. The checkout's path has a space in it, for which PM2 has a trap.
+ * The gateway under PM2. A reload under load replaces every process, and no run of protocol v2 fails. Each process
+ * answers operators on a port of its own. The checkout's path has a space in it, for which PM2 has a trap.
  */
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";

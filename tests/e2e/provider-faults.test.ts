@@ -1,4 +1,4 @@
-/** What a provider may do wrong, at one request or at all of them, and what users get then. */
+/** Faults of a provider, at one request or at all of them, and the answers that users get then. */
 import {
   answerFor,
   directive,
@@ -157,7 +157,7 @@ describe("faults of all requests to a provider with a fallback reach nobody", ()
   test.each([429, 503] as const)("bursts of %i", async (status) => {
     const burst = { status, requests: 10, every: 15, retryAfterS: 1 };
     await expectEveryAnswer({ burst, faultOn: ["hunyuan"] });
-    // Who complains is left alone for a moment: not every request that might have met one does.
+    // A provider that complains is left alone for a moment, so fewer requests meet a burst.
     expect(faults().burst).toBeGreaterThan(0);
   });
 

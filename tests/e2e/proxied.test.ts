@@ -17,7 +17,7 @@ import { generate } from "selfsigned";
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
 
 const PASSWORD = "pass-of-the-proxy";
-/** Nobody but the proxies can find it. */
+/** Only the proxies can find it. */
 const HIDDEN = "provider.example";
 const PROMPT = directive({ words: 8, gapMs: 5 });
 const SPARE = 3;

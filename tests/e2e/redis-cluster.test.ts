@@ -215,7 +215,7 @@ test("a master that dies in mid-answer is replaced by its replica: runs and queu
 
   const ends = await Promise.all([...open, ...queued].map((reader) => reader.end()));
   await Promise.all(knocking);
-  // What the replica had not heard of yet is lost, and so is then the run.
+  // Entries that the replica had not received are lost, and their run with them.
   const honest = { outcome: expect.stringMatching(/^(done|unavailable)$/), faults: [] };
   expect(ends).toEqual(ends.map(() => honest));
   expect(ends.filter(({ outcome }) => outcome === "done").length).toBeGreaterThan(20);

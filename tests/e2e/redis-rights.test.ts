@@ -1,6 +1,6 @@
 /**
- * A cluster whose user of Redis has the rights of `deploy/redis/users.acl` and no other, through all that becomes of runs:
- * nothing is refused, nothing is granted that nobody needs, and what is taken away does no harm beyond its absence.
+ * A cluster whose user of Redis has the rights of `deploy/redis/users.acl` and no other, through every course of a run.
+ * No command is refused, and every granted right is used. A right that is taken away harms only what needs it.
  */
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";

@@ -5,12 +5,12 @@ import { Redis } from "ioredis";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { simulatedGateway, startSimulator } from "./simulated-gateway.ts";
 
-/** By then an edge has looked at the cluster anew. */
+/** By then an edge has looked at the cluster again. */
 const VIEW_REFRESHED_MS = 1_500;
 
 let simulator: Simulator;
 let cluster: Cluster;
-/** Of this test's own, as it fails everybody. */
+/** Of this test's own, since it fails all its users. */
 let server: FaultyRedis;
 let redis: Redis;
 
@@ -50,7 +50,7 @@ test("stands still for 4 s, longer than a lease: every answer is whole, new ones
   for (const client of clients) client.say(prompt, "zhipu");
   await eventually("text everywhere", () => clients.every((client) => client.textSoFar !== ""));
   await redis.call("CLIENT", "PAUSE", "4000", "ALL");
-  // Nobody is restarted for that, and nobody new is sent here.
+  // No process is restarted for that, and no new user is sent here.
   for (const { admin } of [...cluster.running("edge"), ...cluster.running("worker")]) {
     const status = async (path: string) => (await fetch(admin(path))).status;
     await eventually("not ready", async () => (await status("/readyz")) === 503);
@@ -82,7 +82,7 @@ test("full: that is known within 2 s and told, whoever asks hears `unavailable`,
   expect((await ask("Hello")).terminal).toEqual({ type: "done" });
   await redis.config("SET", "maxmemory", "1");
   try {
-    // As long as nobody knows it, a write may be refused for a moment only.
+    // Until a node has reported it, a refused write may be momentary.
     const first = await ask("Hello");
     // Its edge may have looked at the memory just before.
     const code = expect.stringMatching(/^(unavailable|overloaded)$/);

@@ -1,4 +1,4 @@
-/** Whose a provider's refusal is: one request's, which is nobody else's business, or the account's. */
+/** Whose a provider's refusal is: one request's, which concerns no other run, or the account's. */
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import { Cluster, eventually } from "@openclaw/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
@@ -116,7 +116,7 @@ test("a request whose own words its refusal quotes is refused, and one of such w
       expect(await asked(refusal(quote))).toBe("provider_rejected");
     }
   }
-  // Nobody's own words: they are taken for what they say, for this request.
+  // Not the words of the request: they are taken for what they say, for this request.
   const said = ["Too many requests.", "We are overloaded."].flatMap((message) =>
     Array.from({ length: 6 }, () => asked(refusal(message))),
   );

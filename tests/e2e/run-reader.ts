@@ -14,8 +14,8 @@ export interface ReadOptions {
 }
 
 /**
- * A strict reader of a run's events, who may break off and come back behind the last id: every event must
- * be one of the schema, every id its position, and no position comes twice or out of order.
+ * A strict reader of a run's events, which may break off and come back behind the last id. Every event must fit the
+ * schema, and every id must be its position. No position may come twice or out of order.
  */
 export class RunReader {
   readonly #url: string;

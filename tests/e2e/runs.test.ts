@@ -249,7 +249,7 @@ describe("events", () => {
     await reader.read({ until: () => reader.count("delta") > 0 });
     const { state, text, timings } = await ended(run);
     expect([state, text]).toEqual(["completed", answerFor({ prompt, profile: "zhipu" })]);
-    // Else it was over before anybody could have missed its reader.
+    // A shorter run would be over before an edge could miss its reader.
     expect(timings.totalMs).toBeGreaterThan(4 * GRACE_MS);
   });
 

@@ -1,4 +1,4 @@
-/** Rude strangers: whatever they send, or leave unsent, costs nobody else anything. */
+/** Rude strangers: their frames and their silence cost no other user anything. */
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -144,7 +144,7 @@ test("prompts on the queue: long ones are refused before Redis is full, short on
 }) => {
   const cluster = await start({ EDGE_QUEUED_BYTES: String(2 * MIB) });
   const user = await V1Client.connect(cluster.url());
-  // Nobody takes them meanwhile.
+  // No worker takes them meanwhile.
   const [worker] = cluster.running("worker");
   worker?.process.kill("SIGSTOP");
   const answers = await Promise.all(

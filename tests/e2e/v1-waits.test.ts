@@ -66,7 +66,7 @@ describe("a client that reads until `done` and knows nothing else", () => {
     socket.on("message", (data) => frames.push(String(data)));
     const isRaw = typeof asked === "string" || Buffer.isBuffer(asked);
     socket.send(isRaw ? asked : JSON.stringify(asked));
-    // As Python's `websockets` does by itself: they say that the connection lives, and nothing of its client.
+    // As Python's `websockets` does by itself: they prove that the connection lives, but not that its client does.
     const pings = setInterval(() => socket.ping(), LINGER_MS / 5);
     const [code] = await once(socket, "close");
     clearInterval(pings);

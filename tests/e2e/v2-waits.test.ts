@@ -31,7 +31,7 @@ const test = base.extend("start", ({ onTestFinished }) => {
       expect(clients.flatMap(({ faults }) => faults)).toEqual([]);
     });
     const connect = async (session?: string): Promise<V2Client> => {
-      // The kernel may hand a connection to an edge that is just dying; whoever comes back tries again.
+      // The kernel may hand a connection to an edge that is just dying; a client that comes back tries again.
       const client = await eventually("a connection", () =>
         V2Client.connect(cluster.url(session)).catch(() => undefined),
       );

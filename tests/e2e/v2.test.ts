@@ -48,7 +48,7 @@ async function start(
 }
 
 async function connect(session?: string): Promise<V2Client> {
-  // The kernel may hand a connection to an edge that is just dying; whoever comes back tries again.
+  // The kernel may hand a connection to an edge that is just dying; a client that comes back tries again.
   const client = await eventually("a connection", () =>
     V2Client.connect(cluster.url(session)).catch(() => undefined),
   );
@@ -165,7 +165,7 @@ describe("coming back", () => {
     const lasting = directive({ words: 120, gapMs: 50 });
     const runs = await Promise.all([client.run(lasting, "zhipu"), client.run(lasting, "zhipu")]);
     for (const run of runs) await beganToSpeak(run);
-    // Which of the two holds the socket is the kernel's choice: the one that does is the one whose death closes it.
+    // Which of the two holds the socket is the kernel's choice: the death of that edge closes it.
     for (const { process } of cluster.processes("edge")) {
       process.kill("SIGKILL");
       const died = await eventually("the socket", () => client.closed !== undefined, {
@@ -203,7 +203,7 @@ describe("coming back", () => {
   });
 
   test("asked for twice at once: one reader, every piece once", async () => {
-    // Of its own, as it stands still for all who use it.
+    // Of its own, since it stands still for all its users.
     const faulty = await FaultyRedis.start();
     onTestFinished(() => faulty.stop());
     await start({ redisUrl: faulty.directUrl });

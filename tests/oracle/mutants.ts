@@ -20,7 +20,7 @@ export async function mutants(): Promise<string[]> {
 
 /**
  * @param patch none for the decoder as it is
- * @throws Error where a patch no longer fits the sources: then the fault has to be planted anew
+ * @throws Error where a patch no longer fits the sources: then the fault has to be planted again
  */
 export async function withMutant<Result>(
   patch: string | undefined,

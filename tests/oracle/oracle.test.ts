@@ -1,6 +1,6 @@
 /**
- * The decoder of answers against two judges: the generator of the streams, which knows what they say, and the official
- * `openai` library, which accumulates the same bytes. `ORACLE_SEED` runs the streams of an earlier run again.
+ * The decoder of answers against two judges. The generator of the streams knows what they say. The official `openai`
+ * library accumulates the same bytes. `ORACLE_SEED` runs the streams of an earlier run again.
  */
 import { afterAll, expect, test } from "vitest";
 import { sizeOf } from "../suites.ts";

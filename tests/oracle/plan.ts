@@ -198,7 +198,7 @@ function formOf(draw: Draw, { thought, refusal, calls }: typeof nothing): Draw["
   return draw.form === "texts" && isMore ? "deltas" : draw.form;
 }
 
-/** Of a text that is blank, or begins so, nobody could say what comes on top of it. */
+/** After a text that is blank, or begins so, new text and a repetition look alike. */
 function againOf({ again, fault, body }: Draw, text: string): Draw["again"] {
   if (fault !== "none" || body === "json") return "never";
   return (again === "more" || again === "other") && /^\s|^$/.test(text) ? "never" : again;

@@ -67,7 +67,7 @@ function finishOf(
   if (word === "content_filter") return "content_filter";
   if (said.calls.length === 0) return "stop";
   if (mayCall) return "tool_calls";
-  // Calls that nobody asked for are no part of the answer. One that ends with them has to have another part.
+  // Calls without tools in the request are no part of the answer. An answer that ends with them needs another part.
   return saysText || word === "other" ? "stop" : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Rows about errors: what each one means, and that nothing of it is taken for an answer. */
+/** Rows about errors: what each one means, and that no part of it is taken for an answer. */
 import type { ErrorCode } from "@openclaw/protocol";
 import { directive } from "@openclaw/simulator";
 import { describe, expect, test, vi } from "vitest";
@@ -104,7 +104,7 @@ describe("quirk 22: a model that an account is not served, or nobody any more, i
     const { error } = await ask(client, { pieces: PIECES });
     expect([error?.code, error?.status]).toEqual([code, status]);
     expect(policyOf("model_not_found").elsewhere).toBe(true);
-    // Once a question of our own has confirmed it, runs go to somebody else unasked.
+    // Once a question of our own has confirmed it, runs go to another provider unasked.
     if (error) expect(policyOf(error.code).askMostMs).toBeGreaterThan(0);
   });
 });

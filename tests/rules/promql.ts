@@ -49,8 +49,8 @@ const OF_PROMETHEUS = ["job", "instance"];
 const SUFFIX = /_(bucket|sum|count)$/;
 
 /**
- * The faults of a selector: a metric outside the catalogue, a label that the metric does not have, or a value that the
- * label never has.
+ * The faults of a selector: a metric outside the catalogue, a label that the metric lacks, or a value that the label
+ * never has.
  *
  * @param recorded names that rules record; their labels are not known here
  */

@@ -19,7 +19,7 @@ export function reasonAgainstBase(): string | undefined {
 }
 
 /**
- * Answers the root of a checkout of that release whose services are built. What was built once is kept.
+ * Answers the root of a checkout of that release whose services are built. A checkout that is built is kept.
  *
  * @throws with what was printed, where a command fails
  */

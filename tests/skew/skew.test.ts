@@ -1,6 +1,7 @@
 /**
- * Two releases in one cluster: it is brought up to date under its users, and back. Every pair meets on the way, old
- * edges with new workers and new edges with old workers, and half of what is replaced dies instead of leaving.
+ * Two releases in one cluster: it is brought up to date under its users, and back. Every pair meets on
+ * the way: old edges with new workers, and new edges with old workers. Half of the replaced processes die instead of
+ * leaving.
  */
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";

@@ -1,6 +1,6 @@
 /**
- * What an operator would see of a real cluster under load, by way of a real Prometheus: every query of every
- * panel and rule is answered, agrees with what users measured, and names the provider that turned slow.
+ * An operator's view of a real cluster under load, by way of a real Prometheus. Every query of every panel and rule is
+ * answered, agrees with the users' own figures, and names the provider that turned slow.
  *
  * `npm run dashboards:check`.
  */
@@ -42,7 +42,7 @@ import { needs } from "../tools.ts";
 const FIRST_TEXT = "gen_ai_server_time_to_first_token_seconds";
 const OF_TIMED = `{provider="${TIMED}"}`;
 const rules = readRules();
-/** As in Grafana, though here is a scrape each second: whoever looks, sees this. */
+/** As in Grafana, though here is a scrape each second: an operator sees this. */
 const WINDOW = `${rateIntervalSeconds()}s`;
 
 let simulator: Simulator;
@@ -94,7 +94,7 @@ async function limitRedis(maxmemory: string): Promise<void> {
 const shown = (name: DashboardName, title: string, chosen: Chosen) =>
   shownBy(prometheus, { name, title, chosen });
 
-/** Those of long windows are evaluated once a minute, and look once a minute or every five, for which nobody is to wait. */
+/** Rules of long windows are evaluated every minute, and look every minute or every five; a test cannot wait for that. */
 function atOnce(text: string): string {
   return text.replaceAll("interval: 1m", "interval: 1s").replace(/:\dm\]/g, ":1s]");
 }
@@ -112,7 +112,7 @@ const dashboards = NAMES.map((name) => {
     .map((query) => ({ ...query, filled: filledIn(query.expr, { window: WINDOW }) }));
   return { name, panels, queries };
 });
-/** An alert that does not fire says nothing, so what it looks at has to. */
+/** An alert that does not fire has no data, so its selectors are asked instead. */
 const ruled = rules.flatMap(({ alert, expr }) =>
   alert === undefined ? [atOnce(expr)] : selectorsOf(expr).map(textOf),
 );

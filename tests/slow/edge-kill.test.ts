@@ -21,7 +21,7 @@ import { boundMs, sizeOf } from "../suites.ts";
 const KILLS_PER_ROUND = 5;
 const ROUNDS = sizeOf("edge-kill") / KILLS_PER_ROUND;
 const CLIENTS = 6;
-/** One in mid-answer throughout, one that soon ends, so that some come back to what is over. */
+/** A long answer lasts throughout and a short one ends soon, so that some clients come back to an ended run. */
 const WORDS = [400, 80];
 const GAP_MS = 25;
 /** A reader that is told of nothing reads its log again after 2 s. */

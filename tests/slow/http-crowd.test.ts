@@ -73,7 +73,7 @@ test("all are whole and byte-exact, and whoever leaves is no longer paid for wit
     Promise.all(leaving.map(({ reader }) => leave(reader))),
     Promise.all(staying.map(({ reader, prompt }) => stay(reader, prompt))),
   ]);
-  // On a busy machine a worker may lose a lease, and an attempt of somebody who stays is closed too.
+  // On a busy machine a worker may lose a lease, and an attempt for a reader that stays is closed too.
   const isClosed = ({ prompt }: { prompt: string }) => closedAt.has(prompt);
   await eventually("every upstream of those who left to close", () => leaving.every(isClosed));
   const times = leaving.map(({ reader, prompt }, index) => {

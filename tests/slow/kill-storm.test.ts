@@ -37,7 +37,7 @@ afterAll(async () => {
   await simulator?.stop();
 });
 
-/** Asks at its time; answers how it came out, and how often it was begun anew. */
+/** Asks at its time; answers how it came out, and how often it began again. */
 async function ask(client: V2Client, index: number) {
   await delay((FOR_MS / RUNS) * index);
   const prompt = directive({ ...ANSWER, seed: index });
@@ -48,7 +48,7 @@ async function ask(client: V2Client, index: number) {
   return { outcome: outcome === "done" && !isWhole ? "wrong text" : outcome, run };
 }
 
-/** One at a time, however long another one takes to start on a busy machine: without any, nobody would be served. */
+/** One at a time, however long another one takes to start on a busy machine: without any worker, no run would be served. */
 async function killInTurn(): Promise<void> {
   for (let kill = 0; kill < KILLS; kill += 1) {
     const [workers] = await Promise.all([cluster.running("worker"), delay(KILL_EVERY_MS)]);

@@ -1,6 +1,6 @@
 /**
- * How a gateway is judged whose Redis is away for a while, in a test of processes or of containers: runs in flight
- * go on or end clearly, new ones are refused at once meanwhile, and all is well again within 3 s of its return.
+ * How a gateway is judged whose Redis is away for a while, in a test of processes or of containers. Runs in flight go on
+ * or end clearly. New ones are refused at once meanwhile. All is well again within 3 s of its return.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { answerFor, directive } from "@openclaw/simulator";

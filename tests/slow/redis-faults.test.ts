@@ -1,7 +1,6 @@
 /**
- * Redis dies, stands still, forgets, slows down, moves, or is cut off, under users who watch: runs in
- * flight go on or end clearly, new ones are refused at once while it is away, and all is well again
- * within 3 s of its return, without a restart.
+ * Redis dies, stands still, forgets, slows down, moves, or is cut off, under users who watch. Runs in flight go on or end
+ * clearly. New ones are refused at once while it is away. All is well again within 3 s of its return, without a restart.
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -64,7 +63,7 @@ test("killed, and back later without any data", async ({ redis, cluster }) => {
   });
   expectRefusedWhileAway(seen);
   expectWellAgain(seen);
-  // What was in flight cannot be whole any more, and says so.
+  // Runs in flight cannot become whole any more, and report it.
   await expectEveryRunEnded(seen, ["unavailable"]);
 });
 
@@ -134,7 +133,7 @@ test("fails over to a replica, while old connections lead to the old master", as
 }) => {
   const seen = await watchCluster({ redis, cluster }, () => redis.failOver());
   expectWellAgain(seen);
-  // What was acknowledged a moment before may not have reached the replica.
+  // Entries that were acknowledged a moment before may not have reached the replica.
   await expectEveryRunEnded(seen, ["done", "unavailable"]);
 });
 

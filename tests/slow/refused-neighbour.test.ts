@@ -1,6 +1,6 @@
 /**
  * One user whose requests a provider refuses, beside a hundred whose requests are in order, on a cluster of default
- * settings: what the others wait, and what the provider is asked besides.
+ * settings. Measured are the waits of the others, and further questions to the provider.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
@@ -18,7 +18,7 @@ const RUDE_EVERY_MS = EVERY_MS / 5;
 const ROUND_MS = isFull ? 10_000 : 4_000;
 /** Either is promised, of the 95th percentiles with and without. */
 const PROMISED = { times: 1.2, moreMs: 5 };
-/** An account that is held back makes everybody wait for seconds. */
+/** An account that is held back makes all its users wait for seconds. */
 const FAULT_MS = 500;
 const PROVIDER = "openai";
 
@@ -49,7 +49,7 @@ const SAID = "Rate limit of this service reached.";
 
 let simulator: Simulator;
 let cluster: Cluster;
-/** What the simulator was asked that is neither a polite nor a rude request. */
+/** Requests to the simulator that come from neither the polite users nor the rude one. */
 let questions = 0;
 
 beforeAll(async () => {

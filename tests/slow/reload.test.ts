@@ -1,4 +1,4 @@
-/** The configuration is edited again and again while runs stream: nobody who is being answered notices. */
+/** The configuration is edited again and again while runs stream, and no run notices. */
 import { answerFor, directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";
 import {
   Cluster,
@@ -50,7 +50,7 @@ afterAll(async () => {
 const provider = (profile: string, extra: Record<string, unknown> = {}, at = simulator) =>
   simulatedGateway(at.url, { pool: { connections: 200 }, ...extra }).providers[profile];
 
-/** As the runs begin: one provider that stays, one that will change, one that will be removed. */
+/** As the runs begin: the first provider stays, the second will change, the third will be removed. */
 const FIRST = () => ({
   hunyuan: provider("hunyuan"),
   zhipu: provider("zhipu", { apiKey: "first-key", model: "first-model" }),
@@ -92,7 +92,7 @@ async function edit(contents: unknown, message: string): Promise<Record<string, 
   return logs(message).slice(before);
 }
 
-/** From the edit to the first text of a provider that nobody knew before. */
+/** From the edit to the first text of a provider that was not configured before. */
 async function addProvider(name: string, providers: object): Promise<number> {
   const client = await V2Client.connect(cluster.url());
   clients.push(client);

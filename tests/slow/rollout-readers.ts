@@ -18,7 +18,7 @@ const LOOK_EVERY_MS = 20;
 /** One answer as its reader sees it. */
 interface Reading {
   readonly text: () => string;
-  /** How often it began anew, as far as this kind of reader is told. */
+  /** How often it began again, as far as this kind of reader is told. */
   readonly restarts: () => number;
   /** Resolves at the end of a whole answer. @throws where it ends in another way */
   readonly whole: Promise<void>;

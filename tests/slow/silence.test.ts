@@ -161,7 +161,7 @@ test.concurrent("a peer without a network is dropped within 45 s, its upstream c
   console.log(
     `half-open peers dropped after ${droppedAfter.map(seconds).join(", ")} s, upstreams closed after ${seconds(closedAfterMs)} s`,
   );
-  // What is seen in /stats is up to a second old.
+  // Figures in /stats are up to a second old.
   expect(Math.max(...droppedAfter)).toBeLessThan(45_000 + 1_000);
   for (const client of [old, framed, ...idle]) client.terminate();
   await proxy.stop();

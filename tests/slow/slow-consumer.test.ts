@@ -5,8 +5,8 @@ import { FireHose, type LongAnswer, pieceOf } from "./fire-hose.ts";
 
 const SLOW_CONSUMER_MS = 2_000;
 /**
- * More than the sockets' own buffers take, in answers that fit their logs; for four seconds, so that most of it is
- * still to come when the client stops reading.
+ * More than the sockets' own buffers take, in answers that fit their logs. It lasts for four seconds, so that most of it
+ * is still to come when the client stops reading.
  */
 const ANSWERS: readonly LongAnswer[] = ["a", "b", "c", "d"].map((id) => ({
   id,

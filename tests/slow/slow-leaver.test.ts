@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { FireHose } from "./fire-hose.ts";
 import { LongReader } from "./long-reader.ts";
 
-/** The kernels of both sides take so much of a connection that nobody reads, and somewhat more. */
+/** The kernels of both sides take so much of an unread connection, and somewhat more. */
 const LONG = { pieces: 120, gapMs: 0 };
 /** One piece of the many that are then asked for, until the edge itself is left with the last of them. */
 const SHORT = { pieces: 1, gapMs: 0 };

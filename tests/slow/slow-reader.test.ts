@@ -16,11 +16,11 @@ const GAP_MS = 100;
 /** Most of the stopped read along with one user, so that two answers of one provider fill them all. */
 const READERS = { v1: 10, v2: 90 };
 /**
- * The kernels of both sides take some 4 MB of a connection that nobody reads: only what is beyond is
- * the edge's to hold. So each phase begins with two long answers, which are not measured.
+ * The kernels of both sides take some 4 MB of an unread connection, and the edge holds only what is
+ * beyond. So each phase begins with two long answers, which are not measured.
  */
 const LONG = { pieces: 140, gapMs: 80 };
-/** What everybody is sent meanwhile, for as long as is measured. */
+/** The answer to all readers meanwhile, for as long as is measured. */
 const LIVE = { pieces: isFull ? 24 : 10, gapMs: 500 };
 const SETTLE_MS = 2_000;
 /** They come back one after the other. */
@@ -147,7 +147,7 @@ class Crowd {
     return [...this.#v1, ...this.#v2];
   }
 
-  /** Two more answers for everybody; resolves when the owner has them. */
+  /** Two more answers for all readers; resolves when the owner has them. */
   async ask(pace: Omit<LongAnswer, "id">): Promise<void> {
     for (let count = 0; count < 2; count += 1) {
       this.#asked += 1;
@@ -164,7 +164,7 @@ class Crowd {
     await this.#until([this.#owner]);
   }
 
-  /** Everybody has everything, as it should be. */
+  /** All readers have every answer, as it should be. */
   async finish(): Promise<void> {
     const all = [this.#owner, ...this.readers];
     await this.#until(all);
@@ -199,7 +199,7 @@ async function load(phase: "reading" | "stopped", round: number): Promise<void> 
   enter();
 }
 
-/** Nobody who stopped got both of the first long answers, or there was nothing to hold back. */
+/** No reader that stopped got both of the first long answers; else there was nothing to hold back. */
 function expectHeldBack(session: string): void {
   const ended = (message: string) =>
     cluster.logs("edge", message).filter((line) => line.session === session).length;

@@ -1,4 +1,4 @@
-/** Users who vanish while they are written to: nobody crashes, and everything of theirs goes with them. */
+/** Users who vanish while they are written to: no process crashes, and all that they held is freed. */
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { directive, INSTANT, profilesAt, type Simulator } from "@openclaw/simulator";

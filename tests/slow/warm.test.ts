@@ -1,7 +1,7 @@
 /**
  * What the first run of a new worker costs its user, with a provider that is a handshake of 150 ms away.
  *
- * The edge and its users are there already, as when workers are deployed anew. Each worker serves ten
+ * The edge and its users are there already, as when workers are deployed again. Each worker serves ten
  * runs, one after another, and the first is compared with the tenth of the same worker.
  */
 import { once } from "node:events";

@@ -37,12 +37,12 @@ const LONG = { window: LONG_WINDOW } as const;
 const timesOf = (phase: Phase) => perSecond(PHASE, { ...LONG, match: { phase } });
 
 /**
- * Seconds of a phase for each run: over all phases they add up to the time to first text, which means of those
- * runs alone that had the phase would not.
+ * Seconds of a phase for each run. Over all phases they add up to the time to first text. Means over the runs that had
+ * the phase would not.
  *
- * What an edge measured is held against the runs that ended there, and a worker's against the attempts that
- * brought text, so that what others lost before counts as well, and that it holds for one node. Where none did,
- * it is held against all attempts.
+ * An edge's seconds are divided by the runs that ended there, and a worker's by the attempts that brought text. So the
+ * time that failed attempts lost counts as well, and the figure holds for one node. Without an attempt that brought
+ * text, all attempts count.
  */
 function secondsARun(phase: Phase): string {
   return `${amountPerSecond(PHASE, { ...LONG, match: { phase } })} / ${runsWith(phase)}`;

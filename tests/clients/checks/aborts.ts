@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { Bench, Check } from "../bench.ts";
 import type { Reader } from "../chat-client.ts";
 
-/** Who left is not asked for again, and costs the provider nothing any more. */
+/** After a client has left, its run is not asked for again, and its request at the provider ends. */
 async function expectLeft(
   bench: Bench,
   prompt: string,

@@ -49,7 +49,7 @@ async function expectTold(
   const said = answerFor({ prompt, profile: "openai" });
   expect(shown).not.toBe("");
   expect(said.startsWith(shown)).toBe(true);
-  // What was shown cannot be taken back, so nobody asks again behind the user's back.
+  // Shown text cannot be taken back, so neither library nor gateway may ask again.
   bench.expectStatuses(200);
 }
 
