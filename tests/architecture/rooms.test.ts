@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { PACKAGES, ROOMS, type Room } from "./rooms.ts";
+import { PACKAGES, ROOMS, type Room, SMALL_SERVICES } from "./rooms.ts";
 import { isShipped, sourcesOf } from "./sources.ts";
 
 const PAGE = "docs/architecture.md";
@@ -66,6 +66,14 @@ describe("shared", () => {
   });
 });
 
+test("every folder of every service is drawn", () => {
+  const drawn = SMALL_SERVICES.map(({ path }) => `services/${path}`);
+  const services = readdirSync("services").map((name) => `services/${name}`);
+  const folders = sourcesOf(...services.filter((service) => !(service in ROOMS)));
+  const found = new Set(folders.map(({ path }) => dirname(path)));
+  expect(drawn.toSorted()).toEqual([...found].toSorted());
+});
+
 test(`no source is longer than ${MOST_LINES} lines, but lists`, () => {
   const long = sourcesOf("services", "shared")
     .filter(isShipped)
@@ -97,8 +105,9 @@ function drawing(): string {
   const services = Object.entries(ROOMS).map(([service, rooms]) =>
     drawn(`${service}/src/`, rooms, (path) => `${path}/`),
   );
+  const small = drawn("services/", SMALL_SERVICES, (path) => `${path}/`);
   const shared = drawn("shared/", PACKAGES, (path) => `${path}/src/`);
-  return ["```text", [...services, shared].join("\n\n"), "```"].join("\n");
+  return ["```text", [...services, small, shared].join("\n\n"), "```"].join("\n");
 }
 
 function drawn(head: string, rooms: readonly Room[], name: (path: string) => string): string {

@@ -75,3 +75,21 @@ export const PACKAGES: readonly Room[] = [
   { path: "client", holds: "the SDK `@openclaw/client`, which imports no other package" },
   { path: "testing", holds: "fixtures of all tests: clusters, clients, faulty networks" },
 ];
+
+/** The small services, below `services`. Their folders have no order. */
+export const SMALL_SERVICES: readonly Room[] = [
+  { path: "simulator/src", holds: "an LLM provider for tests: one request, its plan, its stream" },
+  { path: "simulator/src/profiles", holds: "the wire shapes of NVIDIA, Zhipu, Tencent and OpenAI" },
+  { path: "simulator/src/faults", holds: "faults of one request or of all" },
+  { path: "simulator/src/quirks", holds: "odd shapes that any profile takes on when asked" },
+  { path: "simulator/src/text", holds: "generated text, the same for the same seed" },
+  { path: "simulator/src/tools", holds: "calls of a request's tools" },
+  { path: "simulator/src/tls", holds: "TLS with a certificate of its own" },
+  { path: "simulator/src/testing", holds: "fixtures of this service's tests" },
+  {
+    path: "launcher/src",
+    holds: "`npm start`: checks the machine, starts Redis, workers and edges",
+  },
+  { path: "launcher/src/testing", holds: "fixtures of this service's tests" },
+  { path: "chat/src", holds: "`npm run chat`: a chat in the terminal, on the SDK" },
+];
