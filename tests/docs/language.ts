@@ -8,6 +8,7 @@ import {
   commentBlocks,
   markdownBlocks,
   type Role,
+  sentenceBlocks,
   withoutMarkup,
 } from "./prose.ts";
 
@@ -64,7 +65,10 @@ export interface Finding {
 /** @param path decides how the text is read: .md, .lua, or as TypeScript */
 export function checkLanguage(path: string, text: string): Finding[] {
   const isPage = path.endsWith(".md");
-  const found = (isPage ? markdownBlocks(text) : commentBlocks(path, text)).flatMap(checkBlock);
+  const blocks = isPage
+    ? markdownBlocks(text)
+    : [...commentBlocks(path, text), ...sentenceBlocks(path, text)];
+  const found = blocks.flatMap(checkBlock);
   return (isPage ? [...found, ...longLines(text)] : found).toSorted((a, b) => a.line - b.line);
 }
 

@@ -1,4 +1,6 @@
-/** Finds the prose of a file: the texts of Markdown, and of comments in TypeScript, JavaScript and Lua. */
+/** Finds the prose of a file: the texts of Markdown, and of comments and sentences in TypeScript, JavaScript and Lua. */
+import { type Comment, readScript } from "./script.ts";
+
 /** Where a text stands decides what may begin it: a heading or a summary may be a noun phrase. */
 export type Role = "heading" | "cell" | "item" | "paragraph" | "summary" | "remark";
 
@@ -84,16 +86,9 @@ export function markdownBlocks(text: string): Block[] {
   return blocks;
 }
 
-interface Comment {
-  readonly line: number;
-  readonly column: number;
-  readonly role: Role;
-  readonly text: string;
-}
-
 /** Comments on following lines that begin at one column are one text. */
 export function commentBlocks(path: string, text: string): Block[] {
-  const comments = path.endsWith(".lua") ? luaComments(text) : scriptComments(text);
+  const comments = path.endsWith(".lua") ? luaComments(text) : readScript(text).comments;
   const joined: Comment[] = [];
   for (const comment of comments) {
     const last = joined.at(-1);
@@ -121,6 +116,16 @@ export function commentBlocks(path: string, text: string): Block[] {
     );
 }
 
+/** Log phrases, errors and descriptions: strings of several words, in code that ships. */
+export function sentenceBlocks(path: string, text: string): Block[] {
+  if (!/^(?:services|shared)\/.*\/src\//.test(path) || /\.test\.ts$|\/testing\//.test(path))
+    return [];
+  return readScript(text)
+    .strings.filter(({ text: body }) => body.split(" ").length >= 4)
+    .filter(({ text: body }) => !/\n|\\[nbdsw]|[{}<>=]{2}/.test(body))
+    .map(({ line, text: body }) => ({ line, role: "summary" as const, text: body }));
+}
+
 function luaComments(text: string): Comment[] {
   return text.split("\n").flatMap((line, index) => {
     const match = /^((?:[^"'-]|-(?!-)|"[^"]*"|'[^']*')*)--(?!\[\[)(.*)/.exec(line);
@@ -134,48 +139,4 @@ function luaComments(text: string): Comment[] {
       },
     ];
   });
-}
-
-/** A small reader of TypeScript: strings, templates and regular expressions are passed over, comments are kept. */
-function scriptComments(text: string): Comment[] {
-  const token =
-    /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|(?<=[=(,:[!&|?{};\n>]\s*|return\s|^)\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*|[`{}]/g;
-  const comments: Comment[] = [];
-  /** Braces that are open, and of these the ones that end in a template. */
-  const open: ("brace" | "template")[] = [];
-  let match = token.exec(text);
-  while (match) {
-    const [found] = match;
-    if (found === "`") token.lastIndex = templateEnd(text, token.lastIndex, open);
-    else if (found === "{") open.push("brace");
-    else if (found === "}" && open.pop() === "template") {
-      token.lastIndex = templateEnd(text, token.lastIndex, open);
-    } else if (found.startsWith("//") || found.startsWith("/*")) {
-      comments.push(commentOf(text, match.index, found));
-    }
-    match = token.exec(text);
-  }
-  return comments;
-}
-
-/** Where the text of a template ends: behind its last quote, or behind the next `${`. */
-function templateEnd(text: string, from: number, open: ("brace" | "template")[]): number {
-  const stop = /\\[\s\S]|\$\{|`/g;
-  stop.lastIndex = from;
-  let match = stop.exec(text);
-  while (match?.[0].startsWith("\\")) match = stop.exec(text);
-  if (match?.[0] === "${") open.push("template");
-  return match ? stop.lastIndex : text.length;
-}
-
-function commentOf(text: string, index: number, found: string): Comment {
-  const before = text.slice(0, index);
-  const line = before.split("\n").length;
-  const column = index - before.lastIndexOf("\n") - 1;
-  if (found.startsWith("//")) return { line, column, role: "remark", text: found.slice(2) };
-  const body = found
-    .replace(/^\/\*+/, "")
-    .replace(/\*+\/$/, "")
-    .replace(/^[ \t]*\* ?/gm, "");
-  return { line, column, role: "summary", text: body };
 }
