@@ -87,6 +87,11 @@ test("what is pending does not keep them yet", () => {
   expect(clean).toEqual([]);
 });
 
+test("README.md can be read in a minute or two", () => {
+  const { length } = readFileSync(join(ROOT, "README.md"), "utf8").trimEnd().split("\n");
+  expect(length).toBeLessThanOrEqual(160);
+});
+
 const reasonsOf = (text: string, path = "page.md") =>
   checkLanguage(path, text).map(({ line, reason }) => `${line}: ${reason.replace(/:.*/, "")}`);
 
