@@ -26,21 +26,21 @@ type HeaderName = keyof typeof HEADERS;
 
 /** Every status of a refusal, and when it comes. */
 export const REFUSALS = {
-  400: "The request, or what it asks of the provider, is wrong: `param` names the field, where there is one.",
-  401: "The gateway has keys, and the request has none of them.",
-  403: "A web page asks that may not use the gateway, or the gateway is asked by a name that it does not know.",
-  404: "There is no such model, provider, run or address.",
-  408: "The body did not come whole within a minute.",
+  400: "The request is wrong, or the provider refuses it. `param` names the field if there is one.",
+  401: "The gateway has keys, and the request has no valid key.",
+  403: "The web page may not use the gateway, or the gateway does not know the name in `Host`.",
+  404: "The model, provider, run or address does not exist.",
+  408: "The body did not arrive whole within 60 s.",
   409: "The run was cancelled.",
   413: "The request is longer than this server accepts.",
-  415: "The body is of another type than `application/json`.",
-  426: "The address speaks WebSocket.",
-  429: "The provider limits the gateway, or (without `retry-after`) its account is used up.",
+  415: "The body has another type than `application/json`.",
+  426: "The address speaks WebSocket only.",
+  429: "The provider limits the gateway. Without `retry-after`, the account has no quota left.",
   431: "The head of the request is longer than 16 KiB.",
   500: "The gateway failed.",
-  502: "The provider failed, and nobody could stand in for it.",
-  503: "The gateway, or the provider, is at its limit or away for the moment.",
-  504: "The provider was too slow, and nobody could stand in for it.",
+  502: "The provider failed, and no other provider could answer.",
+  503: "The gateway or the provider is at its limit, or cannot be reached now.",
+  504: "The provider was too slow, and no other provider could answer.",
 } as const;
 export type RefusalStatus = keyof typeof REFUSALS;
 
