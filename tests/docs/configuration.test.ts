@@ -72,27 +72,44 @@ const page = `# Configuration
 
 ## gateway.config.json
 
-Which providers there are and what is promised of them. Its path is in \`GATEWAY_CONFIG\`; without that,
-\`gateway.config.json\` in the working directory; without that, the shipped providers whose key is in the
-environment (\`NVIDIA1_API_KEY\`, \`NVIDIA2_API_KEY\`, \`ZHIPU_API_KEY\`, \`HUNYUAN_API_KEY\`); where none of them has one, the simulator
-at \`GATEWAY_SIMULATOR_URL\`, if that is set, answers for all of them.
-It is JSON in which \`//\` and \`/* */\` comments are allowed, and a comma behind the last item;
-\`npm run providers -- --init\` writes one that names every field.
-\`\${NAME}\` in any text is replaced from the environment, so that keys need not stand in the file.
-Without a file, \`nvidia2\` is the default where it has a key. Unknown fields are refused, and every problem is reported at once. Edges and workers of one cluster must read
-the same file.
+The file says which providers there are and what is promised of them. A process finds its configuration in
+this order:
 
-Edges and workers take changes of the file over while they run, within two seconds where the file system tells of them, else
-within four, and at once on SIGHUP. A file with any problem is refused whole: the log lists every problem (\`configuration
-refused, the one before stays\`) and no value, and nothing changes. No run is disturbed. Runs at work finish with the key, model
-and limits that they began with, and new ones have the new; only what really differs is replaced. A removed provider takes no
-more runs, and answers those it has: workers leave it once its queue has been empty for a minute (\`WORKER_LEAVE_MS\`), after ten
-minutes in any case. Values of \`\${NAME}\` are those of the process, which change with its restart only, as does which file it
-reads: a process that started without one has nothing to read again, and says so.
+1. The path in \`GATEWAY_CONFIG\`.
+2. \`gateway.config.json\` in the working directory.
+3. Without a file: the shipped providers whose key is in the environment (\`NVIDIA1_API_KEY\`,
+   \`NVIDIA2_API_KEY\`, \`ZHIPU_API_KEY\`, \`HUNYUAN_API_KEY\`). \`nvidia2\` is then the default provider if it has a
+   key.
+4. Without a file and without any key: the simulator at \`GATEWAY_SIMULATOR_URL\` answers for all of them, if
+   that is set.
+
+The file is JSON. Comments (\`//\` and \`/* */\`) and a comma after the last item are allowed. \`\${NAME}\` in any
+text is replaced from the environment, so the file needs no keys. Unknown fields are refused, and every
+problem is reported at once. Edges and workers of one cluster must read the same file.
+\`npm run providers -- --init\` writes a file that names every field: begin with it.
+
+## Changes while the gateway runs
+
+Edges and workers read the file again when it changes. They need at most 2 s if the file system reports the
+change, and at most 4 s if it does not. SIGHUP makes them read it at once.
+
+- A file with any problem is refused as a whole, and nothing changes. The log lists every problem
+  (\`configuration refused, the one before stays\`), but no value.
+- No run is disturbed. Runs at work finish with the key, model and limits that they began with. New runs have
+  the new ones. Only real differences are replaced.
+- A removed provider takes no new runs, and answers those that it has. Workers leave it once its queue has
+  been empty for 60 s (\`WORKER_LEAVE_MS\`), and after 10 minutes in any case.
+- Values of \`\${NAME}\`, and the choice of the file, change only when the process restarts. A process that
+  started without a file does not look for one, and logs that.
+
+To change a provider, edit the file and look for \`configuration refused\` in the log. To change a key of the
+environment, restart the processes.
+
+## Fields of the file
 
 ${table(rows(jsonSchema(gatewayConfigSchema)))}
 
-Latencies are counted from the moment an edge accepts a message.
+Latencies count from the moment an edge accepts a message.
 
 ## Environment of an edge
 
@@ -108,8 +125,9 @@ ${table(rows(jsonSchema(simulatorEnvSchema)))}
 
 ## Environment of \`npm start\`
 
-\`REDIS_URL\` (set: no private Redis is started), \`GATEWAY_CONFIG\`, the keys above, \`EDGE_HOST\`, \`EDGE_PORT\`
-and \`LOG_LEVEL\` (default \`warn\` there). Everything else is passed on to the edges and workers.
+\`npm start\` reads \`REDIS_URL\`, \`GATEWAY_CONFIG\`, the keys above, \`EDGE_HOST\`, \`EDGE_PORT\` and \`LOG_LEVEL\`
+(default \`warn\` there). If \`REDIS_URL\` is set, it starts no private Redis. Every other variable is passed on
+to the edges and workers.
 `;
 
 test("docs/configuration.md says what the schemas say", async () => {

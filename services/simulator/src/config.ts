@@ -14,28 +14,28 @@ const port = z.coerce
 export const simulatorEnvSchema = z.object({
   SIMULATOR_HOST: z.string().default("127.0.0.1").describe("Address to listen on."),
   SIMULATOR_PORT: wholeNumber({ min: 0, max: 65_535, default: 8009 }).describe(
-    "Port to listen on. 0 takes any free one, which is logged and told to a parent over IPC.",
+    "Port to listen on. 0 takes any free port, which is logged and sent to a parent process over IPC.",
   ),
   SIMULATOR_FAULTS: z
     .string()
     .default("{}")
-    .describe("Faults from the start, as JSON; see [simulator.md](simulator.md)."),
+    .describe("Faults from the start, as JSON. See [simulator.md](simulator.md)."),
   SIMULATOR_TLS_PORT: port
     .optional()
-    .describe("Port for TLS, beside the other; 0 takes any free one. Unset: no TLS."),
+    .describe("A second port, for TLS. 0 takes any free port. Not set: no TLS."),
   SIMULATOR_TLS_CERT_FILE: z
     .string()
     .optional()
     .describe(
-      "Where its certificate is written at the start, for `NODE_EXTRA_CA_CERTS` of workers.",
+      "File to which its certificate is written at the start, for `NODE_EXTRA_CA_CERTS` of workers.",
     ),
   SIMULATOR_HANDSHAKE_MS: wholeNumber({ min: 0, max: 60_000, default: 0 }).describe(
-    "How long every new TLS connection is held before its handshake.",
+    "Delay of each new TLS connection before its handshake.",
   ),
   SIMULATOR_HTTP2: z
     .enum(["true", "false"])
     .default("false")
-    .describe("Whether the TLS port offers HTTP/2, before HTTP/1.1."),
+    .describe("Whether the TLS port offers HTTP/2 first, then HTTP/1.1."),
   ...logLevelEnvShape,
 });
 

@@ -22,16 +22,16 @@ export const adminEnv = {
   host: z
     .string()
     .default("127.0.0.1")
-    .describe(
-      "Address of /metrics, /livez and /readyz, which are for operators and not for users.",
-    ),
+    .describe("Address of /metrics, /livez and /readyz. They are for operators, not for users."),
   port: z.coerce
     .number({ error: "must be a whole number from 0 to 65535" })
     .int()
     .min(0)
     .max(65_535)
     .optional()
-    .describe("Port of these; 0 takes any free one, which the log tells. Not set: there are none."),
+    .describe(
+      "Port of /metrics, /livez and /readyz. 0 takes any free port, and the log names it. Not set: there are none.",
+    ),
 };
 
 /** `LOG_LEVEL`, alike for every service. */
@@ -39,7 +39,7 @@ export const logLevelEnvShape = {
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
     .default("info")
-    .describe("Least severe level that is logged."),
+    .describe("The lowest level that is logged."),
 };
 
 /** What edges and workers read alike; it must be the same on every node of a cluster. */
@@ -52,14 +52,14 @@ export const clusterEnvShape = {
     .refine((url) => !hasPlaceholder(url), { error: `its password ${PLACEHOLDER_RULE}` })
     .default("redis://127.0.0.1:6379")
     .describe(
-      "Where Redis is. `redis+cluster://:PASSWORD@HOST:PORT,HOST:PORT` names some nodes of a Redis Cluster.",
+      "URL of Redis. `redis+cluster://:PASSWORD@HOST:PORT,HOST:PORT` names some nodes of a Redis Cluster.",
     ),
-  REDIS_KEY_PREFIX: z.string().default("openclaw:").describe("Put before every key in Redis."),
+  REDIS_KEY_PREFIX: z.string().default("openclaw:").describe("Prefix of every key in Redis."),
   REDIS_PARTITIONS: wholeNumber({ min: 1, max: 1024, default: 1 }).describe(
-    "Partitions of the streams. 1 for a single Redis, a few for each master of a Redis Cluster.",
+    "Partitions of the streams: 1 for a single Redis, a few for each master of a Redis Cluster.",
   ),
   RESUME_WINDOW_MS: wholeNumber({ min: 1_000, max: 86_400_000, default: 300_000 }).describe(
-    "How long a run that has ended can still be read.",
+    "How long an ended run can still be read.",
   ),
   ...logLevelEnvShape,
   ...tracingEnvShape,

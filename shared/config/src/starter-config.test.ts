@@ -49,7 +49,7 @@ test("every field of the schema is named in it, with its description", () => {
   const named = new Set([...starter.matchAll(/"(\w+)":/g)].map((match) => match[1]));
   expect(fields.filter((field) => !named.has(field.split(".").at(-1) ?? ""))).toEqual([]);
   expect(starter).toContain(
-    "// Spare sockets one worker keeps open and ready. 0 to 256. Default: 4.",
+    "// Spare sockets that one worker keeps open and ready. 0 to 256. Default: 4.",
   );
 });
 

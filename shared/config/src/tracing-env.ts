@@ -22,29 +22,29 @@ export const tracingEnvShape = {
   OTEL_EXPORTER_OTLP_ENDPOINT: endpoint
     .optional()
     .describe(
-      "Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://collector:4318`: spans of runs go to `/v1/traces` there. Not set: no traces.",
+      "Base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://collector:4318`. Spans of runs go to `/v1/traces` there. Not set: no traces.",
     ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint
     .optional()
-    .describe("The same as a whole URL, path included; comes before the other."),
+    .describe("The same as a whole URL with its path. If both are set, this one counts."),
   OTEL_TRACES_EXPORTER: z
     .enum(["otlp", "none"], { error: "must be `otlp` or `none`" })
     .default("otlp")
-    .describe("`none` turns traces off where an endpoint is set, for other signals perhaps."),
+    .describe("`none` turns traces off even if an endpoint is set, for example for other signals."),
   OTEL_TRACES_SAMPLER: z
     .enum(SAMPLERS)
     .default("parentbased_always_on")
-    .describe("Which traces are kept; `parentbased` goes by what a client's `traceparent` says."),
+    .describe("Which traces are kept. `parentbased` samplers follow the client's `traceparent`."),
   OTEL_TRACES_SAMPLER_ARG: z.coerce
     .number({ error: "must be a number from 0 to 1" })
     .min(0)
     .max(1)
     .default(1)
-    .describe("The share of traces that a sampler with `traceidratio` in its name keeps."),
+    .describe("The share of traces that a `traceidratio` sampler keeps."),
   OTEL_SDK_DISABLED: z
     .string()
     .optional()
-    .describe("`true` turns traces off, whatever else is set."),
+    .describe("`true` turns traces off, even if an endpoint is set."),
 };
 
 const tracingEnvSchema = z.object(tracingEnvShape);

@@ -42,11 +42,11 @@ interface Refused {
 export const REFUSED_FIELDS: readonly Refused[] = [
   {
     names: ["model", "messages", "stream", "stream_options"],
-    why: "is the gateway's to set",
+    why: "is set by the gateway",
   },
   {
     names: ["n", "best_of", "num_return_sequences", "n_cmpl"],
-    why: "cannot be had: a request has one answer",
+    why: "is not supported: a request has one answer",
   },
   {
     names: ["logprobs", "top_logprobs", "prompt_logprobs", "modalities", "audio"],
@@ -62,15 +62,15 @@ export const REFUSED_FIELDS: readonly Refused[] = [
   },
   {
     names: ["chat_template"],
-    why: "is the operator's to choose; `chat_template_kwargs` has what a request may change",
+    why: "is set by the operator; use `chat_template_kwargs` for what a request may change",
   },
   {
     names: ["models", "fallbacks", "fallback_models", "context_window_fallbacks", "route"],
-    why: "would choose another model than the one that was asked for",
+    why: "would choose another model than the request names",
   },
   {
     names: ["lora", "lora_path", "lora_request", "custom_llm_provider", "mock_response"],
-    why: "would choose another model than the one that was asked for",
+    why: "would choose another model than the request names",
   },
   {
     names: ["provider", "plugins", "mcp_servers", "webhook"],
@@ -86,23 +86,23 @@ export const REFUSED_FIELDS: readonly Refused[] = [
   },
   {
     names: ["kv_transfer_params", "ec_transfer_params", "bootstrap_host", "bootstrap_port"],
-    why: "is between the provider's own servers",
+    why: "is only for use between the provider's own servers",
   },
   {
     names: ["bootstrap_room", "session_params", "data_parallel_rank"],
-    why: "is between the provider's own servers",
+    why: "is only for use between the provider's own servers",
   },
   {
     names: ["id_slot", "cache_salt"],
-    why: "decides who shares a cache at the provider, which is the operator's to say",
+    why: "decides which requests share a cache at the provider; only the operator may set it",
   },
   {
     names: ["logits_processors", "custom_logit_processor", "vllm_xargs", "custom_params"],
-    why: "would run code at the provider, or is for such code",
+    why: "would run code at the provider, or configures such code",
   },
   {
     names: ["extra_body"],
-    why: "is a word of OpenAI's Python library; send its fields beside the others",
+    why: "is an argument of OpenAI's Python library; send its fields beside the others",
   },
 ];
 

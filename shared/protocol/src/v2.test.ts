@@ -76,7 +76,7 @@ describe("what is refused, with the ref of its request", () => {
     [run({ options: { top_p: 1 } }), "invalid_request", /`options.top_p` is called `topP` here/],
     [run({ options: { tools: [{}] } }), "invalid_request", /`options.tools` .* over HTTP/],
     [run({ options: { seed: "1" } }), "invalid_request", /`options.seed` must be a number/],
-    [run({ options: { n: 2 } }), "invalid_request", /`options.n` cannot be had/],
+    [run({ options: { n: 2 } }), "invalid_request", /`options.n` is not supported/],
     [run({ options: { temperature: "1" } }), "invalid_request", /must be a number, not string/],
     [
       run({ options: { temperature: 2.1 } }),

@@ -12,7 +12,7 @@ export function openApiDocument(): Json {
       title: "OpenClaw Streaming Gateway",
       version: "1",
       description:
-        "What an edge answers over HTTP. The WebSocket protocols at `/ws/stream/{session_id}` are described in PROTOCOL.md.",
+        "The HTTP routes of an edge. PROTOCOL.md describes the WebSocket protocols at `/ws/stream/{session_id}`.",
     },
     servers: [{ url: "/", description: "The edge that serves this document, or any other." }],
     // Without keys of its own (`EDGE_API_KEYS`) a gateway does not look at the one that is sent.

@@ -3,7 +3,7 @@ import { type Json, ref, type SchemaName } from "./components.ts";
 
 const text = { schema: { type: "string" } };
 const requestId = {
-  description: "Of a request that began or read a run, the run's id.",
+  description: "If the request began or read a run, the run's id.",
   ...text,
 };
 const HEADERS = {
@@ -14,7 +14,7 @@ const HEADERS = {
     schema: { type: "string", enum: ["true", "false"] },
   },
   "retry-after": {
-    description: "In seconds, where the status is 429 or 503 and trying again makes sense.",
+    description: "In seconds. Present if the status is 429 or 503 and a retry may succeed.",
     schema: { type: "string", pattern: "^[1-9][0-9]?$" },
   },
   "retry-after-ms": {
