@@ -258,7 +258,7 @@ test("--init writes a file that is checked next, and never over another", async 
   expect(first.stdout).toContain(path);
   expect(first.stdout).toMatch(/Set NVIDIA1_API_KEY, NVIDIA2_API_KEY, HUNYUAN_API_KEY,/);
   const written = await readFile(path, "utf8");
-  expect(written).toContain("// Spare sockets one worker keeps open and ready.");
+  expect(written).toContain("// Spare sockets that one worker keeps open and ready.");
 
   const second = await run(["--init"]);
   expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/there already/)]);
