@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Writes docker-compose.digests.yml, an override file that names the images of others by digest: a tag may be another
-# image tomorrow. It pulls what the tags name today; `docker compose` then takes what was pinned until this runs again:
+# Writes docker-compose.digests.yml, an override file that names the images of other projects by digest. A tag may
+# name another image tomorrow. The script pulls the images that the tags name today. `docker compose` then uses
+# these images until the script runs again:
 #
 #   deploy/docker/pin-images.sh && echo COMPOSE_FILE=docker-compose.yml:docker-compose.digests.yml >> .env
 set -euo pipefail
@@ -18,6 +19,6 @@ while read -r service image; do
 done < <(awk '/^  [a-z-]+:$/ { service = substr($1, 1, length($1) - 1) }
   /^    image: / && $2 !~ /^openclaw\// { print service, $2 }' docker-compose.yml)
 
-# At one stroke, and only once every image is known.
+# In one step, after the digest of every image is known.
 printf '%s\n' "# Written by deploy/docker/pin-images.sh." "$pinned" > docker-compose.digests.yml.new
 mv docker-compose.digests.yml.new docker-compose.digests.yml

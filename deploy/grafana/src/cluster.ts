@@ -28,7 +28,7 @@ function number(title: string, description: string, expr: string, steps?: readon
 const nodes: readonly Panel[] = [
   numbers({
     title: "Nodes",
-    description: "Alive, as the edges see them in Redis.",
+    description: "Living nodes, as the edges see them in Redis.",
     unit: units.Short,
     span: 8,
     steps: ZERO_IS_RED,
@@ -57,7 +57,7 @@ const nodes: readonly Panel[] = [
   ),
   states({
     title: "Ready",
-    description: "What /readyz of each says. Red: it takes nothing new.",
+    description: "The answer of /readyz of each process. Red: it takes no new runs.",
     unit: units.Short,
     span: 12,
     steps: ZERO_IS_RED,
@@ -65,7 +65,7 @@ const nodes: readonly Panel[] = [
   }),
   states({
     title: "Reached by Redis",
-    description: "Commands are answered in time, and what is published arrives.",
+    description: "Redis answers commands in time, and published messages arrive.",
     unit: units.Short,
     span: 12,
     steps: ZERO_IS_RED,
@@ -94,7 +94,7 @@ const edges: readonly Panel[] = [
   }),
   lines({
     title: "Sessions and runs",
-    description: "Sessions with a connection, and runs under way, over the edges that are chosen.",
+    description: "Sessions with a connection, and runs under way, on the chosen edges.",
     unit: units.Short,
     span: 8,
     queries: [
@@ -105,7 +105,7 @@ const edges: readonly Panel[] = [
   lines({
     title: "Not read by clients",
     description:
-      "Bytes that were written to sockets and are not taken yet. Who is over its limit is closed.",
+      "Bytes written to sockets that clients have not taken yet. A connection over its limit is closed.",
     unit: units.BytesIEC,
     span: 8,
     leadsTo: "node",
@@ -115,7 +115,7 @@ const edges: readonly Panel[] = [
   }),
   lines({
     title: "Slow consumers closed",
-    description: "They may come back and resume.",
+    description: "Their clients may come back and resume.",
     unit: units.RequestsPerSecond,
     span: 8,
     leadsTo: "node",
@@ -129,7 +129,7 @@ const edges: readonly Panel[] = [
   lines({
     title: "Gaps filled from the log",
     description:
-      "Published chunks that were missing or out of order: a subscription that was lost, or an edge that is late.",
+      "Published chunks that were missing or out of order. Causes: a lost subscription, or a slow edge.",
     unit: units.RequestsPerSecond,
     span: 8,
     leadsTo: "node",
@@ -142,7 +142,7 @@ const edges: readonly Panel[] = [
   }),
   lines({
     title: "Fenced chunks",
-    description: "Written by a worker that had lost its run, and refused.",
+    description: "Chunks of a worker that had lost its run. Redis refused them.",
     unit: units.RequestsPerSecond,
     span: 8,
     leadsTo: "node",
@@ -158,7 +158,8 @@ const edges: readonly Panel[] = [
 const workers: readonly Panel[] = [
   lines({
     title: "Waiting for a worker",
-    description: "By provider. It grows: too few workers, or the account's limit is reached.",
+    description:
+      "By provider. If it grows, there are too few workers, or the account's limit is reached.",
     unit: units.Short,
     span: 6,
     leadsTo: "provider",
@@ -179,7 +180,7 @@ const workers: readonly Panel[] = [
   lines({
     title: "Load of the workers",
     description:
-      "Attempts at work in each, of all providers together; WORKER_CONCURRENCY bounds those of one provider.",
+      "Attempts at work in each worker, of all providers together. WORKER_CONCURRENCY limits the attempts of one provider.",
     unit: units.Short,
     span: 6,
     leadsTo: "node",
@@ -188,8 +189,8 @@ const workers: readonly Panel[] = [
     ],
   }),
   lines({
-    title: "What became of attempts",
-    description: "finished is as it should be; the others are explained in docs/operations.md.",
+    title: "How attempts ended",
+    description: "finished is normal. docs/operations.md explains the others.",
     unit: RUNS_PER_SECOND,
     span: 6,
     queries: [
@@ -202,7 +203,7 @@ const roundTrips: readonly Panel[] = [0.5, 0.99].map((q) =>
   lines({
     title: `Redis round trip, p${100 * q}`,
     description:
-      "A ping four times a second, and each append of a worker, with its own event loop's lag in it.",
+      "A ping four times a second, and each append of a worker. The lag of the process's own event loop is included.",
     unit: units.Seconds,
     span: 8,
     leadsTo: "node",
@@ -220,7 +221,7 @@ const redis: readonly Panel[] = [
   lines({
     title: "Memory of Redis",
     description:
-      "Of its maxmemory; of several masters the fullest. At 100 % every new run is refused, though Redis answers.",
+      "Share of maxmemory. Of several masters, the fullest. At 100 % every new run is refused, although Redis answers.",
     unit: units.PercentUnit,
     span: 8,
     ifEmpty: "no maxmemory, or INFO is forbidden",
@@ -241,7 +242,7 @@ const redis: readonly Panel[] = [
 const processes: readonly Panel[] = [
   lines({
     title: "CPU",
-    description: "1 is one core, which is what JavaScript of one process can use.",
+    description: "1 is one core. The JavaScript of one process can use one core.",
     unit: units.PercentUnit,
     span: 8,
     leadsTo: "node",
@@ -255,7 +256,7 @@ const processes: readonly Panel[] = [
   }),
   lines({
     title: "Memory",
-    description: "Resident. It follows the load and comes back.",
+    description: "Resident memory. It follows the load and goes down again.",
     unit: units.BytesIEC,
     span: 8,
     leadsTo: "node",
@@ -263,7 +264,7 @@ const processes: readonly Panel[] = [
   }),
   lines({
     title: "Lag of the event loop, p99",
-    description: "What it adds to everything else. Above 100 ms a process has too much to do.",
+    description: "This time is added to everything else. Above 100 ms a process is overloaded.",
     unit: units.Seconds,
     span: 8,
     leadsTo: "node",
@@ -278,7 +279,7 @@ const processes: readonly Panel[] = [
 export const cluster = dashboardOf({
   uid: "openclaw-cluster",
   title: "Cluster",
-  description: "Are the machines well?",
+  description: "Are the machines healthy?",
   sections: [
     { title: "Nodes", panels: nodes },
     { title: "Edges", panels: edges },

@@ -35,7 +35,7 @@ export interface PanelOptions {
   readonly span: number;
   readonly steps?: readonly Step[];
   readonly max?: number;
-  /** What it says where nothing is to be shown, which may be good news. */
+  /** Shown if there is no data, which may be good news. */
   readonly ifEmpty?: string;
   /** Where a click on a series leads. */
   readonly leadsTo?: "provider" | "node";
@@ -76,7 +76,7 @@ export function stacked(options: PanelOptions): timeseries.PanelBuilder {
   return lines(options).stacking(stacking).fillOpacity(60).lineWidth(0);
 }
 
-/** Numbers of this moment. Without a present one the panel is empty, and does not show the last. */
+/** Numbers of this moment. Without a present value the panel is empty: it does not show the last one. */
 export function numbers(options: PanelOptions): stat.PanelBuilder {
   return dress(new stat.PanelBuilder(), options, { height: STAT_HEIGHT, asked: "now" })
     .graphMode(common.BigValueGraphMode.None)

@@ -26,7 +26,7 @@ const state: readonly Panel[] = [
   bars({
     title: "State of the accounts",
     description:
-      "In how many workers each is in which state. open: it fails, and only whether it is well again is asked; resting: it asked to be left alone; refused: key, quota or model.",
+      "Workers by the state of the account. open: it fails, and workers only probe it. resting: it asked to be left alone. refused: key, quota or model.",
     unit: units.Short,
     span: 8,
     queries: [
@@ -38,7 +38,7 @@ const state: readonly Panel[] = [
   }),
   lines({
     title: "Not available",
-    description: "Workers that do not ask it, by why.",
+    description: "Workers that do not ask the provider, by reason.",
     unit: units.Short,
     span: 8,
     steps: NONE_IS_RIGHT,
@@ -54,7 +54,8 @@ const state: readonly Panel[] = [
   }),
   bars({
     title: "Models",
-    description: "What each worker asks for; two of one provider are a change that is under way.",
+    description:
+      "The model that each worker asks for. Two models of one provider mean that a change is under way.",
     unit: units.Short,
     span: 8,
     queries: [
@@ -70,7 +71,7 @@ const limits: readonly Panel[] = [
   lines({
     title: "Refused for a limit",
     description:
-      "429 and 503 of the provider: it takes less than configured. The pace is lowered and raised again by itself.",
+      "429 and 503 of the provider: it takes less than configured. The gateway lowers the pace, and raises it again by itself.",
     unit: units.RequestsPerSecond,
     span: 8,
     ifEmpty: "none refused",
@@ -87,7 +88,7 @@ const limits: readonly Panel[] = [
   lines({
     title: "At work, of the limit",
     description:
-      "Over the whole cluster. At 100 % runs wait, though workers may be idle: only a higher limit helps.",
+      "In the whole cluster. At 100 % runs wait even if workers are idle: only a higher limit helps.",
     unit: units.PercentUnit,
     span: 8,
     max: 1,
@@ -100,7 +101,7 @@ const limits: readonly Panel[] = [
   }),
   lines({
     title: "Limit in force, of the configured one",
-    description: "Below 100 % the account complained, and is asked for less at once for a while.",
+    description: "Below 100 % the account complained. It gets fewer runs at once for a while.",
     unit: units.PercentUnit,
     span: 8,
     max: 1,
@@ -111,7 +112,7 @@ const limits: readonly Panel[] = [
   lines({
     title: "Places, of the limit in force",
     description:
-      "Of all workers together. Below 100 % they and not the account are the bound: /health of an edge names the setting to raise.",
+      "Of all workers together. Below 100 % the workers are the limit, not the account. /health of an edge names the setting to raise.",
     unit: units.PercentUnit,
     span: 12,
     steps: ENOUGH_IS_RIGHT,
@@ -119,7 +120,7 @@ const limits: readonly Panel[] = [
   }),
   lines({
     title: "Waiting",
-    description: "Over the whole cluster.",
+    description: "In the whole cluster.",
     unit: units.Short,
     span: 12,
     queries: [
@@ -132,7 +133,7 @@ const requests: readonly Panel[] = [
   lines({
     title: "Requests",
     description:
-      "By how they ended; cancelled where nobody wanted the rest, such as the loser of a hedge.",
+      "By how they ended. cancelled: the rest was not wanted, such as that of the loser of a hedge.",
     unit: units.RequestsPerSecond,
     span: 8,
     queries: [
@@ -144,7 +145,7 @@ const requests: readonly Panel[] = [
   }),
   lines({
     title: "Failures by code",
-    description: "Most of them no user sees: the next of the chain answers.",
+    description: "Users do not see most of them, because the next provider of the chain answers.",
     unit: units.RequestsPerSecond,
     span: 8,
     ifEmpty: "none failed",
@@ -157,7 +158,7 @@ const requests: readonly Panel[] = [
   }),
   lines({
     title: "Share that failed",
-    description: "Of the requests that ended.",
+    description: "Share of the ended requests.",
     unit: units.PercentUnit,
     span: 8,
     max: 1,
@@ -172,10 +173,10 @@ const requests: readonly Panel[] = [
   lines({
     title: "Hedges",
     description:
-      "asked: it was late and the next was asked besides, who won, lost or failed; over_budget: late, but enough were asked already.",
+      "asked: the provider was late, and the next one was asked too. That one won, lost or failed. over_budget: late, but the budget for hedges was used up.",
     unit: units.RequestsPerSecond,
     span: 8,
-    ifEmpty: "nobody was late",
+    ifEmpty: "no provider was late",
     queries: [
       {
         expr: perSecond("openclaw_hedges_total", { by: ["provider", "hedge"] }),
@@ -185,7 +186,7 @@ const requests: readonly Panel[] = [
   }),
   lines({
     title: "Asking until the first chunk, p50",
-    description: "Reasoning included.",
+    description: "Including reasoning.",
     unit: units.Seconds,
     span: 8,
     queries: [
@@ -197,7 +198,7 @@ const requests: readonly Panel[] = [
   }),
   lines({
     title: "Asking until the first chunk, p99",
-    description: "Far above p50: a hedge helps.",
+    description: "If it is far above p50, a hedge helps.",
     unit: units.Seconds,
     span: 8,
     queries: [
@@ -213,7 +214,7 @@ const throughput: readonly Panel[] = [
   stacked({
     title: "Sockets",
     description:
-      "spare: open ahead; idle: between two runs. Where spare is at 0, runs meet cold connections.",
+      "spare: opened in advance. idle: between two runs. If spare is 0, runs get cold connections.",
     unit: units.Short,
     span: 8,
     queries: [{ expr: total("openclaw_pool_connections", { by: ["use"] }), legend: "{{use}}" }],
@@ -232,7 +233,7 @@ const throughput: readonly Panel[] = [
   }),
   lines({
     title: "Characters",
-    description: "As they come.",
+    description: "Counted as they arrive.",
     unit: "suffix: characters/s",
     span: 8,
     queries: [
@@ -247,7 +248,7 @@ const throughput: readonly Panel[] = [
 export const providers = dashboardOf({
   uid: "openclaw-providers",
   title: "Providers",
-  description: "What is the matter with a provider?",
+  description: "What is wrong with a provider?",
   sections: [
     { title: "State", panels: state },
     { title: "Limits", panels: limits },

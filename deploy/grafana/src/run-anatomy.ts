@@ -37,12 +37,12 @@ const LONG = { window: LONG_WINDOW } as const;
 const timesOf = (phase: Phase) => perSecond(PHASE, { ...LONG, match: { phase } });
 
 /**
- * Seconds of a phase for each run. Over all phases they add up to the time to first text. Means over the runs that had
- * the phase would not.
+ * Seconds of a phase for each run. Over all phases they add up to the time to first text. Means over only the runs
+ * that had the phase would not.
  *
- * An edge's seconds are divided by the runs that ended there, and a worker's by the attempts that brought text. So the
- * time that failed attempts lost counts as well, and the figure holds for one node. Without an attempt that brought
- * text, all attempts count.
+ * A phase of an edge is divided by the runs that ended there. A phase of a worker is divided by the attempts that
+ * brought text. So the time of lost attempts counts as well, and the figure holds for one node. If no attempt
+ * brought text, all attempts count.
  */
 function secondsARun(phase: Phase): string {
   return `${amountPerSecond(PHASE, { ...LONG, match: { phase } })} / ${runsWith(phase)}`;
@@ -84,21 +84,21 @@ const untilFirstText: readonly Panel[] = [
   stacked({
     title: "Until the first text",
     description:
-      "Mean seconds of each phase, on top of each other in their order: the height is the mean time to first text. connect to no_text are the provider's, the others ours; no_text is what attempts took that brought none.",
+      "Mean seconds of each phase, stacked in their order. The height is the mean time to first text. connect to no_text belong to the provider, the others to the gateway. no_text is the time of attempts without text.",
     unit: units.Seconds,
     span: 16,
     queries: eachPhase(),
   }),
   bars({
     title: "Now",
-    description: "The longest bar is what to look at.",
+    description: "Look at the longest bar first.",
     unit: units.Seconds,
     span: 8,
     queries: eachPhase(),
   }),
   lines({
     title: "Each phase, p95",
-    description: "A phase that is short on average and long here hits a few users hard.",
+    description: "A phase that is short on average and long here is bad for a few users.",
     unit: units.Seconds,
     span: 8,
     queries: [{ expr: quantile(0.95, PHASE, { by: ["phase"] }), legend: "{{phase}}" }],
@@ -106,7 +106,7 @@ const untilFirstText: readonly Panel[] = [
   lines({
     title: "The provider's part",
     description:
-      "Of the time until the first text. What is left is ours: the queue, Redis, the edge.",
+      "Share of the time until the first text. The rest is the gateway's: the queue, Redis, the edge.",
     unit: units.PercentUnit,
     span: 8,
     max: 1,
@@ -133,18 +133,15 @@ const byProvider: readonly Panel[] = [
     "Too few workers, or the account's limit is reached.",
   ),
   phaseOfProviders("connect", "Connect, p95", "Near 0 on a warm connection."),
-  phaseOfProviders(
-    "response_headers",
-    "Response headers, p95",
-    "The provider's own queue, mostly.",
-  ),
+  phaseOfProviders("response_headers", "Response headers, p95", "Mostly the provider's own queue."),
   phaseOfProviders("first_token", "First token, p95", "The model reads the prompt."),
 ];
 
 const ours: readonly Panel[] = [
   lines({
     title: "Accept and pick up, p99",
-    description: "To record a run and queue it; to claim it. Both are round trips to Redis.",
+    description:
+      "The time to record and queue a run, and to claim it. Both are round trips to Redis.",
     unit: units.Seconds,
     span: 8,
     queries: (["accept", "pick_up"] as const).map((phase) => ({
@@ -155,7 +152,7 @@ const ours: readonly Panel[] = [
   lines({
     title: "Publish, and edge to socket, p99",
     description:
-      "From text in the worker to the log in Redis; from the edge's subscription to the socket.",
+      "From text in the worker to the log in Redis, and from the edge's subscription to the socket.",
     unit: units.Seconds,
     span: 8,
     queries: (["publish", "edge_to_socket"] as const).map((phase) => ({
@@ -165,7 +162,7 @@ const ours: readonly Panel[] = [
   }),
   lines({
     title: "Entries of one append call",
-    description: "It grows with the load: a busy worker batches by itself.",
+    description: "It grows with the load, because a busy worker batches by itself.",
     unit: units.Short,
     span: 8,
     queries: [
@@ -178,7 +175,7 @@ const ours: readonly Panel[] = [
 const afterwards: readonly Panel[] = [
   lines({
     title: "Gap between chunks, p50",
-    description: "The pace at which the provider speaks.",
+    description: "The pace of the provider's text.",
     unit: units.Seconds,
     span: 8,
     leadsTo: "provider",
@@ -186,7 +183,7 @@ const afterwards: readonly Panel[] = [
   }),
   lines({
     title: "Gap between chunks, p99",
-    description: "Where it falters.",
+    description: "The pauses in the provider's text.",
     unit: units.Seconds,
     span: 8,
     leadsTo: "provider",
@@ -194,7 +191,7 @@ const afterwards: readonly Panel[] = [
   }),
   lines({
     title: "Asking a provider until its first chunk, p95",
-    description: "As workers see it, reasoning included.",
+    description: "As workers see it, including reasoning.",
     unit: units.Seconds,
     span: 8,
     leadsTo: "provider",

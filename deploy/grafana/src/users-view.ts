@@ -60,7 +60,7 @@ function firstText(q: number, name: string): Panel {
 const inTime: readonly Panel[] = [
   numbers({
     title: "Within target, last 5 minutes",
-    description: "Share of runs that met their target; failed ones did not. 99 % is aimed at.",
+    description: "Share of runs that met their target. Failed runs did not. The objective is 99 %.",
     unit: units.PercentUnit,
     span: 12,
     max: 1,
@@ -87,14 +87,14 @@ const inTime: readonly Panel[] = [
   }),
   numbers({
     title: "Runs",
-    description: "Runs that end, however they do.",
+    description: "Runs that ended, with any outcome.",
     unit: RUNS_PER_SECOND,
     span: 6,
     queries: [{ expr: perSecond(WHOLE), legend: "ended" }],
   }),
   numbers({
     title: "Under way",
-    description: "Accepted and not ended.",
+    description: "Accepted runs that have not ended.",
     unit: units.Short,
     span: 6,
     queries: [{ expr: total("openclaw_open_runs"), legend: "runs" }],
@@ -129,7 +129,7 @@ const inTime: readonly Panel[] = [
   }),
   lines({
     title: "First text within target",
-    description: "Who falls here is late to begin. The line is what is aimed at.",
+    description: "A provider that falls here begins late. The line is the objective.",
     unit: units.PercentUnit,
     span: 8,
     max: 1,
@@ -138,7 +138,7 @@ const inTime: readonly Panel[] = [
   }),
   lines({
     title: "Whole answer within target",
-    description: "Who falls here and not on the left began in time and spoke slowly, or failed.",
+    description: "A provider that falls only here began in time, but was slow or failed.",
     unit: units.PercentUnit,
     span: 8,
     max: 1,
@@ -147,7 +147,7 @@ const inTime: readonly Panel[] = [
   }),
   bars({
     title: "First text within target, by provider",
-    description: "Which provider is it? Last 5 minutes.",
+    description: "Shows which provider is late. Last 5 minutes.",
     unit: units.PercentUnit,
     span: 8,
     max: 1,
@@ -169,7 +169,7 @@ const latency: readonly Panel[] = [
   lines({
     title: "First text, cold against warm",
     description:
-      "Whether the provider's socket was open before the run asked for it; none: nobody answered.",
+      "warm: the provider's socket was open before the run asked for it. none: no provider answered.",
     unit: units.Seconds,
     span: 8,
     queries: [0.5, 0.95].map((q) => ({
@@ -228,7 +228,7 @@ const trouble: readonly Panel[] = [
   lines({
     title: "Cancelled",
     description:
-      "client: asked for; disconnected: nobody came back in time; interrupted: another attempt said something else; orphaned: its worker found that no edge heard it.",
+      "client: the client asked for it. disconnected: no client came back in time. interrupted: another attempt said something else. orphaned: its worker found no edge that listened.",
     unit: RUNS_PER_SECOND,
     span: 8,
     ifEmpty: "none cancelled",
@@ -241,14 +241,14 @@ const trouble: readonly Panel[] = [
     description: "Clients that resumed a run, or could not.",
     unit: units.RequestsPerSecond,
     span: 8,
-    ifEmpty: "nobody",
+    ifEmpty: "no client came back",
     queries: [
       { expr: perSecond("openclaw_resumes_total", { by: ["resumed"] }), legend: "{{resumed}}" },
     ],
   }),
   lines({
     title: "Further attempts",
-    description: "Behind the first one of a run: of another worker, or another provider.",
+    description: "Attempts after the first one of a run, by another worker or another provider.",
     unit: units.RequestsPerSecond,
     span: 8,
     ifEmpty: "none",
@@ -262,7 +262,7 @@ const trouble: readonly Panel[] = [
   }),
   lines({
     title: "Waiting for a worker",
-    description: "Over the whole cluster.",
+    description: "In the whole cluster.",
     unit: units.Short,
     span: 8,
     leadsTo: "provider",
@@ -275,7 +275,7 @@ const trouble: readonly Panel[] = [
 export const usersView = dashboardOf({
   uid: "openclaw-users",
   title: "Users' view",
-  description: "Do users get their text in time? If not, whose?",
+  description: "Do users get their text in time? If not, which users?",
   sections: [
     { title: "In time?", panels: inTime },
     { title: "How long", panels: latency },
