@@ -1,15 +1,15 @@
 /**
- * The gateway under PM2, on one machine beside your own Redis:
+ * The gateway under PM2, on one machine beside a Redis of yours:
  *
  *     REDIS_URL=redis://127.0.0.1:6379 pm2 start deploy/pm2/ecosystem.config.cjs
  *     pm2 reload claw-streaming-gateway     # after `npm run build`, or to change the environment: --update-env
  *
- * Cluster mode is for `reload`. It starts each replacement, waits until the replacement is ready, and only then tells
+ * Cluster mode is for `reload`. It starts each replacement and waits until it says that it is ready. Only then it tells
  * the old process to leave. The edges of one machine share their port by themselves.
  *
- * Each process serves /metrics, /livez and /readyz on a port of its own on 127.0.0.1: edges from 9464 on, workers from
- * 9564 on. EDGE_ADMIN_PORT and WORKER_ADMIN_PORT set the first port. During a reload the new process and the leaving
- * process share a port.
+ * /metrics, /livez and /readyz of each process are on a port of its own on 127.0.0.1: edges from 9464 on, workers from
+ * 9564 on. EDGE_ADMIN_PORT and WORKER_ADMIN_PORT say where the first one is. During a reload the new
+ * process and the old one share theirs.
  */
 const { join } = require("node:path");
 
@@ -27,7 +27,7 @@ function app(service, instances, env) {
   return {
     name: `claw-streaming-gateway-${service}`,
     namespace: "claw-streaming-gateway",
-    // Relative to `cwd`. PM2 takes a path with a space, such as a checkout below "My Projects", for a command line.
+    // From `cwd`: a script with a space in it, as of a checkout below "My Projects", PM2 takes for a command line.
     script: "deploy/pm2/start.mjs",
     args: [service],
     env,
@@ -38,7 +38,7 @@ function app(service, instances, env) {
     wait_ready: true,
     listen_timeout: 15_000,
     kill_timeout: killAfterMs(service),
-    // A process that crashes is started again more and more slowly, up to every 15 s.
+    // PM2 starts a process that cannot live more and more slowly, up to every 15 s.
     exp_backoff_restart_delay: 200,
   };
 }

@@ -1,9 +1,9 @@
 /**
- * PM2 starts `node start.mjs edge|worker`. The script gives the process an admin port of its own and becomes the service.
+ * `node start.mjs edge|worker`, as what PM2 starts: gives the process an admin port of its own and becomes the service.
  *
- * PM2 runs all processes in one cluster, and processes that ask for the same port share it. Each scrape would then
- * reach another process. PM2's own `increment_var` counts only at the first start: a reload of the ecosystem file gives
- * all processes the first port again. The number of an instance stays the same through reloads and `pm2 scale`.
+ * PM2 runs all processes in one cluster, in which processes that ask for one port share it. One after the other would
+ * answer a scrape. Its own `increment_var` counts at the first start only; a reload of the ecosystem file gives
+ * all of them the first port again. The number of an instance stays, through reloads and `pm2 scale`.
  */
 import { argv, env } from "node:process";
 

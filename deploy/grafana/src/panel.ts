@@ -76,7 +76,7 @@ export function stacked(options: PanelOptions): timeseries.PanelBuilder {
   return lines(options).stacking(stacking).fillOpacity(60).lineWidth(0);
 }
 
-/** Numbers of this moment. Without a present value the panel is empty: it does not show the last one. */
+/** Numbers of this moment. Without a present one the panel is empty, and does not show the last. */
 export function numbers(options: PanelOptions): stat.PanelBuilder {
   return dress(new stat.PanelBuilder(), options, { height: STAT_HEIGHT, asked: "now" })
     .graphMode(common.BigValueGraphMode.None)

@@ -1,8 +1,8 @@
 /**
- * PromQL over the catalogue of metrics, so an unknown name or label is a type error.
+ * PromQL over the catalogue of metrics, so that an unknown name or label is a type error.
  *
  * Every selector is narrowed by the variables of the dashboard: by provider where the metric has that label,
- * and by node. Figures that every edge reports for the whole cluster are not narrowed by node: see `clusterWide`.
+ * and by node. Metrics of the whole cluster, which every edge has, are not narrowed by node: see `clusterWide`.
  */
 import {
   CATALOGUE,

@@ -37,12 +37,12 @@ const LONG = { window: LONG_WINDOW } as const;
 const timesOf = (phase: Phase) => perSecond(PHASE, { ...LONG, match: { phase } });
 
 /**
- * Seconds of a phase for each run. Over all phases they add up to the time to first text. Means over only the runs
- * that had the phase would not.
+ * Seconds of a phase for each run. Over all phases they add up to the time to first text. Means over the runs that had
+ * the phase would not.
  *
- * A phase of an edge is divided by the runs that ended there. A phase of a worker is divided by the attempts that
- * brought text. So the time of lost attempts counts as well, and the figure holds for one node. If no attempt
- * brought text, all attempts count.
+ * An edge's seconds are divided by the runs that ended there, and a worker's by the attempts that brought text. So the
+ * time that failed attempts lost counts as well, and the figure holds for one node. Without an attempt that brought
+ * text, all attempts count.
  */
 function secondsARun(phase: Phase): string {
   return `${amountPerSecond(PHASE, { ...LONG, match: { phase } })} / ${runsWith(phase)}`;
