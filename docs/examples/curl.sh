@@ -5,7 +5,7 @@ url=${OPENCLAW_URL:-http://127.0.0.1:8001}
 key="authorization: Bearer ${OPENCLAW_API_KEY:-none}"
 question=${1:-Why is the sky blue?}
 
-# An event is a line `data: {...}`, a refusal a line of JSON; others are comments, or empty.
+# An event is a line `data: {...}`, and a refusal is a line of JSON. Other lines are comments or empty.
 answer='
   def told: "\n\(.code): \(.message)\n" | halt_error(1);
   (inputs

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts a run with curl and prints its answer as it comes. The run goes on by itself: where the connection
-# is lost, the next one begins behind the last event. Needs jq.
+# Starts a run with curl and prints its answer as it comes. The run continues without a reader. If the
+# connection is lost, the next one begins after the last event. Needs jq.
 set -eu
 url=${OPENCLAW_URL:-http://127.0.0.1:8001}
 key="authorization: Bearer ${OPENCLAW_API_KEY:-none}"
@@ -9,7 +9,7 @@ trap 'rm -f "$place"' EXIT
 field() { printf '%s' "$1" | jq --join-output "$2"; }
 fail() { printf '\n%s\n' "$1" >&2 && exit 1; }
 
-# Ends with 0 after the last event, with 1 after an error, with 2 where the connection was lost.
+# Ends with 0 after the last event, with 1 after an error, with 2 if the connection was lost.
 follow() {
   curl --silent --no-buffer --header "$key" --header "Last-Event-ID: $(cat "$place")" "$url/v1/runs/$id/events" | {
     while IFS= read -r line; do

@@ -12,7 +12,7 @@ try {
     messages: [{ role: "user", content: process.argv[2] ?? "Why is the sky blue?" }],
   });
   stream.on("content", (text) => process.stdout.write(text));
-  // Rejects unless the answer came to its end.
+  // Rejects if the answer did not come to its end.
   await stream.done();
   process.stdout.write("\n");
 } catch (error) {

@@ -1,7 +1,7 @@
 // Asks with the gateway's own SDK and prints the answer as it comes. Needs: npm run build
-// Survives the loss of its connection: the answer goes on over another one.
+// If the connection is lost, the answer continues over another one.
 import { GatewayClient, RestartedError } from "@openclaw/client";
-import { WebSocket } from "ws"; // Only Node 20 needs it; browsers and later versions have their own.
+import { WebSocket } from "ws"; // Only Node 20 needs it: browsers and later versions have a WebSocket.
 
 const { OPENCLAW_URL = "http://127.0.0.1:8001", OPENCLAW_API_KEY = "none" } = process.env;
 const client = new GatewayClient({
@@ -15,7 +15,7 @@ async function print(run) {
     for await (const text of run) process.stdout.write(text);
   } catch (error) {
     if (!(error instanceof RestartedError)) throw error;
-    // Another attempt says something else, and what was printed cannot be taken back.
+    // Another attempt says something else. A terminal cannot take back what was printed.
     process.stdout.write("\n[The answer begins again.]\n");
     await print(run);
   }

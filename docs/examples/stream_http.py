@@ -1,4 +1,4 @@
-"""Asks over plain HTTP and prints the answer as it comes. Needs nothing but Python."""
+"""Asks over plain HTTP and prints the answer as it comes. Needs only Python."""
 import http.client
 import json
 import os

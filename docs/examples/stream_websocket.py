@@ -1,4 +1,4 @@
-"""Asks over the WebSocket and prints the answer as it comes. Needs: pip install websockets"""
+"""Asks over a WebSocket with protocol v1 and prints the answer as it comes. Needs: pip install websockets"""
 import asyncio
 import contextlib
 import json
@@ -13,7 +13,7 @@ QUESTION = sys.argv[1] if len(sys.argv) > 1 else "Why is the sky blue?"
 
 
 def signal_in(frame):
-    """The signal that a frame is; None where it is a piece of the answer."""
+    """Returns the signal in a frame, or None if the frame is a piece of the answer."""
     with contextlib.suppress(json.JSONDecodeError):
         signal = json.loads(frame)
         return signal if isinstance(signal, dict) else None

@@ -1,4 +1,4 @@
-// Asks over the WebSocket, in protocol v2, and prints the answer as it comes. Needs: npm install ws
+// Asks over a WebSocket with protocol v2, and prints the answer as it comes. Needs: npm install ws
 import { WebSocket } from "ws";
 
 const url = (process.env.OPENCLAW_URL ?? "http://127.0.0.1:8001").replace("http", "ws");
@@ -22,7 +22,7 @@ function end(problem) {
 const onFrame = {
   ready: () => socket.send(JSON.stringify({ type: "run", ref: "1", message })),
   delta: ({ text }) => process.stdout.write(text),
-  // What was printed cannot be taken back.
+  // Another attempt begins. A terminal cannot take back what was printed.
   restart: () => process.stdout.write("\n[The answer begins again.]\n"),
   done: () => end(),
   error: ({ code, message }) => end(`${code}: ${message}`),
