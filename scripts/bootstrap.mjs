@@ -1,7 +1,7 @@
 /**
  * Makes `npm start` and `npm test` work in a fresh clone, with nothing but Node and npm: installs
- * the packages, finds or installs Redis, builds; with `--tests` also what tests run besides. Says
- * nothing when there is nothing to do.
+ * the packages, finds or installs Redis, builds. With `--tests` it also installs what tests run, with `--clients` only the
+ * newest client libraries. Says nothing when there is nothing to do.
  *
  * It may be killed halfway or run many times at once: each step looks first whether it is done,
  * leaves its mark only at its end, and works under one lock.
@@ -32,6 +32,10 @@ async function bootstrap() {
   if (argv.includes("--tests")) {
     const { testToolsStep } = await import("./bootstrap/test-tools.mjs");
     steps.push(testToolsStep());
+  }
+  if (argv.includes("--tests") || argv.includes("--clients")) {
+    const { newestClientsStep } = await import("./bootstrap/newest-clients.mjs");
+    steps.push(newestClientsStep(root));
   }
   if (steps.every((step) => step.isDone())) return;
   // Where the lock stands, and then what each step changes, before any of them has changed half of it.

@@ -7,16 +7,30 @@ import { announce, run } from "./command.mjs";
 import { isRightMissing } from "./writable.mjs";
 
 export function packagesStep(root) {
-  const lockFile = join(root, "package-lock.json");
+  const { isDone, install } = npmPackages(root);
+  return {
+    isDone,
+    writes: () => [root, join(root, "node_modules")],
+    run: () => announce("Installing packages (npm ci)", install),
+  };
+}
+
+/**
+ * The packages of one lock file. `words` are given to npm.
+ *
+ * `isDone()` says whether they are installed. `install()` throws a `BootstrapError` where npm fails.
+ */
+export function npmPackages(directory, words = []) {
+  const lockFile = join(directory, "package-lock.json");
   // Inside node_modules, and written last: `npm ci` begins by removing the one and thus the other.
-  const stamp = join(root, "node_modules", ".bootstrap-packages");
+  const stamp = join(directory, "node_modules", ".bootstrap-packages");
+  const wanted = () => [fingerprint(lockFile), ...words].join(" ");
 
   const isDone = () => {
-    const wanted = fingerprint(lockFile);
-    if (readOr(stamp, "") === wanted) return true;
-    if (!isInstalledByHand(root, lockFile)) return false;
+    if (readOr(stamp, "") === wanted()) return true;
+    if (!isInstalledByHand(directory, lockFile)) return false;
     try {
-      writeFileSync(stamp, wanted);
+      writeFileSync(stamp, wanted());
     } catch (error) {
       // It only saves the next look.
       if (!isRightMissing(error)) throw error;
@@ -27,23 +41,19 @@ export function packagesStep(root) {
   const install = async () => {
     const failure = "npm could not install the packages: see above, then try again.";
     try {
-      await run(...npm("ci"), { cwd: root, failure });
+      await run(...npm("ci", ...words), { cwd: directory, failure });
     } catch (error) {
       if (!error.message.includes("EUSAGE")) throw error;
       // A lock file written where the registry lacks other platforms' binaries names only some of
       // them, and `npm ci` then refuses it whole. `npm install` keeps to it as far as it goes.
-      rmSync(join(root, "node_modules"), { recursive: true, force: true });
+      rmSync(join(directory, "node_modules"), { recursive: true, force: true });
       console.log("  package-lock.json is incomplete; trying npm install ...");
-      await run(...npm("install", "--no-save"), { cwd: root, failure });
+      await run(...npm("install", "--no-save", ...words), { cwd: directory, failure });
     }
-    writeFileSync(stamp, fingerprint(lockFile));
+    writeFileSync(stamp, wanted());
   };
 
-  return {
-    isDone,
-    writes: () => [root, join(root, "node_modules")],
-    run: () => announce("Installing packages (npm ci)", install),
-  };
+  return { isDone, install };
 }
 
 /** Some packages are binaries of one platform; a checkout may be shared between two. */
@@ -56,8 +66,8 @@ function fingerprint(lockFile) {
  * Did the user run `npm install` or `npm ci` themselves? npm leaves its own account of what it
  * installed, again as the last thing it does.
  */
-function isInstalledByHand(root, lockFile) {
-  const installed = packagesIn(join(root, "node_modules", ".package-lock.json"));
+function isInstalledByHand(directory, lockFile) {
+  const installed = packagesIn(join(directory, "node_modules", ".package-lock.json"));
   return Object.entries(packagesIn(lockFile))
     .filter(([path, { optional }]) => path.startsWith("node_modules/") && !optional)
     .every(([path, { version, integrity }]) => {

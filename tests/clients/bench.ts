@@ -4,28 +4,33 @@ import { expect } from "vitest";
 import { createAiClient } from "./ai-client.ts";
 import type { ChatClient, ClientOptions, CreateClient, Question } from "./chat-client.ts";
 import { createLangChainClient } from "./langchain-client.ts";
-import type { ClientName } from "./matrix.ts";
+import { type ClientName, COLUMNS } from "./matrix.ts";
+import type { NewestClients } from "./newest/newest-clients.ts";
+import type { HostedOptions, NewestLibrary } from "./newest/protocol.ts";
 import { createOpenAIClient } from "./openai-client.ts";
 import { createSdkClient } from "./sdk-client.ts";
 import { Wire } from "./wire.ts";
 import { type Account, API_KEY, modelFor, type World } from "./world.ts";
 
-const CREATE: Readonly<Record<ClientName, CreateClient>> = {
+const CREATE = {
   openai: createOpenAIClient,
   ai: createAiClient,
   langchain: createLangChainClient,
   sdk: createSdkClient,
-};
+} satisfies Readonly<Record<string, CreateClient>>;
 
 export class Bench {
   readonly wire = new Wire();
   readonly world: World;
   readonly #name: ClientName;
+  readonly #newest: NewestClients | undefined;
   readonly #clients: ChatClient[] = [];
 
-  constructor(name: ClientName, world: World) {
+  /** @param newest needed for the columns of the newest majors alone */
+  constructor(name: ClientName, world: World, newest: NewestClients | undefined) {
     this.#name = name;
     this.world = world;
+    this.#newest = newest;
   }
 
   /** Otherwise its errors have no status, and it does not send a request again. */
@@ -39,9 +44,18 @@ export class Bench {
     baseUrl = this.world.baseUrl,
     apiKey = API_KEY,
   }: Partial<Pick<ClientOptions, "maxRetries" | "baseUrl" | "apiKey">> = {}): ChatClient {
-    const client = CREATE[this.#name]({ baseUrl, apiKey, fetch: this.wire.fetch, maxRetries });
+    const { library, newest } = COLUMNS[this.#name];
+    const options = { baseUrl, apiKey, maxRetries };
+    const client = newest
+      ? this.#hosted(library, options)
+      : CREATE[library]({ ...options, fetch: this.wire.fetch });
     this.#clients.push(client);
     return client;
+  }
+
+  #hosted(library: NewestLibrary, options: HostedOptions): ChatClient {
+    if (this.#newest === undefined) throw new Error(`${this.#name} needs a later Node`);
+    return this.#newest.client(library, options, this.wire);
   }
 
   /** Holds what this client's requests were answered with, one by one, if it speaks HTTP at all. */

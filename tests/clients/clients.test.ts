@@ -5,7 +5,17 @@ import { ABORTS } from "./checks/aborts.ts";
 import { ANSWERS } from "./checks/answers.ts";
 import { FAILURES } from "./checks/failures.ts";
 import { REFUSALS } from "./checks/refusals.ts";
-import { CLIENTS, type ClientName, cellName, FEATURES, type Feature, leftOut } from "./matrix.ts";
+import {
+  CLIENTS,
+  type ClientName,
+  COLUMNS,
+  cellName,
+  FEATURES,
+  type Feature,
+  leftOut,
+} from "./matrix.ts";
+import { findLaterNode } from "./newest/later-node.ts";
+import { NewestClients } from "./newest/newest-clients.ts";
 import { World } from "./world.ts";
 
 /** Side by side. */
@@ -15,18 +25,26 @@ const ALONE: Checks = ABORTS;
 
 type Checks = Readonly<Partial<Record<Feature, Check>>>;
 
+const laterNode = findLaterNode();
+const clients = CLIENTS.filter((name) => !COLUMNS[name].newest || laterNode.path !== undefined);
+
 let world: World;
+let newest: NewestClients | undefined;
 
 beforeAll(async () => {
   world = await World.start(inject("redisUrl"));
+  if (laterNode.path !== undefined) newest = await NewestClients.start(laterNode.path);
 });
 
 afterAll(async () => {
+  await newest?.stop();
   await world?.stop();
 });
 
+test.runIf(laterNode.missing)("the newest majors", ({ skip }) => skip(laterNode.missing));
+
 async function atBench(client: ClientName, check: Check): Promise<void> {
-  const bench = new Bench(client, world);
+  const bench = new Bench(client, world, newest);
   try {
     await check(bench);
   } finally {
@@ -34,7 +52,7 @@ async function atBench(client: ClientName, check: Check): Promise<void> {
   }
 }
 
-const cells = FEATURES.flatMap((feature) => CLIENTS.map((client) => ({ client, feature }))).filter(
+const cells = FEATURES.flatMap((feature) => clients.map((client) => ({ client, feature }))).filter(
   ({ client, feature }) => leftOut(client, feature) === undefined,
 );
 

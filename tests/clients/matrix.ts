@@ -1,7 +1,21 @@
 /** What is proven of whom: each client with each feature is one test, `client: feature`. */
 
-export const CLIENTS = ["openai", "ai", "langchain", "sdk"] as const;
-export type ClientName = (typeof CLIENTS)[number];
+type Library = "openai" | "ai" | "langchain" | "sdk";
+
+/** The columns. `newest` ones are the majors of `tests/clients/newest`, which run under a later Node. */
+export const COLUMNS = {
+  "openai-6": { library: "openai", newest: false },
+  "openai-7": { library: "openai", newest: true },
+  "ai-6": { library: "ai", newest: false },
+  "ai-7": { library: "ai", newest: true },
+  "langchain-1.5": { library: "langchain", newest: false },
+  "langchain-1.6": { library: "langchain", newest: true },
+  sdk: { library: "sdk", newest: false },
+} as const satisfies Readonly<Record<string, { library: Library; newest: boolean }>>;
+export type ClientName = keyof typeof COLUMNS;
+
+// The names are those of the object above.
+export const CLIENTS = Object.keys(COLUMNS) as readonly ClientName[];
 
 export const FEATURES = [
   "stream",
@@ -49,7 +63,7 @@ const OF_HTTP = "a matter of HTTP";
 const ASKS_ONCE = "it asks once; the error says whether that may be asked again";
 
 /** Cells without a test, and why. They count for nothing. */
-const LEFT_OUT: Readonly<Partial<Record<Feature, Partial<Record<ClientName, string>>>>> = {
+const LEFT_OUT: Readonly<Partial<Record<Feature, Partial<Record<Library, string>>>>> = {
   "tool calls and their results, streamed": { sdk: TEXT_ALONE },
   "tool calls and their results, whole": { sdk: TEXT_ALONE },
   "conversation with content parts": { sdk: TEXT_ALONE },
@@ -67,7 +81,7 @@ const LEFT_OUT: Readonly<Partial<Record<Feature, Partial<Record<ClientName, stri
 
 /** Why a cell has no test; undefined where it has one. */
 export function leftOut(client: ClientName, feature: Feature): string | undefined {
-  return LEFT_OUT[feature]?.[client];
+  return LEFT_OUT[feature]?.[COLUMNS[client].library];
 }
 
 export function cellName(client: ClientName, feature: Feature): string {

@@ -1,6 +1,19 @@
 /** Prints the matrix of `clients x features`. Fails the run unless every cell that applies is green. */
 import type { Reporter, TestCase } from "vitest/node";
-import { CLIENTS, type ClientName, cellName, FEATURES, type Feature, leftOut } from "./matrix.ts";
+import {
+  CLIENTS,
+  type ClientName,
+  COLUMNS,
+  cellName,
+  FEATURES,
+  type Feature,
+  leftOut,
+} from "./matrix.ts";
+import { findLaterNode } from "./newest/later-node.ts";
+
+const { missing } = findLaterNode();
+const shown = CLIENTS.filter((client) => !COLUMNS[client].newest || missing === undefined);
+const hidden = CLIENTS.filter((client) => !shown.includes(client));
 
 const MARKS = {
   passed: "green",
@@ -21,7 +34,7 @@ export default class TableReporter implements Reporter {
   onTestRunEnd(): void {
     const rows = FEATURES.map((feature) => ({
       feature,
-      marks: CLIENTS.map((client) => this.#markOf(client, feature)),
+      marks: shown.map((client) => this.#markOf(client, feature)),
     }));
     process.stdout.write(`\n${table(rows)}\n\n${reasons()}\n`);
     const marks = rows.flatMap((row) => row.marks);
@@ -40,7 +53,7 @@ export default class TableReporter implements Reporter {
 function table(
   rows: readonly { readonly feature: string; readonly marks: readonly Mark[] }[],
 ): string {
-  const lines = [["", ...CLIENTS], ...rows.map(({ feature, marks }) => [feature, ...marks])];
+  const lines = [["", ...shown], ...rows.map(({ feature, marks }) => [feature, ...marks])];
   const widths = lines[0]?.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
   return lines
     .map((line) =>
@@ -52,12 +65,14 @@ function table(
     .join("\n");
 }
 
-/** Why cells are left out, a line for each. */
+/** Why columns and cells are left out, a line for each. */
 function reasons(): string {
-  return FEATURES.flatMap((feature) =>
-    CLIENTS.flatMap((client) => {
+  const columns = missing === undefined ? [] : [`left out  ${hidden.join(", ")}: ${missing}`];
+  const cells = FEATURES.flatMap((feature) =>
+    shown.flatMap((client) => {
       const reason = leftOut(client, feature);
       return reason === undefined ? [] : [`n/a  ${cellName(client, feature)}: ${reason}`];
     }),
-  ).join("\n");
+  );
+  return [...columns, ...cells].join("\n");
 }

@@ -12,6 +12,12 @@ export interface Exchange {
 
 export class Wire {
   readonly exchanges: Exchange[] = [];
+  readonly #onChange: (exchange: Exchange, index: number) => void;
+
+  /** @param onChange called when a request was sent, and when it was answered */
+  constructor(onChange: (exchange: Exchange, index: number) => void = () => undefined) {
+    this.#onChange = onChange;
+  }
 
   readonly fetch: typeof globalThis.fetch = async (...request) => {
     const exchange: Exchange = {
@@ -20,12 +26,14 @@ export class Wire {
       status: undefined,
       retryAfterMs: undefined,
     };
-    this.exchanges.push(exchange);
+    const index = this.exchanges.push(exchange) - 1;
+    this.#onChange(exchange, index);
     const response = await fetch(...request);
     exchange.answeredAt = performance.now();
     exchange.status = response.status;
     const seconds = response.headers.get("retry-after");
     if (seconds !== null) exchange.retryAfterMs = Number(seconds) * 1_000;
+    this.#onChange(exchange, index);
     return response;
   };
 

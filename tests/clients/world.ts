@@ -124,15 +124,20 @@ function promptIn(body: string): string {
 
 /** The provider's name of an account. */
 export function modelFor(account: Account, client: ClientName): string {
-  return isOwned(account) ? `${account}-${client}` : account;
+  return isOwned(account) ? ownedName(account, client) : account;
 }
 
 function isOwned(account: Account): account is Owned {
   return OWNED.some((owned) => owned === account);
 }
 
+/** The name of a provider has no dot. */
+function ownedName(account: Owned, client: ClientName): string {
+  return `${account}-${client.replace(".", "-")}`;
+}
+
 function limitedProfile(client: ClientName): string {
-  return `limited-${client}`;
+  return ownedName("limited", client);
 }
 
 /** The shipped ones, and one for each client whose requests are counted. */
