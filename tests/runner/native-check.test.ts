@@ -12,7 +12,7 @@ let directory: string;
 let server: Server;
 let upstream: string;
 
-/** Two releases: the later one has dropped a binary of the earlier one, and built the other anew. */
+/** Two releases: the later one has dropped a binary of the earlier one, and built the other again. */
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "openclaw-native-check-"));
   const work = join(directory, "upstream");
