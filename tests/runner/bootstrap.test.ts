@@ -52,12 +52,13 @@ interface Ended {
   readonly stderr: string;
 }
 
-async function bootstrap(user: "owner" | "another"): Promise<Ended> {
+async function bootstrap(user: "owner" | "another", ...words: string[]): Promise<Ended> {
   // Root may write everywhere, so somebody else it has to be.
   const someone = isRoot && user === "another" ? { uid: NOBODY, gid: NOBODY } : {};
   const script = join(checkout, "scripts", "bootstrap.mjs");
-  const env = { PATH: process.env.PATH, REDIS_URL: "redis://127.0.0.1:1" };
-  return await promisify(execFile)(process.execPath, [script], { env, ...someone }).then(
+  const npm = { npm_config_registry: "http://127.0.0.1:1", npm_config_fetch_retries: "0" };
+  const env = { PATH: process.env.PATH, REDIS_URL: "redis://127.0.0.1:1", ...npm };
+  return await promisify(execFile)(process.execPath, [script, ...words], { env, ...someone }).then(
     (said) => ({ code: 0, ...said }),
     ({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr }),
   );
@@ -94,4 +95,23 @@ test("one that is built needs no right to write, even where its packages were in
   await rm(join(checkout, "node_modules", ".bootstrap-packages"));
   await setRights(checkout, "a-w");
   expect(await bootstrap("another")).toEqual({ code: 0, stdout: "", stderr: "" });
+});
+
+test("newest client libraries that cannot be installed are told, and stop nothing", async () => {
+  const name = "openclaw-no-such-package";
+  const manifest = { dependencies: { [name]: "1.0.0" } };
+  const packages = { "": manifest, [`node_modules/${name}`]: { version: "1.0.0" } };
+  const newest = join(checkout, "tests", "clients", "newest");
+  await mkdir(newest, { recursive: true });
+  const files = {
+    "package.json": { ...manifest, engines: { node: ">=22.18.0" } },
+    "package-lock.json": { lockfileVersion: 3, packages },
+  };
+  for (const [path, content] of Object.entries(files)) {
+    await writeFile(join(newest, path), JSON.stringify(content));
+  }
+  const { code, stdout, stderr } = await bootstrap("owner", "--clients");
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toContain("npm could not install the packages");
+  expect(await bootstrap("owner")).toMatchObject({ code: 0, stdout: "" });
 });
