@@ -1,10 +1,10 @@
 /**
  * Makes `npm start` and `npm test` work in a fresh clone, with nothing but Node and npm: installs
- * the packages, finds or installs Redis, builds. With `--tests` it also installs what tests run, with `--clients` only the
- * newest client libraries. Says nothing when there is nothing to do.
+ * the packages, finds or installs Redis, builds. With `--tests` it also installs what tests run. With `--clients` it
+ * also installs the newest client libraries. It prints nothing when there is nothing to do.
  *
- * It may be killed halfway or run many times at once: each step looks first whether it is done,
- * leaves its mark only at its end, and works under one lock.
+ * It may be killed halfway or run many times at once. So each step looks first whether it is done, leaves its mark only
+ * at its end, and works under one lock.
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";

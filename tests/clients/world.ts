@@ -9,7 +9,7 @@ import {
 import { Cluster, TcpProxy } from "@openclaw/testing";
 import { CLIENTS, type ClientName } from "./matrix.ts";
 
-/** Without it the gateway serves nobody here. */
+/** The gateway of the matrix refuses a client without this key. */
 export const API_KEY = "the-key-of-the-matrix";
 
 /** Accounts that any cell may ask. */
@@ -84,7 +84,7 @@ export class World {
     return `http://${this.#cluster.host}/v1`;
   }
 
-  /** A network of one's own on the way to an edge. Whoever asks for it stops it. */
+  /** A network of its own on the way to an edge. The caller stops it. */
   async network(): Promise<{ readonly baseUrl: string; readonly proxy: TcpProxy }> {
     const [host = "", port] = this.#cluster.host.split(":");
     const proxy = await TcpProxy.start({ host, port: Number(port) });

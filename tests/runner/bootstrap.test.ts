@@ -53,7 +53,7 @@ interface Ended {
 }
 
 async function bootstrap(user: "owner" | "another", ...words: string[]): Promise<Ended> {
-  // Root may write everywhere, so somebody else it has to be.
+  // Root may write everywhere, so another user runs it.
   const someone = isRoot && user === "another" ? { uid: NOBODY, gid: NOBODY } : {};
   const script = join(checkout, "scripts", "bootstrap.mjs");
   const npm = { npm_config_registry: "http://127.0.0.1:1", npm_config_fetch_retries: "0" };
