@@ -95,7 +95,7 @@ export class V2Client {
     matches: (frame: Frame<Type>) => boolean = () => true,
     withinMs = 10_000,
   ): Promise<Frame<Type>> {
-    return eventually(`a ${type} frame`, () => this.all(type).find(matches), { withinMs });
+    return this.#unlessClosed(`a ${type} frame`, () => this.all(type).find(matches), { withinMs });
   }
 
   /** Starts a run and resolves when it is accepted. */
@@ -107,12 +107,8 @@ export class V2Client {
     this.#refs += 1;
     const ref = `ref-${this.#refs}`;
     this.send({ type: "run", ref, message, ...(provider !== undefined && { provider }), ...more });
-    const named = () => {
-      if (this.closed)
-        throw new Error(`closed with ${this.closed.code} before ${ref} was accepted`);
-      return this.frames.find((frame) => "ref" in frame && frame.ref === ref);
-    };
-    const answer = await eventually(`an answer to ${ref}`, named, ACCEPTED_WITHIN);
+    const named = () => this.frames.find((frame) => "ref" in frame && frame.ref === ref);
+    const answer = await this.#unlessClosed(`an answer to ${ref}`, named, ACCEPTED_WITHIN);
     if (answer.type !== "accepted") {
       throw new Refused(ref, answer.type === "error" ? answer.code : answer.type);
     }
@@ -125,7 +121,7 @@ export class V2Client {
     const before = answers().length;
     this.runs.set(run.id, run);
     this.send({ type: "resume", run: run.id, after: run.at });
-    return eventually("the resumed frame", () => answers()[before]);
+    return this.#unlessClosed("the resumed frame", () => answers()[before]);
   }
 
   async end(run: V2Run, withinMs = 30_000): Promise<V2Down> {
@@ -147,6 +143,19 @@ export class V2Client {
 
   resumeReading(): void {
     this.#socket.resume();
+  }
+
+  /** Waits as `eventually` does. Fails at once where the connection is lost before it came. */
+  async #unlessClosed<T>(what: string, get: () => T, options?: { readonly withinMs: number }) {
+    return eventually(
+      what,
+      () => {
+        const came = get();
+        if (!came && this.closed) throw new Error(`closed with ${this.closed.code} before ${what}`);
+        return came;
+      },
+      options,
+    );
   }
 
   #track(id: string): V2Run {
