@@ -9,11 +9,13 @@ import { readClusterStats } from "./cluster/cluster-stats.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { EdgeDeps } from "./edge-deps.ts";
 import type { EdgeRedis, EdgeRuns } from "./edge-runs.ts";
+import { refuseUpgrade } from "./http/exchange/api-error.ts";
 import { Gate } from "./http/exchange/gate.ts";
 import { HttpExchanges } from "./http/exchange/http-exchanges.ts";
-import { OpenApiRoutes } from "./http/openapi/openapi-routes.ts";
 import { ChatRoutes } from "./http/routes/chat-routes.ts";
+import { HttpRoutes } from "./http/routes/http-routes.ts";
 import { ModelsRoutes } from "./http/routes/models-routes.ts";
+import { OpenApiRoutes } from "./http/routes/openapi-routes.ts";
 import { RunsRoutes } from "./http/routes/runs-routes.ts";
 import { StatsRoutes } from "./http/routes/stats-routes.ts";
 import type { RunLookup } from "./runs/run-lookup.ts";
@@ -22,6 +24,7 @@ import { AddressLimit } from "./socket/address-limit.ts";
 import { ClientAddresses } from "./socket/client-address.ts";
 import type { Descriptors } from "./socket/descriptors.ts";
 import { Listener } from "./socket/listener.ts";
+import { SocketServer } from "./socket/socket-server.ts";
 
 /** JSON may write one byte of a message as six (`\u0001`); the rest of a body is small. */
 const JSON_EXPANSION = 6;
@@ -140,16 +143,7 @@ export function createListener({ config, gateway, log }: EdgeDeps, behind: Behin
   const conversations = { maxBodyBytes: maxBodyBytes(config), maxMessageBytes };
   const readStats = () =>
     readClusterStats({ gateway: gateway.current, registry, queues: redis.queues });
-  const listener = new Listener({
-    host: config.EDGE_HOST,
-    port: config.EDGE_PORT,
-    log,
-    refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
-    onRefused,
-    gate,
-    clientKeys,
-    ...socketLimits(config),
-    descriptors,
+  const routes = new HttpRoutes({
     exchanges,
     groups: [
       new ChatRoutes({ ...http, ...conversations }),
@@ -158,10 +152,21 @@ export function createListener({ config, gateway, log }: EdgeDeps, behind: Behin
       new StatsRoutes({ ...http, readStats }),
       new OpenApiRoutes(http),
     ],
-    onConnection: (opened) => sessions.open(opened),
     troubles: () => view.troubles(),
     notes: () => view.notes(),
+  });
+  const sockets = new SocketServer({
+    log,
+    refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
+    onRefused,
+    writeRefusal: refuseUpgrade,
+    gate,
+    clientKeys,
+    ...socketLimits(config),
+    onConnection: (opened) => sessions.open(opened),
     ...slow,
   });
+  const { EDGE_HOST: host, EDGE_PORT: port } = config;
+  const listener = new Listener({ host, port, descriptors, sockets, http: routes, log });
   return { exchanges, listener };
 }

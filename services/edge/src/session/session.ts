@@ -1,5 +1,5 @@
 import type { Failure } from "@openclaw/protocol";
-import type { ConnectionEvents } from "../socket/socket-server.ts";
+import type { ConnectionEvents } from "../socket/connection.ts";
 
 /** What a session is told by its owner. */
 export interface SessionContext {

@@ -1,7 +1,6 @@
 import { CLOSE_CODES, type Failure } from "@openclaw/protocol";
 import type { Component } from "@openclaw/runtime";
-import type { Connection } from "../socket/connection.ts";
-import type { ConnectionEvents } from "../socket/socket-server.ts";
+import type { Connection, ConnectionEvents } from "../socket/connection.ts";
 import { FrameBudget } from "./frame-budget.ts";
 import type { Session } from "./session.ts";
 import { V1Session, type V1SessionOptions } from "./v1-session.ts";

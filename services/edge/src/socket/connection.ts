@@ -8,7 +8,6 @@
 
 import type { WebSocket } from "uWebSockets.js";
 import { CLOSE_CODES } from "@openclaw/protocol";
-import type { ConnectionData } from "./socket-server.ts";
 
 /** Above this many buffered bytes a connection takes no more until it has drained. */
 export const HIGH_WATERMARK_BYTES = 64 * 1024;
@@ -33,14 +32,35 @@ export interface SlowConsumerLimits {
   readonly onSlowConsumer?: () => void;
 }
 
-export class Connection {
+/** Whose connection it is, as the client asked for it. */
+export interface ConnectionIdentity {
+  readonly id: string;
+  readonly session: string;
+  readonly protocol: "v1" | "v2";
+  /** W3C trace context that the client connected with. */
+  readonly traceparent: string | undefined;
+}
+
+/** What a connection's owner is told. */
+export interface ConnectionEvents {
+  onText(frame: string): void;
+  onBinary(bytes: number): void;
+  /** A ping, which uWebSockets.js has answered, or a pong. */
+  onControl(): void;
+  /** The socket is gone; nothing can be sent any more. */
+  onClose(): void;
+}
+
+type Socket = Pick<WebSocket<unknown>, "send" | "cork" | "end" | "close" | "getBufferedAmount">;
+
+export class Connection implements ConnectionIdentity {
   readonly id: string;
   readonly session: string;
   readonly protocol: "v1" | "v2";
   /** W3C trace context that the client connected with: of everything it asks for. */
   readonly traceparent: string | undefined;
   readonly #limits: SlowConsumerLimits;
-  #socket: WebSocket<ConnectionData> | undefined;
+  #socket: Socket | undefined;
   #onDrain: () => void = ignore;
   /** Set once the connection is to be closed behind what was written. */
   #onEmpty: () => void = ignore;
@@ -51,8 +71,8 @@ export class Connection {
   #patience: NodeJS.Timeout | undefined;
 
   constructor(
-    socket: WebSocket<ConnectionData>,
-    { id, session, protocol, traceparent }: ConnectionData,
+    socket: Socket,
+    { id, session, protocol, traceparent }: ConnectionIdentity,
     limits: SlowConsumerLimits,
   ) {
     this.id = id;

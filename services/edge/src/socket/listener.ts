@@ -1,12 +1,15 @@
 import type { TemplatedApp, us_listen_socket } from "uWebSockets.js";
-import type { Component } from "@openclaw/runtime";
-import { type RoutesOptions, serveHttp } from "../http/routes/routes.ts";
+import type { Component, Logger } from "@openclaw/runtime";
 import { boundSockets, type Descriptors } from "./descriptors.ts";
-import { type SocketServerOptions, serveSockets } from "./socket-server.ts";
+import type { SocketServer } from "./socket-server.ts";
 import { uws } from "./uws.ts";
 
-export interface ListenerOptions extends SocketServerOptions, RoutesOptions {
+export interface ListenerOptions {
   readonly descriptors: Descriptors;
+  readonly sockets: Pick<SocketServer, "serve">;
+  /** The HTTP routes. They come behind the WebSocket routes, whose paths they refuse without an upgrade. */
+  readonly http: { serve(app: TemplatedApp): void };
+  readonly log: Logger;
   readonly host: string;
   readonly port: number;
 }
@@ -41,12 +44,12 @@ export class Listener implements Component {
   }
 
   async start(): Promise<void> {
-    const { host, port, descriptors } = this.#options;
+    const { host, port, descriptors, sockets, http, log } = this.#options;
     descriptors.begin();
     const app = uws.App();
     boundSockets(app, descriptors);
-    serveSockets(app, this.#options);
-    serveHttp(app, this.#options);
+    sockets.serve(app);
+    http.serve(app);
     this.#app = app;
     this.#listening = await new Promise<us_listen_socket>((resolve, reject) => {
       app.listen(host, port, (token) => {
@@ -54,7 +57,7 @@ export class Listener implements Component {
         else reject(new ListenError(host, port));
       });
     });
-    this.#options.log.info({ host, port }, "listening");
+    log.info({ host, port }, "listening");
   }
 
   /** Accepts no more connections; the open ones stay. */

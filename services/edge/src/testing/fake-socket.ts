@@ -1,7 +1,6 @@
 /** A connection without a network: what was done to its socket is noted. */
 import type { WebSocket } from "uWebSockets.js";
 import { Connection } from "../socket/connection.ts";
-import type { ConnectionData } from "../socket/socket-server.ts";
 
 export class FakeSocket {
   readonly sent: string[] = [];
@@ -30,11 +29,9 @@ export class FakeSocket {
 export function fakeConnection(protocol: "v1" | "v2" = "v1") {
   const socket = new FakeSocket();
   const data = { id: "c", session: "s", protocol, traceparent: undefined };
-  // What a connection uses of them.
-  const connection = new Connection(
-    socket as unknown as WebSocket<ConnectionData>,
-    data as ConnectionData,
-    { slowConsumerMs: 60_000 },
-  );
+  // The part of a socket that a connection uses.
+  const connection = new Connection(socket as unknown as WebSocket<unknown>, data, {
+    slowConsumerMs: 60_000,
+  });
   return { socket, connection };
 }

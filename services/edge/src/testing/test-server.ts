@@ -3,17 +3,18 @@ import { createLogger } from "@openclaw/runtime";
 import { ByteBudget } from "../admission/byte-budget.ts";
 import { ClientKeys } from "../admission/client-keys.ts";
 import { type OriginRules, Origins } from "../admission/origins.ts";
+import { refuseUpgrade } from "../http/exchange/api-error.ts";
 import { Gate } from "../http/exchange/gate.ts";
 import { HttpExchanges } from "../http/exchange/http-exchanges.ts";
-import { OpenApiRoutes } from "../http/openapi/openapi-routes.ts";
+import { HttpRoutes } from "../http/routes/http-routes.ts";
 import { ModelsRoutes } from "../http/routes/models-routes.ts";
-import { serveHttp } from "../http/routes/routes.ts";
+import { OpenApiRoutes } from "../http/routes/openapi-routes.ts";
 import { StatsRoutes } from "../http/routes/stats-routes.ts";
 import { AddressLimit } from "../socket/address-limit.ts";
 import { ClientAddresses, networksOf } from "../socket/client-address.ts";
 import type { Connection } from "../socket/connection.ts";
 import { boundSockets, type Descriptors } from "../socket/descriptors.ts";
-import { serveSockets } from "../socket/socket-server.ts";
+import { SocketServer } from "../socket/socket-server.ts";
 import { uws } from "../socket/uws.ts";
 
 export interface TestServerOptions {
@@ -53,7 +54,7 @@ export class TestServer {
     const options = { exchanges, log, clientKeys, starter: { refused: onRefused } };
     const gateway = { current: { providers: {}, groups: {}, models: {}, defaultProvider: "" } };
     if (descriptors) boundSockets(this.#app, descriptors);
-    serveSockets(this.#app, {
+    const sockets = new SocketServer({
       ...slow,
       log,
       gate,
@@ -63,6 +64,7 @@ export class TestServer {
       addressLimit: new AddressLimit(perAddress),
       refusal: () => undefined,
       onRefused,
+      writeRefusal: refuseUpgrade,
       onConnection: (connection) => {
         this.connections.add(connection);
         return {
@@ -76,7 +78,7 @@ export class TestServer {
         };
       },
     });
-    serveHttp(this.#app, {
+    const routes = new HttpRoutes({
       exchanges,
       troubles: () => [],
       notes: () => this.notes,
@@ -87,6 +89,8 @@ export class TestServer {
         new StatsRoutes({ ...options, readStats: () => this.readStats() }),
       ],
     });
+    sockets.serve(this.#app);
+    routes.serve(this.#app);
     let port = 0;
     // Called before it returns.
     this.#app.listen("127.0.0.1", 0, (token) => {

@@ -6,9 +6,10 @@
  * `x-should-retry` says otherwise, wait for `retry-after-ms` or `retry-after` if that is at most 60 s,
  * and one of them (LangChain) takes a 429 without `retry-after` for an account that is used up.
  */
-import type { ApiError, ErrorCode, Failure } from "@openclaw/protocol";
-import type { Headers, HttpExchange } from "./http-exchange.ts";
-import type { HttpStatus } from "./http-status.ts";
+import type { HttpResponse } from "uWebSockets.js";
+import { type ApiError, type ErrorCode, type Failure, v1ErrorFrame } from "@openclaw/protocol";
+import type { HttpExchange } from "./http-exchange.ts";
+import { type Headers, type HttpStatus, writeHead } from "./http-head.ts";
 
 interface Refusal {
   readonly status: HttpStatus;
@@ -134,7 +135,19 @@ export function refuse(
   });
 }
 
-/** Answers a request that no door is for, or that did not come whole. */
+/**
+ * Answers an upgrade request with a failure, in the shape of a v1 error frame. Closes the connection, for which its
+ * client has no other use.
+ */
+export function refuseUpgrade(response: HttpResponse, reason: Failure, headers: Headers): void {
+  const { status } = refusalOf(reason);
+  response.cork(() => {
+    writeHead(response, status, { ...headers, "content-type": "application/json" });
+    response.end(v1ErrorFrame(reason), true);
+  });
+}
+
+/** Answers a request for which there is no route, or which did not come whole. */
 export function refuseAddress(
   exchange: HttpExchange,
   { code, message }: { readonly code: keyof typeof MISADDRESSED; readonly message: string },

@@ -1,5 +1,5 @@
 /** What a browser must be told before a page of another origin may ask, and read the reply. */
-import type { Headers } from "./http-exchange.ts";
+import type { Headers } from "./http-head.ts";
 
 /** Every reply depends on it, also one without any of these headers: a cache must not give it to another page. */
 const VARY: Headers = { vary: "Origin" };

@@ -3,7 +3,7 @@ import type { HttpRequest } from "uWebSockets.js";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { Origins } from "../../admission/origins.ts";
 import { replyHeaders } from "./cors.ts";
-import type { Headers } from "./http-exchange.ts";
+import type { Headers } from "./http-head.ts";
 
 /** Of the request line and all headers. Browsers and proxies stop at the same, or below. */
 export const MAX_HEAD_BYTES = 16 * 1024;

@@ -13,7 +13,7 @@ import { randomUUID } from "node:crypto";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { ByteBudget } from "../../admission/byte-budget.ts";
 import { BodyReader, type BodyRefusal } from "./body-reader.ts";
-import { type HttpStatus, statusLine } from "./http-status.ts";
+import { type Headers, type HttpStatus, writeHead } from "./http-head.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import { RequestCopy } from "./request-copy.ts";
 
@@ -35,8 +35,6 @@ export interface HttpExchangeOptions {
   /** The exchange is over, one way or another. */
   readonly onOver: (exchange: HttpExchange) => void;
 }
-
-export type Headers = Readonly<Record<string, string>>;
 
 /** What is never to be kept by a cache in between, and JSON unless said otherwise. */
 const COMMON_HEADERS: Headers = {
@@ -310,11 +308,6 @@ export class HttpExchange {
   #gone(): void {
     if (this.#over()) this.#onGone();
   }
-}
-
-function writeHead(response: HttpResponse, status: HttpStatus, headers: Headers): void {
-  response.writeStatus(statusLine(status));
-  for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
 }
 
 function ignore(): void {

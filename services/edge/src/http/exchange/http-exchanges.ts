@@ -5,7 +5,8 @@ import type { ByteBudget } from "../../admission/byte-budget.ts";
 import { refuse } from "./api-error.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { Admission, Gate } from "./gate.ts";
-import { type Headers, HttpExchange } from "./http-exchange.ts";
+import { HttpExchange } from "./http-exchange.ts";
+import type { Headers } from "./http-head.ts";
 
 const SWEEP_INTERVAL_MS = 1_000;
 

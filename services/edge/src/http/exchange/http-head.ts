@@ -1,4 +1,9 @@
-/** The status lines in use: uWebSockets.js wants them whole. */
+/** The heads of responses, as uWebSockets.js takes them. */
+import type { HttpResponse } from "uWebSockets.js";
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** Every status line in use: uWebSockets.js takes each as one text. */
 const STATUS_LINES = {
   200: "200 OK",
   202: "202 Accepted",
@@ -23,6 +28,7 @@ const STATUS_LINES = {
 
 export type HttpStatus = keyof typeof STATUS_LINES;
 
-export function statusLine(status: HttpStatus): string {
-  return STATUS_LINES[status];
+export function writeHead(response: HttpResponse, status: HttpStatus, headers: Headers): void {
+  response.writeStatus(STATUS_LINES[status]);
+  for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
 }

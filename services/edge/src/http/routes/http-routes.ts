@@ -1,12 +1,12 @@
-/** The plain HTTP routes of an edge. */
-
+/** Every HTTP route of an edge: those of the groups, `/health`, and refusals for all other addresses. */
 import type { TemplatedApp } from "uWebSockets.js";
+import { SOCKET_PATHS } from "../../socket/socket-server.ts";
 import { refuseAddress } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import type { HttpExchanges } from "../exchange/http-exchanges.ts";
 import type { RouteGroup } from "./route-group.ts";
 
-export interface RoutesOptions {
+export interface HttpRoutesOptions {
   readonly exchanges: HttpExchanges;
   /** Why the edge cannot serve; empty while it can. */
   readonly troubles: () => string[];
@@ -22,26 +22,32 @@ const WHERE =
 /** Of an address that is not known. */
 const LONGEST_TOLD = 128;
 
-/** Adds the routes to an app; must come after the WebSocket routes. */
-export function serveHttp(
-  app: TemplatedApp,
-  { exchanges, troubles, notes, groups }: RoutesOptions,
-): void {
-  for (const door of groups) door.serve(app);
-  const tellHealth = exchanges.route((exchange) => {
-    const reasons = troubles();
-    const ok = reasons.length === 0;
-    const status = ok ? "ok" : "unavailable";
-    const told = notes();
-    exchange.reply(ok ? 200 : 503, { status, reasons, ...(told.length > 0 && { notes: told }) });
-  });
-  // Many load balancers ask with HEAD.
-  app.get("/health", tellHealth).head("/health", tellHealth);
-  for (const path of ["/ws/stream", "/ws/stream/", "/ws/stream/:session"]) {
-    app.get(path, exchanges.route(refusePlain));
+export class HttpRoutes implements RouteGroup {
+  readonly #options: HttpRoutesOptions;
+
+  constructor(options: HttpRoutesOptions) {
+    this.#options = options;
   }
-  app.options("/*", exchanges.preflight());
-  app.any("/*", exchanges.route(refuseUnknown));
+
+  /** Must be called after the WebSocket routes have been added. */
+  serve(app: TemplatedApp): void {
+    const { exchanges, groups } = this.#options;
+    for (const group of groups) group.serve(app);
+    const health = exchanges.route((exchange) => this.#health(exchange));
+    // Many load balancers ask with HEAD.
+    app.get("/health", health).head("/health", health);
+    for (const path of SOCKET_PATHS) app.get(path, exchanges.route(refusePlain));
+    app.options("/*", exchanges.preflight());
+    app.any("/*", exchanges.route(refuseUnknown));
+  }
+
+  #health(exchange: HttpExchange): void {
+    const reasons = this.#options.troubles();
+    const notes = this.#options.notes();
+    const isWell = reasons.length === 0;
+    const status = isWell ? "ok" : "unavailable";
+    exchange.reply(isWell ? 200 : 503, { status, reasons, ...(notes.length > 0 && { notes }) });
+  }
 }
 
 function refusePlain(exchange: HttpExchange): void {

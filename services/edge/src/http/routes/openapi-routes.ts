@@ -1,6 +1,6 @@
 import type { TemplatedApp } from "uWebSockets.js";
-import { type RouteGroup, type RouteOptions, route } from "../routes/route-group.ts";
-import { openApiDocument } from "./openapi-document.ts";
+import { openApiDocument } from "../openapi/openapi-document.ts";
+import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";
 
 /** `GET /openapi.json`. */
 export class OpenApiRoutes implements RouteGroup {
