@@ -4,7 +4,6 @@ import { type Failure, failure } from "@openclaw/protocol";
 import { ByteBudget } from "./admission/byte-budget.ts";
 import { ClientKeys } from "./admission/client-keys.ts";
 import { Origins } from "./admission/origins.ts";
-import type { RunStarter } from "./admission/run-starter.ts";
 import { readClusterStats } from "./cluster/cluster-stats.ts";
 import type { EdgeConfig } from "./config.ts";
 import type { EdgeDeps } from "./edge-deps.ts";
@@ -36,8 +35,8 @@ const TOLD_SHARE = 0.9;
 /** For all that is no message. */
 const LEAST_FRAME_BYTES = 16 * 1024;
 
-interface SessionTools {
-  readonly starter: RunStarter;
+interface SessionParts {
+  readonly runs: EdgeRuns;
   readonly metrics: Metrics;
   readonly inbound: ByteBudget;
   readonly descriptors: Descriptors;
@@ -45,18 +44,24 @@ interface SessionTools {
 
 export function createSessions(
   { config, log }: EdgeDeps,
-  { starter, metrics, inbound, descriptors }: SessionTools,
+  { runs, metrics, inbound, descriptors }: SessionParts,
 ): Sessions {
+  const { admission, starter, resumer, ender, readers } = runs;
   const rude = metrics.counter("openclaw_rude_connections_total");
   return new Sessions({
     v1: {
+      admission,
       starter,
       limits: { maxMessageBytes: config.EDGE_MAX_MESSAGE_BYTES },
       maxWaiting: config.EDGE_MAX_WAITING,
       errorLingerMs: config.EDGE_V1_ERROR_LINGER_MS,
     },
     v2: {
+      admission,
       starter,
+      resumer,
+      ender,
+      readers,
       limits: {
         maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
         maxRuns: config.EDGE_MAX_RUNS_PER_CONNECTION,
@@ -71,7 +76,7 @@ export function createSessions(
   });
 }
 
-interface Behind {
+interface ListenerParts {
   readonly redis: EdgeRedis;
   readonly runs: EdgeRuns;
   readonly lookup: RunLookup;
@@ -112,9 +117,9 @@ function maxConnections({ EDGE_MAX_CONNECTIONS: asked }: EdgeConfig, { most }: D
   return Math.min(asked, Math.floor(most * TOLD_SHARE));
 }
 
-export function createListener({ config, gateway, log }: EdgeDeps, behind: Behind) {
-  const { redis, runs, lookup, sessions, metrics, inbound, descriptors } = behind;
-  const { starter, registry, view } = runs;
+export function createListener({ config, gateway, log }: EdgeDeps, parts: ListenerParts) {
+  const { redis, runs, lookup, sessions, metrics, inbound, descriptors } = parts;
+  const { admission, starter, resumer, ender, readers, registry, view } = runs;
   const slowConsumers = metrics.counter("openclaw_slow_consumers_total");
   const slow = {
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
@@ -128,7 +133,7 @@ export function createListener({ config, gateway, log }: EdgeDeps, behind: Behin
       listenHost: config.EDGE_HOST,
     }),
   );
-  const onRefused = (reason: Failure) => starter.refused(reason);
+  const onRefused = (reason: Failure) => admission.refused(reason);
   const exchanges = new HttpExchanges({
     gate,
     onRefused,
@@ -138,7 +143,7 @@ export function createListener({ config, gateway, log }: EdgeDeps, behind: Behin
     ...slow,
   });
   const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
-  const http = { exchanges, log, clientKeys, gateway, starter };
+  const http = { exchanges, log, clientKeys, gateway, admission, starter };
   const maxMessageBytes = config.EDGE_MAX_CONVERSATION_BYTES;
   const conversations = { maxBodyBytes: maxBodyBytes(config), maxMessageBytes };
   const readStats = () =>
@@ -148,7 +153,12 @@ export function createListener({ config, gateway, log }: EdgeDeps, behind: Behin
     groups: [
       new ChatRoutes({ ...http, ...conversations }),
       new ModelsRoutes(http),
-      new RunsRoutes({ ...http, ...conversations, lookup, graceMs: config.EDGE_RESUME_GRACE_MS }),
+      new RunsRoutes({
+        ...http,
+        ...conversations,
+        ...{ resumer, ender, readers, lookup },
+        graceMs: config.EDGE_RESUME_GRACE_MS,
+      }),
       new StatsRoutes({ ...http, readStats }),
       new OpenApiRoutes(http),
     ],

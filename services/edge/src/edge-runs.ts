@@ -1,6 +1,7 @@
 /** Puts together what an edge knows of Redis, of the cluster, and of its runs. */
 import { hostname } from "node:os";
 import { type Metrics, measureRedis } from "@openclaw/metrics";
+import type { Failure } from "@openclaw/protocol";
 import { RunQueues } from "@openclaw/queue";
 import {
   createCommandConnection,
@@ -12,8 +13,10 @@ import { DEFAULT_RETENTION, DueRuns, RunRecords, StreamKeys, Subscription } from
 import type { Tracing } from "@openclaw/tracing";
 import type { ByteBudget } from "./admission/byte-budget.ts";
 import { PromptRoom } from "./admission/prompt-room.ts";
+import { withFallback as fallbackChainOf } from "./admission/provider-chain.ts";
 import { ProviderChoice } from "./admission/provider-choice.ts";
 import { RedisMemory } from "./admission/redis-memory.ts";
+import { RunAdmission } from "./admission/run-admission.ts";
 import { RunStarter } from "./admission/run-starter.ts";
 import type { EdgeDetails } from "./cluster/cluster-stats.ts";
 import { ClusterView } from "./cluster/cluster-view.ts";
@@ -21,11 +24,16 @@ import { OverdueRuns } from "./cluster/overdue-runs.ts";
 import type { EdgeDeps } from "./edge-deps.ts";
 import { countLostNodes } from "./edge-gauges.ts";
 import { LiveRuns } from "./runs/live-runs.ts";
+import { RunAnnouncer } from "./runs/run-announcer.ts";
+import { RunEnder } from "./runs/run-ender.ts";
 import { RunLookup } from "./runs/run-lookup.ts";
+import { RunOpener } from "./runs/run-opener.ts";
+import { RunReaders } from "./runs/run-readers.ts";
+import { RunResumer } from "./runs/run-resumer.ts";
+import { createSessionHash, EndedRuns } from "./telemetry/ended-runs.ts";
 import { RunMeter } from "./telemetry/run-meter.ts";
 import { RunStats } from "./telemetry/run-stats.ts";
 import { RunTraces } from "./telemetry/run-traces.ts";
-import { createSessionHash } from "./telemetry/session-hash.ts";
 
 export type EdgeRedis = ReturnType<typeof createRedis>;
 export type EdgeRuns = ReturnType<typeof createRuns>;
@@ -51,30 +59,22 @@ export function createRedis({ config, gateway, node, log }: EdgeDeps, metrics: M
   };
 }
 
-/** Who is served here, as this edge tells the others. */
+/** What this edge reports to the others about its clients. */
 export type Served = () => Pick<EdgeDetails, "connections" | "sessions">;
 
-interface Tools {
-  readonly inbound: ByteBudget;
+interface ClusterParts {
+  readonly runs: LiveRuns;
+  readonly stats: RunStats;
   readonly metrics: Metrics;
-  readonly tracing: Tracing;
   readonly served: Served;
 }
 
-/** The runs of an edge, and its view of the cluster that works on them. */
-export function createRuns(
-  base: EdgeDeps,
-  redis: EdgeRedis,
-  { inbound, metrics, tracing, served }: Tools,
+/** What an edge knows of the other nodes, and they of it. */
+function createCluster(
+  { config, gateway, node, log }: EdgeDeps,
+  { commands, createSubscriber, keys, pulse, queues }: EdgeRedis,
+  { runs, stats, metrics, served }: ClusterParts,
 ) {
-  const { config, gateway, node, log } = base;
-  const { commands, createSubscriber, keys, pulse, records, queues } = redis;
-  const meter = new RunMeter(metrics, gateway);
-  const stats = new RunStats();
-  const runs = new LiveRuns(
-    (runId) => starter.unread(runId),
-    () => meter.stuck(),
-  );
   const subscription = new Subscription({
     createSubscriber,
     commands,
@@ -107,7 +107,7 @@ export function createRuns(
     pulse,
     subscription,
     count: (provider) => queues.counts(provider),
-    // Whatever group is asked for, its members are among them.
+    // The members of every group are among the providers.
     providers: () => gateway.current.providers,
     onRefreshed: () => choice.refreshed(),
     log,
@@ -116,6 +116,68 @@ export function createRuns(
     gateway,
     signalsOf: (provider) => ({ health: view.healthOf(provider), queue: view.queueOf(provider) }),
   });
+  const isRedisWell = () =>
+    subscription.alive && pulse.alive && registry.writeRefusal === undefined;
+  return { subscription, registry, view, choice, isRedisWell };
+}
+
+/** Who reads the runs that are open here, and how the cluster learns of their ends. */
+function createReaders(
+  { node, log }: EdgeDeps,
+  { records, queues }: EdgeRedis,
+  { runs, view }: { readonly runs: LiveRuns; readonly view: ClusterView },
+) {
+  const readers = new RunReaders({
+    node,
+    records,
+    runs,
+    log,
+    isAlive: (other) => view.isAlive(other),
+    onAbandoned: ({ runId, chain }) =>
+      announcer.announce({ runId, chain, terminal: { type: "cancelled", reason: "disconnected" } }),
+  });
+  const announcer = new RunAnnouncer({ records, queues, readers, log });
+  return { readers, announcer };
+}
+
+interface RunParts {
+  readonly inbound: ByteBudget;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
+  readonly served: Served;
+}
+
+/** The runs of an edge, and its view of the cluster that works on them. */
+export function createRuns(
+  deps: EdgeDeps,
+  redis: EdgeRedis,
+  { inbound, metrics, tracing, served }: RunParts,
+) {
+  const { config, gateway, node, log } = deps;
+  const { records, queues } = redis;
+  const meter = new RunMeter(metrics, gateway);
+  const stats = new RunStats();
+  const traces = new RunTraces(tracing);
+  const sessionHash = createSessionHash(config.EDGE_LOG_SESSION_KEY);
+  const endedRuns = new EndedRuns({ stats, meter, log, sessionHash });
+  const runs = new LiveRuns({
+    onUnfollowed: (runId) => readers.leaveUnfollowed(runId),
+    onStuck: () => meter.stuck(),
+  });
+  const cluster = createCluster(deps, redis, { runs, stats, metrics, served });
+  const { view, choice, isRedisWell } = cluster;
+  const { readers, announcer } = createReaders(deps, redis, { runs, view });
+  const withFallback = (provider: string) => fallbackChainOf(provider, gateway.current);
+  const ender = new RunEnder({ records, announcer, withFallback });
+  const opener = new RunOpener({
+    runs,
+    records,
+    queues,
+    gateway,
+    queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
+    onGap: () => meter.gap(),
+    log,
+  });
   const prompts = new PromptRoom({
     inbound,
     maxQueuedBytes: config.EDGE_QUEUED_BYTES,
@@ -123,30 +185,47 @@ export function createRuns(
     ownBytes: () => runs.promptBytes,
     otherBytes: () => view.promptBytesBeside(node),
   });
+  const onRefused = ({ code }: Failure) => meter.refused(code);
+  const maxRuns = config.EDGE_MAX_RUNS;
+  const admission = new RunAdmission({ gateway, runs, maxRuns, prompts, isRedisWell, onRefused });
+  const cancel = (runId: string, session: string) => ender.cancel(runId, session);
   const starter = new RunStarter({
-    node,
     gateway,
+    choice,
+    opener,
+    prompts,
+    traces,
+    submission: { node, records, queues, announcer, cancel, log },
+    onRefused,
+    onEnded: (ended) => endedRuns.record(ended),
+  });
+  const resumer = new RunResumer({
+    node,
     records,
-    queues,
+    readers,
+    opener,
+    announcer,
+    withFallback,
+    onOutcome: (outcome) => meter.resumed(outcome),
+    onEnded: (ended) => endedRuns.recordResumed(ended),
+  });
+  return {
+    ...cluster,
     runs,
     stats,
-    meter,
-    traces: new RunTraces(tracing),
-    log,
-    sessionHash: createSessionHash(config.EDGE_LOG_SESSION_KEY),
-    maxRuns: config.EDGE_MAX_RUNS,
-    prompts,
-    queueTimeoutMs: config.EDGE_QUEUE_TIMEOUT_MS,
-    choice,
-    isRedisWell: () => subscription.alive && pulse.alive && registry.writeRefusal === undefined,
-    isAlive: (other) => view.isAlive(other),
-  });
-  return { runs, stats, subscription, registry, view, starter };
+    traces,
+    readers,
+    announcer,
+    admission,
+    starter,
+    resumer,
+    ender,
+  };
 }
 
-/** For runs that nobody here follows. */
-export function createLookup({ log }: EdgeDeps, redis: EdgeRedis, { starter }: EdgeRuns) {
-  const endOverdue = (runId: string, provider: string) => starter.endOverdue(runId, provider);
+/** For runs that are not open here. */
+export function createLookup({ log }: EdgeDeps, redis: EdgeRedis, { ender }: EdgeRuns) {
+  const endOverdue = (runId: string, provider: string) => ender.endOverdue(runId, provider);
   const lookup = new RunLookup({ records: redis.records, endOverdue });
   const overdue = new OverdueRuns({
     due: new DueRuns(redis.commands, redis.keys),

@@ -31,20 +31,20 @@ export function createEdge(
 ): Component[] {
   const node = `edge-${randomUUID().slice(0, 8)}`;
   const log = processLog.child({ node });
-  const base = { config, gateway, node, log };
+  const deps = { config, gateway, node, log };
 
   const tracing = new Tracing({ isOn: wantsTraces(config), service: "edge", node, log });
   const metrics = new Metrics({ kind: "edge", gateway });
   const inbound = createInbound(config);
   const descriptors = Descriptors.ofProcess();
   tellFewer(config, descriptors, log);
-  const redis = createRedis(base, metrics);
+  const redis = createRedis(deps, metrics);
   const served = () => ({ connections: sessions.connections, sessions: sessions.sessions });
-  const open = createRuns(base, redis, { inbound, metrics, tracing, served });
-  const { runs, stats, subscription, registry, view, starter } = open;
-  const { lookup, overdue } = createLookup(base, redis, open);
-  const sessions = createSessions(base, { starter, metrics, inbound, descriptors });
-  const { exchanges, listener } = createListener(base, {
+  const open = createRuns(deps, redis, { inbound, metrics, tracing, served });
+  const { runs, stats, subscription, registry, view } = open;
+  const { lookup, overdue } = createLookup(deps, redis, open);
+  const sessions = createSessions(deps, { runs: open, metrics, inbound, descriptors });
+  const { exchanges, listener } = createListener(deps, {
     redis,
     runs: open,
     lookup,
@@ -86,7 +86,9 @@ export function createEdge(
     listener.sockets,
     sessions,
     exchanges,
-    starter,
+    open.announcer,
+    open.traces,
+    open.admission,
     // Stopped before the sessions are closed: who still waits is told why.
     runs,
     new QueueNotices({ runs, queues, stats, view, gateway, log }),

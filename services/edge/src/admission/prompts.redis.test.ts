@@ -36,7 +36,7 @@ function roomOf(edge: TestEdge, maxQueuedBytes: number) {
 /** Starts a run as a client would, unless it is refused. */
 function ask(edge: TestEdge, content: string) {
   const messages: ConversationMessage[] = [{ role: "user", content }];
-  const refusal = edge.starter.refusal("mine", {}, messages);
+  const refusal = edge.admission.refusal("mine", {}, messages);
   if (refusal) return { refusal, messages };
   const run = edge.starter.begin({
     session: "s",
@@ -97,6 +97,7 @@ test("messages that wait for their turn are held within the budget, and let go w
     cork: (write: () => void) => write(),
   };
   const session = new V1Session(connection as unknown as Connection, {
+    admission: edge.admission,
     starter: edge.starter,
     limits: { maxMessageBytes: 32_768 },
     maxWaiting: 16,

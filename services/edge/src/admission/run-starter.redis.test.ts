@@ -24,11 +24,11 @@ describe("a provider that cannot heed the options", () => {
   const stops = { stop: ["a", "b"] };
 
   test("is refused before the run begins, with the reason", () => {
-    const refusal = edge.starter.refusal("glm", { options: stops });
+    const refusal = edge.admission.refusal("glm", { options: stops });
     expect(refusal).toMatchObject({ code: "invalid_request", retryable: false });
     expect(refusal?.message).toMatch(/`stop` has 2 .*glm takes 1/);
-    expect(edge.starter.refusal("glm", { options: { stop: ["a"] } })).toBeUndefined();
-    expect(edge.starter.refusal("mine", { options: stops })).toBeUndefined();
+    expect(edge.admission.refusal("glm", { options: { stop: ["a"] } })).toBeUndefined();
+    expect(edge.admission.refusal("mine", { options: stops })).toBeUndefined();
   });
 
   test("is no fallback of the run", async () => {
@@ -223,7 +223,7 @@ test("a run whose record is gone from Redis ends instead of waiting for ever", a
 test("with Redis away a request is refused at once, and one on its way ends within 5 s", async () => {
   const { answer } = edge.start();
   edge.fixture.commands.disconnect();
-  const refusal = await eventually("the refusal", () => edge.starter.refusal("mine"));
+  const refusal = await eventually("the refusal", () => edge.admission.refusal("mine"));
   expect(refusal).toMatchObject({ code: "unavailable", retryable: true });
   await eventually("the end", () => answer.terminals.length === 1, { withinMs: 5_000 });
   expect(answer.terminals[0]).toMatchObject({ failure: { code: "unavailable" } });
@@ -246,7 +246,7 @@ test("a run that Redis never answered for is not ended here: it may be another e
   await elsewhere.create({ runId, edge: "edge-elsewhere", provider: "mine", session: "s" });
   await eventually("the end here", () => answer.terminals.length === 1, { withinMs: 5_000 });
   await edge.fixture.commands.connect();
-  await edge.starter.stop();
+  await edge.settled();
   expect((await elsewhere.status(runId))?.state).toBe("queued");
 });
 
@@ -309,7 +309,7 @@ test("a run that Redis took no job for ends here, and goes on for who reads it e
   });
   await eventually("the end here", () => answer.terminals.length === 1, { withinMs: 6_000 });
   expect(answer.terminals[0]).toMatchObject({ failure: { code: "unavailable" } });
-  await edge.starter.stop();
+  await edge.settled();
   expect((await edge.records.status(run.runId))?.state).toBe("queued");
 });
 
@@ -317,7 +317,7 @@ test("a run that this edge leaves while it is submitted goes on for who comes ba
   const { run } = edge.start();
   for (const reader of edge.runs.of(run.runId)) reader.leave();
   await edge.queued();
-  await edge.starter.stop();
+  await edge.settled();
   expect((await edge.fixture.records.status(run.runId))?.state).toBe("queued");
   await edge.queues.remove("mine", run.runId);
 });
@@ -325,13 +325,13 @@ test("a run that this edge leaves while it is submitted goes on for who comes ba
 test("over the limit of open runs a request is refused as overloaded", async () => {
   edge.limit({ maxRuns: 1 });
   edge.start();
-  expect(edge.starter.refusal(undefined)).toMatchObject({ code: "overloaded", retryable: true });
+  expect(edge.admission.refusal(undefined)).toMatchObject({ code: "overloaded", retryable: true });
 });
 
 test("a draining edge refuses, and names no provider it does not know", async () => {
-  await edge.starter.drain();
-  expect(edge.starter.refusal("mine")).toMatchObject({ code: "draining" });
-  expect(edge.starter.refusal("toString")).toMatchObject({
+  await edge.admission.drain();
+  expect(edge.admission.refusal("mine")).toMatchObject({ code: "draining" });
+  expect(edge.admission.refusal("toString")).toMatchObject({
     code: "unknown_provider",
     message: expect.stringContaining("mine"),
   });

@@ -5,8 +5,6 @@
  * Null stays where a field needs a value, so that the refusal names the field. It also stays inside a
  * JSON schema, where null is a value.
  */
-import { withRefusalAsText } from "./refused-turn.ts";
-
 type Fields = Readonly<Record<string, unknown>>;
 type Tidy = (value: unknown) => unknown;
 
@@ -70,4 +68,24 @@ function isEmptyList(json: unknown): boolean {
 
 function isObject(json: unknown): json is Fields {
   return typeof json === "object" && json !== null && !Array.isArray(json);
+}
+
+/**
+ * Puts the refusal of an earlier turn into words that every provider takes.
+ *
+ * Libraries send back what they were given: `refusal` in place of `content`, or as a part of it. Hardly any provider
+ * knows either form, and many refuse a turn without content.
+ */
+export function withRefusalAsText(turn: Fields): Fields {
+  if (turn.role !== "assistant") return turn;
+  const { refusal, content, ...others } = turn;
+  if (Array.isArray(content)) return { ...turn, content: content.map(asTextPart) };
+  const isRefused = typeof refusal === "string" && refusal !== "" && !content;
+  return isRefused ? { ...others, content: refusal } : turn;
+}
+
+function asTextPart(part: unknown): unknown {
+  if (typeof part !== "object" || part === null || !("type" in part)) return part;
+  const isRefusal = part.type === "refusal" && "refusal" in part;
+  return isRefusal ? { type: "text", text: part.refusal } : part;
 }

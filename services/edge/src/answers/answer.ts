@@ -1,3 +1,4 @@
+import { type Failure, failure } from "@openclaw/protocol";
 import type {
   DeltaEntry,
   Position,
@@ -43,8 +44,8 @@ export type DeltaOutcome =
   | "full" // written, but the client must catch up before it is sent more
   | "interrupted"; // this attempt differs from what the client already has
 
-/** Nobody reads: the client is away, and may come back before the run is given up. */
-export const UNREAD: Answer = {
+/** The client is away, and may come back before the run is abandoned. */
+export const NO_READER: Answer = {
   isResumable: true,
   isStreamed: true,
   onAccepted: () => undefined,
@@ -55,3 +56,9 @@ export const UNREAD: Answer = {
   onTerminal: () => false,
   batch: (write) => write(),
 };
+
+/** The failure that a client is told for a run that did not complete, in protocols that have no other end. */
+export function failureOf(terminal: Exclude<TerminalEntry, { type: "completed" }>): Failure {
+  if (terminal.type === "failed") return terminal.failure;
+  return failure(terminal.reason === "interrupted" ? "interrupted" : "cancelled");
+}

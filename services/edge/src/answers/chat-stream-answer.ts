@@ -12,10 +12,9 @@ import type {
   TerminalEntry,
   ToolCallEntry,
 } from "@openclaw/stream";
-import type { Answer, DeltaOutcome } from "./answer.ts";
+import { type Answer, type DeltaOutcome, failureOf } from "./answer.ts";
 import { AnswerRepeatFilter } from "./answer-repeat-filter.ts";
 import { reasoningFields, toolCallOf, usageOf } from "./chat-shape.ts";
-import { failureOf } from "./terminal-failure.ts";
 
 /** Where events go. */
 export interface EventSink {

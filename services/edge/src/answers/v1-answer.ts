@@ -2,10 +2,9 @@
 import { type Failure, failure, V1_DONE, v1ErrorFrame } from "@openclaw/protocol";
 import type { DeltaEntry, Position, TerminalEntry } from "@openclaw/stream";
 import type { Connection } from "../socket/connection.ts";
-import type { Answer, DeltaOutcome } from "./answer.ts";
+import { type Answer, type DeltaOutcome, failureOf } from "./answer.ts";
 import { BareTextFramer } from "./bare-text-framer.ts";
 import { RepeatFilter } from "./repeat-filter.ts";
-import { failureOf } from "./terminal-failure.ts";
 
 export class V1Answer implements Answer {
   readonly isResumable = false;

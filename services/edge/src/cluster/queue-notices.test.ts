@@ -1,7 +1,7 @@
 import { parseGatewayConfig } from "@openclaw/config";
 import { createLogger } from "@openclaw/runtime";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { UNREAD } from "../answers/answer.ts";
+import { NO_READER } from "../answers/answer.ts";
 import { LiveRun } from "../runs/live-run.ts";
 import type { EndedHolds } from "../telemetry/hold-times.ts";
 import { QueueNotices, type QueueNoticesOptions } from "./queue-notices.ts";
@@ -31,7 +31,7 @@ function waitingRuns(...ids: readonly [provider: string, runId: string][]) {
       provider,
       chain: [provider],
       answer: {
-        ...UNREAD,
+        ...NO_READER,
         onQueued: (...[position, waitMs]) => {
           told.push(`${runId} ${position}`);
           waits.push(waitMs);

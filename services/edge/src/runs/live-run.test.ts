@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Answer, UNREAD } from "../answers/answer.ts";
+import { type Answer, NO_READER } from "../answers/answer.ts";
 import { LiveRun } from "./live-run.ts";
 
 const PIECE = { type: "text", text: "x" } as const;
@@ -29,7 +29,7 @@ function begin(answer: Answer, onEnded: () => void): LiveRun {
 test("a run whose connection is dropped by what is written to it goes on unread to its end", () => {
   let ended = 0;
   const dropped: Answer = {
-    ...UNREAD,
+    ...NO_READER,
     // The socket takes no more and is closed for it, within the very call.
     onDelta: () => {
       run.detach();

@@ -21,7 +21,7 @@ import {
   type RunRecords,
   type TerminalEntry,
 } from "@openclaw/stream";
-import { type Answer, UNREAD } from "../answers/answer.ts";
+import { type Answer, NO_READER } from "../answers/answer.ts";
 import { type EdgePhases, type Hold, RunClock, type RunPhases } from "../answers/run-clock.ts";
 import { type RunDeadlines, type RunState, RunTimeouts } from "./run-timeouts.ts";
 
@@ -170,7 +170,7 @@ export class LiveRun {
 
   /** Whether its client is gone, or never was to read it. */
   get isDetached(): boolean {
-    return this.#answer === UNREAD;
+    return this.#answer === NO_READER;
   }
 
   /** Whether it waits for a worker. */
@@ -243,7 +243,7 @@ export class LiveRun {
 
   /** The client is gone but may come back: the run goes on unread. */
   detach(): void {
-    this.#answer = UNREAD;
+    this.#answer = NO_READER;
     this.#clock.left();
     this.#follower.resume();
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { UNREAD } from "../answers/answer.ts";
+import { NO_READER } from "../answers/answer.ts";
 import { LiveRun } from "./live-run.ts";
 import { LiveRuns } from "./live-runs.ts";
 
@@ -16,7 +16,7 @@ function begin(onEnded: () => void): LiveRun {
     session: "s",
     provider: "p",
     chain: ["p"],
-    answer: UNREAD,
+    answer: NO_READER,
     read: async () => undefined,
     deadlines: { queueMs: () => 60_000, silenceMs: () => 60_000, totalMs: 10_000 },
     onEnded,
@@ -28,12 +28,11 @@ function begin(onEnded: () => void): LiveRun {
 test("a run that is swept in time is ended at its bound, and never stuck", async () => {
   let stuck = 0;
   let ended = 0;
-  const runs = new LiveRuns(
-    () => undefined,
-    () => {
+  const runs = new LiveRuns({
+    onStuck: () => {
       stuck += 1;
     },
-  );
+  });
   await runs.start();
   const run = begin(() => {
     ended += 1;
@@ -47,12 +46,11 @@ test("a run that is swept in time is ended at its bound, and never stuck", async
 
 test("a run whose end nobody carried out is stuck, and counts once", async () => {
   let stuck = 0;
-  const runs = new LiveRuns(
-    () => undefined,
-    () => {
+  const runs = new LiveRuns({
+    onStuck: () => {
       stuck += 1;
     },
-  );
+  });
   await runs.start();
   runs.add(begin(() => undefined));
   await vi.advanceTimersByTimeAsync(14_900);

@@ -4,6 +4,13 @@ import type { LiveRun } from "./live-run.ts";
 
 const SWEEP_INTERVAL_MS = 500;
 
+export interface LiveRunsOptions {
+  /** Called with a run that is published to this edge, though no client follows it here. */
+  readonly onUnfollowed?: (runId: string) => void;
+  /** Called once for each run that is past every bound without an end. */
+  readonly onStuck?: () => void;
+}
+
 /**
  * All runs open on this edge: hands each what is published of it, and looks after the silent. Two
  * connections may follow the same run.
@@ -11,19 +18,13 @@ const SWEEP_INTERVAL_MS = 500;
 export class LiveRuns implements Component {
   readonly name = "live runs";
   readonly #runs = new Map<string, Set<LiveRun>>();
-  readonly #onUnread: (runId: string) => void;
-  readonly #onStuck: () => void;
+  readonly #options: LiveRunsOptions;
   #count = 0;
   #promptBytes = 0;
   #sweeping: NodeJS.Timeout | undefined;
 
-  /**
-   * @param onUnread called with a run that is published to this edge though nobody here follows it
-   * @param onStuck called once for each run that is past every bound without an end
-   */
-  constructor(onUnread: (runId: string) => void, onStuck: () => void = () => undefined) {
-    this.#onUnread = onUnread;
-    this.#onStuck = onStuck;
+  constructor(options: LiveRunsOptions = {}) {
+    this.#options = options;
   }
 
   get count(): number {
@@ -81,7 +82,7 @@ export class LiveRuns implements Component {
     const now = performance.now();
     for (const run of this.#all()) {
       // Before it is ended for that: its user has waited for longer than anybody was to wait.
-      if (run.becameStuck(now)) this.#onStuck();
+      if (run.becameStuck(now)) this.#options.onStuck?.();
       run.sweep(now);
     }
   }
@@ -102,7 +103,8 @@ export class LiveRuns implements Component {
       const readers = this.#runs.get(runId);
       for (const run of readers ?? []) run.offer(entries, receivedAt);
       // One that has just ended says no more.
-      if (!readers && !entries.some(({ entry }) => isTerminal(entry))) this.#onUnread(runId);
+      if (!readers && !entries.some(({ entry }) => isTerminal(entry)))
+        this.#options.onUnfollowed?.(runId);
       from = to;
     }
   }

@@ -1,6 +1,6 @@
 /** Tells the cluster of runs that this edge ended: their logs, their workers, their places in the queues. */
 import type { RunQueues } from "@openclaw/queue";
-import { type Logger, retryFor } from "@openclaw/runtime";
+import { type Component, type Logger, retryFor } from "@openclaw/runtime";
 import type { EndOutcome, RunRecords, TerminalEntry } from "@openclaw/stream";
 import type { RunReaders } from "./run-readers.ts";
 
@@ -24,7 +24,8 @@ export interface RunEnd {
   readonly terminal: TerminalEntry;
 }
 
-export class RunAnnouncer {
+export class RunAnnouncer implements Component {
+  readonly name = "run announcer";
   readonly #options: RunAnnouncerOptions;
   readonly #announcing = new Set<Promise<void>>();
 
@@ -41,8 +42,12 @@ export class RunAnnouncer {
     this.#track(this.#persistently(runId, () => this.#takeOffQueues(runId, chain)));
   }
 
+  async start(): Promise<void> {
+    // Nothing to prepare.
+  }
+
   /** Resolves when the cluster knows of every end so far. */
-  async settled(): Promise<void> {
+  async stop(): Promise<void> {
     await Promise.all(this.#announcing);
   }
 

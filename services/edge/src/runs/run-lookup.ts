@@ -10,9 +10,9 @@ import {
 } from "@openclaw/stream";
 import pLimit from "p-limit";
 import { GatheredText } from "../answers/gathered-text.ts";
+import { ASK_WITHIN_MS } from "./run-readers.ts";
 import { type ReadLog, reportOf } from "./run-report.ts";
 
-const ASK_WITHIN_MS = 4_000;
 /** Each holds one answer in memory, and a page of its log in Redis' hands. */
 const LOOKUPS_AT_ONCE = 16;
 const MOST_WAITING = 256;

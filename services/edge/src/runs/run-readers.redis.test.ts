@@ -6,8 +6,8 @@ import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import type { Answer } from "../answers/answer.ts";
 import { OverdueRuns } from "../cluster/overdue-runs.ts";
-import { log, NODE, NotingAnswer, TestEdge } from "../testing/test-edge.ts";
-import type { LiveRun } from "./live-run.ts";
+import { NotingAnswer, TestEdge } from "../testing/test-edge.ts";
+import { log, NODE } from "../testing/test-runs.ts";
 
 let edge: TestEdge;
 
@@ -22,7 +22,7 @@ describe("a run that this edge is told of though nobody here reads it", () => {
     const { run } = edge.start();
     await edge.queued();
     // As after an outage in which its end could not be announced.
-    edge.runs.remove(run as LiveRun);
+    edge.runs.remove(run);
     const writer = await edge.attempt(run.runId);
     await eventually("the leaving", async () => {
       writer.write({ type: "text", text: "x" });
@@ -42,7 +42,7 @@ describe("a run that this edge is told of though nobody here reads it", () => {
       await edge.records.watch(run.runId, { node: other, session: "s" });
       writer.write({ type: "text", text: "x" });
       await eventually("the text", () => answer.text === "x");
-      edge.starter.keepFor(run, 50);
+      edge.readers.keepFor(run, 50);
       // Looked at twice, as the other might only not have been heard of.
       const end = eventually("the end", () => run.isEnded, { withinMs: 5_000 });
       if (isGivenUp) await end;
@@ -53,7 +53,7 @@ describe("a run that this edge is told of though nobody here reads it", () => {
 
   test("is left after a resume from a position nobody wrote", async () => {
     const { runId } = await edge.elsewhere();
-    const refused = await edge.starter.resume({
+    const refused = await edge.resumer.resume({
       runId,
       session: "s",
       after: { epoch: 2 ** 40, seq: 1 },
@@ -75,7 +75,7 @@ describe("a run that this edge ends", () => {
     await edge.queued();
     await edge.records.watch(run.runId, { node: other, session: "s" });
     await eventually("the end here", () => answer.terminals[0]);
-    await edge.starter.stop();
+    await edge.settled();
     const { waiting } = await edge.queues.counts("mine");
     return { runId: run.runId, waiting, status: await edge.records.status(run.runId) };
   }
@@ -86,8 +86,8 @@ describe("a run that this edge ends", () => {
     // So that of all its readers the last one ends it.
     expect(await edge.records.watchers(runId)).toEqual(["edge-elsewhere"]);
     // Who it belongs to ends it for everybody.
-    expect(await edge.starter.cancel(runId, "s")).toBe("cancelled");
-    await edge.starter.stop();
+    expect(await edge.ender.cancel(runId, "s")).toBe("cancelled");
+    await edge.settled();
     expect((await edge.queues.counts("mine")).waiting).toBe(0);
   });
 
@@ -101,7 +101,7 @@ describe("a run that this edge ends", () => {
     await edge.queued();
     await edge.records.watch(run.runId, { node: "edge-elsewhere", session: "s" });
     run.cancel("client");
-    await edge.starter.stop();
+    await edge.settled();
     expect((await edge.records.status(run.runId))?.state).toBe("cancelled");
   });
 });
@@ -123,7 +123,7 @@ describe("how long a run may take", () => {
     const runId = await edge.fixture.createRun({ edge: "edge-dead", totalMs: -60_000 });
     const answer = new NotingAnswer();
     const request = { runId, answer, after: BEGINNING };
-    await edge.starter.resume({
+    await edge.resumer.resume({
       ...request,
       onResumed: () => undefined,
       onEnded: () => undefined,
@@ -137,7 +137,7 @@ describe("how long a run may take", () => {
 test("a run that outlived as many edges as may watch it is followed by the next", async () => {
   const { runId } = await edge.elsewhere();
   const resume = () =>
-    edge.starter.resume({
+    edge.resumer.resume({
       runId,
       session: "s",
       after: BEGINNING,
@@ -161,7 +161,7 @@ test("a run that outlived as many edges as may watch it is followed by the next"
 test("as many as 256 read a run on one edge at once, and one more when another has left", async () => {
   const { runId } = await edge.elsewhere();
   const resume = () =>
-    edge.starter.resume({
+    edge.resumer.resume({
       runId,
       after: BEGINNING,
       answer: new NotingAnswer(),
@@ -175,7 +175,7 @@ test("as many as 256 read a run on one edge at once, and one more when another h
   expect(await resume()).toBe("too_many_readers");
   // Its client may come back, and needs room to do so.
   const [first] = taken;
-  if (first) edge.starter.keepFor(first, 60_000);
+  if (first) edge.readers.keepFor(first, 60_000);
   expect(await resume()).not.toBe("too_many_readers");
   expect(await resume()).toBe("too_many_readers");
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
@@ -185,7 +185,7 @@ test("readers that come and go at once are bounded as well", async () => {
   const { runId } = await edge.elsewhere();
   let refused = 0;
   for (let reader = 0; reader < 516; reader += 1) {
-    const run = await edge.starter.resume({
+    const run = await edge.resumer.resume({
       runId,
       after: BEGINNING,
       answer: new NotingAnswer(),
@@ -193,7 +193,7 @@ test("readers that come and go at once are bounded as well", async () => {
       onEnded: () => undefined,
     });
     if (typeof run === "string") refused += 1;
-    else edge.starter.keepFor(run, 300_000);
+    else edge.readers.keepFor(run, 300_000);
   }
   expect(refused).toBe(4);
   expect(edge.runs.readers(runId)).toBe(512);
@@ -204,7 +204,7 @@ test("a run that two read here ends for one of them alone, and with the last for
   const { run, answer } = edge.start();
   await edge.queued();
   const other = new NotingAnswer();
-  const second = await edge.starter.resume({
+  const second = await edge.resumer.resume({
     runId: run.runId,
     session: "s",
     after: BEGINNING,
@@ -215,10 +215,10 @@ test("a run that two read here ends for one of them alone, and with the last for
   if (typeof second === "string") throw new Error(second);
   run.cancel("interrupted");
   expect(answer.terminals).toHaveLength(1);
-  await edge.starter.stop();
+  await edge.settled();
   expect([(await edge.records.status(run.runId))?.state, other.terminals]).toEqual(["queued", []]);
   second.cancel("interrupted");
-  await edge.starter.stop();
+  await edge.settled();
   expect((await edge.records.status(run.runId))?.state).toBe("cancelled");
 });
 
@@ -228,7 +228,7 @@ test("a run that has waited elsewhere waits here for the rest of its time", asyn
   const queuedAt = performance.now();
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   const answer = new NotingAnswer();
-  await edge.starter.resume({
+  await edge.resumer.resume({
     runId,
     session: "s",
     after: BEGINNING,
@@ -245,7 +245,7 @@ test("a run that has waited elsewhere waits here for the rest of its time", asyn
 
 describe("a run that goes on though nobody reads it", () => {
   const resume = (runId: string, answer: Answer, after: Position = BEGINNING) =>
-    edge.starter.resume({
+    edge.resumer.resume({
       runId,
       after,
       answer,
@@ -304,7 +304,7 @@ describe("a run that goes on though nobody reads it", () => {
     const watch = new OverdueRuns({
       due,
       status: (runId) => edge.records.status(runId),
-      end: (runId, provider) => edge.starter.endOverdue(runId, provider),
+      end: (runId, provider) => edge.ender.endOverdue(runId, provider),
       log,
     });
     await watch.look();
@@ -318,7 +318,7 @@ describe("a run that goes on though nobody reads it", () => {
   test("is ended where it is overdue by whoever finds it so", async () => {
     const { run, answer } = edge.start(undefined, true);
     await edge.queued();
-    await edge.starter.endOverdue(run.runId, "mine");
+    await edge.ender.endOverdue(run.runId, "mine");
     expect(await edge.records.status(run.runId)).toMatchObject({ state: "failed" });
     await eventually("the end", () => answer.terminals[0]);
     expect(answer.terminals).toMatchObject([{ failure: { code: "run_timeout" } }]);

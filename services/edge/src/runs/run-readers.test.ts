@@ -2,7 +2,7 @@
 import { createLogger } from "@openclaw/runtime";
 import { BEGINNING } from "@openclaw/stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { UNREAD } from "../answers/answer.ts";
+import { NO_READER } from "../answers/answer.ts";
 import { LiveRun } from "./live-run.ts";
 import { LiveRuns } from "./live-runs.ts";
 import { RunReaders } from "./run-readers.ts";
@@ -28,7 +28,7 @@ function edge(isAlive: () => boolean, isResumed = false) {
       unwatch: async () => ["elsewhere"],
       watch: async () => ({ outcome: "unknown" }),
     },
-    runs: new LiveRuns(() => undefined),
+    runs: new LiveRuns(),
     log: createLogger({ service: "test", level: "silent" }),
     isAlive,
     onAbandoned: () => {
@@ -41,7 +41,7 @@ function edge(isAlive: () => boolean, isResumed = false) {
     provider: "p",
     chain: ["p"],
     ...(isResumed && { resumed: { after: BEGINNING, waitedMs: undefined } }),
-    answer: UNREAD,
+    answer: NO_READER,
     read: async () => undefined,
     deadlines: { queueMs: () => 60_000, silenceMs: () => 60_000, totalMs: 60_000 },
     onEnded: () => undefined,

@@ -7,7 +7,9 @@ import type { RunRecords } from "@openclaw/stream";
 import type { LiveRun } from "./live-run.ts";
 import type { LiveRuns } from "./live-runs.ts";
 
-const ASK_WITHIN_MS = 4_000;
+/** How long an edge repeats a call to Redis for one run: a busy moment must not fail a user, an outage must not keep a
+ * user waiting. */
+export const ASK_WITHIN_MS = 4_000;
 /** Between two looks at who reads a run, at least; also where a client has no time to come back. */
 const LOOK_AGAIN_MS = 1_000;
 /** After Redis was away, or just begun, an edge is taken for dead until it has said of itself that it lives. */
@@ -78,8 +80,9 @@ export class RunReaders {
     return dead.length > 0;
   }
 
-  /** Decides in `graceMs` whether the run goes on without the client that left it. */
+  /** The client is gone. It has `graceMs` to come back, here or elsewhere, before the run may be cancelled. */
   keepFor(run: LiveRun, graceMs: number): void {
+    run.detach();
     this.#lookLater(run, { graceMs, inMs: graceMs, isSecond: false });
   }
 
@@ -100,8 +103,8 @@ export class RunReaders {
     this.#lookLater(run, { graceMs, inMs, isSecond: false });
   }
 
-  /** A run is published to this edge though nobody here follows it. */
-  unread(runId: string): void {
+  /** Messages of this run reach this edge, though no client follows it here. */
+  leaveUnfollowed(runId: string): void {
     if (this.#isWanted(runId) || this.#leaving.has(runId)) return;
     this.#leaving.add(runId);
     this.#unwatch(runId)
@@ -158,8 +161,15 @@ export class RunReaders {
     if (!isRead && !run.isBackground) onAbandoned(run);
   }
 
-  /** Stops following what another reader of the same connection follows in its place. */
-  replace(run: LiveRun): void {
+  /**
+   * Another reader of the same client takes the place of this one. A run that began here is followed to its end, to be
+   * counted. Resumed readers are left: there may be any number of them.
+   */
+  replace(run: LiveRun, graceMs: number): void {
+    if (!run.isResumed) {
+      this.keepFor(run, graceMs);
+      return;
+    }
     run.leave();
     this.#options.runs.remove(run);
   }

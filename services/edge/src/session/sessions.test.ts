@@ -10,8 +10,14 @@ let sessions: Sessions;
 
 beforeEach(async () => {
   vi.useFakeTimers();
-  const { starter } = fakeStarter();
-  const v1 = { starter, limits: { maxMessageBytes: 100 }, maxWaiting: 1, errorLingerMs: 0 };
+  const { admission, starter } = fakeStarter();
+  const v1 = {
+    admission,
+    starter,
+    limits: { maxMessageBytes: 100 },
+    maxWaiting: 1,
+    errorLingerMs: 0,
+  };
   sessions = new Sessions({
     v1,
     // No connection here speaks it.

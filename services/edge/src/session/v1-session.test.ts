@@ -19,10 +19,11 @@ function edge() {
     otherBytes: () => 0,
     heapBytes: 64 * MIB,
   });
-  const { begun, starter } = fakeStarter(prompts);
+  const { begun, admission, starter } = fakeStarter(prompts);
   const visit = () => {
     const { connection, socket } = fakeConnection();
     const session = new V1Session(connection, {
+      admission,
       starter,
       limits: { maxMessageBytes: 16_000 },
       maxWaiting: 16,

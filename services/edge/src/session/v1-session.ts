@@ -12,15 +12,17 @@ import {
   v1ErrorFrame,
 } from "@openclaw/protocol";
 import type { Reservation } from "../admission/byte-budget.ts";
+import type { RunAdmission } from "../admission/run-admission.ts";
 import type { RunStarter } from "../admission/run-starter.ts";
 import { V1Answer } from "../answers/v1-answer.ts";
-import type { StartedRun } from "../runs/started-run.ts";
+import type { LiveRun } from "../runs/live-run.ts";
 import type { Connection } from "../socket/connection.ts";
 import { ErrorLinger } from "./error-linger.ts";
 import type { Session, SessionContext } from "./session.ts";
 
 export interface V1SessionOptions {
-  readonly starter: RunStarter;
+  readonly admission: Pick<RunAdmission, "refusal" | "refused" | "holdWaiting">;
+  readonly starter: Pick<RunStarter, "begin">;
   readonly limits: V1Limits;
   /** Most messages that wait while one is answered. */
   readonly maxWaiting: number;
@@ -55,7 +57,7 @@ export class V1Session implements Session {
   readonly #options: V1SessionContext;
   /** In the order of their frames. An error frame ends an answer, so even refusals wait their turn. */
   #waiting: Waiting[] = [];
-  #current: StartedRun | undefined;
+  #current: LiveRun | undefined;
   /** The client asked for the end of the current answer, so it does not wait for another one. */
   #isCancelled = false;
   /** The last frame was answered with an error that the client did not ask for. */
@@ -117,23 +119,23 @@ export class V1Session implements Session {
   }
 
   #take({ message, provider }: Question): void {
-    const { starter } = this.#options;
-    const refusal = starter.refusal(provider, {}, asked(message));
+    const { admission } = this.#options;
+    const refusal = admission.refusal(provider, {}, asked(message));
     const questions = this.#waiting.filter((waiting) => !("refusal" in waiting)).length;
     if (refusal) this.#refuse(refusal);
     else if (questions >= this.#options.maxWaiting && this.#current) {
       const tooMany = failure("too_many_waiting");
-      starter.refused(tooMany);
+      admission.refused(tooMany);
       this.#refuse(tooMany);
     } else if (this.isIdle) this.#answer({ message, provider });
     else this.#await({ message, provider });
   }
 
   #await(question: Question): void {
-    const { starter } = this.#options;
-    const held = starter.holdWaiting(asked(question.message));
+    const { admission } = this.#options;
+    const held = admission.holdWaiting(asked(question.message));
     if (held && "code" in held) {
-      starter.refused(held);
+      admission.refused(held);
       this.#refuse(held);
       return;
     }
@@ -165,7 +167,7 @@ export class V1Session implements Session {
         letGo(waiting);
         // What was acceptable when it came may not be any more.
         const { provider, message } = waiting;
-        const refusal = this.#options.starter.refusal(provider, {}, asked(message));
+        const refusal = this.#options.admission.refusal(provider, {}, asked(message));
         if (refusal) this.#tell(refusal);
         else this.#answer(waiting);
       }

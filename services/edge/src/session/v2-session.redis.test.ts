@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { type GatewayConfig, parseGatewayConfig } from "@openclaw/config";
 import type { V2Down } from "@openclaw/protocol";
 import { RunQueues } from "@openclaw/queue";
-import { createLogger } from "@openclaw/runtime";
 import {
   Appender,
   DEFAULT_RETENTION,
@@ -15,14 +14,11 @@ import {
 } from "@openclaw/stream";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
 import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
-import { RunStarter } from "../admission/run-starter.ts";
 import { LiveRuns } from "../runs/live-runs.ts";
 import type { Connection } from "../socket/connection.ts";
-import { RunStats } from "../telemetry/run-stats.ts";
+import { createTestRuns, log, NODE, type TestRuns } from "../testing/test-runs.ts";
 import { V2Session } from "./v2-session.ts";
 
-const log = createLogger({ service: "test", level: "silent" });
-const NODE = "edge-1";
 const COMPLETED: TerminalEntry = {
   type: "completed",
   finish: "stop",
@@ -73,7 +69,7 @@ let queues: RunQueues;
 let runs: LiveRuns;
 let subscription: Subscription;
 let appender: Appender;
-let starter: RunStarter;
+let parts: TestRuns;
 let connection: NotingConnection;
 let session: V2Session;
 
@@ -87,7 +83,7 @@ beforeEach(async () => {
     providers: () => ["mine"],
   });
   await queues.start();
-  runs = new LiveRuns((runId) => starter.unread(runId));
+  runs = new LiveRuns({ onUnfollowed: (runId) => parts.readers.leaveUnfollowed(runId) });
   await runs.start();
   subscription = new Subscription({
     createSubscriber: () => fixture.subscriber(),
@@ -101,25 +97,11 @@ beforeEach(async () => {
   await subscription.start();
   appender = new Appender(await fixture.connect(), keys);
   await appender.start();
-  starter = new RunStarter({
-    node: NODE,
-    gateway: { current: gateway },
-    records,
-    queues,
-    runs,
-    stats: new RunStats(),
-    choice: { order: (members) => [...members] },
-    log,
-    sessionHash: (session) => session,
-    maxRuns: 10,
-    queueTimeoutMs: 30_000,
-    isRedisWell: () => true,
-    isAlive: () => true,
-  });
+  parts = createTestRuns({ gateway: { current: gateway }, records, queues, runs });
   connection = new NotingConnection();
   // All that a session uses of a connection.
   session = new V2Session(connection as unknown as Connection, {
-    starter,
+    ...parts,
     limits: { maxMessageBytes: 1_000, maxRuns: 8 },
     graceMs: 10_000,
     reconnectWithinMs: 1_000,
@@ -131,7 +113,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await runs.stop();
-  await starter.stop();
+  await parts.announcer.stop();
   await appender.stop();
   await subscription.stop();
   await queues.stop();
@@ -357,7 +339,7 @@ test("an id is another session's too, or another connection's, and gives them no
   writer.write({ type: "text", text: "secret" });
   const theirs = new NotingConnection();
   const other = new V2Session(theirs as unknown as Connection, {
-    starter,
+    ...parts,
     limits: { maxMessageBytes: 1_000, maxRuns: 8 },
     graceMs: 10_000,
     reconnectWithinMs: 1_000,

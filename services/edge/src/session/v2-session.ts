@@ -1,6 +1,7 @@
 /**
  * A v2 conversation on one connection: many runs at once, each under its own id.
  */
+import { randomUUID } from "node:crypto";
 import {
   type ChatMessage,
   type Failure,
@@ -14,14 +15,22 @@ import {
 } from "@openclaw/protocol";
 import { isOutage, type Logger } from "@openclaw/runtime";
 import { type RequestRefusal, withPlaceOf } from "../admission/provider-chain.ts";
+import type { RunAdmission } from "../admission/run-admission.ts";
 import type { RunStarter } from "../admission/run-starter.ts";
 import { V2Answer } from "../answers/v2-answer.ts";
-import type { StartedRun } from "../runs/started-run.ts";
+import type { LiveRun } from "../runs/live-run.ts";
+import type { RunEnder } from "../runs/run-ender.ts";
+import type { RunReaders } from "../runs/run-readers.ts";
+import type { RunResumer } from "../runs/run-resumer.ts";
 import type { Connection } from "../socket/connection.ts";
 import type { Session, SessionContext } from "./session.ts";
 
 export interface V2SessionOptions {
-  readonly starter: RunStarter;
+  readonly admission: Pick<RunAdmission, "refusal" | "refused">;
+  readonly starter: Pick<RunStarter, "begin">;
+  readonly resumer: Pick<RunResumer, "resume">;
+  readonly ender: Pick<RunEnder, "cancel">;
+  readonly readers: Pick<RunReaders, "keepFor" | "replace">;
   readonly limits: V2Limits;
   /** How long a run waits for its client to come back. */
   readonly graceMs: number;
@@ -42,7 +51,7 @@ const MOST_PAST = 64;
 export class V2Session implements Session {
   readonly #connection: Connection;
   readonly #options: V2SessionContext;
-  readonly #runs = new Map<string, StartedRun>();
+  readonly #runs = new Map<string, LiveRun>();
   /**
    * Runs whose resumption is under way, and whether they are to be cancelled once it is done. Each
    * would be followed twice if it were asked for again.
@@ -98,8 +107,8 @@ export class V2Session implements Session {
   }
 
   onClose(): void {
-    const { starter, graceMs } = this.#options;
-    for (const run of this.#runs.values()) starter.keepFor(run, graceMs);
+    const { readers, graceMs } = this.#options;
+    for (const run of this.#runs.values()) readers.keepFor(run, graceMs);
     this.#runs.clear();
   }
 
@@ -108,20 +117,20 @@ export class V2Session implements Session {
   }
 
   #run({ ref, run: chosen, message, messages, session, ...asked }: Request<"run">): void {
-    const { starter } = this.#options;
+    const { admission, starter } = this.#options;
     const provider = asked.provider ?? undefined;
     const wishes = wishesOf(asked.options);
     const own = this.#refusal(chosen);
-    if (own) starter.refused(own);
+    if (own) admission.refused(own);
     const conversation: readonly ChatMessage[] = messages ?? [
       { role: "user", content: message ?? "" },
     ];
-    const refusal = own ?? this.#unheeded(starter.refusal(provider, wishes, conversation));
+    const refusal = own ?? this.#unheeded(admission.refusal(provider, wishes, conversation));
     if (refusal) {
       this.#refuse(refusal, ref);
       return;
     }
-    const runId = chosen ?? starter.newRunId();
+    const runId = chosen ?? randomUUID();
     const answer = this.#answer(runId, { ref, epoch: 0 });
     const run = starter.begin({
       runId,
@@ -148,10 +157,10 @@ export class V2Session implements Session {
 
   /** A client that came back may cancel what it has not resumed. */
   async #cancelElsewhere(run: string, session: string): Promise<void> {
-    const { starter, log } = this.#options;
+    const { ender, log } = this.#options;
     this.#cancelling.add(run);
     try {
-      const outcome = await starter.cancel(run, session);
+      const outcome = await ender.cancel(run, session);
       // Resumed in the meantime: who reads it tells its end.
       if (outcome === "cancelled" && !this.#knows(run)) {
         this.#send({ type: "cancelled", run });
@@ -168,7 +177,7 @@ export class V2Session implements Session {
   }
 
   async #resume({ run: runId, after, session }: Request<"resume">): Promise<void> {
-    const { starter, log, graceMs } = this.#options;
+    const { resumer, readers, log, graceMs } = this.#options;
     const refusal = this.#resumeRefusal(runId);
     if (refusal) {
       this.#notResumable(runId, refusal);
@@ -179,7 +188,7 @@ export class V2Session implements Session {
     this.#resuming.set(runId, resuming);
     const answer = this.#answer(runId, after);
     try {
-      const resumed = await starter.resume({
+      const resumed = await resumer.resume({
         runId,
         // A run that this connection began for another session is still its own to resume here.
         session: session ?? earlier?.session ?? this.#connection.session,
@@ -187,7 +196,7 @@ export class V2Session implements Session {
         answer,
         onResumed: (outcome) => {
           // Asked for again: the later reader takes the place of the earlier one.
-          if (earlier) starter.replace(earlier, graceMs);
+          if (earlier) readers.replace(earlier, graceMs);
           this.#runs.delete(runId);
           this.#send({ type: "resumed", run: runId, outcome });
         },
@@ -197,7 +206,7 @@ export class V2Session implements Session {
       if (resumed === "nothing_left") this.#notResumable(runId, "unknown_position");
       else if (resumed === "ahead") this.#notResumable(runId, "unavailable");
       else if (typeof resumed === "string") this.#notResumable(runId, resumed);
-      else if (!this.#connection.isOpen) starter.keepFor(resumed, graceMs);
+      else if (!this.#connection.isOpen) readers.keepFor(resumed, graceMs);
       else if (!resumed.isEnded) this.#runs.set(runId, resumed);
     } catch (error) {
       const isAway = isOutage(error);
@@ -215,7 +224,7 @@ export class V2Session implements Session {
   #resumeRefusal(runId: string): NotResumable | undefined {
     if (this.#resuming.has(runId)) return "already_resuming";
     if (!this.#runs.has(runId) && this.#isFull) return "too_many_runs";
-    const code = this.#options.starter.refusal(undefined)?.code;
+    const code = this.#options.admission.refusal(undefined)?.code;
     // Of what a request may be refused for, a resume knows the state of the edge alone.
     return code === "draining" || code === "overloaded" || code === undefined
       ? code
@@ -260,7 +269,7 @@ export class V2Session implements Session {
     });
   }
 
-  #ended(run: StartedRun, { isKnown }: V2Answer): void {
+  #ended(run: LiveRun, { isKnown }: V2Answer): void {
     const { runId } = run;
     // Another reader may have taken its place.
     if (this.#runs.get(runId) === run) this.#runs.delete(runId);

@@ -8,8 +8,8 @@ import {
 import type { LabelValue, MeasuredGateway, Metrics } from "@openclaw/metrics";
 import type { ErrorCode } from "@openclaw/protocol";
 import type { EndedRun } from "../runs/live-run.ts";
-import type { ResumeOutcome } from "../runs/started-run.ts";
-import { isFaultOfRequest, seenOf } from "./seen-run.ts";
+import type { ResumeOutcome } from "../runs/run-resumer.ts";
+import { isFaultOfRequest, userTimesOf } from "./user-times.ts";
 
 const TARGETS = {
   domestic: "domestic",
@@ -83,7 +83,7 @@ export class RunMeter {
     const target = TARGETS[targetNameOf(region, connection)];
     const judge = (measure: "first_text" | "whole", isMet: boolean) =>
       this.#families.judged.inc({ provider, target, measure, met: isMet ? "yes" : "no" });
-    const { shownMs, leftMs, endedMs } = seenOf(run);
+    const { shownMs, leftMs, endedMs } = userTimesOf(run);
     if (run.isStreamed) {
       if (shownMs !== undefined) judge("first_text", shownMs <= firstTextMs);
       else if (leftMs === undefined || leftMs > firstTextMs) judge("first_text", false);

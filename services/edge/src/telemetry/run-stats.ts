@@ -5,7 +5,7 @@ import type { ConnectionLabel } from "@openclaw/protocol";
 import type { EndedRun } from "../runs/live-run.ts";
 import type { EndedHolds } from "./hold-times.ts";
 import { RecentHolds } from "./recent-holds.ts";
-import { isFaultOfRequest, seenOf } from "./seen-run.ts";
+import { isFaultOfRequest, userTimesOf } from "./user-times.ts";
 
 /** Latency counts by provider, then by connection. */
 export type LatencyByProvider = Readonly<
@@ -28,7 +28,7 @@ export class RunStats {
     const { provider, answeredBy = provider, terminal, phases, isStreamed } = run;
     this.#totals[terminal.type] = (this.#totals[terminal.type] ?? 0) + 1;
     this.#recordHolds(run);
-    const { shownMs, leftMs, endedMs } = seenOf(run);
+    const { shownMs, leftMs, endedMs } = userTimesOf(run);
     const isFailure = terminal.type === "failed" && !isFaultOfRequest(terminal);
     if (shownMs === undefined && endedMs === undefined && !isFailure) return;
     // A cold one is to be proven.

@@ -43,13 +43,13 @@ test("the end of a run tells its span what was measured, and nothing of its sess
   expect(JSON.stringify(tracer.spans)).not.toContain("secret-session");
 });
 
-test("runs that an edge leaves to others when it stops end there as left, each once", () => {
+test("runs that an edge leaves to others when it stops end there as left, each once", async () => {
   const tracer = new KeptSpans();
   const traces = new RunTraces(tracer);
   begin(traces, "r1").ended(ENDED);
   begin(traces, "r2");
-  traces.leave();
-  traces.leave();
+  await traces.stop();
+  await traces.stop();
   const runs = tracer.spans.filter(({ name }) => name === "run");
   expect(runs.map(({ ends, attributes }) => [ends.length, attributes["openclaw.outcome"]])).toEqual(
     [

@@ -2,6 +2,7 @@
  * The edge's part of a run's trace: one span from accepted to terminal, told at its end from what was measured
  * of the run anyway, so that a trace costs nothing while text is delivered.
  */
+import type { Component } from "@openclaw/runtime";
 import type { Span, Tracer } from "@openclaw/tracing";
 import type { EndedRun } from "../runs/live-run.ts";
 
@@ -14,7 +15,8 @@ interface AcceptedRun {
 }
 
 /** The traces of the runs that began on this edge and are open. */
-export class RunTraces {
+export class RunTraces implements Component {
+  readonly name = "run traces";
   readonly #tracer: Tracer;
   readonly #open = new Set<Span>();
 
@@ -30,8 +32,12 @@ export class RunTraces {
     return new RunTrace(span, () => this.#open.delete(span));
   }
 
-  /** This edge stops: runs that are open go on without it, and others tell the rest of them. */
-  leave(): void {
+  async start(): Promise<void> {
+    // Nothing to prepare.
+  }
+
+  /** Runs that are open go on without this edge. The other processes trace the rest of them. */
+  async stop(): Promise<void> {
     for (const span of this.#open) {
       span.set({ "openclaw.outcome": "left" });
       span.end();

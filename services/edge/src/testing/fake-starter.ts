@@ -1,23 +1,24 @@
 /** Takes runs without a cluster: each goes on until a test ends it. */
-import type { ConversationMessage, Failure } from "@openclaw/protocol";
-import { promptBytes } from "../admission/prompt-bytes.ts";
+
 import type { PromptRoom } from "../admission/prompt-room.ts";
-import type { RunStarter } from "../admission/run-starter.ts";
-import type { RunRequest, StartedRun } from "../runs/started-run.ts";
+import { promptBytes } from "../admission/request-size.ts";
+import type { RunAdmission } from "../admission/run-admission.ts";
+import type { RunRequest, RunStarter } from "../admission/run-starter.ts";
+import type { LiveRun } from "../runs/live-run.ts";
 
 export function fakeStarter(prompts?: PromptRoom) {
   const begun: RunRequest[] = [];
-  const starter = {
-    refusal: (_provider: unknown, _wishes: unknown, messages: readonly ConversationMessage[]) =>
-      prompts?.refusal(promptBytes({ messages })),
-    holdWaiting: (messages: readonly ConversationMessage[]) =>
-      prompts?.holdWaiting(promptBytes({ messages })),
-    refused: (_reason: Failure) => undefined,
-    begin: (request: RunRequest) => {
+  const admission: Pick<RunAdmission, "refusal" | "refused" | "holdWaiting"> = {
+    refusal: (_provider, _wishes, messages) => prompts?.refusal(promptBytes({ messages })),
+    refused: () => undefined,
+    holdWaiting: (messages) => prompts?.holdWaiting(promptBytes({ messages })),
+  };
+  const starter: Pick<RunStarter, "begin"> = {
+    begin: (request) => {
       begun.push(request);
-      return { resume: () => undefined, cancel: () => undefined } as unknown as StartedRun;
+      // The part of a run that a session of v1 uses.
+      return { resume: () => undefined, cancel: () => undefined } as unknown as LiveRun;
     },
   };
-  // What a session of v1 uses of it.
-  return { begun, starter: starter as unknown as RunStarter };
+  return { begun, admission, starter };
 }

@@ -4,7 +4,7 @@ import { parseGatewayConfig } from "@openclaw/config";
 import { Metrics } from "@openclaw/metrics";
 import type { RunOptions } from "@openclaw/protocol";
 import { RunIntake, type RunJob, RunQueues } from "@openclaw/queue";
-import { createBlockingConnection, createLogger } from "@openclaw/runtime";
+import { createBlockingConnection } from "@openclaw/runtime";
 import {
   type Appender,
   BEGINNING,
@@ -18,16 +18,14 @@ import {
 } from "@openclaw/stream";
 import { createStreamFixture, eventually, type StreamFixture } from "@openclaw/testing";
 import { onTestFinished } from "vitest";
-import { RunStarter, type RunStarterOptions } from "../admission/run-starter.ts";
 import type { Answer, DeltaOutcome } from "../answers/answer.ts";
 import { RepeatFilter } from "../answers/repeat-filter.ts";
+import type { LiveRun } from "../runs/live-run.ts";
 import { LiveRuns } from "../runs/live-runs.ts";
-import type { StartedRun } from "../runs/started-run.ts";
 import { RunMeter } from "../telemetry/run-meter.ts";
 import { RunStats } from "../telemetry/run-stats.ts";
+import { createTestRuns, log, NODE, type TestRuns, type TestRunsOptions } from "./test-runs.ts";
 
-export const NODE = "edge-1";
-export const log = createLogger({ service: "test", level: "silent" });
 const PROVIDER = { baseUrl: "http://127.0.0.1:1/v1", model: "m" };
 const GATEWAY = parseGatewayConfig(
   {
@@ -83,7 +81,7 @@ export class NotingAnswer implements Answer {
   }
 }
 
-type Limits = Partial<Pick<RunStarterOptions, "queueTimeoutMs" | "maxRuns" | "prompts">>;
+type Limits = Pick<TestRunsOptions, "queueTimeoutMs" | "maxRuns" | "prompts">;
 
 export class TestEdge {
   readonly fixture: StreamFixture;
@@ -93,7 +91,7 @@ export class TestEdge {
   readonly metrics = new Metrics({ kind: "edge", gateway: UNCHANGING, node: false });
   readonly #meter = new RunMeter(this.metrics, UNCHANGING);
   readonly subscription: Subscription;
-  starter: RunStarter;
+  #parts: TestRuns;
   /** Runs that were past every bound. */
   stuck = 0;
 
@@ -105,12 +103,12 @@ export class TestEdge {
       keyPrefix: prefix,
       providers: () => ["mine", "glm", "hasty"],
     });
-    this.runs = new LiveRuns(
-      (runId) => this.starter.unread(runId),
-      () => {
+    this.runs = new LiveRuns({
+      onUnfollowed: (runId) => this.readers.leaveUnfollowed(runId),
+      onStuck: () => {
         this.stuck += 1;
       },
-    );
+    });
     this.subscription = new Subscription({
       createSubscriber: () => fixture.subscriber(),
       commands,
@@ -120,7 +118,7 @@ export class TestEdge {
       onBatch: (batch) => this.runs.onBatch(batch),
       onRestored: () => this.runs.refill(),
     });
-    this.starter = this.#createStarter({});
+    this.#parts = this.#createParts({});
   }
 
   static async open(redisUrl: string): Promise<TestEdge> {
@@ -133,7 +131,7 @@ export class TestEdge {
 
   async close(): Promise<void> {
     await this.runs.stop();
-    await this.starter.stop();
+    await this.settled();
     await this.subscription.stop();
     await this.queues.stop();
     await this.fixture.close();
@@ -153,24 +151,43 @@ export class TestEdge {
 
   /** Other limits for the runs that begin from now on. */
   limit(limits: Limits): void {
-    this.starter = this.#createStarter(limits);
+    this.#parts = this.#createParts(limits);
   }
 
-  #createStarter(limits: Limits) {
+  get admission(): TestRuns["admission"] {
+    return this.#parts.admission;
+  }
+
+  get starter(): TestRuns["starter"] {
+    return this.#parts.starter;
+  }
+
+  get resumer(): TestRuns["resumer"] {
+    return this.#parts.resumer;
+  }
+
+  get readers(): TestRuns["readers"] {
+    return this.#parts.readers;
+  }
+
+  get ender(): TestRuns["ender"] {
+    return this.#parts.ender;
+  }
+
+  /** Resolves when the cluster knows of every run that ended here. */
+  async settled(): Promise<void> {
+    await this.#parts.announcer.stop();
+  }
+
+  #createParts(limits: Limits): TestRuns {
     const { records, commands } = this.fixture;
-    return new RunStarter({
-      node: NODE,
+    return createTestRuns({
       gateway: { current: GATEWAY },
       records,
       queues: this.queues,
       runs: this.runs,
       stats: this.stats,
       meter: this.#meter,
-      choice: { order: (members) => [...members] },
-      log,
-      sessionHash: (session) => session,
-      maxRuns: 10,
-      queueTimeoutMs: 30_000,
       isRedisWell: () => this.subscription.alive && commands.status === "ready",
       isAlive: (node) => !node.startsWith("edge-dead"),
       ...limits,
@@ -181,7 +198,7 @@ export class TestEdge {
   start(
     options?: RunOptions,
     background = false,
-  ): { run: StartedRun; answer: NotingAnswer; ended: () => number } {
+  ): { run: LiveRun; answer: NotingAnswer; ended: () => number } {
     const answer = new NotingAnswer();
     let ended = 0;
     const run = this.starter.begin({

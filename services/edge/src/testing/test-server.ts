@@ -51,7 +51,7 @@ export class TestServer {
       inbound: new ByteBudget(1_000_000),
       ...slow,
     });
-    const options = { exchanges, log, clientKeys, starter: { refused: onRefused } };
+    const options = { exchanges, log, clientKeys, admission: { refused: onRefused } };
     const gateway = { current: { providers: {}, groups: {}, models: {}, defaultProvider: "" } };
     if (descriptors) boundSockets(this.#app, descriptors);
     const sockets = new SocketServer({

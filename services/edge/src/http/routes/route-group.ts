@@ -2,7 +2,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { failure } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import type { ClientKeys, Credentials } from "../../admission/client-keys.ts";
-import type { RunStarter } from "../../admission/run-starter.ts";
+import type { RunAdmission } from "../../admission/run-admission.ts";
 import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import type { HttpExchanges } from "../exchange/http-exchanges.ts";
@@ -17,7 +17,7 @@ export interface RouteOptions {
   readonly exchanges: HttpExchanges;
   readonly log: Logger;
   readonly clientKeys: ClientKeys;
-  readonly starter: Pick<RunStarter, "refused">;
+  readonly admission: Pick<RunAdmission, "refused">;
 }
 
 const FULL = failure("overloaded");
@@ -25,14 +25,14 @@ const UNKNOWN = failure("invalid_api_key");
 
 /** A route's handler on exchanges. What it throws is told as `internal`, once, and logged. */
 export function route(
-  { exchanges, log, clientKeys, starter }: RouteOptions,
+  { exchanges, log, clientKeys, admission }: RouteOptions,
   handle: (exchange: HttpExchange) => Promise<void> | void,
 ): (response: HttpResponse, request: HttpRequest) => void {
   return exchanges.route((exchange) => {
     const isKnown = clientKeys.accept(credentialsOf(exchange));
     const refusal = exchanges.isFull ? FULL : isKnown ? undefined : UNKNOWN;
     if (refusal) {
-      starter.refused(refusal);
+      admission.refused(refusal);
       refuse(exchange, refusal);
       return;
     }

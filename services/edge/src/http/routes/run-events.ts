@@ -5,9 +5,11 @@
 import { type ErrorCode, type Failure, failure } from "@openclaw/protocol";
 import { isOutage } from "@openclaw/runtime";
 import { BEGINNING, type Position, parseEntryId } from "@openclaw/stream";
-import type { RunStarter } from "../../admission/run-starter.ts";
+import type { RunAdmission } from "../../admission/run-admission.ts";
 import { EventsAnswer } from "../../answers/events-answer.ts";
-import type { ResumeRefusal, StartedRun } from "../../runs/started-run.ts";
+import type { LiveRun } from "../../runs/live-run.ts";
+import type { RunReaders } from "../../runs/run-readers.ts";
+import type { ResumeRefusal, RunResumer } from "../../runs/run-resumer.ts";
 import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 
@@ -20,7 +22,9 @@ const LAST_EVENT_ID = "last-event-id";
 const PASSING: ReadonlySet<ErrorCode> = new Set(["draining", "overloaded", "unavailable"]);
 
 export interface RunEventsOptions {
-  readonly starter: Pick<RunStarter, "refusal" | "resume" | "keepFor">;
+  readonly admission: Pick<RunAdmission, "refusal">;
+  readonly resumer: Pick<RunResumer, "resume">;
+  readonly readers: Pick<RunReaders, "keepFor">;
   /** How long a run that ends with its readers goes on for one that is gone and may come back. */
   readonly graceMs: number;
   readonly onUnknown: (exchange: HttpExchange) => void;
@@ -42,14 +46,13 @@ export class RunEvents {
 
   /** @throws what Redis throws */
   async follow(exchange: HttpExchange): Promise<void> {
-    const { starter } = this.#options;
     const { after, param } = askedOf(exchange);
     if (!after) {
       const message = `\`${param}\` must be the id of an event of this run, such as 15-3; leave it out to begin at the beginning.`;
       refuse(exchange, failure("invalid_request", message), { param });
       return;
     }
-    const refusal = starter.refusal(undefined);
+    const refusal = this.#options.admission.refusal(undefined);
     if (refusal && PASSING.has(refusal.code)) putOff(exchange, refusal);
     else {
       try {
@@ -62,9 +65,8 @@ export class RunEvents {
   }
 
   async #read(exchange: HttpExchange, after: Position, param: string): Promise<void> {
-    const { starter } = this.#options;
     const runId = exchange.request.parameter(0);
-    const run = await starter.resume({
+    const run = await this.#options.resumer.resume({
       runId,
       after,
       answer: new EventsAnswer({ run: runId, after, sink: exchange }),
@@ -76,8 +78,8 @@ export class RunEvents {
   }
 
   /** The reader may leave at any time, be slow, or be sent elsewhere. */
-  #attend(exchange: HttpExchange, run: StartedRun): void {
-    const leave = () => this.#options.starter.keepFor(run, this.#options.graceMs);
+  #attend(exchange: HttpExchange, run: LiveRun): void {
+    const leave = () => this.#options.readers.keepFor(run, this.#options.graceMs);
     if (!exchange.isOpen) {
       if (!run.isEnded) leave();
       return;

@@ -3,13 +3,18 @@
  * others may read, from any edge. To know its id, which is random, is to be allowed to.
  */
 import type { TemplatedApp } from "uWebSockets.js";
+import { randomUUID } from "node:crypto";
 import { type AcceptedRun, type CancelledRun, failure } from "@openclaw/protocol";
 import { isOutage } from "@openclaw/runtime";
+import { type AskedRun, parseRunRequest } from "../../admission/parse-request.ts";
 import { withPlaceOf } from "../../admission/provider-chain.ts";
-import { type AskedRun, parseRunRequest } from "../../admission/run-request.ts";
+import type { RunAdmission } from "../../admission/run-admission.ts";
 import type { RunStarter } from "../../admission/run-starter.ts";
 import { BackgroundAnswer } from "../../answers/background-answer.ts";
+import type { RunEnder } from "../../runs/run-ender.ts";
 import type { RunLookup } from "../../runs/run-lookup.ts";
+import type { RunReaders } from "../../runs/run-readers.ts";
+import type { RunResumer } from "../../runs/run-resumer.ts";
 import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import { readRequest } from "./read-request.ts";
@@ -23,10 +28,11 @@ const NO_SUCH_RUN =
   "There is no run with that id, or it ended too long ago. Start one with POST /v1/runs.";
 
 export interface RunsDoorOptions extends RouteOptions {
-  readonly starter: Pick<
-    RunStarter,
-    "newRunId" | "refusal" | "refused" | "begin" | "resume" | "keepFor" | "cancel"
-  >;
+  readonly admission: Pick<RunAdmission, "refusal" | "refused">;
+  readonly starter: Pick<RunStarter, "begin">;
+  readonly resumer: Pick<RunResumer, "resume">;
+  readonly readers: Pick<RunReaders, "keepFor">;
+  readonly ender: Pick<RunEnder, "cancel">;
   readonly lookup: Pick<RunLookup, "report" | "status" | "isFull">;
   /** Longest body that is read, in bytes. */
   readonly maxBodyBytes: number;
@@ -66,11 +72,11 @@ export class RunsRoutes implements RouteGroup {
   }
 
   async #start(exchange: HttpExchange): Promise<void> {
-    const { starter, maxBodyBytes: maxBytes } = this.#options;
+    const { admission, maxBodyBytes: maxBytes } = this.#options;
     const parse = (body: Buffer) => parseRunRequest(body, this.#options);
     const asked = await readRequest(exchange, { maxBytes, parse });
     if (!asked) return;
-    const refusal = starter.refusal(asked.provider, asked.wishes, asked.messages);
+    const refusal = admission.refusal(asked.provider, asked.wishes, asked.messages);
     if (!refusal) {
       this.#begin(exchange, asked);
       return;
@@ -83,7 +89,7 @@ export class RunsRoutes implements RouteGroup {
 
   #begin(exchange: HttpExchange, asked: AskedRun): void {
     const { starter } = this.#options;
-    const runId = starter.newRunId();
+    const runId = randomUUID();
     const run = starter.begin({
       runId,
       session: asked.session ?? runId,
@@ -120,9 +126,9 @@ export class RunsRoutes implements RouteGroup {
   }
 
   async #cancel(exchange: HttpExchange): Promise<void> {
-    const { starter, lookup } = this.#options;
+    const { ender, lookup } = this.#options;
     const runId = exchange.request.parameter(0);
-    const outcome = await starter.cancel(runId);
+    const outcome = await ender.cancel(runId);
     const state =
       outcome === "cancelled"
         ? outcome

@@ -3,17 +3,15 @@ import { randomUUID } from "node:crypto";
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import { isOutage, type Logger, retryFor } from "@openclaw/runtime";
 import type { RunRecords } from "@openclaw/stream";
-import type { LiveRun } from "./live-run.ts";
-import type { RunAnnouncer } from "./run-announcer.ts";
-
-/** A busy moment must not fail a user, an outage must not keep one waiting. */
-export const SUBMIT_WITHIN_MS = 4_000;
+import type { LiveRun } from "../runs/live-run.ts";
+import type { RunAnnouncer } from "../runs/run-announcer.ts";
+import { ASK_WITHIN_MS } from "../runs/run-readers.ts";
 
 export interface SubmitContext {
   readonly node: string;
   readonly records: Pick<RunRecords, "create">;
   readonly queues: Pick<RunQueues, "add">;
-  readonly announcer: RunAnnouncer;
+  readonly announcer: Pick<RunAnnouncer, "announce">;
   /** Cancels what a client began over another connection. */
   readonly cancel: (runId: string, session: string) => Promise<unknown>;
   readonly log: Logger;
@@ -40,7 +38,7 @@ export async function submitRun(
       // One that waits has a place on a queue already, unless its edge died in between.
       if (created !== "taken" && run.terminal === undefined) await queues.add(job);
       return created;
-    }, SUBMIT_WITHIN_MS);
+    }, ASK_WITHIN_MS);
     if (outcome === "created") run.queued();
     else {
       const { terminal } = run;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseChatRequest } from "./chat-request.ts";
+import { parseChatRequest } from "./parse-request.ts";
 
 const LIMITS = { maxMessageBytes: 1_000 };
 const parse = (body: unknown) => parseChatRequest(Buffer.from(JSON.stringify(body)), LIMITS);

@@ -19,7 +19,7 @@ export function isFaultOfRequest(terminal: TerminalEntry): boolean {
  * What its user saw of a run, in milliseconds since it was accepted: its first text or else its good end, its
  * going away before either, its good end. Who gave up before it was late cannot say whether it would have been.
  */
-export function seenOf({ terminal, phases: { firstFrameMs, totalMs }, edgePhases }: EndedRun) {
+export function userTimesOf({ terminal, phases: { firstFrameMs, totalMs }, edgePhases }: EndedRun) {
   const endedMs = terminal.type === "completed" ? totalMs : undefined;
   const { leftMs = terminal.type === "cancelled" ? totalMs : undefined } = edgePhases;
   // After that it is told to another connection.

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseChatRequest } from "./chat-request.ts";
+import { parseChatRequest } from "./parse-request.ts";
 
 /** The messages of a request as a run has them. */
 function messagesOf(...messages: readonly object[]): unknown {
