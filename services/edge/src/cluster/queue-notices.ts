@@ -86,7 +86,7 @@ export class QueueNotices implements Component {
     const places = waiting.map((run) => [run, order.get(run.runId) ?? 0] as const);
     const count = 1 + places.reduce((last, [, position]) => Math.max(last, position), 0);
     const waitOf = forecast(this.#outlook(provider, active), count);
-    for (const [run, position] of places) run.tellQueued(position, Math.round(waitOf(position)));
+    for (const [run, position] of places) run.tellPlace(position, Math.round(waitOf(position)));
   }
 
   #outlook(provider: string, active: number): QueueOutlook {

@@ -1,13 +1,9 @@
 /**
- * A run that is open on this edge: follows its log, writes its answer, and ends it exactly once,
- * whoever says so first.
+ * A run that is open on this edge: follows its log, delivers it to its client, and ends it exactly once. The states are
+ * in `run-state.ts`.
  *
- *   submitting → queued → streaming → ended
- *
- * with `ended` reachable from everywhere, and `queued` again from `streaming` when a failed attempt
- * gives the run to another provider. The end comes from the log (the usual way), or from this
- * edge (a cancel, a deadline, a submission that failed). In the latter case the client hears of it
- * at once and `onEnded` tells the cluster.
+ * The end usually comes from the log. It comes from this edge for a cancel, a deadline, or a submission that failed. The
+ * client then hears of it at once, and `onEnded` tells the cluster.
  */
 import { type Failure, failure } from "@openclaw/protocol";
 import {
@@ -21,47 +17,30 @@ import {
   type RunRecords,
   type TerminalEntry,
 } from "@openclaw/stream";
-import { type Answer, NO_READER } from "../answers/answer.ts";
-import { type EdgePhases, type Hold, RunClock, type RunPhases } from "../answers/run-clock.ts";
-import { type RunDeadlines, type RunState, RunTimeouts } from "./run-timeouts.ts";
+import type { Answer } from "../answers/answer.ts";
+import type { Hold } from "../answers/run-clock.ts";
+import type { EndedRun } from "./ended-run.ts";
+import { RunDelivery } from "./run-delivery.ts";
+import { RunStates } from "./run-state.ts";
+import { type RunDeadlines, RunTimeouts } from "./run-timeouts.ts";
 
 const LOST = "The run was lost with the data store. Try again.";
 const UNREADABLE = "What is stored of the run cannot be read. Try again.";
-
-export interface EndedRun {
-  readonly runId: string;
-  readonly session: string;
-  /** The provider that was asked. */
-  readonly provider: string;
-  readonly chain: readonly string[];
-  /** The provider of the last attempt; undefined where no worker took the run. */
-  readonly answeredBy: string | undefined;
-  readonly model: string | undefined;
-  readonly terminal: TerminalEntry;
-  /** True where this edge ended it and the cluster does not know yet. */
-  readonly byEdge: boolean;
-  /** Why it never was a run, where it was not: another one has its id. */
-  readonly refusal?: Failure;
-  readonly attempts: number;
-  readonly characters: number;
-  /** Whether its text went to a client as it came. */
-  readonly isStreamed: boolean;
-  readonly phases: RunPhases;
-  readonly edgePhases: EdgePhases;
-}
+const TAKEN = "There is a run of that id already; resume it, or choose another id.";
 
 export interface LiveRunOptions {
   readonly runId: string;
   readonly session: string;
+  /** The provider that was asked. */
   readonly provider: string;
-  /** Who may come to work on it: the provider, and those that stand in for it. */
+  /** The providers that may answer: the one that was asked, and those that stand in for it. */
   readonly chain: readonly string[];
   /**
-   * For a client that came back: the position from which on it wants the run, and how long that has waited for
-   * a worker, where it does.
+   * Set for a client that came back: its position, and how long the run has waited for a worker. `waitedMs` is undefined
+   * if the run does not wait.
    */
   readonly resumed?: { readonly after: Position; readonly waitedMs: number | undefined };
-  /** Bytes of what was asked, which are in Redis until the run ends; of a run that began elsewhere, none. */
+  /** Bytes of the prompt, which is in Redis until the run ends. Not set for a run that began elsewhere. */
   readonly promptBytes?: number;
   readonly answer: Answer;
   readonly read: RunRecords["read"];
@@ -70,164 +49,133 @@ export interface LiveRunOptions {
   readonly deadlines: RunDeadlines;
   /** A published chunk was missing, or out of order. */
   readonly onGap?: (() => void) | undefined;
-  /** Its record or log cannot be read, and that is no outage; it fails for that. */
+  /** The record or log cannot be read, though Redis answers. The run fails. */
   readonly onUnreadable?: (error: unknown) => void;
-  /** Whether it goes on though nobody reads it. */
+  /** Whether the run goes on without a reader. */
   readonly isBackground?: boolean;
   /** Called once, after the client was told. */
   readonly onEnded: (ended: EndedRun) => void;
 }
 
 export class LiveRun {
-  readonly #options: LiveRunOptions;
+  readonly runId: string;
+  readonly session: string;
+  /** The provider that was asked. */
+  readonly provider: string;
+  readonly chain: readonly string[];
+  /** What this edge put into Redis for the run, until it ends. */
+  readonly promptBytes: number;
+  /** Whether the run began elsewhere, or on another connection. */
+  readonly isResumed: boolean;
+  /** Whether the run goes on without a reader. */
+  readonly isBackground: boolean;
+  readonly #onEnded: (ended: EndedRun) => void;
+  readonly #states: RunStates;
+  readonly #delivery: RunDelivery;
+  readonly #timeouts: RunTimeouts;
   readonly #follower: Follower;
-  #answer: Answer;
-  readonly #clock = new RunClock();
-  #state: RunState = "submitting";
-  /** Who works on it; after a failure perhaps another provider than was asked. */
-  #answering: string | undefined;
-  #model: string | undefined;
-  #attempts = 0;
-  #characters = 0;
-  readonly #patience: RunTimeouts;
-  /** When the message came that is being delivered; undefined where what is delivered comes from the log. */
-  #receivedAt: number | undefined;
   /**
-   * A client may have chosen an id that another run has. Until that is known not to be so, what comes
-   * under it is not to be delivered, and its end not to be told to the cluster.
+   * A client may have chosen the id of another run. Until Redis has created this run, no entry of that id is delivered, and
+   * the cluster is not told of an end.
    */
   #isOurs: boolean;
   #terminal: TerminalEntry | undefined;
 
   constructor(options: LiveRunOptions) {
-    this.#options = options;
-    const { runId, read, resumed, deadlines, provider } = options;
-    this.#answer = options.answer;
-    const { acceptedAt } = this.#clock;
-    const isResumed = resumed !== undefined;
-    const { waitedMs } = resumed ?? {};
-    this.#patience = new RunTimeouts({
+    const { provider, resumed, deadlines } = options;
+    this.runId = options.runId;
+    this.session = options.session;
+    this.provider = provider;
+    this.chain = options.chain;
+    this.promptBytes = options.promptBytes ?? 0;
+    this.isResumed = resumed !== undefined;
+    this.isBackground = options.isBackground ?? false;
+    this.#onEnded = options.onEnded;
+    this.#delivery = new RunDelivery(options.answer);
+    this.#isOurs = this.isResumed;
+    const isAtWork = resumed !== undefined && resumed.waitedMs === undefined;
+    this.#states = new RunStates(isAtWork ? "streaming" : resumed ? "queued" : "submitting");
+    this.#timeouts = new RunTimeouts({
       deadlines,
       provider,
-      acceptedAt,
-      isResumed,
-      waitedMs: waitedMs ?? 0,
+      acceptedAt: this.#delivery.acceptedAt,
+      isResumed: this.isResumed,
+      waitedMs: resumed?.waitedMs ?? 0,
     });
-    this.#isOurs = resumed !== undefined;
-    if (resumed) this.#state = waitedMs === undefined ? "streaming" : "queued";
-    this.#follower = new Follower({
-      runId,
-      after: resumed?.after ?? BEGINNING,
-      read,
-      batch: (deliverAll) => this.#answer.batch(deliverAll),
-      deliver: (position, entry) => this.#deliver(position, entry),
-      ...(options.onGap && { onGap: options.onGap }),
-      ...(options.isOffered && { isOffered: options.isOffered }),
-      onLost: () => this.#fail(failure("unavailable", LOST)),
-      onUnreadable: (error) => {
-        options.onUnreadable?.(error);
-        this.#fail(failure("internal", UNREADABLE));
-      },
-    });
+    this.#follower = this.#createFollower(options);
   }
 
-  get runId(): string {
-    return this.#options.runId;
-  }
-
-  get session(): string {
-    return this.#options.session;
-  }
-
-  /** The provider that was asked. */
-  get provider(): string {
-    return this.#options.provider;
-  }
-
-  /** What it takes of Redis until it ends, as far as this edge put it there. */
-  get promptBytes(): number {
-    return this.#options.promptBytes ?? 0;
-  }
-
-  get chain(): readonly string[] {
-    return this.#options.chain;
-  }
-
-  /** The provider on whose queue it is, or was last. */
+  /** The provider on whose queue the run is, or was last. */
   get waitsFor(): string {
-    return this.#patience.waitsFor;
+    return this.#timeouts.waitsFor;
   }
 
-  /** Whether it began elsewhere, or on another connection. */
-  get isResumed(): boolean {
-    return this.#options.resumed !== undefined;
-  }
-
-  /** Whether it goes on though nobody reads it. */
-  get isBackground(): boolean {
-    return this.#options.isBackground ?? false;
-  }
-
-  /** Whether its client is gone, or never was to read it. */
+  /** Whether no client reads the run here. */
   get isDetached(): boolean {
-    return this.#answer === NO_READER;
+    return this.#delivery.isDetached;
   }
 
-  /** Whether it waits for a worker. */
   get isQueued(): boolean {
-    return this.#state === "queued";
+    return this.#states.current === "queued";
   }
 
-  /**
-   * Who works on it, and for how long it has. Undefined while nobody does, and where it began elsewhere: nobody here
-   * knows when.
-   */
+  /** Which provider is at work, and since when. Undefined for a run that began elsewhere: this edge does not know when. */
   get hold(): Hold | undefined {
-    return this.isEnded || this.isResumed ? undefined : this.#clock.hold;
+    return this.isEnded || this.isResumed ? undefined : this.#delivery.hold;
   }
 
   get isEnded(): boolean {
-    return this.#state === "ended";
+    return this.#states.current === "ended";
   }
 
-  /** How it ended; undefined also for one that goes on without this edge. */
+  /** How the run ended; undefined also for a run that goes on without this edge. */
   get terminal(): TerminalEntry | undefined {
     return this.#terminal;
   }
 
-  /** Whether what the cluster knows under its id is this run. */
+  /** Whether the cluster has this run under its id, and not another run. */
   get isOurs(): boolean {
     return this.#isOurs;
   }
 
-  /** The run is on its queue. */
-  queued(): void {
-    this.#clock.queued(this.provider);
-    if (!this.isEnded) this.#answer.onAccepted();
-    if (this.#state === "submitting") this.#state = "queued";
-  }
-
-  /** Its record was made: what is known under its id is its own. */
+  /** The record of this run was created. */
   created(): void {
     this.#isOurs = true;
+  }
+
+  /** The job is on its queue. */
+  queued(): void {
+    this.#delivery.queued(this.provider);
+    if (!this.isEnded) this.#delivery.accepted();
+    if (this.#states.current === "submitting") this.#states.move("queued");
+  }
+
+  /** The job could not be put on its queue. */
+  submissionFailed(): void {
+    this.#fail(failure("unavailable"));
+  }
+
+  /** Another run has the id and goes on, so the cluster must not hear of this run. */
+  taken(): void {
+    const refusal = failure("invalid_request", TAKEN);
+    const terminal = { type: "failed", failure: refusal, timings: undefined } as const;
+    this.#end(terminal, { byEdge: false, refusal });
   }
 
   /**
    * Takes what was published of this run, in one write to the client.
    *
-   * @param receivedAt when it came, on the monotonic clock
+   * @param receivedAt when the message came, on the monotonic clock
    */
   offer(
     entries: ReadonlyArray<Pick<PublishedEntry, "position" | "entry">>,
     receivedAt: number,
   ): void {
     if (this.isEnded || !this.#isOurs) return;
-    this.#patience.heard(receivedAt);
-    this.#receivedAt = receivedAt;
-    this.#answer.batch(() => {
+    this.#timeouts.heard(receivedAt);
+    this.#delivery.batchReceived(receivedAt, () => {
       for (const { position, entry } of entries) this.#follower.offer(position, entry);
     });
-    this.#receivedAt = undefined;
   }
 
   /** The client can take more again. */
@@ -235,154 +183,113 @@ export class LiveRun {
     this.#follower.resume();
   }
 
-  /** Something may have been missed: read the log. */
+  /** Reads the log, since a message may have been missed. */
   refill(): void {
-    // Before that there is no log, and its absence would look like a loss.
-    if (this.#state === "queued" || this.#state === "streaming") this.#follower.refill();
+    // Before the run is queued there is no log, and that would look like a loss.
+    if (this.#states.hasLog) this.#follower.refill();
   }
 
-  /** The client is gone but may come back: the run goes on unread. */
+  /** The client is gone but may come back: the run goes on without a reader. */
   detach(): void {
-    this.#answer = NO_READER;
-    this.#clock.left();
+    this.#delivery.detach();
     this.#follower.resume();
   }
 
-  /** Follows the run no further, which goes on without this edge. */
+  /** Follows the run no further. The run goes on without this edge. */
   leave(): void {
-    this.#state = "ended";
+    this.#states.move("ended");
     this.#follower.close();
   }
 
   cancel(reason: CancelReason): void {
-    this.#end({ type: "cancelled", reason });
+    this.#end({ type: "cancelled", reason }, { byEdge: true });
   }
 
-  /** The run could not be put on its queue. */
-  submissionFailed(): void {
-    this.#fail(failure("unavailable"));
-  }
-
-  /** Another run has its id, which goes on: nothing of this one is to be told to the cluster. */
-  taken(): void {
-    const message = "There is a run of that id already; resume it, or choose another id.";
-    const refusal = failure("invalid_request", message);
-    const terminal = { type: "failed", failure: refusal, timings: undefined } as const;
-    this.#end(terminal, { isToldToCluster: false, refusal });
-  }
-
-  /** The edge stops before the run is over: who can come back finds it elsewhere. */
+  /** The edge stops before the run is over. A client that can resume finds its run on another edge. */
   abandon(): void {
-    if (this.#answer.isResumable) this.leave();
+    if (this.#delivery.isResumable) this.leave();
     else this.#fail(failure("draining"));
   }
 
-  /** Tells the client how many runs are in front. */
-  tellQueued(position: number, waitMs: number): void {
-    if (this.isQueued) this.#answer.onQueued(position, waitMs);
+  /** Tells the client how many runs wait in front of this one. */
+  tellPlace(position: number, waitMs: number): void {
+    if (this.isQueued) this.#delivery.tellPlace(position, waitMs);
   }
 
   /** Called every half second: catches up after silence, ends what is overdue. */
   sweep(now: number): void {
-    const overdue = this.#patience.overdue(now, {
-      state: this.#state,
-      answering: this.#answering ?? this.provider,
+    const state = this.#states.current;
+    const overdue = this.#timeouts.overdue(now, {
+      state,
+      answering: this.#delivery.answeredBy ?? this.provider,
       isPaused: this.#follower.isPaused,
     });
     if (overdue) this.#fail(overdue);
-    else if (this.#follower.behind || this.#patience.isSilent(now, this.#state)) {
-      this.#patience.looked(now);
+    else if (this.#follower.behind || this.#timeouts.isSilent(now, state)) {
+      this.#timeouts.looked(now);
       this.refill();
     }
   }
 
-  /**
-   * Whether it is found only now to be past every bound: whatever should have ended it has not, itself
-   * included. True at most once.
-   */
+  /** Whether the run is past every bound, and this was not known before: its sweep did not end it. True at most once. */
   becameStuck(now: number): boolean {
-    return this.#patience.becameStuck(now);
+    return this.#timeouts.becameStuck(now);
   }
 
+  #createFollower({ resumed, read, onGap, isOffered, onUnreadable }: LiveRunOptions): Follower {
+    return new Follower({
+      runId: this.runId,
+      after: resumed?.after ?? BEGINNING,
+      read,
+      batch: (deliverAll) => this.#delivery.batch(deliverAll),
+      deliver: (position, entry) => this.#deliver(position, entry),
+      ...(onGap && { onGap }),
+      ...(isOffered && { isOffered }),
+      onLost: () => this.#fail(failure("unavailable", LOST)),
+      onUnreadable: (error) => {
+        onUnreadable?.(error);
+        this.#fail(failure("internal", UNREADABLE));
+      },
+    });
+  }
+
+  /** Answers whether the client can take more. */
   #deliver(position: Position, entry: Entry): boolean {
-    const answer = this.#answer;
-    this.#patience.delivered();
+    this.#timeouts.delivered();
     if (isTerminal(entry)) {
-      this.#end(entry, { position, isToldToCluster: false });
+      this.#end(entry, { byEdge: false, position });
       return false;
     }
-    if (entry.type === "moved") {
-      this.#state = "queued";
-      this.#patience.waits(entry.provider);
-      this.#clock.moved(entry.provider);
-      return true;
-    }
-    this.#state = "streaming";
-    if (entry.type === "started") {
-      this.#clock.started(entry.provider);
-      this.#attempts += 1;
-      this.#answering = entry.provider;
-      this.#model = entry.model;
-      answer.onStarted(position, entry);
-      return true;
-    }
-    const outcome =
-      entry.type === "tool_call"
-        ? answer.onToolCall(position, entry)
-        : answer.onDelta(position, entry);
-    if (outcome === "interrupted") {
-      this.cancel("interrupted");
-      return false;
-    }
-    // A full socket may have been filled by reasoning, which is no text.
-    if (outcome !== "held" && entry.type !== "reasoning") this.#clock.wrote(this.#receivedAt);
-    if (entry.type === "text") this.#characters += entry.text.length;
-    // A connection may be lost to what is written to it; in its place nobody reads, who takes everything.
-    return outcome !== "full" || this.#answer !== answer;
+    this.#states.move(entry.type === "moved" ? "queued" : "streaming");
+    if (entry.type === "moved") this.#timeouts.waits(entry.provider);
+    const outcome = this.#delivery.deliver(position, entry);
+    if (outcome === "interrupted") this.cancel("interrupted");
+    return outcome === "more";
   }
 
   #fail(reason: Failure): void {
-    this.#end({ type: "failed", failure: reason, timings: undefined });
+    this.#end({ type: "failed", failure: reason, timings: undefined }, { byEdge: true });
   }
 
-  /** `position`: where the log has it; where it has not, it is this edge's to tell the cluster. */
+  /** @param position of the terminal in the log */
   #end(
     terminal: TerminalEntry,
-    {
-      position,
-      isToldToCluster = true,
-      refusal,
-    }: { position?: Position; isToldToCluster?: boolean; refusal?: Failure } = {},
+    { byEdge, position, refusal }: { byEdge: boolean; position?: Position; refusal?: Failure },
   ): void {
     if (this.isEnded) return;
-    this.#state = "ended";
+    this.#states.move("ended");
     this.#terminal = terminal;
     this.#follower.close();
-    const { runId, session, provider, chain, onEnded } = this.#options;
-    const timings = terminal.type === "cancelled" ? undefined : terminal.timings;
-    const phases = this.#clock.read(timings);
-    const answer = this.#answer;
-    let hasText = false;
-    answer.batch(() => {
-      hasText = answer.onTerminal(terminal, phases, position);
-    });
-    if (hasText) this.#clock.wrote(this.#receivedAt);
-    onEnded({
-      runId,
-      session,
-      provider,
-      chain,
-      answeredBy: this.#answering,
-      model: this.#model,
-      terminal,
-      byEdge: isToldToCluster && this.#isOurs,
+    const { runId, session, provider, chain } = this;
+    const delivered = this.#delivery.end(terminal, position);
+    // Of a run that began elsewhere, this edge does not know how long it had its place.
+    const edgePhases = { ...delivered.edgePhases, ...(this.isResumed && { holds: [] }) };
+    this.#onEnded({
+      ...{ runId, session, provider, chain, terminal },
+      byEdge: byEdge && this.#isOurs,
       ...(refusal && { refusal }),
-      attempts: this.#attempts,
-      characters: this.#characters,
-      isStreamed: this.#options.answer.isStreamed,
-      phases: hasText ? this.#clock.read(timings) : phases,
-      // Of one that began elsewhere nobody here knows for how long it had its place.
-      edgePhases: { ...this.#clock.readEdge(), ...(this.isResumed && { holds: [] }) },
+      ...delivered,
+      edgePhases,
     });
   }
 }

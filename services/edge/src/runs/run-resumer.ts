@@ -12,7 +12,8 @@ import {
   type WatchOutcome,
 } from "@openclaw/stream";
 import type { Answer } from "../answers/answer.ts";
-import type { EndedRun, LiveRun } from "./live-run.ts";
+import type { EndedRun } from "./ended-run.ts";
+import type { LiveRun } from "./live-run.ts";
 import type { RunAnnouncer } from "./run-announcer.ts";
 import type { RunOpener } from "./run-opener.ts";
 import { ASK_WITHIN_MS, type RunReaders } from "./run-readers.ts";

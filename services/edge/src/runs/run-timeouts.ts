@@ -1,7 +1,6 @@
 /** How long an open run is waited for: for a worker, for text, for its end, and for word of it. */
 import { type Failure, failure } from "@openclaw/protocol";
-
-export type RunState = "submitting" | "queued" | "streaming" | "ended";
+import type { RunState } from "./run-state.ts";
 
 export interface RunDeadlines {
   /** How long the run may wait for a worker at this provider. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 import { createSessionHash, EndedRuns } from "./ended-runs.ts";
 import { RunStats } from "./run-stats.ts";
 

@@ -1,7 +1,7 @@
 /** What an edge records of each run that ended: statistics, metrics and one log line. */
 import { createHmac, randomBytes } from "node:crypto";
 import type { Logger } from "@openclaw/runtime";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 import type { RunMeter } from "./run-meter.ts";
 import type { RunStats } from "./run-stats.ts";
 

@@ -2,7 +2,7 @@ import { Metrics } from "@openclaw/metrics";
 import { failure } from "@openclaw/protocol";
 import { Scraped } from "@openclaw/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 import { RunMeter } from "./run-meter.ts";
 
 const TARGETS = {

@@ -7,7 +7,7 @@ import {
 } from "@openclaw/config";
 import type { LabelValue, MeasuredGateway, Metrics } from "@openclaw/metrics";
 import type { ErrorCode } from "@openclaw/protocol";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 import type { ResumeOutcome } from "../runs/run-resumer.ts";
 import { isFaultOfRequest, userTimesOf } from "./user-times.ts";
 

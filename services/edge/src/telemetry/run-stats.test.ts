@@ -1,7 +1,7 @@
 import { LatencyHistogram } from "@openclaw/metrics";
 import { failure } from "@openclaw/protocol";
 import { expect, test } from "vitest";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 import { RunStats } from "./run-stats.ts";
 
 const COMPLETED = {

@@ -2,7 +2,7 @@
 
 import { type LatencyCounts, RecentLatency } from "@openclaw/metrics";
 import type { ConnectionLabel } from "@openclaw/protocol";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 import type { EndedHolds } from "./hold-times.ts";
 import { RecentHolds } from "./recent-holds.ts";
 import { isFaultOfRequest, userTimesOf } from "./user-times.ts";

@@ -1,6 +1,6 @@
 import { KeptSpans } from "@openclaw/testing";
 import { expect, test } from "vitest";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 import { RunTraces } from "./run-traces.ts";
 
 const ENDED: EndedRun = {

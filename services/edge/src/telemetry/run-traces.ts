@@ -4,7 +4,7 @@
  */
 import type { Component } from "@openclaw/runtime";
 import type { Span, Tracer } from "@openclaw/tracing";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 
 interface AcceptedRun {
   readonly runId: string;

@@ -1,7 +1,7 @@
 /** What an ended run says of how well its user was served. */
 import type { ErrorCode } from "@openclaw/protocol";
 import type { TerminalEntry } from "@openclaw/stream";
-import type { EndedRun } from "../runs/live-run.ts";
+import type { EndedRun } from "../runs/ended-run.ts";
 
 /** Failures that lie in the request: nobody could have answered it in time. */
 const FAULTS_OF_REQUESTS: ReadonlySet<ErrorCode> = new Set([
