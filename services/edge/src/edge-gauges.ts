@@ -50,13 +50,13 @@ export function registerGauges(metrics: Metrics, state: EdgeState): void {
       return count === undefined ? [] : [[{ kind }, count] as const];
     }),
   );
-  const tellMemory = (what: "used" | "max") =>
+  const addMemoryGauge = (what: "used" | "max") =>
     metrics.gauge(`openclaw_redis_memory_${what}_bytes`).from(() => {
       const bytes = memory.fullest?.[`${what}Bytes`];
       return bytes === undefined ? [] : [[{}, bytes]];
     });
-  tellMemory("used");
-  tellMemory("max");
+  addMemoryGauge("used");
+  addMemoryGauge("max");
 }
 
 /** @returns what is to be told the id of a node that fell silent */

@@ -31,7 +31,7 @@ const BODY_OVERHEAD_BYTES = 4_096;
 /** Of a conversation: text in which half the bytes need an escape would be odd. */
 const USUAL_EXPANSION = 2;
 /** Of the connections for which there are descriptors. */
-const TOLD_SHARE = 0.9;
+const SERVED_SHARE = 0.9;
 /** For all that is no message. */
 const LEAST_FRAME_BYTES = 16 * 1024;
 
@@ -72,7 +72,7 @@ export function createSessions(
     },
     maxConnections: maxConnections(config, descriptors),
     maxKeptBytes: inbound.maxBytes,
-    onRude: () => rude.inc({}),
+    onOverBudget: () => rude.inc({}),
   });
 }
 
@@ -114,7 +114,7 @@ function socketLimits(config: EdgeConfig) {
  * above them are told why they are refused.
  */
 function maxConnections({ EDGE_MAX_CONNECTIONS: asked }: EdgeConfig, { most }: Descriptors) {
-  return Math.min(asked, Math.floor(most * TOLD_SHARE));
+  return Math.min(asked, Math.floor(most * SERVED_SHARE));
 }
 
 export function createListener({ config, gateway, log }: EdgeDeps, parts: ListenerParts) {

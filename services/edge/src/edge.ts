@@ -37,7 +37,7 @@ export function createEdge(
   const metrics = new Metrics({ kind: "edge", gateway });
   const inbound = createInbound(config);
   const descriptors = Descriptors.ofProcess();
-  tellFewer(config, descriptors, log);
+  warnOfFewDescriptors(config, descriptors, log);
   const redis = createRedis(deps, metrics);
   const served = () => ({ connections: sessions.connections, sessions: sessions.sessions });
   const open = createRuns(deps, redis, { inbound, metrics, tracing, served });
@@ -100,7 +100,7 @@ export function createEdge(
 }
 
 /** A limit that was configured and does not hold is said before somebody counts on it. */
-function tellFewer(
+function warnOfFewDescriptors(
   { EDGE_MAX_CONNECTIONS }: EdgeConfig,
   { most }: Pick<Descriptors, "most">,
   log: Logger,

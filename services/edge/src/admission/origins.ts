@@ -44,7 +44,7 @@ const LOOPBACK_NETWORKS = new BlockList();
 LOOPBACK_NETWORKS.addSubnet("127.0.0.0", 8, "ipv4");
 LOOPBACK_NETWORKS.addAddress("::1", "ipv6");
 LOOPBACK_NETWORKS.addSubnet("::ffff:127.0.0.0", 104, "ipv6");
-const LONGEST_TOLD = 128;
+const LONGEST_QUOTED = 128;
 const MAY_NOT = "may not use this gateway, which has no keys.";
 const SETTINGS =
   "EDGE_ALLOWED_ORIGINS names the origins of pages that may; EDGE_PUBLIC_URL is where users reach this gateway.";
@@ -96,11 +96,11 @@ function refuse(sentence: string): OriginVerdict {
 
 function originSentence(origin: string): string {
   if (origin === "null") return `Pages without an origin, such as files, ${MAY_NOT} ${SETTINGS}`;
-  return `Pages of ${origin.slice(0, LONGEST_TOLD)} ${MAY_NOT} ${SETTINGS}`;
+  return `Pages of ${origin.slice(0, LONGEST_QUOTED)} ${MAY_NOT} ${SETTINGS}`;
 }
 
 function nameSentence(host: string): string {
-  return `The name ${JSON.stringify(host.slice(0, LONGEST_TOLD))} is not one of this gateway, which has no keys and listens on loopback. ${SETTINGS}`;
+  return `The name ${JSON.stringify(host.slice(0, LONGEST_QUOTED))} is not one of this gateway, which has no keys and listens on loopback. ${SETTINGS}`;
 }
 
 /** Of any port, as its pages come from the user's own machine. */

@@ -63,13 +63,13 @@ export class ProviderChoice {
   order(members: readonly string[]): string[] {
     const costs = members.map((name) => ({ name, cost: this.#cost(name) }));
     const sorted = costs.toSorted((a, b) => a.cost - b.cost).map(({ name }) => name);
-    const first = this.#draw(costs) ?? sorted[0];
+    const first = this.#pick(costs) ?? sorted[0];
     if (first === undefined) return [];
     this.#given.set(first, (this.#given.get(first) ?? 0) + 1);
     return [first, ...sorted.filter((name) => name !== first)];
   }
 
-  #draw(costs: readonly { readonly name: string; readonly cost: number }[]): string | undefined {
+  #pick(costs: readonly { readonly name: string; readonly cost: number }[]): string | undefined {
     const weights = costs.map(({ cost }) => 1 / cost ** SHARPNESS);
     let left = this.#random() * weights.reduce((sum, weight) => sum + weight, 0);
     for (const [index, weight] of weights.entries()) {

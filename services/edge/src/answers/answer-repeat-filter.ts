@@ -23,19 +23,19 @@ export class AnswerRepeatFilter {
    * Whether the current attempt has said less than the client has. One that goes on with a text, as
    * providers do that continue it, owes no reasoning.
    */
-  get isDrawn(): boolean {
+  get isBehind(): boolean {
     return (
-      this.#text.isDrawn ||
-      this.#refusal.isDrawn ||
-      this.#calls.isDrawn ||
-      (this.#hasReasoned && this.#reasoning.isDrawn)
+      this.#text.isBehind ||
+      this.#refusal.isBehind ||
+      this.#calls.isBehind ||
+      (this.#hasReasoned && this.#reasoning.isBehind)
     );
   }
 
   /** Another attempt begins. */
-  draw(): void {
-    const curtains = [this.#text, this.#refusal, this.#reasoning, this.#calls];
-    for (const curtain of curtains) curtain.draw();
+  restart(): void {
+    const filters = [this.#text, this.#refusal, this.#reasoning, this.#calls];
+    for (const filter of filters) filter.restart();
     this.#hasReasoned = false;
     this.#called = undefined;
   }
@@ -43,14 +43,14 @@ export class AnswerRepeatFilter {
   /** Takes text of the current attempt; answers what of it is new, `undefined` where it differs. */
   text(text: string): string | undefined {
     // Nothing of one attempt is to stand behind what another one refused.
-    const isBehindRefusal = !this.#text.isDrawn && this.#refusal.isDrawn;
-    if (isBehindRefusal || !this.#mayAnswer()) return undefined;
+    const followsRefusal = !this.#text.isBehind && this.#refusal.isBehind;
+    if (followsRefusal || !this.#mayAnswer()) return undefined;
     return this.#text.pass(text);
   }
 
   /** Likewise, for a refusal. */
   refusal(text: string): string | undefined {
-    if (!this.#mayAnswer() || this.#text.isDrawn) return undefined;
+    if (!this.#mayAnswer() || this.#text.isBehind) return undefined;
     return this.#refusal.pass(text);
   }
 
@@ -75,7 +75,7 @@ export class AnswerRepeatFilter {
 
   /** What one attempt thought is not to stand before what another one answers. */
   #mayAnswer(): boolean {
-    if (!this.#hasShown && this.#reasoning.isDrawn) return false;
+    if (!this.#hasShown && this.#reasoning.isBehind) return false;
     this.#hasShown = true;
     return true;
   }

@@ -44,7 +44,7 @@ export class ChatStreamAnswer implements Answer {
   readonly isResumable = false;
   readonly isStreamed = true;
   readonly #options: ChatStreamAnswerOptions;
-  readonly #curtain = new AnswerRepeatFilter();
+  readonly #filter = new AnswerRepeatFilter();
   #isAnotherAttempt = false;
   #hasBegun = false;
   /** All that chunks begin with, up to the delta, and end with behind it. */
@@ -65,7 +65,7 @@ export class ChatStreamAnswer implements Answer {
   }
 
   onStarted(_position: Position, { provider, model }: StartedEntry): void {
-    if (this.#isAnotherAttempt) this.#curtain.draw();
+    if (this.#isAnotherAttempt) this.#filter.restart();
     this.#isAnotherAttempt = true;
     // Clients take the model from any chunk they like, so all have that of the first.
     if (this.#hasBegun) return;
@@ -81,11 +81,11 @@ export class ChatStreamAnswer implements Answer {
 
   onDelta(_position: Position, { type, text, isRefusal }: DeltaEntry): DeltaOutcome {
     if (type === "text") {
-      const fresh = isRefusal ? this.#curtain.refusal(text) : this.#curtain.text(text);
+      const fresh = isRefusal ? this.#filter.refusal(text) : this.#filter.text(text);
       if (fresh === undefined) return "interrupted";
       return fresh === "" ? "held" : this.#delta({ [isRefusal ? "refusal" : "content"]: fresh });
     }
-    const fresh = this.#curtain.reasoning(text);
+    const fresh = this.#filter.reasoning(text);
     if (fresh === undefined) return "interrupted";
     if (fresh === "") return "held";
     // Reasoning is no text: TTFT counts from what answers.
@@ -93,7 +93,7 @@ export class ChatStreamAnswer implements Answer {
   }
 
   onToolCall(_position: Position, call: ToolCallEntry): DeltaOutcome {
-    const fresh = this.#curtain.call(call);
+    const fresh = this.#filter.call(call);
     if (fresh === undefined) return "interrupted";
     return fresh === "known" ? "held" : this.#delta({ tool_calls: [toolCallOf(fresh)] });
   }
@@ -101,7 +101,7 @@ export class ChatStreamAnswer implements Answer {
   onTerminal(terminal: TerminalEntry): false {
     if (terminal.type !== "completed") this.#fail(failureOf(terminal));
     // The attempt that finished said less than the client was shown.
-    else if (this.#curtain.isDrawn) this.#fail(failure("interrupted"));
+    else if (this.#filter.isBehind) this.#fail(failure("interrupted"));
     else this.#finish(terminal.finish, terminal.usage);
     return false;
   }

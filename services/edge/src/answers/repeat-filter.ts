@@ -13,12 +13,12 @@ export class RepeatFilter {
   #repeated = 0;
 
   /** Whether the current attempt has said less than the client has. */
-  get isDrawn(): boolean {
+  get isBehind(): boolean {
     return this.#repeated < this.#shown.length;
   }
 
   /** Another attempt begins. */
-  draw(): void {
+  restart(): void {
     this.#repeated = 0;
   }
 

@@ -11,7 +11,7 @@ export class V1Answer implements Answer {
   readonly isStreamed = true;
   readonly #connection: Connection;
   readonly #framer = new BareTextFramer();
-  readonly #curtain = new RepeatFilter();
+  readonly #filter = new RepeatFilter();
   #isAnotherAttempt = false;
   #hasFailed = false;
   /** A frame with text of it has been sent. */
@@ -35,14 +35,14 @@ export class V1Answer implements Answer {
   }
 
   onStarted(): void {
-    if (this.#isAnotherAttempt) this.#curtain.draw();
+    if (this.#isAnotherAttempt) this.#filter.restart();
     this.#isAnotherAttempt = true;
   }
 
   onDelta(_position: Position, { type, text }: DeltaEntry): DeltaOutcome {
     // v1 has no frame for reasoning, and a refusal is the text that a user is to read.
     if (type === "reasoning") return "held";
-    const fresh = this.#curtain.pass(text);
+    const fresh = this.#filter.pass(text);
     if (fresh === undefined) return "interrupted";
     return this.#write(this.#framer.push(fresh));
   }
@@ -72,7 +72,7 @@ export class V1Answer implements Answer {
   #failureOf(terminal: TerminalEntry): Failure | undefined {
     if (terminal.type !== "completed") return failureOf(terminal);
     // The attempt that finished said less than the client was shown.
-    if (this.#curtain.isDrawn) return failure("interrupted");
+    if (this.#filter.isBehind) return failure("interrupted");
     // All of it was thought, or its limit left no room: v1 has no frame for either, and its user would see nothing.
     return this.#hasText ? undefined : failure("provider_empty");
   }

@@ -31,14 +31,14 @@ export class QueueNotices implements Component {
   readonly name = "queue notices";
   readonly #options: QueueNoticesOptions;
   #timer: NodeJS.Timeout | undefined;
-  #isTelling = false;
+  #isNotifying = false;
 
   constructor(options: QueueNoticesOptions) {
     this.#options = options;
   }
 
   async start(): Promise<void> {
-    this.#timer = setInterval(() => void this.#tellAll(), INTERVAL_MS);
+    this.#timer = setInterval(() => void this.#notifyAll(), INTERVAL_MS);
   }
 
   async stop(): Promise<void> {
@@ -46,13 +46,13 @@ export class QueueNotices implements Component {
   }
 
   /** Where Redis is slow, a round may take longer than the time between two. */
-  async #tellAll(): Promise<void> {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+  async #notifyAll(): Promise<void> {
+    if (this.#isNotifying) return;
+    this.#isNotifying = true;
     try {
       await Promise.all([...this.#waiting()].map((one) => this.#tell(...one)));
     } finally {
-      this.#isTelling = false;
+      this.#isNotifying = false;
     }
   }
 
@@ -73,20 +73,21 @@ export class QueueNotices implements Component {
         queues.waiting(provider),
         queues.counts(provider),
       ]);
-      this.#tellPlaces(provider, { waiting, ids, active });
+      this.#notifyWaiting(provider, { waiting, ids, active });
     } catch (error) {
       // A notice is not worth repeating; the next one comes soon.
       log.debug({ provider, err: error }, "queue not read");
     }
   }
 
-  #tellPlaces(provider: string, { waiting, ids, active }: SeenQueue): void {
+  #notifyWaiting(provider: string, { waiting, ids, active }: QueueState): void {
     const order = new Map(ids.map((runId, index) => [runId, index]));
     // Not in the queue: a worker is just taking it.
     const places = waiting.map((run) => [run, order.get(run.runId) ?? 0] as const);
     const count = 1 + places.reduce((last, [, position]) => Math.max(last, position), 0);
     const waitOf = forecast(this.#outlook(provider, active), count);
-    for (const [run, position] of places) run.tellPlace(position, Math.round(waitOf(position)));
+    for (const [run, position] of places)
+      run.notifyPosition(position, Math.round(waitOf(position)));
   }
 
   #outlook(provider: string, active: number): QueueOutlook {
@@ -104,7 +105,7 @@ export class QueueNotices implements Component {
 }
 
 /** What one look at a queue has shown. */
-interface SeenQueue {
+interface QueueState {
   /** Those that clients of this edge wait for. */
   readonly waiting: readonly LiveRun[];
   /** Of the whole cluster, the next to go first. */

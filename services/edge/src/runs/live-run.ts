@@ -212,8 +212,8 @@ export class LiveRun {
   }
 
   /** Tells the client how many runs wait in front of this one. */
-  tellPlace(position: number, waitMs: number): void {
-    if (this.isQueued) this.#delivery.tellPlace(position, waitMs);
+  notifyPosition(position: number, waitMs: number): void {
+    if (this.isQueued) this.#delivery.notifyPosition(position, waitMs);
   }
 
   /** Called every half second: catches up after silence, ends what is overdue. */

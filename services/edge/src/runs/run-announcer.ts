@@ -34,7 +34,7 @@ export class RunAnnouncer implements Component {
   }
 
   announce(end: RunEnd): void {
-    this.#track(this.#persistently(end.runId, () => this.#tellCluster(end)));
+    this.#track(this.#persistently(end.runId, () => this.#announceEnd(end)));
   }
 
   /** Takes a run off its queues that is known to have ended. */
@@ -65,7 +65,7 @@ export class RunAnnouncer implements Component {
     }
   }
 
-  async #tellCluster({ runId, chain, terminal }: RunEnd): Promise<void> {
+  async #announceEnd({ runId, chain, terminal }: RunEnd): Promise<void> {
     if ((await this.#end(runId, terminal)) === "read_elsewhere") {
       this.#options.log.info({ runId }, "run left to its other readers");
     } else await this.#takeOffQueues(runId, chain);

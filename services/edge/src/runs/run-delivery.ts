@@ -100,7 +100,7 @@ export class RunDelivery {
   }
 
   /** Tells the client how many runs wait in front of its own. */
-  tellPlace(position: number, waitMs: number): void {
+  notifyPosition(position: number, waitMs: number): void {
     this.#answer.onQueued(position, waitMs);
   }
 

@@ -24,7 +24,7 @@ beforeEach(async () => {
     v2: {} as never,
     maxConnections: 1_000,
     maxKeptBytes: 8 * MIB,
-    onRude: () => undefined,
+    onOverBudget: () => undefined,
   });
   await sessions.start();
 });

@@ -13,12 +13,12 @@ export interface SessionsOptions {
   /** What may be kept for connections that once sent a long frame, in sum. */
   readonly maxKeptBytes: number;
   /** A connection is closed that sent more than it may. */
-  readonly onRude: () => void;
+  readonly onOverBudget: () => void;
 }
 
-const LOOK_INTERVAL_MS = 10_000;
+const CHECK_INTERVAL_MS = 10_000;
 /** Counted in looks, since a process that stood still has not read what its clients said meanwhile. */
-const UNHEARD_LOOKS = 7;
+const SILENT_CHECKS = 7;
 
 /** The conversations on this edge's connections. */
 export class Sessions implements Component {
@@ -57,23 +57,23 @@ export class Sessions implements Component {
 
   async start(): Promise<void> {
     this.#looking = setInterval(() => {
-      for (const connection of [...this.#open.keys()]) connection.look(UNHEARD_LOOKS);
-      this.#giveBack();
-    }, LOOK_INTERVAL_MS);
+      for (const connection of [...this.#open.keys()]) connection.checkAlive(SILENT_CHECKS);
+      this.#reclaimBuffers();
+    }, CHECK_INTERVAL_MS);
   }
 
   open(connection: Connection): ConnectionEvents {
     const onIdle = () => {
       if (!this.#draining) return;
       // Its last words may still be corked.
-      setImmediate(() => session.isIdle && sendAway(connection, "when written"));
+      setImmediate(() => session.isIdle && closeForRestart(connection, "when written"));
     };
-    const { v1, v2, onRude } = this.#options;
+    const { v1, v2, onOverBudget } = this.#options;
     const isV2 = connection.protocol === "v2";
     const budget = new FrameBudget(isV2 ? v2.limits : {});
     const within = (isTaken: boolean): boolean => {
       if (isTaken || !connection.isOpen) return isTaken;
-      onRude();
+      onOverBudget();
       connection.end(CLOSE_CODES.policyViolation, "more frames, or more bad ones, than allowed");
       return false;
     };
@@ -106,7 +106,7 @@ export class Sessions implements Component {
     this.#draining = true;
     for (const [connection, session] of this.#open) {
       session.drain();
-      if (session.isIdle) sendAway(connection, "when written");
+      if (session.isIdle) closeForRestart(connection, "when written");
     }
     if (this.#open.size === 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
@@ -119,7 +119,7 @@ export class Sessions implements Component {
    * The buffer of a long frame is freed only when its connection closes. So above the bound, idle clients that have one
    * must connect again. The buffers of busy clients stay, and idle clients without a buffer are not touched.
    */
-  #giveBack(): void {
+  #reclaimBuffers(): void {
     const { maxKeptBytes } = this.#options;
     let kept = [...this.#open.keys()].reduce((sum, { keptBytes }) => sum + keptBytes, 0);
     if (kept <= maxKeptBytes) return;
@@ -129,18 +129,18 @@ export class Sessions implements Component {
     for (const connection of idle.toSorted((a, b) => b.keptBytes - a.keptBytes)) {
       if (kept <= maxKeptBytes / 2) return;
       kept -= connection.keptBytes;
-      sendAway(connection, "when written");
+      closeForRestart(connection, "when written");
     }
   }
 
   /** Sends away everybody. */
   async stop(): Promise<void> {
     clearInterval(this.#looking);
-    for (const connection of this.#open.keys()) sendAway(connection, "now");
+    for (const connection of this.#open.keys()) closeForRestart(connection, "now");
   }
 }
 
-function sendAway(connection: Connection, when: "now" | "when written"): void {
+function closeForRestart(connection: Connection, when: "now" | "when written"): void {
   const code = connection.protocol === "v2" ? CLOSE_CODES.draining : CLOSE_CODES.serviceRestart;
   const reason = "server is restarting";
   if (when === "now") connection.end(code, reason);

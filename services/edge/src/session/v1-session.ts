@@ -98,7 +98,7 @@ export class V1Session implements Session {
   }
 
   onClose(): void {
-    for (const waiting of this.#waiting) letGo(waiting);
+    for (const waiting of this.#waiting) releaseBytes(waiting);
     this.#waiting = [];
     this.#linger.end();
     this.#current?.cancel("disconnected");
@@ -108,7 +108,7 @@ export class V1Session implements Session {
   drain(): void {
     this.#waiting = this.#waiting.map((waiting) => {
       if ("refusal" in waiting) return waiting;
-      letGo(waiting);
+      releaseBytes(waiting);
       return { refusal: failure("draining") };
     });
   }
@@ -120,7 +120,7 @@ export class V1Session implements Session {
 
   #take({ message, provider }: Question): void {
     const { admission } = this.#options;
-    const refusal = admission.refusal(provider, {}, asked(message));
+    const refusal = admission.refusal(provider, {}, conversationOf(message));
     const questions = this.#waiting.filter((waiting) => !("refusal" in waiting)).length;
     if (refusal) this.#refuse(refusal);
     else if (questions >= this.#options.maxWaiting && this.#current) {
@@ -133,7 +133,7 @@ export class V1Session implements Session {
 
   #await(question: Question): void {
     const { admission } = this.#options;
-    const held = admission.holdWaiting(asked(question.message));
+    const held = admission.holdWaiting(conversationOf(question.message));
     if (held && "code" in held) {
       admission.refused(held);
       this.#refuse(held);
@@ -164,10 +164,10 @@ export class V1Session implements Session {
       }
       if ("refusal" in waiting) this.#tell(waiting.refusal);
       else {
-        letGo(waiting);
+        releaseBytes(waiting);
         // What was acceptable when it came may not be any more.
         const { provider, message } = waiting;
-        const refusal = this.#options.admission.refusal(provider, {}, asked(message));
+        const refusal = this.#options.admission.refusal(provider, {}, conversationOf(message));
         if (refusal) this.#tell(refusal);
         else this.#answer(waiting);
       }
@@ -185,7 +185,7 @@ export class V1Session implements Session {
     const answer = new V1Answer(this.#connection);
     this.#current = this.#options.starter.begin({
       session: this.#connection.session,
-      messages: asked(message),
+      messages: conversationOf(message),
       provider,
       traceparent: this.#connection.traceparent,
       answer,
@@ -199,10 +199,10 @@ export class V1Session implements Session {
   }
 }
 
-function asked(message: string): readonly ConversationMessage[] {
+function conversationOf(message: string): readonly ConversationMessage[] {
   return [{ role: "user", content: message }];
 }
 
-function letGo(waiting: Waiting): void {
+function releaseBytes(waiting: Waiting): void {
   if ("held" in waiting) waiting.held?.release();
 }

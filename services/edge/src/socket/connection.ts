@@ -66,9 +66,9 @@ export class Connection implements ConnectionIdentity {
   #onEmpty: () => void = ignore;
   #keptBytes = 0;
   /** How often it was looked at since it last said something whole, or took something. */
-  #unheardLooks = 0;
+  #silentChecks = 0;
   /** Runs while the connection is full. */
-  #patience: NodeJS.Timeout | undefined;
+  #fullTimer: NodeJS.Timeout | undefined;
 
   constructor(
     socket: Socket,
@@ -100,11 +100,11 @@ export class Connection implements ConnectionIdentity {
   send(frame: string): boolean {
     if (!this.#socket) return false;
     if (this.#socket.send(frame) === DROPPED) {
-      this.#giveUp();
+      this.#closeSlow();
       return false;
     }
     if (this.bufferedBytes < HIGH_WATERMARK_BYTES) return true;
-    this.#beginPatience();
+    this.#startFullTimer();
     return false;
   }
 
@@ -122,7 +122,7 @@ export class Connection implements ConnectionIdentity {
   /** Closes with a code and a reason of at most 123 bytes. */
   end(code: number, reason: string): void {
     const socket = this.#socket;
-    this.#calmDown();
+    this.#stopFullTimer();
     // `end` calls the close event synchronously, which must find the socket already dropped.
     this.#socket = undefined;
     socket?.end(code, reason);
@@ -138,7 +138,7 @@ export class Connection implements ConnectionIdentity {
       return;
     }
     this.#onEmpty = () => this.end(code, reason);
-    this.#beginPatience();
+    this.#startFullTimer();
   }
 
   /**
@@ -146,16 +146,16 @@ export class Connection implements ConnectionIdentity {
    * a client drains its connection, so a slow reader has nothing to answer.
    */
   drained(): void {
-    this.#unheardLooks = 0;
+    this.#silentChecks = 0;
     if (this.bufferedBytes === 0) this.#onEmpty();
     if (this.bufferedBytes >= LOW_WATERMARK_BYTES) return;
-    this.#calmDown();
+    this.#stopFullTimer();
     this.#onDrain();
   }
 
   /** For the socket server: a whole frame came, or an answer to a ping. */
   heard(frameBytes = 0): void {
-    this.#unheardLooks = 0;
+    this.#silentChecks = 0;
     if (frameBytes >= KEPT_FROM_BYTES) this.#keptBytes = Math.max(this.#keptBytes, frameBytes);
   }
 
@@ -168,43 +168,43 @@ export class Connection implements ConnectionIdentity {
   }
 
   /**
-   * Called at even times. Cuts a client that neither says something whole nor takes something in `mostLooks` of them.
+   * Called at even times. Cuts a client that neither says something whole nor takes something in `mostChecks` of them.
    * uWebSockets.js pings a silent client and cuts it without an answer, but takes single bytes of a frame that never
    * ends for a sign of life. A client that pings or answers pings between the fragments of a message without end is not
    * cut: uWebSockets.js tells of no part of a message, so it looks like one that says nothing. What it takes is bounded by
    * the longest message, and by the connections of its address.
    */
-  look(mostLooks: number): void {
-    this.#unheardLooks += 1;
-    if (this.#unheardLooks > mostLooks) this.cut();
+  checkAlive(mostChecks: number): void {
+    this.#silentChecks += 1;
+    if (this.#silentChecks > mostChecks) this.cut();
   }
 
   /** Ends it at once, without a code, and gives back what is kept for it. */
   cut(): void {
     const socket = this.#socket;
-    this.#calmDown();
+    this.#stopFullTimer();
     this.#socket = undefined;
     socket?.close();
   }
 
   /** For the socket server: the socket is gone. */
   closed(): void {
-    this.#calmDown();
+    this.#stopFullTimer();
     this.#socket = undefined;
   }
 
-  #giveUp(): void {
+  #closeSlow(): void {
     this.#limits.onSlowConsumer?.();
     this.end(CLOSE_CODES.slowConsumer, "slow consumer");
   }
 
-  #beginPatience(): void {
-    this.#patience ??= setTimeout(() => this.#giveUp(), this.#limits.slowConsumerMs).unref();
+  #startFullTimer(): void {
+    this.#fullTimer ??= setTimeout(() => this.#closeSlow(), this.#limits.slowConsumerMs).unref();
   }
 
-  #calmDown(): void {
-    clearTimeout(this.#patience);
-    this.#patience = undefined;
+  #stopFullTimer(): void {
+    clearTimeout(this.#fullTimer);
+    this.#fullTimer = undefined;
   }
 }
 

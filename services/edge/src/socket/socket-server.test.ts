@@ -143,7 +143,7 @@ describe("frames", () => {
       const ponged = once(idle, "pong");
       idle.ping();
       await ponged;
-      for (const connection of server.connections) connection.look(2);
+      for (const connection of server.connections) connection.checkAlive(2);
     }
     await gone;
     expect(idle.readyState).toBe(WebSocket.OPEN);

@@ -2,7 +2,7 @@ import type { EndedHolds } from "./hold-times.ts";
 
 /** Enough to tell short runs from long ones, and few enough to be of now. */
 const KEPT = 256;
-const TOLD = 16;
+const MOST_REPORTED = 16;
 
 /** For how long the last runs of a provider had their places. */
 export class RecentHolds {
@@ -17,9 +17,9 @@ export class RecentHolds {
   /** Few times that are spread like all of them. */
   get inShort(): EndedHolds {
     const all = this.#ms.toSorted((a, b) => a - b);
-    const told = Math.min(TOLD, all.length);
-    const at = (index: number) => all[Math.floor(((index + 0.5) / told) * all.length)] ?? 0;
-    return { count: this.#count, ms: Array.from({ length: told }, (_, index) => at(index)) };
+    const count = Math.min(MOST_REPORTED, all.length);
+    const at = (index: number) => all[Math.floor(((index + 0.5) / count) * all.length)] ?? 0;
+    return { count: this.#count, ms: Array.from({ length: count }, (_, index) => at(index)) };
   }
 
   add(ms: number): void {

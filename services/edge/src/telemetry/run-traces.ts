@@ -64,7 +64,7 @@ class RunTrace {
   ended(run: EndedRun): void {
     const span = this.#span;
     if (!span.isRecording) return;
-    this.#tellWaits(run);
+    this.#addWaits(run);
     const { firstFrameMs } = run.phases;
     if (firstFrameMs !== undefined) span.event("first text", this.#acceptedAt + firstFrameMs);
     span.set(factsOf(run));
@@ -73,7 +73,7 @@ class RunTrace {
     this.#onEnded();
   }
 
-  #tellWaits({ edgePhases }: EndedRun): void {
+  #addWaits({ edgePhases }: EndedRun): void {
     for (const { provider, since, ms } of edgePhases.waits) {
       const attributes = { "openclaw.provider": provider };
       const wait = this.#span.child({ name: "wait", kind: "internal", at: since, attributes });

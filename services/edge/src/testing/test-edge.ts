@@ -46,7 +46,7 @@ export class NotingAnswer implements Answer {
   readonly isStreamed = true;
   text = "";
   readonly terminals: TerminalEntry[] = [];
-  readonly #curtain = new RepeatFilter();
+  readonly #filter = new RepeatFilter();
 
   onAccepted(): void {
     // Not noted.
@@ -57,11 +57,11 @@ export class NotingAnswer implements Answer {
   }
 
   onStarted(): void {
-    this.#curtain.draw();
+    this.#filter.restart();
   }
 
   onDelta(_position: Position, { text }: DeltaEntry): DeltaOutcome {
-    const fresh = this.#curtain.pass(text);
+    const fresh = this.#filter.pass(text);
     if (fresh === undefined) return "interrupted";
     this.text += fresh;
     return "written";

@@ -8,7 +8,7 @@ import type { ByteBudget } from "../../admission/byte-budget.ts";
 import { IncomingBody } from "./incoming-body.ts";
 
 /** Of a body that is refused anyway. */
-const HEARD_OUT_BYTES = 16 * 1024 * 1024;
+const DISCARDED_BYTES = 16 * 1024 * 1024;
 /**
  * From the head of a request to the last byte of its body. uWebSockets.js cuts a client much sooner that sends less
  * than about 19 KB a second, but gives one that sends a little more as long as it takes.
@@ -32,7 +32,7 @@ export class BodyReader {
   readonly #beganAt = performance.now();
   #body: IncomingBody | undefined;
   #refusal: "too_long" | "no_room" | undefined;
-  #heardBytes = 0;
+  #receivedBytes = 0;
   #isOver = false;
 
   constructor(options: BodyReaderOptions) {
@@ -46,16 +46,16 @@ export class BodyReader {
 
   /** Whether more may come that nobody will hear: its connection cannot be used for another request. */
   get isCutShort(): boolean {
-    return this.#isOver && this.#heardBytes > this.#options.maxBytes + HEARD_OUT_BYTES;
+    return this.#isOver && this.#receivedBytes > this.#options.maxBytes + DISCARDED_BYTES;
   }
 
   add(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#isOver) return;
-    this.#heardBytes += chunk.byteLength;
+    this.#receivedBytes += chunk.byteLength;
     if (this.#body && !this.#body.add(chunk)) {
-      this.#refuse(this.#heardBytes > this.#options.maxBytes ? "too_long" : "no_room");
+      this.#refuse(this.#receivedBytes > this.#options.maxBytes ? "too_long" : "no_room");
     }
-    const isEnough = this.#heardBytes > this.#options.maxBytes + HEARD_OUT_BYTES;
+    const isEnough = this.#receivedBytes > this.#options.maxBytes + DISCARDED_BYTES;
     if (!isLast && !isEnough) return;
     const body = this.#body;
     this.#body = undefined;

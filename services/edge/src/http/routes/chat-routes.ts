@@ -27,7 +27,7 @@ import type { HttpExchange } from "../exchange/http-exchange.ts";
 import { readRequest } from "./read-request.ts";
 import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";
 
-export interface ChatDoorOptions extends RouteOptions {
+export interface ChatRoutesOptions extends RouteOptions {
   readonly admission: Pick<RunAdmission, "refusal" | "refused">;
   readonly starter: Pick<RunStarter, "begin">;
   readonly gateway: Pick<GatewayConfigSource, "current">;
@@ -46,9 +46,9 @@ interface AnswerHead {
 }
 
 export class ChatRoutes implements RouteGroup {
-  readonly #options: ChatDoorOptions;
+  readonly #options: ChatRoutesOptions;
 
-  constructor(options: ChatDoorOptions) {
+  constructor(options: ChatRoutesOptions) {
     this.#options = options;
   }
 

@@ -20,7 +20,7 @@ const WHERE =
   "The base URL of an OpenAI client ends in `/v1`, and there are POST /v1/chat/completions and GET /v1/models. WebSockets connect to /ws/stream/{session_id}; /openapi.json has everything else.";
 
 /** Of an address that is not known. */
-const LONGEST_TOLD = 128;
+const LONGEST_QUOTED = 128;
 
 export class HttpRoutes implements RouteGroup {
   readonly #options: HttpRoutesOptions;
@@ -57,7 +57,7 @@ function refusePlain(exchange: HttpExchange): void {
 
 function refuseUnknown(exchange: HttpExchange): void {
   const { method, url } = exchange.request;
-  const asked = `${method.toUpperCase()} ${url.slice(0, LONGEST_TOLD)}`;
+  const asked = `${method.toUpperCase()} ${url.slice(0, LONGEST_QUOTED)}`;
   const message = `There is no ${asked} here. ${WHERE}`;
   refuseAddress(exchange, { code: "unknown_url", message });
 }

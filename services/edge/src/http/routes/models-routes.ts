@@ -9,14 +9,14 @@ import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";
 
 const PATH = "/v1/models";
 
-export interface ModelsDoorOptions extends RouteOptions {
+export interface ModelsRoutesOptions extends RouteOptions {
   readonly gateway: Pick<GatewayConfigSource, "current">;
 }
 
 export class ModelsRoutes implements RouteGroup {
-  readonly #options: ModelsDoorOptions;
+  readonly #options: ModelsRoutesOptions;
 
-  constructor(options: ModelsDoorOptions) {
+  constructor(options: ModelsRoutesOptions) {
     this.#options = options;
   }
 

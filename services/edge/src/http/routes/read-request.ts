@@ -5,7 +5,7 @@ import { BODY_WITHIN_MS, type BodyRefusal } from "../exchange/body-reader.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/i;
-const LONGEST_TOLD = 64;
+const LONGEST_QUOTED = 64;
 
 /** Reads what a client asks for. Undefined where it was refused already, or is gone. */
 export async function readRequest<Request>(
@@ -57,5 +57,5 @@ function isJson(contentType = ""): boolean {
 
 function mediaTypeSentence(type = ""): string {
   const [sent = ""] = type.split(";");
-  return `The body must be JSON, with the header \`content-type: application/json\`, not \`${sent.slice(0, LONGEST_TOLD)}\`. With curl: -H "content-type: application/json".`;
+  return `The body must be JSON, with the header \`content-type: application/json\`, not \`${sent.slice(0, LONGEST_QUOTED)}\`. With curl: -H "content-type: application/json".`;
 }

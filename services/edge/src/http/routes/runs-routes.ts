@@ -27,7 +27,7 @@ const RUN_ID = /^[A-Za-z0-9-]{1,64}$/;
 const NO_SUCH_RUN =
   "There is no run with that id, or it ended too long ago. Start one with POST /v1/runs.";
 
-export interface RunsDoorOptions extends RouteOptions {
+export interface RunsRoutesOptions extends RouteOptions {
   readonly admission: Pick<RunAdmission, "refusal" | "refused">;
   readonly starter: Pick<RunStarter, "begin">;
   readonly resumer: Pick<RunResumer, "resume">;
@@ -43,10 +43,10 @@ export interface RunsDoorOptions extends RouteOptions {
 }
 
 export class RunsRoutes implements RouteGroup {
-  readonly #options: RunsDoorOptions;
+  readonly #options: RunsRoutesOptions;
   readonly #events: RunEvents;
 
-  constructor(options: RunsDoorOptions) {
+  constructor(options: RunsRoutesOptions) {
     this.#options = options;
     this.#events = new RunEvents({ ...options, onUnknown: refuseUnknown });
   }

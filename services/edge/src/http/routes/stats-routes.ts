@@ -5,15 +5,15 @@ import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";
 
-export interface StatsDoorOptions extends RouteOptions {
+export interface StatsRoutesOptions extends RouteOptions {
   /** @throws what Redis throws */
   readonly readStats: () => Promise<unknown>;
 }
 
 export class StatsRoutes implements RouteGroup {
-  readonly #options: StatsDoorOptions;
+  readonly #options: StatsRoutesOptions;
 
-  constructor(options: StatsDoorOptions) {
+  constructor(options: StatsRoutesOptions) {
     this.#options = options;
   }
 
