@@ -86,10 +86,7 @@ export async function readClusterStats({ gateway, registry, queues }: ClusterSta
     simulated: Object.values(gateway.providers).some(({ simulated }) => simulated),
     targets: gateway.targets,
     nodes: {
-      edges: edges.map(({ id, details: { latency: _, holds: __, ...details } }) => ({
-        id,
-        ...details,
-      })),
+      edges: edges.map(({ id, details }) => ({ id, ...withoutHistograms(details) })),
       workers: workers.map(({ id, details }) => ({ id, ...details })),
     },
     connections: sum(edges.map(({ details }) => details.connections)),
@@ -116,6 +113,10 @@ export async function readClusterStats({ gateway, registry, queues }: ClusterSta
   };
 }
 
+function withoutHistograms({ latency: _, holds: __, ...details }: EdgeDetails) {
+  return details;
+}
+
 /** Attempts by how they came out. `fenced`: another worker had taken the run over. */
 function attemptsIn(totals: Readonly<Record<string, number>>): Record<string, number> {
   const named = Object.entries(totals).filter(([name]) => name.startsWith(ATTEMPTS));
@@ -123,20 +124,17 @@ function attemptsIn(totals: Readonly<Record<string, number>>): Record<string, nu
   return { finished: 0, failed_over: 0, fenced: 0, ...Object.fromEntries(counts) };
 }
 
+interface ProviderFigures {
+  readonly counts: QueueCounts | undefined;
+  readonly places: ClusterPlaces | undefined;
+  readonly edges: readonly NodeReport<EdgeDetails>[];
+  readonly targets: Targets;
+}
+
 function describeProvider(
   name: string,
   { model, region, simulated, maxConcurrency }: ProviderConfig,
-  {
-    counts,
-    places,
-    edges,
-    targets,
-  }: {
-    counts: QueueCounts | undefined;
-    places: ClusterPlaces | undefined;
-    edges: readonly NodeReport<EdgeDetails>[];
-    targets: Targets;
-  },
+  { counts, places, edges, targets }: ProviderFigures,
 ) {
   const over = (connection: ConnectionLabel) => {
     const latencies = edges.flatMap(({ details }) => details.latency[name]?.[connection] ?? []);

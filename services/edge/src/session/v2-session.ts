@@ -23,6 +23,7 @@ import type { RunEnder } from "../runs/run-ender.ts";
 import type { RunReaders } from "../runs/run-readers.ts";
 import type { RunResumer } from "../runs/run-resumer.ts";
 import type { Connection } from "../socket/connection.ts";
+import { ConnectionRuns } from "./connection-runs.ts";
 import type { Session, SessionContext } from "./session.ts";
 
 export interface V2SessionOptions {
@@ -45,38 +46,26 @@ type Request<Type extends V2Up["type"]> = Extract<V2Up, { type: Type }>;
 type NotResumable = NonNullable<Extract<V2Down, { type: "resumed" }>["reason"]>;
 
 const TAKEN = "There is a run of that id already; `resume` it, or choose another `run`.";
-/** Longer ago than this many others, the end of a run is no news to its client. */
-const MOST_PAST = 64;
 
 export class V2Session implements Session {
   readonly #connection: Connection;
   readonly #options: V2SessionContext;
-  readonly #runs = new Map<string, LiveRun>();
-  /**
-   * Runs whose resumption is under way, and whether they are to be cancelled once it is done. Each
-   * would be followed twice if it were asked for again.
-   */
-  readonly #resuming = new Map<string, { isCancelled: boolean }>();
-  /**
-   * Runs that have ended here, the latest last: a cancel may have crossed their end. None that was
-   * refused: its id may be asked for again, or be that of a run which goes on.
-   */
-  readonly #past = new Set<string>();
-  /** Runs that are cancelled without being read here. */
+  readonly #runs = new ConnectionRuns();
+  /** Runs that this client cancels without reading them here. */
   readonly #cancelling = new Set<string>();
 
   constructor(connection: Connection, options: V2SessionContext) {
     this.#connection = connection;
     this.#options = options;
     connection.onDrain(() => {
-      for (const run of this.#runs.values()) run.resume();
+      for (const run of this.#runs.open) run.resume();
     });
     const { id, session } = connection;
     this.#send({ type: "ready", connection: id, session, limits: options.limits });
   }
 
   get isIdle(): boolean {
-    return this.#runs.size + this.#resuming.size === 0;
+    return this.#runs.count === 0;
   }
 
   onText(frame: string): void {
@@ -108,7 +97,7 @@ export class V2Session implements Session {
 
   onClose(): void {
     const { readers, graceMs } = this.#options;
-    for (const run of this.#runs.values()) readers.keepFor(run, graceMs);
+    for (const run of this.#runs.open) readers.keepFor(run, graceMs);
     this.#runs.clear();
   }
 
@@ -142,15 +131,15 @@ export class V2Session implements Session {
       answer,
       onEnded: (run) => this.#ended(run, answer),
     });
-    this.#runs.set(runId, run);
+    this.#runs.add(run);
   }
 
   #cancel({ run: runId, session }: Request<"cancel">): void {
-    const run = this.#runs.get(runId);
-    const resuming = this.#resuming.get(runId);
-    if (resuming) resuming.isCancelled = true;
+    const run = this.#runs.find(runId);
+    const resumption = this.#runs.resumption(runId);
+    if (resumption) resumption.isCancelled = true;
     else if (run) run.cancel("client");
-    else if (!this.#past.has(runId) && !this.#cancelling.has(runId)) {
+    else if (!this.#runs.hasEnded(runId) && !this.#cancelling.has(runId)) {
       void this.#cancelElsewhere(runId, session ?? this.#connection.session);
     }
   }
@@ -162,9 +151,9 @@ export class V2Session implements Session {
     try {
       const outcome = await ender.cancel(run, session);
       // Resumed in the meantime: who reads it tells its end.
-      if (outcome === "cancelled" && !this.#knows(run)) {
+      if (outcome === "cancelled" && !this.#runs.knows(run)) {
         this.#send({ type: "cancelled", run });
-        this.#remember(run);
+        this.#runs.remember(run);
       }
       // Without the run's id: to its client that would be the run's end, a second one perhaps.
       else if (outcome === "unknown") this.#refuse(failure("unknown_run"));
@@ -176,54 +165,60 @@ export class V2Session implements Session {
     }
   }
 
-  async #resume({ run: runId, after, session }: Request<"resume">): Promise<void> {
-    const { resumer, readers, log, graceMs } = this.#options;
+  async #resume(request: Request<"resume">): Promise<void> {
+    const { log } = this.#options;
+    const { run: runId } = request;
     const refusal = this.#resumeRefusal(runId);
     if (refusal) {
       this.#notResumable(runId, refusal);
       return;
     }
-    const earlier = this.#runs.get(runId);
-    const resuming = { isCancelled: false };
-    this.#resuming.set(runId, resuming);
-    const answer = this.#answer(runId, after);
+    const resumption = this.#runs.beginResuming(runId);
     try {
-      const resumed = await resumer.resume({
-        runId,
-        // A run that this connection began for another session is still its own to resume here.
-        session: session ?? earlier?.session ?? this.#connection.session,
-        after,
-        answer,
-        onResumed: (outcome) => {
-          // Asked for again: the later reader takes the place of the earlier one.
-          if (earlier) readers.replace(earlier, graceMs);
-          this.#runs.delete(runId);
-          this.#send({ type: "resumed", run: runId, outcome });
-        },
-        onEnded: (run) => this.#ended(run, answer),
-      });
-      // Only clients of other protocols know where a run ended, and nothing is behind that.
-      if (resumed === "nothing_left") this.#notResumable(runId, "unknown_position");
-      else if (resumed === "ahead") this.#notResumable(runId, "unavailable");
-      else if (typeof resumed === "string") this.#notResumable(runId, resumed);
-      else if (!this.#connection.isOpen) readers.keepFor(resumed, graceMs);
-      else if (!resumed.isEnded) this.#runs.set(runId, resumed);
+      await this.#follow(request);
     } catch (error) {
       const isAway = isOutage(error);
       log[isAway ? "warn" : "error"]({ runId, err: error }, "run not resumed");
-      // What cannot be read now cannot be read later either.
+      // A record that cannot be read now cannot be read later either.
       this.#notResumable(runId, isAway ? "unavailable" : "unknown_run");
     } finally {
-      this.#resuming.delete(runId);
-      if (resuming.isCancelled) this.#cancel({ type: "cancel", run: runId });
+      this.#runs.endResuming(runId);
+      if (resumption.isCancelled) this.#cancel({ type: "cancel", run: runId });
       this.#noteIdle();
     }
   }
 
+  /** @throws what Redis throws */
+  async #follow({ run: runId, after, session }: Request<"resume">): Promise<void> {
+    const { resumer, readers, graceMs } = this.#options;
+    const earlier = this.#runs.find(runId);
+    const answer = this.#answer(runId, after);
+    const resumed = await resumer.resume({
+      runId,
+      // A run that this connection began for another session can still be resumed here.
+      session: session ?? earlier?.session ?? this.#connection.session,
+      after,
+      answer,
+      onResumed: (outcome) => {
+        // The client repeats its resume: the later reader takes the place of the earlier one.
+        if (earlier) readers.replace(earlier, graceMs);
+        this.#runs.remove(runId);
+        this.#send({ type: "resumed", run: runId, outcome });
+      },
+      onEnded: (run) => this.#ended(run, answer),
+    });
+    // Only clients of other protocols know the position of a run's end. Nothing comes behind it.
+    if (resumed === "nothing_left") this.#notResumable(runId, "unknown_position");
+    else if (resumed === "ahead") this.#notResumable(runId, "unavailable");
+    else if (typeof resumed === "string") this.#notResumable(runId, resumed);
+    else if (!this.#connection.isOpen) readers.keepFor(resumed, graceMs);
+    else if (!resumed.isEnded) this.#runs.add(resumed);
+  }
+
   /** Why a run cannot be resumed right now, whatever run it is. */
   #resumeRefusal(runId: string): NotResumable | undefined {
-    if (this.#resuming.has(runId)) return "already_resuming";
-    if (!this.#runs.has(runId) && this.#isFull) return "too_many_runs";
+    if (this.#runs.resumption(runId)) return "already_resuming";
+    if (!this.#runs.find(runId) && this.#isFull) return "too_many_runs";
     const code = this.#options.admission.refusal(undefined)?.code;
     // Of what a request may be refused for, a resume knows the state of the edge alone.
     return code === "draining" || code === "overloaded" || code === undefined
@@ -236,17 +231,13 @@ export class V2Session implements Session {
     this.#send({ type: "resumed", run, outcome: "not_resumable", reason });
   }
 
-  #knows(runId: string): boolean {
-    return this.#runs.has(runId) || this.#resuming.has(runId) || this.#past.has(runId);
-  }
-
   get #isFull(): boolean {
-    return this.#runs.size + this.#resuming.size >= this.#options.limits.maxRuns;
+    return this.#runs.count >= this.#options.limits.maxRuns;
   }
 
   /** @param runId the client's own choice, if it made one */
   #refusal(runId: string | undefined): Failure | undefined {
-    if (runId !== undefined && this.#knows(runId)) return failure("invalid_request", TAKEN);
+    if (runId !== undefined && this.#runs.knows(runId)) return failure("invalid_request", TAKEN);
     return this.#isFull ? failure("too_many_runs") : undefined;
   }
 
@@ -270,17 +261,8 @@ export class V2Session implements Session {
   }
 
   #ended(run: LiveRun, { isKnown }: V2Answer): void {
-    const { runId } = run;
-    // Another reader may have taken its place.
-    if (this.#runs.get(runId) === run) this.#runs.delete(runId);
-    if (isKnown) this.#remember(runId);
+    this.#runs.ended(run, isKnown);
     this.#noteIdle();
-  }
-
-  #remember(runId: string): void {
-    this.#past.add(runId);
-    const [oldest] = this.#past;
-    if (this.#past.size > MOST_PAST && oldest !== undefined) this.#past.delete(oldest);
   }
 
   #noteIdle(): void {
