@@ -1,4 +1,7 @@
-/** Ends with 0 where an edge can run on this machine, else with 1 and the reason: asked before anything is started. */
+/**
+ * Exits with 0 if an edge can run on this machine, else with 1 and the reason. It is run before anything is
+ * started.
+ */
 try {
   await import("./socket/uws.ts");
   process.exit(0);

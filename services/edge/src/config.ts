@@ -147,7 +147,11 @@ export const edgeEnvSchema = z.object({
 
 export type EdgeConfig = z.infer<typeof edgeEnvSchema>;
 
-/** Reads everything this process is told from outside. @throws ConfigError with every problem */
+/**
+ * Reads all settings of this process.
+ *
+ * @throws ConfigError with every problem
+ */
 export function readEdgeSettings(env: NodeJS.ProcessEnv = process.env): Settings<EdgeConfig> {
   return readSettings(edgeEnvSchema, { env, prefix: "EDGE_" });
 }

@@ -2,11 +2,11 @@ import type { LiveGatewayConfig } from "@openclaw/config";
 import type { Logger } from "@openclaw/runtime";
 import type { EdgeConfig } from "./config.ts";
 
-/** What every component of an edge may be made with. */
+/** What every component of an edge may use. */
 export interface EdgeDeps {
   readonly config: EdgeConfig;
   readonly gateway: LiveGatewayConfig;
-  /** This edge, as the cluster knows it. */
+  /** The name of this edge in the cluster. */
   readonly node: string;
   readonly log: Logger;
 }

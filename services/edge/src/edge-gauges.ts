@@ -1,4 +1,4 @@
-/** What an edge tells of its state, and of the cluster as it sees it, with each scrape. */
+/** Reports the state of an edge, and of the cluster as it sees it, with each scrape. */
 import type { LabelValue, Metrics } from "@openclaw/metrics";
 import type { ByteBudget } from "./admission/byte-budget.ts";
 import type { RedisMemory } from "./admission/redis-memory.ts";
@@ -38,7 +38,7 @@ export function registerGauges(metrics: Metrics, state: EdgeState): void {
   metrics
     .gauge("openclaw_queue_active_runs")
     .from(() => [...view.queues].map(([provider, { active }]) => [{ provider }, active]));
-  // Where this edge does not know, it says nothing.
+  // Without a known value there is no sample.
   metrics
     .gauge("openclaw_queue_limit_runs")
     .from(() =>
@@ -59,9 +59,9 @@ export function registerGauges(metrics: Metrics, state: EdgeState): void {
   addMemoryGauge("max");
 }
 
-/** @returns what is to be told the id of a node that fell silent */
+/** @returns a function that counts a node by its id, once it fell silent */
 export function countLostNodes(metrics: Metrics): (id: string) => void {
   const lost = metrics.counter("openclaw_nodes_lost_total");
-  // Nodes name themselves after their kind.
+  // The name of a node begins with its kind.
   return (id) => lost.inc({ kind: id.split("-", 1)[0] as LabelValue<"kind"> });
 }

@@ -1,4 +1,6 @@
-/** Puts together what stands between an edge's runs and its users: sockets, HTTP, and the one port for both. */
+/**
+ * Puts together what stands between an edge's runs and its users: sessions, HTTP routes, and the one port for both.
+ */
 import type { Metrics } from "@openclaw/metrics";
 import { type Failure, failure } from "@openclaw/protocol";
 import { ByteBudget } from "./admission/byte-budget.ts";
@@ -25,14 +27,14 @@ import type { Descriptors } from "./socket/descriptors.ts";
 import { Listener } from "./socket/listener.ts";
 import { SocketServer } from "./socket/socket-server.ts";
 
-/** JSON may write one byte of a message as six (`\u0001`); the rest of a body is small. */
+/** JSON may write one byte of a message as six (`\u0001`). The rest of a body is small. */
 const JSON_EXPANSION = 6;
 const BODY_OVERHEAD_BYTES = 4_096;
-/** Of a conversation: text in which half the bytes need an escape would be odd. */
+/** Of a conversation. A text in which half the bytes need an escape would be unusual. */
 const USUAL_EXPANSION = 2;
 /** Of the connections for which there are descriptors. */
 const SERVED_SHARE = 0.9;
-/** For all that is no message. */
+/** For frames that are not messages. */
 const LEAST_FRAME_BYTES = 16 * 1024;
 
 interface SessionParts {
@@ -91,12 +93,14 @@ function maxBodyBytes(config: EdgeConfig): number {
   return JSON_EXPANSION * Math.max(message, conversation) + BODY_OVERHEAD_BYTES;
 }
 
-/** What this edge may keep of requests: two of the longest at least, or none of those would ever be read. */
+/**
+ * What this edge may keep of requests: at least two of the longest bodies, or none of those would ever be read.
+ */
 export function createInbound(config: EdgeConfig): ByteBudget {
   return new ByteBudget(Math.max(config.EDGE_INBOUND_BYTES, 3 * maxBodyBytes(config)));
 }
 
-/** What one client may have this edge keep of its frames. */
+/** What this edge may keep of one client's frames. */
 function socketLimits(config: EdgeConfig) {
   const { EDGE_MAX_MESSAGE_BYTES: message, EDGE_MAX_CONVERSATION_BYTES: conversation } = config;
   return {
@@ -110,8 +114,8 @@ function socketLimits(config: EdgeConfig) {
 }
 
 /**
- * Without a free descriptor a connection is closed without a reason. So the most are fewer than the descriptors: those
- * above them are told why they are refused.
+ * Without a free descriptor, a connection is closed without a reason. So the limit is below the number of
+ * descriptors: connections above it get a reason.
  */
 function maxConnections({ EDGE_MAX_CONNECTIONS: asked }: EdgeConfig, { most }: Descriptors) {
   return Math.min(asked, Math.floor(most * SERVED_SHARE));

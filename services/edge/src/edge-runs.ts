@@ -1,4 +1,4 @@
-/** Puts together what an edge knows of Redis, of the cluster, and of its runs. */
+/** Puts together the Redis of an edge, its view of the cluster, and its runs. */
 import { hostname } from "node:os";
 import { type Metrics, measureRedis } from "@openclaw/metrics";
 import type { Failure } from "@openclaw/protocol";
@@ -38,7 +38,7 @@ import { RunTraces } from "./telemetry/run-traces.ts";
 export type EdgeRedis = ReturnType<typeof createRedis>;
 export type EdgeRuns = ReturnType<typeof createRuns>;
 
-/** The connections of an edge, and what speaks over them. */
+/** The connections of an edge to Redis, and the components that use them. */
 export function createRedis({ config, gateway, node, log }: EdgeDeps, metrics: Metrics) {
   const keyPrefix = config.REDIS_KEY_PREFIX;
   const connection = { url: config.REDIS_URL, log };
@@ -121,7 +121,7 @@ function createCluster(
   return { subscription, registry, view, choice, isRedisWell };
 }
 
-/** Who reads the runs that are open here, and how the cluster learns of their ends. */
+/** The readers of the runs that are open here, and the announcer of their ends. */
 function createReaders(
   { node, log }: EdgeDeps,
   { records, queues }: EdgeRedis,

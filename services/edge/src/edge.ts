@@ -1,4 +1,6 @@
-/** Puts an edge together, with `edge-runs.ts` and `edge-listener.ts`: nothing else says `new` for its parts. */
+/**
+ * Puts an edge together, with `edge-runs.ts` and `edge-listener.ts`. Only these three create components.
+ */
 import { randomUUID } from "node:crypto";
 import {
   GatewayConfigWatch,
@@ -23,7 +25,7 @@ import { createInbound, createListener, createSessions } from "./edge-listener.t
 import { createLookup, createRedis, createRuns } from "./edge-runs.ts";
 import { Descriptors } from "./socket/descriptors.ts";
 
-/** The parts of one edge process, in the order they start. */
+/** The components of one edge process, in the order in which they start. */
 export function createEdge(
   config: EdgeConfig,
   gateway: LiveGatewayConfig,
@@ -89,7 +91,7 @@ export function createEdge(
     open.announcer,
     open.traces,
     open.admission,
-    // Stopped before the sessions are closed: who still waits is told why.
+    // Stopped before the sessions close, so that waiting clients get a reason.
     runs,
     new QueueNotices({ runs, queues, stats, view, gateway, log }),
     overdue,
@@ -99,7 +101,7 @@ export function createEdge(
   ];
 }
 
-/** A limit that was configured and does not hold is said before somebody counts on it. */
+/** Warns of a configured limit that cannot be reached, before an operator relies on it. */
 function warnOfFewDescriptors(
   { EDGE_MAX_CONNECTIONS }: EdgeConfig,
   { most }: Pick<Descriptors, "most">,

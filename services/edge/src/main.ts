@@ -2,7 +2,7 @@ import { createLogger, runService } from "@openclaw/runtime";
 import { readEdgeSettings } from "./config.ts";
 
 try {
-  // Not before: where its server cannot be loaded, the reason is for the operator as well.
+  // Loaded here, because the operator must also read why its server cannot be loaded.
   const { createEdge } = await import("./edge.ts");
   const { config, gateway, unknown } = readEdgeSettings();
   const log = createLogger({ service: "edge", level: config.LOG_LEVEL });
@@ -10,7 +10,8 @@ try {
   const parts = createEdge(config, gateway, log);
   await runService({ log, parts, drainMs: config.EDGE_DRAIN_MS });
 } catch (error) {
-  // Configuration errors, a missing Redis and an unfit machine are the operator's to read, not a stack trace.
+  // For configuration errors, a missing Redis and an unfit machine, the operator needs the message and no stack
+  // trace.
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 }

@@ -1,8 +1,8 @@
 /**
- * A bound in sum on the bytes that strangers may have this process keep.
+ * Bounds the sum of the bytes that clients may make this process keep.
  *
- * What each request may be is bounded elsewhere; a thousand that are each within their bound are too many all the same.
- * The last eighth is for short requests, so that long requests of one client do not keep out short questions of others.
+ * The limit of one request is elsewhere. But a thousand requests within that limit are too many all the same. The
+ * last eighth is for short requests: long requests of one client must not keep out short questions of others.
  */
 export const SHORT_BYTES = 16 * 1024;
 const LONG_SHARE = 7 / 8;
@@ -22,16 +22,17 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** @param held bytes of the same request that are held already, or will be needed beside these */
+  /** @param held bytes of the same request that are already held, or will be needed as well */
   hasRoom(bytes: number, held = 0): boolean {
     const most = bytes + held > SHORT_BYTES ? this.maxBytes * LONG_SHARE : this.maxBytes;
     return this.#used + bytes <= most && (this.#whole?.hasRoom(bytes, held) ?? true);
   }
 
   /**
-   * Undefined where there is no room. What is given must be released.
+   * Undefined if there is no room. The caller must release the reservation.
    *
-   * @param expectedBytes what it will grow to, as far as that is known: a long request is long from its first byte
+   * @param expectedBytes the length that the request will have, if known: a long request is long from its first
+   * byte
    */
   take(bytes: number, expectedBytes = bytes): Reservation | undefined {
     const reservation = new Reservation(this, expectedBytes);
@@ -45,7 +46,7 @@ export class ByteBudget {
   }
 }
 
-/** Bytes of a budget that somebody holds. */
+/** Bytes of a budget that one request holds. */
 export class Reservation {
   readonly #budget: ByteBudget;
   readonly #expectedBytes: number;
@@ -60,7 +61,9 @@ export class Reservation {
     return this.#bytes;
   }
 
-  /** Holds so many more. Answers whether there was room; where not, it holds what it held. */
+  /**
+   * Holds so many more. Answers whether there was room. Without room, the reservation stays as it was.
+   */
   grow(bytes: number): boolean {
     const others = Math.max(this.#bytes, this.#expectedBytes - bytes);
     if (!this.#budget.hasRoom(bytes, others)) return false;
@@ -69,7 +72,7 @@ export class Reservation {
     return true;
   }
 
-  /** Gives everything back. Safe twice. */
+  /** Gives all bytes back. Safe to call twice. */
   release(): void {
     this.#budget.add(-this.#bytes);
     this.#bytes = 0;

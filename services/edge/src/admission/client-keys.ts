@@ -1,16 +1,16 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** Where a request may have its key. */
+/** Where a request may show its API key. */
 export interface Credentials {
-  /** The `authorization` header; empty where there is none. */
+  /** The `authorization` header; empty if it is missing. */
   readonly authorization: string;
-  /** The `api_key` of the query, for browsers, whose WebSockets cannot have headers. */
+  /** `api_key` of the query. Browsers cannot add headers to a WebSocket. */
   readonly apiKey: string | undefined;
 }
 
 const BEARER = /^bearer +/i;
 
-/** The keys of those who may ask. Without any key everybody may. */
+/** The API keys that are served. Without any key, every client is served. */
 export class ClientKeys {
   readonly #digests: readonly Buffer[];
 
@@ -23,7 +23,7 @@ export class ClientKeys {
     const shown = BEARER.test(authorization) ? authorization.replace(BEARER, "") : apiKey;
     if (shown === undefined) return false;
     const digest = digestOf(shown);
-    // Every one of them, in constant time: how long it takes says nothing of how much was right.
+    // Compares with every key, in constant time: the duration does not tell how much of a key was right.
     return this.#digests.filter((known) => timingSafeEqual(known, digest)).length > 0;
   }
 }

@@ -1,10 +1,10 @@
 import type { GatewayConfig } from "@openclaw/config";
 
 /**
- * The provider or group that a client means by a model's name; undefined where nobody is meant.
+ * The provider or group that a client means by a model's name; undefined for an unknown name.
  *
- * What the operator has mapped comes first, then our own names, then `provider/model` as answers have
- * it, then the models that providers serve.
+ * The operator's `models` come first, then the names of providers and groups. Then follow `provider/model`, as
+ * answers have it, and the models that providers serve.
  */
 export function providerFor(model: string, gateway: GatewayConfig): string | undefined {
   const { providers, groups, models, defaultProvider } = gateway;
@@ -17,7 +17,7 @@ export function providerFor(model: string, gateway: GatewayConfig): string | und
   return serving.includes(defaultProvider) ? defaultProvider : serving[0];
 }
 
-/** Every name that is worth showing to somebody who has to choose, and whose it is. */
+/** Every name that a client may choose, and its owner. */
 export function namedModels({ providers, groups, models }: GatewayConfig): Map<string, string> {
   return new Map([
     ...Object.entries(providers).map(([name, { kind }]) => [name, kind] as const),

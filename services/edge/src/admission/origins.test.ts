@@ -10,7 +10,7 @@ const open: OriginRules = {
 const keyed: OriginRules = { ...open, hasKeys: true };
 const nothing: AskedFrom = { origin: "", site: "", host: "127.0.0.1:8001" };
 
-/** Who may read the reply, or `refused`, or `served` where nobody may read but the request is served. */
+/** The origin that may read the reply; `refused`; or `served` if no page may read the reply of a served request. */
 function judged(rules: OriginRules, asked: Partial<AskedFrom>): string {
   const { refusal, reader } = new Origins(rules).judge({ ...nothing, ...asked });
   return refusal ? "refused" : (reader ?? "served");

@@ -1,18 +1,18 @@
 /**
- * Which web pages may use this gateway.
+ * Decides which web pages may use this gateway.
  *
- * A browser sends requests for any page that a user visits, also to addresses that only this user can reach.
- * It says which page asks in `Origin`, or at least in `Sec-Fetch-Site` that it is another site's. Programs send
- * neither. One request needs neither for a page to read the reply: one to the page's own name, which may have been
- * rebound to this machine. Only `Host` shows that.
+ * A browser sends requests for any page that a user visits, also to addresses that only this user can reach. It
+ * names the page in `Origin`, or at least says in `Sec-Fetch-Site` that the page is of another site. Programs send
+ * neither. A page can read the reply without either in one case: it asks its own name, which was rebound to this
+ * machine. Only `Host` shows that.
  *
- * Where the gateway has keys, the key decides, and this only says which pages may read replies.
+ * If the gateway has keys, the key decides. Then this class only says which pages may read replies.
  */
 import { BlockList, isIP } from "node:net";
 import { type Failure, failure } from "@openclaw/protocol";
 
 export interface OriginRules {
-  /** Where the gateway is reached from outside. */
+  /** Where clients reach the gateway from outside. */
   readonly publicUrl: string | undefined;
   /** Other origins, as browsers write them, or `*`. */
   readonly allowed: readonly string[];
@@ -21,7 +21,7 @@ export interface OriginRules {
   readonly listenHost: string;
 }
 
-/** What a browser says of a request; empty where it was not sent. */
+/** What a browser says of a request; empty if it is missing. */
 export interface AskedFrom {
   readonly origin: string;
   /** `Sec-Fetch-Site` */
@@ -30,7 +30,7 @@ export interface AskedFrom {
 }
 
 export interface OriginVerdict {
-  /** Why nothing is served. */
+  /** Why the request is refused. */
   readonly refusal?: Failure;
   /** The origin whose pages may read the reply, or `*`. */
   readonly reader?: string;
@@ -103,16 +103,16 @@ function nameSentence(host: string): string {
   return `The name ${JSON.stringify(host.slice(0, LONGEST_QUOTED))} is not one of this gateway, which has no keys and listens on loopback. ${SETTINGS}`;
 }
 
-/** Of any port, as its pages come from the user's own machine. */
+/** Of any port: such pages come from the user's own machine. */
 function isLoopback(origin: string): boolean {
   const name = hostnameOf(origin);
-  // A browser writes an origin in one way only.
+  // A browser writes an origin in only one way.
   return name !== undefined && LOOPBACK.test(name) && new URL(origin).origin === origin;
 }
 
 /**
- * Whether it is the very IP address that was asked: the gateway's own origin, which programs also make from the URL
- * that they were given. A name could have been rebound to that address; an address cannot.
+ * Whether the origin is the IP address of the request itself: the gateway's own origin. Programs also make such an
+ * origin from the URL that they were given. A name could have been rebound to that address; an address cannot.
  */
 function isAskedAddress(origin: string, host: string): boolean {
   const name = hostnameOf(origin);
@@ -121,7 +121,7 @@ function isAskedAddress(origin: string, host: string): boolean {
   return url.origin === origin && url.host === host.toLowerCase();
 }
 
-/** Of an address to listen on, in any of its spellings. */
+/** Whether an address to listen on is loopback, in any of its spellings. */
 function isLoopbackAddress(host: string): boolean {
   const bare = host.toLowerCase().replace(/^\[|\]$/g, "");
   const family = isIP(bare);
@@ -136,8 +136,8 @@ function hostnameOf(origin: string): string | undefined {
 }
 
 /**
- * An origin as a browser writes it, from what an operator wrote; `undefined` where it is not one origin. `null` is
- * none: every page without an origin has it.
+ * Turns what an operator wrote into an origin as a browser writes it; `undefined` if it is not one origin. `null`
+ * is not an origin: every page without an origin sends it.
  */
 export function originOf(text: string): string | undefined {
   if (text === ANY) return ANY;
@@ -145,6 +145,6 @@ export function originOf(text: string): string | undefined {
   const { protocol, origin, host, pathname, search, hash, username, password } = new URL(text);
   const rest = `${pathname === "/" ? "" : pathname}${search}${hash}${username}${password}`;
   if (rest !== "" || host === "" || host.includes(ANY)) return undefined;
-  // Extensions and apps have schemes of their own, whose origins URL does not know.
+  // Extensions and apps have schemes of their own. URL does not know their origins.
   return origin === "null" ? `${protocol}//${host}` : origin;
 }

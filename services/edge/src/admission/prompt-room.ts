@@ -1,26 +1,30 @@
 /**
  * Room for prompts: in this process until they are on a queue, and in Redis until their runs have ended.
  *
- * A full Redis refuses every run of everybody, and so does an edge whose heap is full, which dies. So prompts are refused
- * long before: long ones first, so that users with a short question notice nothing of somebody who sends long ones.
+ * A full Redis refuses every run, and an edge with a full heap dies. So prompts are refused long before. Long
+ * prompts are refused first: users with a short question must not notice other users with long prompts.
  */
 import { getHeapStatistics } from "node:v8";
 import { type Failure, failure } from "@openclaw/protocol";
 import { ByteBudget, type Reservation, SHORT_BYTES } from "./byte-budget.ts";
 import type { MemoryUse } from "./redis-memory.ts";
 
-/** A prompt on its way to a queue is in the heap about four times: as it came, as a job, as JSON, as a command. */
+/**
+ * On its way to a queue, a prompt is in the heap about four times: as bytes, as a job, as JSON, as a command.
+ */
 const HEAP_SHARE = 1 / 8;
-/** Of that: what waits for its turn must leave room for prompts that are sent on at once. */
+/** Of that share. Messages that wait must leave room for prompts that are sent on at once. */
 const WAITING_SHARE = 1 / 2;
 const REDIS_SHARE = 1 / 4;
-/** Where Redis has no limit, or does not tell. */
+/** Used if Redis has no limit, or does not report it. */
 const USUAL_QUEUED_BYTES = 256 * 1024 * 1024;
-/** Of the limit, for short prompts. */
+/** Short prompts have a limit that is so many times higher. */
 const SHORT_SHARE = 2;
-/** Of Redis' `maxmemory`: whatever it is full of, long prompts would not help. */
+/** Of Redis' `maxmemory`. Whatever fills Redis, long prompts would not help. */
 const NEARLY_FULL = 0.85;
-/** From here on no new run is taken at all: the rest is for the answers of those that run, which a full Redis would fail. */
+/**
+ * From here on no new run is taken. The rest is for the answers of open runs, which a full Redis would fail.
+ */
 const AS_GOOD_AS_FULL = 0.9;
 
 const FULL_HERE = failure(
@@ -34,17 +38,17 @@ const FULL_QUEUE = failure(
 const FULL_REDIS = failure("overloaded", "Redis is nearly full. Try again shortly.");
 
 export interface PromptRoomOptions {
-  /** What this edge may keep of requests at all. */
+  /** All that this edge may keep of requests. */
   readonly inbound: ByteBudget;
-  /** As configured; undefined: as much as Redis can well hold. */
+  /** As configured; undefined: a share of Redis' limit. */
   readonly maxQueuedBytes: number | undefined;
-  /** Of the fullest master; undefined where it is not known. */
+  /** Of the fullest master; undefined if it is unknown. */
   readonly redis: () => MemoryUse | undefined;
   /** Prompts of unfinished runs that began here. */
   readonly ownBytes: () => number;
-  /** Those of all other edges, as they said last. */
+  /** Likewise for all other edges, as they last reported. */
   readonly otherBytes: () => number;
-  /** The most this process may take, in bytes. Default: V8's own limit. */
+  /** The most this process may take, in bytes. Default: the limit of V8. */
   readonly heapBytes?: number;
 }
 
@@ -61,19 +65,19 @@ export class PromptRoom {
     this.#waiting = new ByteBudget(Math.floor(this.#inHand.maxBytes * WAITING_SHARE), this.#inHand);
   }
 
-  /** Why a prompt is not taken right now; undefined where it is. */
+  /** Why a prompt is refused right now; undefined if it is taken. */
   refusal(bytes: number): Failure | undefined {
     if (!this.#inHand.hasRoom(bytes)) return FULL_HERE;
     if (this.#isRedisFuller(AS_GOOD_AS_FULL)) return FULL_REDIS;
     return this.#hasQueueRoom(bytes) ? undefined : FULL_QUEUE;
   }
 
-  /** Holds a prompt in this process until it is released. Undefined where there is no room. */
+  /** Holds a prompt in this process until it is released. Undefined if there is no room. */
   hold(bytes: number): Reservation | undefined {
     return this.#inHand.take(bytes);
   }
 
-  /** Holds a prompt that waits for its turn until it is released. A failure where there is no room. */
+  /** Holds a prompt that waits for its turn until it is released. A failure if there is no room. */
   holdWaiting(bytes: number): Reservation | Failure {
     return this.#waiting.take(bytes) ?? FULL_HERE;
   }
@@ -94,7 +98,7 @@ export class PromptRoom {
     return max === undefined ? USUAL_QUEUED_BYTES : max * REDIS_SHARE;
   }
 
-  /** Than this share of its limit. Where that is not known, it is not. */
+  /** Whether Redis is fuller than this share of its limit. False if that is unknown. */
   #isRedisFuller(share: number): boolean {
     const { usedBytes = 0, maxBytes = Number.POSITIVE_INFINITY } = this.#options.redis() ?? {};
     return usedBytes > maxBytes * share;

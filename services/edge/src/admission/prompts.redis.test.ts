@@ -1,4 +1,4 @@
-/** What becomes of the prompts of open runs. */
+/** Where the prompts of open runs are kept, and when they are freed. */
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

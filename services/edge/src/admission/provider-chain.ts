@@ -1,4 +1,4 @@
-/** From the name that a client asks for to the providers that may answer. */
+/** Turns the name that a client asks for into the providers that may answer. */
 import {
   type Asked,
   type GatewayConfig,
@@ -10,12 +10,14 @@ import {
 import { type Failure, failure } from "@openclaw/protocol";
 import type { ProviderChoice } from "./provider-choice.ts";
 
-/** Why a request is refused, in the words of protocol v2; where that is one of its fields, what is wrong with it. */
+/**
+ * Why a request is refused, in the words of protocol v2. `problem` is set if one of its fields is wrong.
+ */
 export interface RequestRefusal extends Failure {
   readonly problem?: OptionProblem;
 }
 
-/** The same refusal, whose field stands elsewhere in the request that was made. */
+/** The same refusal, for a protocol in which the field has another place. */
 export function withPlaceOf(
   refusal: RequestRefusal,
   placeOf: (field: string) => string,
@@ -30,7 +32,7 @@ function inWords(problem: OptionProblem) {
   return { message: `\`${problem.field}\` ${problem.reason}`, problem };
 }
 
-/** Why nobody could answer a request, whatever the state of the cluster. */
+/** Why no provider could answer a request, whatever the state of the cluster. */
 export function chainRefusal(
   asked: string,
   wishes: Wishes,
@@ -48,9 +50,10 @@ export function chainRefusal(
 }
 
 /**
- * The providers of a run, in the order in which they are asked. Members of a group that heed every field
- * come first, then members that may leave some out, then the fallback of the first. A provider that
- * cannot heed a field that shapes the answer is not among them: it would answer another question.
+ * The providers of a run, in the order in which they are asked.
+ *
+ * First come members of a group that heed every field, then members that may ignore some, then the fallback of the
+ * first. A provider that cannot heed a field that shapes the answer is left out: it would answer another question.
  * A provider that is known to take fewer tokens than the request has is left out, as long as others stay.
  */
 export function chainOf(
@@ -66,14 +69,14 @@ export function chainOf(
   const standIns = [...others, ...rest, ...fallbackOf(first, gateway)];
   const chain = [first, ...new Set(standIns.filter(standsIn))];
   const roomy = chain.filter((name) => hasRoom(name, leastTokens, gateway));
-  // Where none is known to have room, the provider says so better than a guess.
+  // If no provider is known to have room, a refusal of the provider is better than a guess.
   return roomy.length > 0 ? roomy : chain;
 }
 
 interface ChainOptions {
   readonly gateway: GatewayConfig;
   readonly choice: Pick<ProviderChoice, "order">;
-  /** How many tokens the request takes at the least. */
+  /** The least number of tokens that the request takes. */
   readonly leastTokens?: number;
 }
 
@@ -81,7 +84,7 @@ function hasRoom(provider: string, tokens: number, { providers }: GatewayConfig)
   return tokens <= (providers[provider]?.contextTokens ?? Number.POSITIVE_INFINITY);
 }
 
-/** A provider and who stands in for it. */
+/** A provider, and the providers that stand in for it. */
 export function withFallback(provider: string, gateway: GatewayConfig): string[] {
   return [provider, ...fallbackOf(provider, gateway)];
 }
@@ -90,7 +93,7 @@ function fallbackOf(provider: string, { providers }: GatewayConfig): readonly st
   return providers[provider]?.fallback ?? [];
 }
 
-/** The providers that a name stands for; none for a name that nobody has. */
+/** The providers that a name stands for; empty for an unknown name. */
 function membersOf(name: string, { providers, groups }: GatewayConfig): readonly string[] {
   if (Object.hasOwn(providers, name)) return [name];
   return Object.hasOwn(groups, name) ? (groups[name] ?? []) : [];

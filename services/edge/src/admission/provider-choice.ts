@@ -1,9 +1,9 @@
 /**
- * Which member of a group answers: the one that is likely to speak soonest right now.
+ * Chooses the member of a group that will probably send its first text soonest.
  *
- * What workers report of first tokens, failures and circuits, and how full the queues are, is a second
- * old. So members are drawn by weight instead of all runs of a second going to the same one, and what
- * this edge has given to whom since then counts as load.
+ * Workers report first tokens, failures and circuits, and the queues report how full they are. These signals are a
+ * second old. So members are drawn by weight: otherwise all runs of a second would go to the same member. The runs
+ * that this edge has given away since then count as load.
  */
 import {
   type GatewayConfigSource,
@@ -14,10 +14,10 @@ import {
 import type { ProviderHealthReport } from "@openclaw/metrics";
 import type { QueueCounts } from "@openclaw/queue";
 
-/** Known to be of no use now; workers of another version may have more words for the rest. */
+/** Members in these states are of no use now. Workers of another version may report more states. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(["open", "resting", "refused"]);
 
-/** What is known of a provider; nothing, where no worker has reported it or none is asked. */
+/** What is known of a provider. Empty if no worker has reported it. */
 export interface ProviderSignals {
   /** Of every worker that serves it. */
   readonly health: readonly ProviderHealthReport[];
@@ -27,23 +27,25 @@ export interface ProviderSignals {
 export interface ProviderChoiceOptions {
   readonly gateway: Pick<GatewayConfigSource, "current">;
   readonly signalsOf: (provider: string) => ProviderSignals;
-  /** For tests. */
+  /** Set by tests. */
   readonly random?: () => number;
 }
 
-/** Of its target, what a provider is taken to need that nobody has asked lately: worth a try. */
+/**
+ * The assumed share of its target for a provider that no run has asked lately. It is worth a try.
+ */
 const UNKNOWN_SHARE = 0.5;
-/** A share of the limit in use up to which a run is as good as alone. */
+/** Up to this share of the limit in use, a run is not slowed down. */
 const ROOMY = 0.8;
 const CROWDED_COSTS = 10;
 const FAILURES_COST = 8;
-/** How much a better one is preferred: twice as quick gets eight times as many. */
+/** How much a better member is preferred: twice as quick gets eight times as many runs. */
 const SHARPNESS = 3;
 
 export class ProviderChoice {
   readonly #options: ProviderChoiceOptions;
   readonly #random: () => number;
-  /** Runs given away here since the signals were read last. */
+  /** Runs that were given away here since the signals were last read. */
   #given = new Map<string, number>();
 
   constructor(options: ProviderChoiceOptions) {
@@ -51,14 +53,14 @@ export class ProviderChoice {
     this.#random = options.random ?? Math.random;
   }
 
-  /** The signals are new: what was given away before is in them. */
+  /** The signals are new, and include what was given away before. */
   refreshed(): void {
     this.#given = new Map();
   }
 
   /**
-   * Orders the members of a group, the one to ask first and those to ask instead after it, best first.
-   * Those that are known to be down come last.
+   * Orders the members of a group: first the one to ask, then the others, best first. Members that are known to be
+   * down come last.
    */
   order(members: readonly string[]): string[] {
     const costs = members.map((name) => ({ name, cost: this.#cost(name) }));
@@ -79,7 +81,7 @@ export class ProviderChoice {
     return undefined;
   }
 
-  /** Expected first text as a share of the target, made worse by failures and by a full queue. */
+  /** Expected first text as a share of the target, raised by failures and by a full queue. */
   #cost(name: string): number {
     const { gateway, signalsOf } = this.#options;
     const config = gateway.current.providers[name];
@@ -108,11 +110,11 @@ function shareOfTarget(
 ): number {
   const firstTokenMs = mean(health.map((report) => report.firstTokenMs));
   if (firstTokenMs === undefined) return UNKNOWN_SHARE;
-  // Below a tenth of its target nobody is better than anybody else.
+  // Below a tenth of the target, no member is better than another.
   return Math.max(0.1, firstTokenMs / targetOf(targets, region, "warm").firstTextMs);
 }
 
-/** Of the values that are known; undefined where none is. */
+/** The mean of the known values; undefined if all are unknown. */
 function mean(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   if (known.length === 0) return undefined;

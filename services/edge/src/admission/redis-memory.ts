@@ -1,26 +1,28 @@
 /**
- * How full Redis is. With `noeviction` a full one goes on answering pings and refuses what would be new: every run
- * after that fails, so somebody has to know before.
+ * Knows how full Redis is. With `noeviction`, a full Redis still answers pings but refuses new data. Every run
+ * after that fails, so the edge must know before.
  *
- * Asked in the background and apart from everything else: a managed Redis may forbid `INFO`, and nothing may
- * wait for an answer that only a graph needs.
+ * It is read in the background, apart from everything else. A managed Redis may forbid `INFO`, and no request may
+ * wait for this answer.
  */
 import type { Component, Logger, RedisClient } from "@openclaw/runtime";
 
 const LOOK_EVERY_MS = 5_000;
-/** What is older says nothing any more. */
+/** An older answer is not used. */
 const STALE_MS = 15_000;
 
 /** Of one master. */
 export interface MemoryUse {
-  /** What counts towards the limit; buffers of replicas and of the log on disk do not. */
+  /**
+   * The bytes that count towards the limit. Buffers of replicas and of the log on disk do not count.
+   */
   readonly usedBytes: number;
-  /** `maxmemory`; undefined where there is none. */
+  /** `maxmemory`; undefined if it is not set. */
   readonly maxBytes: number | undefined;
 }
 
 export interface RedisMemoryOptions {
-  /** A command connection: what it is asked fails within its deadline. */
+  /** A command connection: each command fails within its deadline. */
   readonly redis: RedisClient;
   readonly log: Logger;
 }
@@ -46,7 +48,7 @@ export class RedisMemory implements Component {
     clearInterval(this.#looking);
   }
 
-  /** Of the master that is the fullest: runs of its partitions fail first. Undefined where it is not known (any more). */
+  /** Of the fullest master: the runs of its partitions fail first. Undefined if it is unknown. */
   get fullest(): MemoryUse | undefined {
     return performance.now() - this.#seenAt > STALE_MS ? undefined : this.#fullest;
   }
@@ -60,7 +62,7 @@ export class RedisMemory implements Component {
       const asked = masters.map(async (master) => memoryIn(await master.info("memory")));
       const known = (await Promise.allSettled(asked)).flatMap((answer) => {
         if (answer.status === "fulfilled") return [answer.value];
-        // That one does not answer is told elsewhere; the others may be full all the same.
+        // Other parts report a master that does not answer. The others may still be full.
         log.debug({ err: answer.reason }, "memory of redis not read");
         return [];
       });
@@ -73,7 +75,11 @@ export class RedisMemory implements Component {
   }
 }
 
-/** What `INFO memory` says. @throws RangeError where it says nothing of it */
+/**
+ * Reads the answer of `INFO memory`.
+ *
+ * @throws RangeError if a field is missing
+ */
 export function memoryIn(info: string): MemoryUse {
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1]);
   const used = field("used_memory");
@@ -83,7 +89,7 @@ export function memoryIn(info: string): MemoryUse {
   return { usedBytes: used - uncounted, maxBytes: max === 0 ? undefined : max };
 }
 
-/** One without a limit is never full; among such, the largest. */
+/** A master without a limit is never full. Of several such masters, the largest counts. */
 export function fullestOf(masters: readonly MemoryUse[]): MemoryUse | undefined {
   const share = ({ usedBytes, maxBytes = Number.POSITIVE_INFINITY }: MemoryUse) =>
     usedBytes / maxBytes;

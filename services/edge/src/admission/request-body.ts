@@ -1,4 +1,4 @@
-/** From the body of a request to what it says, or to why it is refused. */
+/** Turns the body of a request into the request, or into the reason of its refusal. */
 import {
   type ConversationMessage,
   type Failure,
@@ -20,19 +20,20 @@ export type ParsedBody<Request> =
 
 export interface BodyShape<Schema extends z.ZodType> {
   readonly schema: Schema;
-  /** What to send instead of something that is not JSON, as a sentence. */
+  /** A sentence that says what to send instead of a body that is not JSON. */
   readonly hint: string;
-  /** Called with what was sent before it is checked. */
+  /** Called with the JSON before the schema checks it. */
   readonly prepare?: (json: unknown) => unknown;
 }
 
 /**
- * Of all messages together: items of their contents, and calls. Each that is wrong costs a problem of its own, and a body
- * of 2 MB has room for a million of them: enough to exhaust the heap, though ten are told.
+ * Of all messages together: items of their contents, and calls. Each wrong part costs an object that describes the
+ * problem. A body of 2 MB has room for a million of them, which would exhaust the heap, though only ten are
+ * reported.
  */
 const MOST_PARTS = 5_000;
 
-/** Reads a body. Never throws: what is wrong is a failure to be told. */
+/** Reads a body. Never throws: a wrong body is a failure. */
 export function parseBody<Schema extends z.ZodType>(
   body: Buffer,
   { schema, hint, prepare = (json) => json }: BodyShape<Schema>,
@@ -61,9 +62,9 @@ export function parseBody<Schema extends z.ZodType>(
 }
 
 /**
- * Why a conversation is too long; undefined where it is not.
+ * Why a conversation is too long; undefined if it is not.
  *
- * @param maxBytes of its JSON in UTF-8: all that a job has to carry
+ * @param maxBytes of its JSON in UTF-8, all of which a job must carry
  */
 export function lengthProblem(
   messages: readonly ConversationMessage[],
@@ -92,7 +93,7 @@ function partsOf(json: unknown): number {
 
 function listIn(json: unknown, name: string): readonly unknown[] {
   if (typeof json !== "object" || json === null) return [];
-  // Whatever it is, it is only looked at.
+  // The value is only read, whatever its type.
   const value = (json as Readonly<Record<string, unknown>>)[name];
   return Array.isArray(value) ? value : [];
 }

@@ -1,23 +1,28 @@
 /** How large a request is: its bytes in Redis and in memory, and the tokens that it is sure to take. */
 import type { ConversationMessage, RunOptions } from "@openclaw/protocol";
 
-/** Of an object, a list, a number or a field's name, beside what it holds: in memory it takes about so much. */
+/**
+ * About the memory that an object, a list, a number or the name of a field takes, without its content.
+ */
 const PER_NODE_BYTES = 32;
 
-/** Before these there is a backslash in JSON, and nothing else: `"`, `\`, and what has a letter of its own. */
+/**
+ * JSON writes these characters with one backslash before them: `"`, `\`, and those with a letter of their own.
+ */
 const ESCAPED_SHORT: ReadonlySet<number> = new Set([0x22, 0x5c, 0x08, 0x09, 0x0a, 0x0c, 0x0d]);
 /** `\u0001` is one byte in UTF-8. */
 const MORE_FOR_CONTROL = 5;
-/** `\ud800` takes three bytes where it has no other half. */
+/** `\ud800` without its other half takes three bytes in UTF-8. */
 const MORE_FOR_HALF = 3;
 
 /**
- * The bytes that all texts in `value` have as JSON, which is how Redis keeps them, and a little for each of its parts:
- * about what its JSON has, and half to all of what the value takes in memory. `value` comes from JSON, so it has no cycles.
+ * The bytes that all texts in `value` have as JSON, which is how Redis keeps them, and a little for each part. The
+ * sum is about the length of the JSON, and half to all of the memory that the value takes. `value` comes from JSON,
+ * so it has no cycles.
  */
 export function promptBytes(value: unknown): number {
   let bytes = 0;
-  // Not by recursion: what a client sent may be as deep as it likes.
+  // Without recursion: a client may nest its request as deep as it likes.
   const left: unknown[] = [value];
   while (left.length > 0) {
     const part = left.pop();
@@ -35,7 +40,7 @@ export function promptBytes(value: unknown): number {
   return bytes;
 }
 
-/** Without its quotes. Counted, not made: a prompt may have a megabyte. */
+/** Without the quotes. The JSON is not created: a prompt may have a megabyte. */
 function textBytes(text: string): number {
   let bytes = Buffer.byteLength(text);
   for (let at = 0; at < text.length; at += 1) {
@@ -43,7 +48,7 @@ function textBytes(text: string): number {
     if (code < 0x20 || code === 0x22 || code === 0x5c) {
       bytes += ESCAPED_SHORT.has(code) ? 1 : MORE_FOR_CONTROL;
     } else if (code >= 0xd800 && code <= 0xdfff) {
-      // Of a whole character both halves are read at once.
+      // This reads both halves of a whole character at once.
       if ((text.codePointAt(at) ?? 0) > 0xffff) at += 1;
       else bytes += MORE_FOR_HALF;
     }
@@ -52,9 +57,9 @@ function textBytes(text: string): number {
 }
 
 /**
- * On average, no tokenizer makes tokens longer than this, over any text that people send: English has 4 to 5 bytes per
- * token, Chinese 4 to 6. An estimate that is too low costs one refusal by the provider. An estimate that is too high would
- * keep a good provider from answering.
+ * No tokenizer makes tokens that are longer on average, over any text that people send. English has 4 to 5 bytes
+ * per token, Chinese 4 to 6. An estimate that is too low costs one refusal by the provider. An estimate that is too
+ * high would keep a good provider from answering.
  */
 const MOST_BYTES_PER_TOKEN = 12;
 

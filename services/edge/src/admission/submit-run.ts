@@ -12,14 +12,14 @@ export interface SubmitContext {
   readonly records: Pick<RunRecords, "create">;
   readonly queues: Pick<RunQueues, "add">;
   readonly announcer: Pick<RunAnnouncer, "announce">;
-  /** Cancels what a client began over another connection. */
+  /** Cancels a run that a client began over another connection. */
   readonly cancel: (runId: string, session: string) => Promise<unknown>;
   readonly log: Logger;
 }
 
 /**
- * Submits a run, which hears how that came out; never throws. The record comes first: a worker that
- * finds no record takes the run for a stray and drops it.
+ * Submits a run, and tells the run the outcome. Never throws. The record comes first: a worker that finds no record
+ * drops the job as a stray.
  */
 export async function submitRun(
   run: LiveRun,
@@ -27,7 +27,7 @@ export async function submitRun(
   { node, records, queues, announcer, cancel, log }: SubmitContext,
 ): Promise<void> {
   const { runId, provider, session } = job;
-  // Repeated with every try, and no other run's.
+  // The same for every try of this submission, and for no other run.
   const submission = randomUUID();
   const dueInMs = job.background ? totalMs : undefined;
   const record = { runId, edge: node, provider, session, totalMs, dueInMs, submission };
@@ -35,7 +35,7 @@ export async function submitRun(
     const outcome = await retryFor(async () => {
       const created = await records.create(record);
       if (created === "created") run.created();
-      // One that waits has a place on a queue already, unless its edge died in between.
+      // A run that waits has its job on a queue already, unless its edge died in between.
       if (created !== "taken" && run.terminal === undefined) await queues.add(job);
       return created;
     }, ASK_WITHIN_MS);
@@ -43,7 +43,8 @@ export async function submitRun(
     else {
       const { terminal } = run;
       run.taken();
-      // Begun over a connection that was lost, asked for again and then cancelled: that one is meant.
+      // The client began this run over a connection that was lost, asked for it again, and then cancelled. It means
+      // the earlier run.
       if (terminal?.type === "cancelled" && terminal.reason === "client") {
         await cancel(runId, session);
       }
@@ -52,8 +53,9 @@ export async function submitRun(
     log[isOutage(error) ? "warn" : "error"]({ runId, provider, err: error }, "run not submitted");
     run.submissionFailed();
   }
-  // Ended in the meantime: that was announced before the run was there to be ended. What was never answered
-  // for may be there all the same, and read elsewhere: a client that lost this edge asks again.
+  // The run ended while it was submitted. Its end was announced before its record existed, so it is announced again.
+  // If Redis never answered, the end is not announced. The record may exist, and a client that lost this edge may
+  // read the run elsewhere.
   const { terminal } = run;
   if (terminal && run.isOurs) announcer.announce({ runId, chain: run.chain, terminal });
 }

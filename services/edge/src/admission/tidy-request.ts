@@ -1,14 +1,14 @@
 /**
- * Removes the nulls of a request before a schema judges it.
+ * Removes the nulls of a request before a schema checks it.
  *
- * Libraries and proxies write null for every field that they know and were not given, at every level.
- * Null stays where a field needs a value, so that the refusal names the field. It also stays inside a
- * JSON schema, where null is a value.
+ * Libraries and proxies write null for every field that they know and were not given, at every level. Null stays if
+ * a field needs a value, so that the refusal names the field. It also stays inside a JSON schema, where null is a
+ * value.
  */
 type Fields = Readonly<Record<string, unknown>>;
 type Tidy = (value: unknown) => unknown;
 
-/** @param kept fields of the request itself whose null the schema judges */
+/** @param kept fields of the request itself whose null the schema checks */
 export function tidyRequest(json: unknown, kept: readonly string[] = []): unknown {
   return fields({ kept, inside: { messages: list(message), tools: list(tool), ...CHOICES } })(json);
 }
@@ -32,7 +32,7 @@ function message(json: unknown): unknown {
     // Two names of one field. Our answers have both, so clients send both back.
     ...(reasoning !== undefined && { reasoning_content: reasoning }),
     ...others,
-    // Some servers say so that the model called nothing, and libraries send it back.
+    // Some servers send an empty list if the model called nothing, and libraries send it back.
     ...(calls !== undefined && !isEmptyList(calls) && { tool_calls: calls }),
   };
 }

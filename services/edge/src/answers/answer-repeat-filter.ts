@@ -1,9 +1,8 @@
 /**
- * The curtain of `repeat-filter.ts` over all that an answer may consist of: text, a refusal, reasoning and
- * tool calls.
+ * Filters repeats out of everything that an answer may have: text, a refusal, reasoning and tool calls.
  *
- * An id that a later attempt makes up for the same call is another call: the client would return the
- * result of one to the other.
+ * If a later attempt repeats a call with a new id, it is another call. Otherwise the client would return the result
+ * of one call to the other.
  */
 import type { ToolCallEntry } from "@openclaw/stream";
 import { RepeatFilter } from "./repeat-filter.ts";
@@ -16,12 +15,12 @@ export class AnswerRepeatFilter {
   #hasReasoned = false;
   /** Whether the client has more than reasoning. */
   #hasShown = false;
-  /** Whose arguments came last in the current attempt. */
+  /** The index of the call whose arguments came last in the current attempt. */
   #called: number | undefined;
 
   /**
-   * Whether the current attempt has said less than the client has. One that goes on with a text, as
-   * providers do that continue it, owes no reasoning.
+   * Whether the current attempt has said less than the client has. An attempt without reasoning owes none:
+   * providers that continue a text begin with text.
    */
   get isBehind(): boolean {
     return (
@@ -40,9 +39,9 @@ export class AnswerRepeatFilter {
     this.#called = undefined;
   }
 
-  /** Takes text of the current attempt; answers what of it is new, `undefined` where it differs. */
+  /** Takes text of the current attempt. Answers its new part; `undefined` if the text differs. */
   text(text: string): string | undefined {
-    // Nothing of one attempt is to stand behind what another one refused.
+    // Text of one attempt must not follow the refusal of another.
     const followsRefusal = !this.#text.isBehind && this.#refusal.isBehind;
     if (followsRefusal || !this.#mayAnswer()) return undefined;
     return this.#text.pass(text);
@@ -60,12 +59,12 @@ export class AnswerRepeatFilter {
     return this.#reasoning.pass(text);
   }
 
-  /** Likewise, for a piece of a tool call; `known` where nothing of it is new. */
+  /** Likewise, for a piece of a tool call; `known` if no part of it is new. */
   call({ index, id, name, arguments: given }: ToolCallEntry): ToolCallEntry | "known" | undefined {
     if (!this.#mayAnswer()) return undefined;
     const isMore = id === undefined && name === undefined && index === this.#called;
     this.#called = index;
-    // However its arguments are cut into pieces, a call is the same: one head, then all of them.
+    // Attempts may cut the arguments into different pieces. The comparison sees one head, then all arguments.
     const head = isMore ? "" : this.#calls.pass(`\n${JSON.stringify([index, id, name])}\n`);
     const fresh = head === undefined ? undefined : this.#calls.pass(given);
     if (fresh === undefined) return undefined;
@@ -73,7 +72,7 @@ export class AnswerRepeatFilter {
     return fresh === "" ? "known" : { type: "tool_call", index, arguments: fresh };
   }
 
-  /** What one attempt thought is not to stand before what another one answers. */
+  /** The reasoning of one attempt must not stand before the answer of another. */
   #mayAnswer(): boolean {
     if (!this.#hasShown && this.#reasoning.isBehind) return false;
     this.#hasShown = true;

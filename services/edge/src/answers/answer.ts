@@ -9,29 +9,31 @@ import type {
 import type { RunPhases } from "./run-clock.ts";
 
 /**
- * Where a run's entries go: one protocol's way of writing them to one client.
+ * Writes the entries of one run to one client, in one protocol.
  *
- * Called in the order of the log, `onTerminal` exactly once and last.
+ * The calls come in the order of the log. `onTerminal` is the last call, and comes exactly once.
  */
 export interface Answer {
-  /** Whether the client can come back for the rest, so that leaving need not end the run. */
+  /** Whether the client can come back for the rest. If so, leaving need not end the run. */
   readonly isResumable: boolean;
-  /** Whether text reaches a client as it comes. Where it does not, there is no first text to be in time. */
+  /** Whether text reaches a client as it comes. If not, there is no time of a first text. */
   readonly isStreamed: boolean;
-  /** The run is on its queue: from here on it ends, whatever becomes of this edge. */
+  /** The run is on its queue: from now on it ends even if this edge dies. */
   onAccepted(): void;
-  /** The run still waits for a worker, with so many in front of it; `waitMs` is a guess. */
+  /**
+   * The run still waits for a worker, with `position` runs in front of it. `waitMs` is an estimate.
+   */
   onQueued(position: number, waitMs: number): void;
   /** An attempt begins, the first or another one. */
   onStarted(position: Position, started: StartedEntry): void;
-  /** Answers what became of the piece. */
+  /** Answers what was done with the piece. */
   onDelta(position: Position, delta: DeltaEntry): DeltaOutcome;
   /** Likewise, for a piece of a tool call. */
   onToolCall(position: Position, call: ToolCallEntry): DeltaOutcome;
   /**
-   * Answers whether text that was held back went with it.
+   * Answers whether text that was held back was written with it.
    *
-   * @param position where the log has it; undefined where this edge ends the run and the log does not know
+   * @param position of the terminal in the log; undefined if this edge ends the run before the log has its end
    */
   onTerminal(terminal: TerminalEntry, phases: RunPhases, position: Position | undefined): boolean;
   /** Groups what is written inside `write` into one system call. */

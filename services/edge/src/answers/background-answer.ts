@@ -1,6 +1,7 @@
 /**
- * Stands for whoever started a run that goes on unread: tells once that it is on its queue, or why not,
- * and keeps nothing of it. Its edge still follows it, to count it and to hold its deadlines.
+ * Answers the request that started a background run: once, that the run is on its queue, or why not.
+ *
+ * It keeps no text. The edge still follows the run, to count it and to hold its deadlines.
  */
 import type { Failure } from "@openclaw/protocol";
 import type { Position, TerminalEntry } from "@openclaw/stream";
@@ -8,7 +9,7 @@ import type { Answer, DeltaOutcome } from "./answer.ts";
 import type { RunPhases } from "./run-clock.ts";
 
 export class BackgroundAnswer implements Answer {
-  /** An edge that leaves must not end it. */
+  /** An edge that leaves must not end the run. */
   readonly isResumable = true;
   readonly isStreamed = false;
   readonly #onAccepted: () => void;
@@ -30,7 +31,7 @@ export class BackgroundAnswer implements Answer {
     this.onAccepted();
   }
 
-  /** A worker may be faster than the queue's answer to this edge. */
+  /** A worker may be faster than the answer of the queue to this edge. */
   onStarted(): void {
     this.onAccepted();
   }
@@ -44,7 +45,7 @@ export class BackgroundAnswer implements Answer {
   }
 
   onTerminal(terminal: TerminalEntry, _phases: RunPhases, position: Position | undefined): false {
-    // Where the log has its end, it was queued.
+    // A run whose end is in the log was queued.
     if (position) this.onAccepted();
     else if (terminal.type === "failed" && !this.#isAccepted) this.#onRefused(terminal.failure);
     return false;

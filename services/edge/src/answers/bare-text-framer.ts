@@ -1,48 +1,48 @@
 /**
- * Cuts an answer into v1 frames of bare text, none of which parses as JSON.
+ * Cuts an answer into v1 frames of bare text that do not parse as JSON.
  *
- * Old clients run JSON.parse on every frame and take what parses for a signal: a piece that happens
- * to be `1`, `true` or `{"type":"done"}` would vanish from the answer, or end it. Joined together
- * the frames equal the text exactly, so nothing can be escaped; only the cuts are ours to choose.
+ * Old clients run JSON.parse on every frame and take a frame that parses for a signal. A piece such as `1`, `true`
+ * or `{"type":"done"}` would vanish from the answer, or end it. Joined together, the frames must equal the text
+ * exactly. So nothing can be escaped, and only the cuts are free.
  *
- * All JSON but numbers can be cut in two so that neither half parses. A number cannot: if the
- * answer ends with `42` after everything before it was sent, no cut helps any more. So the shortest
- * tail that a following number could not turn into a number is always held back, which is nearly
- * always the last character alone. It leaves with the next piece, or with the end.
+ * Every JSON text except a number can be cut in two so that neither half parses. A number cannot. If the answer
+ * ends with `42` after everything before it was sent, no cut helps. So the framer always holds back the shortest
+ * tail that a following number could not turn into a number. Nearly always this is the last character. It leaves
+ * with the next piece, or with the end.
  */
 
 /** A text that is a number, or could become one if digits follow. */
 const NUMBER_SO_FAR = /^[ \t\n\r]*(?:-?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d*)?)[ \t\n\r]*$/;
-/** Where nothing but digits comes for this long, they are sent as they are. */
+/** After so many characters that are only digits, the digits are sent as they are. */
 const MOST_HELD = 512;
 
 export class BareTextFramer {
   #held = "";
 
-  /** Takes the next piece; answers the frames that can go now. */
+  /** Takes the next piece. Answers the frames that can be sent now. */
   push(text: string): string[] {
     const all = this.#held + text;
     const cut = tailStart(all);
     const frames = split(all.slice(0, cut));
     this.#held = frames ? all.slice(cut) : all;
     if (this.#held.length <= MOST_HELD) return frames ?? [];
-    // Nothing but digits for so long: being live is worth more than being safe from a parser here.
+    // A live answer is worth more here than protection from a parser.
     const digits = this.#held;
     this.#held = "";
     return [...(frames ?? []), digits];
   }
 
-  /** The answer is over; what was held back goes now. */
+  /** The answer is over: sends what was held back. */
   end(): string[] {
     const held = this.#held;
     this.#held = "";
     if (held === "") return [];
-    // Unsplittable only if the whole answer is one number, which then goes as it is.
+    // Only an answer that is one number cannot be cut. It is sent as it is.
     return split(held) ?? [held];
   }
 }
 
-/** Where the tail begins that must be held back; 0 when that is everything. */
+/** Where the tail begins that must be held back; 0 if that is everything. */
 function tailStart(text: string): number {
   const earliest = Math.max(0, text.length - MOST_HELD);
   for (let start = text.length - 1; start >= earliest; start -= 1) {
@@ -52,12 +52,12 @@ function tailStart(text: string): number {
   return 0;
 }
 
-/** Cuts a text into frames that do not parse, or `undefined` where no cut does it. */
+/** Cuts a text into frames that do not parse; `undefined` if no cut can do that. */
 function split(text: string): string[] | undefined {
   if (text === "") return [];
   if (!parses(text)) return [text];
-  // JSON other than a number begins with a bracket, a quote or a letter: without its first
-  // character, and that character alone, it is no JSON.
+  // JSON other than a number begins with a bracket, a quote or a letter. Neither that character alone nor the text
+  // without it is JSON.
   for (let cut = 1; cut < text.length; cut += 1) {
     if (isLowSurrogate(text, cut)) continue;
     const [head, tail] = [text.slice(0, cut), text.slice(cut)];
@@ -76,7 +76,7 @@ function parses(text: string): boolean {
     JSON.parse(text);
     return true;
   } catch {
-    // Exactly what is wanted of a bare frame.
+    // A bare frame must not parse.
     return false;
   }
 }

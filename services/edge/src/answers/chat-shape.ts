@@ -11,7 +11,7 @@ export function usageOf({ inputTokens, outputTokens }: Usage) {
   };
 }
 
-/** A piece of a call: the first one of it has id, type and name. */
+/** One piece of a tool call. Its first piece has id, type and name. */
 export function toolCallOf({ index, id, name, arguments: given }: ToolCallEntry) {
   return {
     index,
@@ -20,7 +20,7 @@ export function toolCallOf({ index, id, name, arguments: given }: ToolCallEntry)
   };
 }
 
-/** The model's thinking, under both names that clients know: the libraries read one or the other. */
+/** The reasoning under both names: each client library reads one of them. */
 export function reasoningFields(reasoning: string) {
   return { reasoning_content: reasoning, reasoning };
 }

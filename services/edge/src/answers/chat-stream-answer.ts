@@ -1,8 +1,8 @@
 /**
  * Writes one run as a stream of chat completion chunks.
  *
- * As in v1, what was sent cannot be taken back: later attempts run behind a curtain. Nothing at all is
- * sent before the first piece of the answer, so until then a failure is an HTTP error like any other.
+ * As in v1, text that was sent cannot be taken back, so later attempts pass through a repeat filter. The stream
+ * begins with the first piece of the answer. Until then, a failure is an HTTP error.
  */
 import { type Failure, failure, type Usage } from "@openclaw/protocol";
 import type {
@@ -18,9 +18,9 @@ import { reasoningFields, toolCallOf, usageOf } from "./chat-shape.ts";
 
 /** Where events go. */
 export interface EventSink {
-  /** Whether anything was sent, so that a failure can only be told within the stream. */
+  /** Whether anything was sent. If so, a failure must be an event of the stream. */
   readonly isStreaming: boolean;
-  /** Answers whether more can be taken. */
+  /** Answers whether the sink can take more. */
   write(text: string): boolean;
   end(): void;
   cork(write: () => void): void;
@@ -47,7 +47,7 @@ export class ChatStreamAnswer implements Answer {
   readonly #filter = new AnswerRepeatFilter();
   #isAnotherAttempt = false;
   #hasBegun = false;
-  /** All that chunks begin with, up to the delta, and end with behind it. */
+  /** Every chunk begins with this head, up to the delta, and ends with the tail. */
   #head = "";
   readonly #tail: string;
 
@@ -57,7 +57,7 @@ export class ChatStreamAnswer implements Answer {
   }
 
   onAccepted(): void {
-    // Nothing is sent for it.
+    // This API has no event for it.
   }
 
   onQueued(): void {
@@ -67,7 +67,7 @@ export class ChatStreamAnswer implements Answer {
   onStarted(_position: Position, { provider, model }: StartedEntry): void {
     if (this.#isAnotherAttempt) this.#filter.restart();
     this.#isAnotherAttempt = true;
-    // Clients take the model from any chunk they like, so all have that of the first.
+    // Clients may read the model from any chunk, so all chunks have the model of the first.
     if (this.#hasBegun) return;
     const { id, created } = this.#options;
     const common = {
@@ -88,7 +88,7 @@ export class ChatStreamAnswer implements Answer {
     const fresh = this.#filter.reasoning(text);
     if (fresh === undefined) return "interrupted";
     if (fresh === "") return "held";
-    // Reasoning is no text: TTFT counts from what answers.
+    // Reasoning is not text: TTFT counts from the first text of the answer.
     return this.#delta(reasoningFields(fresh)) === "full" ? "full" : "held";
   }
 
@@ -115,7 +115,7 @@ export class ChatStreamAnswer implements Answer {
     return this.#choice(delta, null) ? "written" : "full";
   }
 
-  /** Clients want to know the role first. */
+  /** Clients expect the role first. */
   #begin(): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
@@ -139,7 +139,7 @@ export class ChatStreamAnswer implements Answer {
       onRefused(reason);
       return;
     }
-    // Without an end marker: nobody is to take this for a whole answer.
+    // Without an end marker, so that no client takes this for a whole answer.
     sink.write(`data: ${JSON.stringify(describe(reason))}\n\n`);
     sink.end();
   }

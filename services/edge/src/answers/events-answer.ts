@@ -1,9 +1,9 @@
 /**
- * Writes one run as server-sent events: the frames of protocol v2, each with its position as the event's
- * id, which a client that comes back names in `Last-Event-ID`.
+ * Writes one run as server-sent events: the frames of protocol v2, each with its position as the event's id. A
+ * client that comes back sends that id in `Last-Event-ID`.
  *
- * Only what is an entry of the log has an id. `queued` and `restart` have none: whoever breaks off right
- * behind one of them comes back to what was before it, and is told again.
+ * Only entries of the log have an id. `queued` and `restart` have no id. A client that
+ * breaks off behind one of them comes back to the entry before it, and gets the event again.
  */
 import type { RunEvent } from "@openclaw/protocol";
 import type {
@@ -30,7 +30,7 @@ export class EventsAnswer implements Answer {
   readonly isStreamed = true;
   readonly #options: EventsAnswerOptions;
   readonly #frames: V2Answer;
-  /** Of the entry that is being told of. */
+  /** Of the entry that is being written. */
   #position: Position | undefined;
 
   constructor(options: EventsAnswerOptions) {
@@ -39,14 +39,14 @@ export class EventsAnswer implements Answer {
     this.#frames = new V2Answer({
       run,
       epoch: after.epoch,
-      // Of a run whose id its client knows there are no other frames.
+      // If the client knows the id of the run, the answer has no other frames.
       send: (frame) => this.#send(frame as RunEvent),
       batch: (write) => sink.cork(write),
     });
   }
 
   onAccepted(): void {
-    // Its client knows the run, or it could not read it.
+    // The client knows the run already: its id is in the request.
   }
 
   onQueued(position: number, waitMs: number): void {

@@ -1,4 +1,4 @@
-/** Keeps one run until it is over, and tells of it once. */
+/** Gathers one run until it is over, and reports it once. */
 import type {
   DeltaEntry,
   Position,
@@ -20,11 +20,11 @@ export class GatheredAnswer implements Answer {
   }
 
   onAccepted(): void {
-    // Nothing is told before the end.
+    // Nothing is reported before the end.
   }
 
   onQueued(): void {
-    // Nor of this.
+    // Nor for this.
   }
 
   onStarted(_position: Position, started: StartedEntry): void {

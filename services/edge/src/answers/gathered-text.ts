@@ -8,8 +8,8 @@ export interface GatheredCall {
 }
 
 /**
- * The pieces of a run put together: of several attempts only what the last one said. Bounded by what a
- * log may hold.
+ * Puts the pieces of a run together. Of several attempts, it keeps the text of the last. The bound is the longest
+ * log.
  */
 export class GatheredText {
   provider: string | undefined;
@@ -20,7 +20,7 @@ export class GatheredText {
   refusal = "";
   #calls = new Map<number, GatheredCall>();
 
-  /** The calls in the order of their numbers. */
+  /** The calls in the order of their indexes. */
   get calls(): GatheredCall[] {
     return [...this.#calls].toSorted(([a], [b]) => a - b).map(([, call]) => call);
   }

@@ -1,15 +1,14 @@
 /**
  * Lets a later attempt continue an answer that cannot be taken back.
  *
- * A v1 client keeps what it was sent. When an attempt dies after text went out, the next one runs
- * behind a curtain: as long as its text equals what the client already has it is swallowed, and
- * where it goes on, the answer goes on. The client then has exactly the later attempt's text. At
- * the first difference that cannot be had any more.
+ * A v1 client keeps what it was sent. If an attempt dies after text was sent, the filter drops the text of the next
+ * attempt as long as it repeats that text. After that, new text is passed on. The client then has exactly the text
+ * of the later attempt. At the first difference, that is impossible.
  */
 export class RepeatFilter {
-  /** What the client has, or will have once it is written. */
+  /** The text that the client has, or will have once it is written. */
   #shown = "";
-  /** How much of it the current attempt has repeated. */
+  /** How much of that text the current attempt has repeated. */
   #repeated = 0;
 
   /** Whether the current attempt has said less than the client has. */
@@ -22,7 +21,7 @@ export class RepeatFilter {
     this.#repeated = 0;
   }
 
-  /** Takes text of the current attempt; answers what of it is new, `undefined` where it differs. */
+  /** Takes text of the current attempt. Answers its new part; `undefined` if the text differs. */
   pass(text: string): string | undefined {
     const known = this.#shown.slice(this.#repeated, this.#repeated + text.length);
     if (!text.startsWith(known)) return undefined;

@@ -7,26 +7,31 @@ export interface RunPhases {
   readonly firstFrameMs?: number;
   readonly lastFrameMs?: number;
   readonly totalMs: number;
-  /** What the worker measured of the last attempt, counted from when it held the run. */
+  /** The worker's figures of the last attempt, counted from when it took the run. */
   readonly attempt?: AttemptTimings;
 }
 
-/** How long a run took here for what only an edge can see, in milliseconds, not rounded. */
+/** How long the parts of a run took that only an edge can see, in milliseconds, not rounded. */
 export interface EdgePhases {
-  /** Until it was on its queue, where it came to that. */
+  /** Until the run was on its queue, if it was. */
   readonly acceptMs: number | undefined;
-  /** Each time that it was on a queue, until somebody had it, or until its end. */
+  /** Each time on a queue, until a worker took the run, or until its end. */
   readonly waits: readonly Wait[];
-  /** Each time that it had a place at a provider, until it was passed on, begun anew, or over. */
+  /** Each time with a place at a provider, until the run moved, restarted, or ended. */
   readonly holds: readonly Hold[];
-  /** From the arrival of the message with its first text to the socket. Absent where that was read from the log. */
+  /**
+   * From the arrival of the message with the first text to the socket. Absent if that text was read from the log.
+   */
   readonly toSocketMs: number | undefined;
-  /** From accepted until its client went away, where it did: whether text came in time after that, only others know. */
+  /**
+   * From accepted until the client went away, if it did. This edge does not know whether text came in time after
+   * that.
+   */
   readonly leftMs: number | undefined;
 }
 
 export interface Wait {
-  /** Whose worker it waited for. */
+  /** The provider whose worker the run waited for. */
   readonly provider: string;
   /** When it began, on the monotonic clock. */
   readonly since: number;
@@ -42,10 +47,10 @@ export interface Hold {
 export class RunClock {
   readonly acceptedAt = performance.now();
   readonly #waits: Wait[] = [];
-  /** What it waits for now, and since when. */
+  /** The provider that the run waits for now, and since when. */
   #waiting: { readonly provider: string; readonly since: number } | undefined;
   readonly #holds: Hold[] = [];
-  /** Who works on it now, and since when. */
+  /** The provider that works on the run now, and since when. */
   #holding: { readonly provider: string; readonly since: number } | undefined;
   #queuedMs: number | undefined;
   #startedMs: number | undefined;
@@ -54,20 +59,22 @@ export class RunClock {
   #toSocketMs: number | undefined;
   #leftMs: number | undefined;
 
-  /** The run is on the queue of a provider for the first time; a worker may have been faster than this news. */
+  /**
+   * The run is on the queue of a provider for the first time. A worker may have been faster than this news.
+   */
   queued(provider: string): void {
     if (this.#queuedMs !== undefined) return;
     this.#queuedMs = this.#now();
     this.#waiting = { provider, since: performance.now() };
   }
 
-  /** It is on a queue again, of a provider that is to answer instead. */
+  /** The run is on the queue of another provider. */
   moved(provider: string): void {
     this.#endHold();
     this.#waiting = { provider, since: performance.now() };
   }
 
-  /** A worker has taken it; of several attempts the first counts. */
+  /** A worker has taken the run. Of several attempts, the first counts as the start. */
   started(provider: string): void {
     this.queued(provider);
     this.#startedMs ??= this.#now();
@@ -76,14 +83,16 @@ export class RunClock {
     this.#holding = { provider, since: performance.now() };
   }
 
-  /** Who works on it, and for how long it has; undefined while nobody does. */
+  /** The provider at work and how long it has been; undefined while the run waits. */
   get hold(): Hold | undefined {
     if (!this.#holding) return undefined;
     const { provider, since } = this.#holding;
     return { provider, ms: performance.now() - since };
   }
 
-  /** Text was handed to the socket; it had arrived at `receivedAt`, unless it came from the log. */
+  /**
+   * Text was handed to the socket. It arrived at `receivedAt`; undefined if it came from the log.
+   */
   wrote(receivedAt: number | undefined): void {
     this.#lastFrameMs = this.#now();
     if (this.#firstFrameMs !== undefined) return;
@@ -91,7 +100,7 @@ export class RunClock {
     if (receivedAt !== undefined) this.#toSocketMs = performance.now() - receivedAt;
   }
 
-  /** Its client is away. */
+  /** The client went away. */
   left(): void {
     this.#leftMs ??= this.#now();
   }
@@ -113,7 +122,7 @@ export class RunClock {
     };
   }
 
-  /** To be read once, at the end of the run. */
+  /** Must be called once, at the end of the run. */
   readEdge(): EdgePhases {
     this.#endWait();
     this.#endHold();

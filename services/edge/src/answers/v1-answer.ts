@@ -14,14 +14,14 @@ export class V1Answer implements Answer {
   readonly #filter = new RepeatFilter();
   #isAnotherAttempt = false;
   #hasFailed = false;
-  /** A frame with text of it has been sent. */
+  /** Whether a frame with text was sent. */
   #hasText = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
-  /** Whether its last frame was an error. */
+  /** Whether the last frame was an error. */
   get hasFailed(): boolean {
     return this.#hasFailed;
   }
@@ -40,7 +40,7 @@ export class V1Answer implements Answer {
   }
 
   onDelta(_position: Position, { type, text }: DeltaEntry): DeltaOutcome {
-    // v1 has no frame for reasoning, and a refusal is the text that a user is to read.
+    // v1 has no frame for reasoning. A refusal is text that the user should read.
     if (type === "reasoning") return "held";
     const fresh = this.#filter.pass(text);
     if (fresh === undefined) return "interrupted";
@@ -48,12 +48,12 @@ export class V1Answer implements Answer {
   }
 
   onToolCall(): DeltaOutcome {
-    // Nobody can ask for one in this protocol.
+    // A v1 client cannot offer tools.
     return "held";
   }
 
   onTerminal(terminal: TerminalEntry): boolean {
-    // What was held back belongs to the answer, however it ends.
+    // Held-back text belongs to the answer, however the run ends.
     const written = this.#write(this.#framer.end());
     this.#connection.send(this.#lastFrame(terminal));
     return written !== "held";
@@ -73,7 +73,8 @@ export class V1Answer implements Answer {
     if (terminal.type !== "completed") return failureOf(terminal);
     // The attempt that finished said less than the client was shown.
     if (this.#filter.isBehind) return failure("interrupted");
-    // All of it was thought, or its limit left no room: v1 has no frame for either, and its user would see nothing.
+    // The model only reasoned, or its limit left no room for text. v1 has no frame for either, so the user would
+    // see nothing.
     return this.#hasText ? undefined : failure("provider_empty");
   }
 

@@ -8,9 +8,9 @@ export interface V2AnswerOptions {
   readonly run: string;
   /** The client's name for a run that it does not know yet. */
   readonly ref?: string;
-  /** The attempt whose text the client already has; 0 where it has none. */
+  /** The attempt whose text the client already has; 0 if it has none. */
   readonly epoch: number;
-  /** Writes a frame; answers whether the client can take more. */
+  /** Writes a frame. Answers whether the client can take more. */
   readonly send: (frame: V2Down) => boolean;
   readonly batch: (write: () => void) => void;
 }
@@ -21,7 +21,7 @@ export class V2Answer implements Answer {
   readonly #options: V2AnswerOptions;
   #epoch: number;
   #isKnown: boolean;
-  /** Whether the client has been shown anything of the current attempt. */
+  /** Whether the client was sent anything of the current attempt. */
   #hasShown: boolean;
 
   constructor(options: V2AnswerOptions) {
@@ -31,12 +31,14 @@ export class V2Answer implements Answer {
     this.#hasShown = options.epoch > 0;
   }
 
-  /** Whether the client knows the run by its id. One that was refused, it does not. */
+  /** Whether the client knows the run by its id. The client of a refused run does not. */
   get isKnown(): boolean {
     return this.#isKnown;
   }
 
-  /** Also called by what comes next: a worker may be faster than the queue's answer to this edge. */
+  /**
+   * The next calls call it too: a worker may be faster than the answer of the queue to this edge.
+   */
   onAccepted(): void {
     if (this.#isKnown) return;
     this.#isKnown = true;
@@ -75,7 +77,7 @@ export class V2Answer implements Answer {
   }
 
   onToolCall(): DeltaOutcome {
-    // Nobody can ask for one in this protocol; to whoever is shown it, it is part of the answer.
+    // A v2 client cannot offer tools. The reader of an event stream sees the call as part of the answer.
     this.#hasShown = true;
     return "held";
   }

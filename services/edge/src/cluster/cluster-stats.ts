@@ -20,28 +20,32 @@ import type { NodeRegistry, NodeReport } from "@openclaw/runtime";
 import type { EndedHolds } from "../telemetry/hold-times.ts";
 import type { LatencyByProvider } from "../telemetry/run-stats.ts";
 
-/** What an edge says of itself to the registry. */
+/** What an edge reports to the registry about itself. */
 export interface EdgeDetails {
   readonly host: string;
   readonly pid: number;
   readonly connections: number;
   readonly sessions: number;
   readonly openRuns: number;
-  /** Of prompts of unfinished runs that began there, which are in Redis; absent in reports of an older version. */
+  /**
+   * Bytes of prompts in Redis, of unfinished runs that began there. Absent in reports of an older version.
+   */
   readonly promptBytes?: number;
   readonly latency: LatencyByProvider;
-  /** For how long runs of each provider had their places; absent in reports of an older version. */
+  /** How long runs of each provider had their places. Absent in reports of an older version. */
   readonly holds?: Readonly<Record<string, EndedHolds>>;
 }
 
-/** What a worker says of itself. */
+/** What a worker reports to the registry about itself. */
 export interface WorkerDetails {
   readonly host: string;
   readonly pid: number;
   readonly activeRuns: number;
-  /** How each provider fares here; absent in reports of an older version. */
+  /** The health of each provider at this worker. Absent in reports of an older version. */
   readonly providers?: Readonly<Record<string, ProviderHealthReport>>;
-  /** How many runs of each provider it takes at once; likewise. */
+  /**
+   * How many runs of each provider this worker takes at once. Absent in reports of an older version.
+   */
   readonly places?: Readonly<Record<string, Places>>;
 }
 
@@ -51,7 +55,7 @@ export interface ClusterStatsOptions {
   readonly queues: RunQueues;
 }
 
-/** Put before the sums that workers add. */
+/** Prefix of the sums that workers add. */
 const ATTEMPTS = "attempts:";
 
 interface AgainstTarget extends LatencySummary {
@@ -60,7 +64,9 @@ interface AgainstTarget extends LatencySummary {
   readonly withinTarget: number;
 }
 
-/** What these workers together have for the runs of a provider; undefined where not each of them has told. */
+/**
+ * The places that these workers together have for runs of a provider; undefined unless every worker has reported.
+ */
 export function placesIn(
   workers: readonly NodeReport<WorkerDetails>[],
   provider: string,
@@ -78,7 +84,7 @@ export async function readClusterStats({ gateway, registry, queues }: ClusterSta
     registry.totals(),
     Promise.all(Object.keys(gateway.providers).map((provider) => queues.counts(provider))),
   ]);
-  // Each kind describes itself in its own shape.
+  // Each kind of node has its own details.
   const edges = nodes.filter(({ kind }) => kind === "edge") as NodeReport<EdgeDetails>[];
   const workers = nodes.filter(({ kind }) => kind === "worker") as NodeReport<WorkerDetails>[];
   const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
@@ -117,7 +123,7 @@ function withoutHistograms({ latency: _, holds: __, ...details }: EdgeDetails) {
   return details;
 }
 
-/** Attempts by how they came out. `fenced`: another worker had taken the run over. */
+/** Attempts by their outcome. `fenced`: another worker had taken the run over. */
 function attemptsIn(totals: Readonly<Record<string, number>>): Record<string, number> {
   const named = Object.entries(totals).filter(([name]) => name.startsWith(ATTEMPTS));
   const counts = named.map(([name, sum]) => [name.slice(ATTEMPTS.length), sum] as const);

@@ -1,6 +1,6 @@
 /**
- * What this edge knows of the cluster: refreshed in the background, so that a health check costs
- * Redis nothing and never waits for it.
+ * What this edge knows of the cluster. It is refreshed in the background, so a health check costs Redis nothing and
+ * never waits for it.
  */
 import { type ClusterPlaces, type ProviderConfig, placesNote } from "@openclaw/config";
 import { type ProviderHealthReport, troublesOf } from "@openclaw/metrics";
@@ -10,20 +10,20 @@ import type { EndedHolds } from "../telemetry/hold-times.ts";
 import { type EdgeDetails, placesIn, type WorkerDetails } from "./cluster-stats.ts";
 
 const REFRESH_INTERVAL_MS = 1_000;
-/** A view older than this says nothing any more. */
+/** An older view is not used. */
 const STALE_MS = 3_000;
 
 export interface ClusterViewOptions {
   readonly registry: Pick<NodeRegistry, "nodes" | "isSettled" | "writeRefusal">;
   /** Runs of a provider that wait or are at work, in the whole cluster. */
   readonly count: (provider: string) => Promise<QueueCounts>;
-  /** As they are configured: those among which this edge has to choose, whose queues are looked at. */
+  /** The configured providers. This edge reads the queues of all of them, to choose among them. */
   readonly providers: () => Readonly<Record<string, Pick<ProviderConfig, "maxConcurrency">>>;
-  /** There is something new to be seen. */
+  /** Called after each refresh. */
   readonly onRefreshed: () => void;
-  /** Whether commands are answered. */
+  /** Whether Redis answers commands. */
   readonly pulse: { readonly alive: boolean };
-  /** Whether what is published arrives. */
+  /** Whether published messages arrive. */
   readonly subscription: { readonly alive: boolean };
   readonly log: Logger;
 }
@@ -67,7 +67,9 @@ export class ClusterView implements Component {
     return this.#draining ? ["draining", ...troubles] : troubles;
   }
 
-  /** What an operator should know though this edge can serve: accounts that take more runs than workers have places. */
+  /**
+   * Notes for the operator of an edge that can serve: accounts that take more runs than the workers have places.
+   */
   notes(): string[] {
     const providers = this.#options.providers();
     return [...this.places].flatMap(([name, places]) => {
@@ -76,7 +78,7 @@ export class ClusterView implements Component {
     });
   }
 
-  /** What all workers together have for runs, by provider; empty where it is not known. */
+  /** The places that all workers together have, by provider; empty if they are unknown. */
   get places(): ReadonlyMap<string, ClusterPlaces> {
     if (!this.#knowsNodes) return new Map();
     const workers = this.#workers();
@@ -87,45 +89,45 @@ export class ClusterView implements Component {
     return new Map(known);
   }
 
-  /** Whether a node was alive when last looked; also where that was too long ago to tell. */
+  /** Whether a node was alive at the last refresh. True also if that is too old to tell. */
   isAlive(node: string): boolean {
     return !this.#knowsNodes || this.#nodes.some(({ id }) => id === node);
   }
 
-  /** How a provider fares at each worker that serves it. */
+  /** The health of a provider at each worker that serves it. */
   healthOf(provider: string): ProviderHealthReport[] {
     return this.#workers().flatMap(({ details }) => details.providers?.[provider] ?? []);
   }
 
-  /** For how long runs of a provider had their places, as each edge tells. */
+  /** How long runs of a provider had their places, as each edge reports. */
   holds(provider: string): EndedHolds[] {
     return this.#edges().flatMap(({ details }) => details.holds?.[provider] ?? []);
   }
 
-  /** Prompts of unfinished runs that began at other edges, in bytes, as they said last. */
+  /** Prompts of unfinished runs that began at other edges, in bytes, as they last reported. */
   promptBytesBeside(own: string): number {
     return this.#nodes
       .filter((node): node is NodeReport<EdgeDetails> => node.kind === "edge" && node.id !== own)
       .reduce((sum, { details }) => sum + (details.promptBytes ?? 0), 0);
   }
 
-  /** How many nodes of a kind are alive; undefined where it was too long ago to tell. */
+  /** How many nodes of a kind are alive; undefined if the last refresh is too old to tell. */
   countOf(kind: NodeKind): number | undefined {
     if (!this.#knowsNodes) return undefined;
     return this.#nodes.filter((node) => node.kind === kind).length;
   }
 
-  /** What waits and is at work, by provider; empty where it was too long ago to tell. */
+  /** Runs that wait or are at work, by provider; empty if the last refresh is too old to tell. */
   get queues(): ReadonlyMap<string, QueueCounts> {
     return this.#isStale ? new Map() : this.#queues;
   }
 
-  /** What waits and is at work; undefined for a provider that was not looked at. */
+  /** Runs that wait or are at work; undefined for a provider whose queue was not read. */
   queueOf(provider: string): QueueCounts | undefined {
     return this.#queues.get(provider);
   }
 
-  // Each kind describes itself in its own shape.
+  // Each kind of node has its own details.
   #edges(): NodeReport<EdgeDetails>[] {
     return this.#nodes.filter((node): node is NodeReport<EdgeDetails> => node.kind === "edge");
   }
@@ -159,7 +161,7 @@ export class ClusterView implements Component {
   }
 }
 
-/** Of those who could not report yet, what they said last is the best guess. */
+/** For nodes that could not report yet, their last report is the best guess. */
 function joined(
   now: readonly NodeReport<unknown>[],
   before: readonly NodeReport<unknown>[],

@@ -1,6 +1,6 @@
 /**
- * Ends background runs that should have ended by now: nobody reads them, the edge that was to see to their
- * end is gone, and so is whoever was to work on them.
+ * Ends background runs that should have ended by now. They have no reader, and both their edge and their worker are
+ * gone.
  */
 import { type Component, isOutage, type Logger } from "@openclaw/runtime";
 import type { DueRuns, RunStatus } from "@openclaw/stream";
@@ -9,7 +9,7 @@ const LOOK_EVERY_MS = 5_000;
 
 export interface OverdueRunsOptions {
   readonly due: Pick<DueRuns, "overdue" | "forget">;
-  /** Undefined for a run that is not known any more. */
+  /** Undefined for an unknown or forgotten run. */
   readonly status: (runId: string) => Promise<RunStatus | undefined>;
   readonly end: (runId: string, provider: string) => Promise<void>;
   readonly log: Logger;
@@ -33,7 +33,7 @@ export class OverdueRuns implements Component {
     clearInterval(this.#timer);
   }
 
-  /** Ends what is overdue now. Never throws: what was not reached is found the next time. */
+  /** Ends what is overdue now. Never throws: a run that was not reached is found the next time. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -46,7 +46,9 @@ export class OverdueRuns implements Component {
     }
   }
 
-  /** One that cannot be read is let go of: it must not keep those behind it from their end. */
+  /**
+   * A run that cannot be read is dropped from the list. It must not keep the runs behind it from their end.
+   */
   async #settleAlone(runId: string): Promise<void> {
     try {
       await this.#settle(runId);

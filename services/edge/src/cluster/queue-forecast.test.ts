@@ -18,7 +18,7 @@ function play({ places, users, holdOf }: Queue) {
   });
 }
 
-/** What is told at a moment of that, over what comes to be, of everybody who waits for more than `leastMs`. */
+/** At one moment, the forecast wait of each run over its real wait, for runs that wait longer than `leastMs`. */
 function ratiosAt(
   queue: Queue,
   now: number,

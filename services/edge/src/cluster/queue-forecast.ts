@@ -1,31 +1,33 @@
 /**
- * When each run of a queue will come to its turn.
+ * Forecasts when each run of a queue will get its place.
  *
- * Runs that began together end together: behind 100 that have just begun, the first in the queue waits for as long
- * as the last. So the queue is played forward, place by place, from how long the runs at work have been at it and
- * how long such runs last.
+ * Runs that began together end together. Behind 100 runs that have just begun, the first in the queue waits as long
+ * as the last. So the queue is simulated, place by place. The input is how long each run has been at work, and how
+ * long such runs last.
  */
 import { ascending, countUpTo, type EndedHolds, HoldTimes } from "../telemetry/hold-times.ts";
 
-/** Of more places each that is played stands for several. */
+/** With more places, each simulated place stands for several. */
 const MOST_PLAYED = 256;
 
 export interface QueueOutlook {
   /** Runs at work, in the whole cluster. */
   readonly active: number;
-  /** Most at once. While runs wait, those at work are as many as there can be, unless `apartMs` holds them up. */
+  /** Most at once. While runs wait, all places are taken, unless `apartMs` holds runs up. */
   readonly atOnce: number;
-  /** How long some of those at work have been at it, in milliseconds; none where nothing is known. */
+  /**
+   * How long some of the runs at work have been at work, in milliseconds; empty if that is unknown.
+   */
   readonly ages: readonly number[];
   readonly ended: EndedHolds;
-  /** Least time between two that begin; 0 where the account has no rate. */
+  /** Least time between the starts of two runs; 0 if the account has no rate. */
   readonly apartMs: number;
 }
 
 /**
  * The waits of a queue, in milliseconds from now.
  *
- * @param count how many of its runs are of interest, from its front
+ * @param count how many runs from the front of the queue are of interest
  */
 export function forecast(outlook: QueueOutlook, count: number): (position: number) => number {
   const places = placesOf(outlook);
@@ -48,12 +50,12 @@ function placesOf({ active, atOnce, apartMs }: QueueOutlook): number {
   return active > 0 && apartMs === 0 ? active : Math.max(active, atOnce, 1);
 }
 
-/** When each place that is taken becomes free, the soonest first. */
+/** When each taken place becomes free, the soonest first. */
 function freedAfter(ages: readonly number[], times: HoldTimes, atWork: number): number[] {
   const known = ascending(ages);
   const left = Array.from({ length: atWork }, (_, index) => {
     const age = known[Math.floor(((index + 0.5) / atWork) * known.length)];
-    // Nothing is known of them: they began one after the other.
+    // Without known ages, the runs are assumed to have begun one after the other.
     return age === undefined ? ((index + 1) / atWork) * times.meanMs : times.left(age, index);
   });
   return ascending(left);

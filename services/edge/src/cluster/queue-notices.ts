@@ -8,9 +8,11 @@ import type { RunStats } from "../telemetry/run-stats.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import { forecast, type QueueOutlook } from "./queue-forecast.ts";
 
-/** A client that waits hears of it at least every 5 s. */
+/** A waiting client gets a notice at least every 5 s. */
 const INTERVAL_MS = 2_000;
-/** So many of its own tell an edge how long runs of a provider last; with fewer it goes by those of all edges. */
+/**
+ * With fewer ended runs of its own, an edge uses those of all edges to tell how long runs of a provider last.
+ */
 const ENOUGH_HOLDS = 10;
 const MINUTE_MS = 60_000;
 
@@ -24,8 +26,8 @@ export interface QueueNoticesOptions {
 }
 
 /**
- * Tells clients whose runs wait how many are in front of them, and how long that will take: one look at a queue for
- * all of its runs.
+ * Tells each waiting client how many runs are in front of its own, and how long that will take. One read of a queue
+ * serves all its runs.
  */
 export class QueueNotices implements Component {
   readonly name = "queue notices";
@@ -45,7 +47,7 @@ export class QueueNotices implements Component {
     clearInterval(this.#timer);
   }
 
-  /** Where Redis is slow, a round may take longer than the time between two. */
+  /** If Redis is slow, a round may take longer than the interval. */
   async #notifyAll(): Promise<void> {
     if (this.#isNotifying) return;
     this.#isNotifying = true;
@@ -82,7 +84,7 @@ export class QueueNotices implements Component {
 
   #notifyWaiting(provider: string, { waiting, ids, active }: QueueState): void {
     const order = new Map(ids.map((runId, index) => [runId, index]));
-    // Not in the queue: a worker is just taking it.
+    // A run that is not in the queue is just being taken by a worker.
     const places = waiting.map((run) => [run, order.get(run.runId) ?? 0] as const);
     const count = 1 + places.reduce((last, [, position]) => Math.max(last, position), 0);
     const waitOf = forecast(this.#outlook(provider, active), count);
@@ -104,11 +106,11 @@ export class QueueNotices implements Component {
   }
 }
 
-/** What one look at a queue has shown. */
+/** What one read of a queue has shown. */
 interface QueueState {
-  /** Those that clients of this edge wait for. */
+  /** The waiting runs whose clients are on this edge. */
   readonly waiting: readonly LiveRun[];
-  /** Of the whole cluster, the next to go first. */
+  /** The waiting runs of the whole cluster, the next one first. */
   readonly ids: readonly string[];
   readonly active: number;
 }

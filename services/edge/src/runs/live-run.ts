@@ -33,7 +33,7 @@ export interface LiveRunOptions {
   readonly session: string;
   /** The provider that was asked. */
   readonly provider: string;
-  /** The providers that may answer: the one that was asked, and those that stand in for it. */
+  /** The providers that may answer: first the provider that was asked, then its fallback. */
   readonly chain: readonly string[];
   /**
    * Set for a client that came back: its position, and how long the run has waited for a worker. `waitedMs` is undefined

@@ -12,8 +12,8 @@ export interface LiveRunsOptions {
 }
 
 /**
- * All runs open on this edge: hands each what is published of it, and looks after the silent. Two
- * connections may follow the same run.
+ * All runs that are open on this edge. Hands each run what is published of it, and sweeps those that are silent.
+ * Two connections may follow the same run.
  */
 export class LiveRuns implements Component {
   readonly name = "live runs";
@@ -31,7 +31,7 @@ export class LiveRuns implements Component {
     return this.#count;
   }
 
-  /** Of all that began here: what they take of Redis until they end. */
+  /** What the runs that began here take of Redis until they end. */
   get promptBytes(): number {
     return this.#promptBytes;
   }
@@ -51,12 +51,12 @@ export class LiveRuns implements Component {
     if (readers.size === 0) this.#runs.delete(run.runId);
   }
 
-  /** Those here that follow this run. */
+  /** The readers of this run on this edge. */
   of(runId: string): Iterable<LiveRun> {
     return this.#runs.get(runId) ?? [];
   }
 
-  /** How many here follow this run. */
+  /** How many readers this run has on this edge. */
   readers(runId: string): number {
     return this.#runs.get(runId)?.size ?? 0;
   }
@@ -66,7 +66,9 @@ export class LiveRuns implements Component {
     for (const run of this.#all()) if (run.isQueued) yield run;
   }
 
-  /** How long each run that a provider works on has been at work, in milliseconds, where it is known. */
+  /**
+   * How long each run has been at work at this provider, in milliseconds. Runs of an unknown age are left out.
+   */
   agesAt(provider: string): number[] {
     const ages: number[] = [];
     for (const { hold } of this.#all()) if (hold?.provider === provider) ages.push(hold.ms);
@@ -74,14 +76,14 @@ export class LiveRuns implements Component {
   }
 
   async start(): Promise<void> {
-    // What has arrived is read before it is judged: this process may have stood still.
+    // Messages that have arrived are read before the sweep: this process may have stood still.
     this.#sweeping = setInterval(() => setImmediate(() => this.#sweep()), SWEEP_INTERVAL_MS);
   }
 
   #sweep(): void {
     const now = performance.now();
     for (const run of this.#all()) {
-      // Before it is ended for that: its user has waited for longer than anybody was to wait.
+      // Asked before the sweep ends the run: its user has waited beyond every bound.
       if (run.becameStuck(now)) this.#options.onStuck?.();
       run.sweep(now);
     }
@@ -92,7 +94,7 @@ export class LiveRuns implements Component {
     for (const run of this.#all()) run.abandon();
   }
 
-  /** Takes one published message, in which the entries of a run stand together. */
+  /** Takes one published message. In it, the entries of a run stand together. */
   onBatch(batch: readonly PublishedEntry[]): void {
     const receivedAt = performance.now();
     let from = 0;
@@ -102,14 +104,14 @@ export class LiveRuns implements Component {
       const entries = batch.slice(from, to);
       const readers = this.#runs.get(runId);
       for (const run of readers ?? []) run.offer(entries, receivedAt);
-      // One that has just ended says no more.
+      // A run that has just ended publishes nothing more.
       if (!readers && !entries.some(({ entry }) => isTerminal(entry)))
         this.#options.onUnfollowed?.(runId);
       from = to;
     }
   }
 
-  /** The subscription was interrupted: anything may have been missed. */
+  /** The subscription was interrupted, so any message may have been missed. */
   refill(): void {
     for (const run of this.#all()) run.refill();
   }

@@ -1,12 +1,14 @@
-/** Tells the cluster of runs that this edge ended: their logs, their workers, their places in the queues. */
+/**
+ * Announces the ends that this edge decides: to the log, and so to the workers, and to the queues.
+ */
 import type { RunQueues } from "@openclaw/queue";
 import { type Component, type Logger, retryFor } from "@openclaw/runtime";
 import type { EndOutcome, RunRecords, TerminalEntry } from "@openclaw/stream";
 import type { RunReaders } from "./run-readers.ts";
 
 /**
- * Longer than Redis is usually away. Whoever was told that a run ended may ask again, and the first
- * answer would be bought as well.
+ * Longer than Redis is usually away. A client that was told the end may ask again. If the cluster did not hear of
+ * the end, the provider would be paid for both answers.
  */
 const ANNOUNCE_WITHIN_MS = 60_000;
 
@@ -19,7 +21,7 @@ export interface RunAnnouncerOptions {
 
 export interface RunEnd {
   readonly runId: string;
-  /** The providers on whose queues it may be: it moves when one fails. */
+  /** The run may be on the queue of any of these providers: it moves when one fails. */
   readonly chain: readonly string[];
   readonly terminal: TerminalEntry;
 }
@@ -37,7 +39,7 @@ export class RunAnnouncer implements Component {
     this.#track(this.#persistently(end.runId, () => this.#announceEnd(end)));
   }
 
-  /** Takes a run off its queues that is known to have ended. */
+  /** Takes a run off its queues whose end is in the log. */
   clear({ runId, chain }: Omit<RunEnd, "terminal">): void {
     this.#track(this.#persistently(runId, () => this.#takeOffQueues(runId, chain)));
   }
@@ -46,7 +48,7 @@ export class RunAnnouncer implements Component {
     // Nothing to prepare.
   }
 
-  /** Resolves when the cluster knows of every end so far. */
+  /** Resolves when the cluster knows every end so far. */
   async stop(): Promise<void> {
     await Promise.all(this.#announcing);
   }
@@ -60,7 +62,8 @@ export class RunAnnouncer implements Component {
     try {
       await retryFor(tell, ANNOUNCE_WITHIN_MS);
     } catch (error) {
-      // What is still published of it here is found to be unread, and its worker gives it up.
+      // The next message of the run finds no reader here. This edge then leaves the run, and its worker abandons
+      // it.
       this.#options.log.warn({ runId, err: error }, "end not announced");
     }
   }
@@ -76,9 +79,9 @@ export class RunAnnouncer implements Component {
   }
 
   /**
-   * A client cancels its run for everybody. Whatever else an edge decides, it decides for those who read
-   * here: it may have been cut off, and not know that its client went on elsewhere. The others have
-   * deadlines of their own, and of all readers the last one ends the run: each leaves before it asks.
+   * A client's cancel ends its run for every reader. Every other end that an edge decides is valid for its own
+   * readers. The edge may have been cut off, and its client may be reading elsewhere. The other edges have
+   * deadlines of their own. Each edge leaves the run before it asks for the end, so the last reader ends it.
    */
   async #end(runId: string, terminal: TerminalEntry): Promise<EndOutcome | "read_elsewhere"> {
     const { records, readers } = this.#options;

@@ -1,25 +1,27 @@
 import type { GatewayConfig } from "@openclaw/config";
 import type { RunDeadlines } from "./run-timeouts.ts";
 
-/** Beyond the providers' own limits for a whole run: time for the worker's verdict to arrive. */
+/** Added to the providers' limits for a whole run: time for the worker's terminal to arrive. */
 const BACKSTOP_MS = 10_000;
-/** Beyond a provider's own limits for its silence: time for an outage of Redis, and for another worker. */
+/**
+ * Added to a provider's limits for its silence: time for an outage of Redis, and for another worker.
+ */
 const SILENT_BACKSTOP_MS = 60_000;
 
 interface DeadlineOptions extends Pick<GatewayConfig, "providers"> {
-  /** For providers that do not say how long a run may wait there. */
+  /** For providers without a limit of their own for waiting. */
   readonly queueTimeoutMs: number;
   /**
-   * How long the run may still take, where that is settled: the edge where it began knew better who may come
-   * to be asked. Negative where it should have been over.
+   * How long the run may still take, if that is decided. The edge where the run began knows its chain better.
+   * Negative if the run should be over.
    */
   readonly leftMs?: number | undefined;
 }
 
 /**
- * When this edge ends a run itself, whatever became of its worker, its queue and Redis.
+ * When this edge ends a run itself, even if its worker, its queue or Redis fails.
  *
- * @param chain the providers that may come to be asked
+ * @param chain the providers that may be asked
  */
 export function deadlinesOf(
   chain: readonly string[],
@@ -31,7 +33,7 @@ export function deadlinesOf(
     const { firstTokenMs = 0, stallMs = 0 } = timeoutsOf(name) ?? {};
     return Math.max(firstTokenMs, stallMs) + SILENT_BACKSTOP_MS;
   };
-  // Each that may be asked has its own time, and may let the run wait first.
+  // Each provider has its own time, and the run may wait for it first.
   const limits = chain.map((name) => {
     const { retries = 0, retryWithinMs = 0 } = providers[name] ?? {};
     const once = queueMs(name) + (timeoutsOf(name)?.totalMs ?? 0);

@@ -1,4 +1,4 @@
-/** What is told of a run to whoever asks once, against a real Redis. */
+/** The report of a run for a client that asks once, against a real Redis. */
 import { randomUUID } from "node:crypto";
 import { runSchema } from "@openclaw/protocol";
 import type { TerminalEntry } from "@openclaw/stream";
@@ -97,7 +97,7 @@ test("where Redis does not answer, only so many wait for their turn", async () =
     for (let asked = 0; asked < count; asked += 1) void waiting.report(randomUUID());
   };
   ask(16);
-  // Those at work are none of them.
+  // Lookups at work do not count as waiting.
   await eventually("16 at work", () => !waiting.isFull);
   ask(256);
   expect(waiting.isFull).toBe(true);

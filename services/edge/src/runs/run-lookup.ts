@@ -1,4 +1,4 @@
-/** Finds out how a run fares, for whoever asks once instead of following it. */
+/** Looks up how a run fares, for a client that asks once instead of following it. */
 import type { RunReport } from "@openclaw/protocol";
 import { retryFor } from "@openclaw/runtime";
 import {
@@ -13,15 +13,15 @@ import { GatheredText } from "../answers/gathered-text.ts";
 import { ASK_WITHIN_MS } from "./run-readers.ts";
 import { type ReadLog, reportOf } from "./run-report.ts";
 
-/** Each holds one answer in memory, and a page of its log in Redis' hands. */
+/** Each lookup holds one whole answer in memory, of at most 4 MiB. */
 const LOOKUPS_AT_ONCE = 16;
 const MOST_WAITING = 256;
-/** Entries of at most 16 Ki characters each. */
+/** Entries of one read. The text of an entry has at most 16 Ki characters. */
 const PAGE = 64;
 
 export interface RunLookupOptions {
   readonly records: Pick<RunRecords, "status" | "read">;
-  /** The run should have ended by now, and nobody is left to see to that. */
+  /** Ends a run that should have ended by now, since no edge and no worker may be left to do so. */
   readonly endOverdue: (runId: string, provider: string) => Promise<void>;
 }
 
@@ -33,19 +33,23 @@ export class RunLookup {
     this.#options = options;
   }
 
-  /** Whether so many wait for their turn that another one would wait too long. */
+  /** Whether the queue of lookups is so long that the next would wait too long. */
   get isFull(): boolean {
     return this.#limit.pendingCount >= MOST_WAITING;
   }
 
-  /** Answers undefined for a run that is not known (any more). @throws what Redis throws */
+  /**
+   * Answers undefined for an unknown or forgotten run.
+   *
+   * @throws what Redis throws
+   */
   async report(runId: string): Promise<RunReport | undefined> {
     return this.#limit(async () => {
       const status = await this.#status(runId);
       if (!status) return undefined;
       const log = await this.#gather(runId, status.position);
       if (!log) return undefined;
-      // It ended while its log was read: its times are known now.
+      // The run ended while its log was read. The record has its times now.
       const isStale = log.terminal !== undefined && status.endedMs === undefined;
       const latest = isStale ? await this.status(runId) : status;
       return latest && reportOf(runId, latest, log);
@@ -64,7 +68,7 @@ export class RunLookup {
     return this.status(runId);
   }
 
-  /** Reads the last attempt's part of the log, and what comes meanwhile. */
+  /** Reads the log of the last attempt, and the entries that come meanwhile. */
   async #gather(runId: string, { epoch }: Position): Promise<ReadLog | undefined> {
     const gathered = new GatheredText();
     let position = justBefore(epoch);
@@ -85,7 +89,7 @@ export class RunLookup {
   }
 }
 
-/** Behind everything of the attempts before. */
+/** Behind every entry of the earlier attempts. */
 function justBefore(epoch: number): Position {
   return epoch === 0 ? BEGINNING : { epoch: epoch - 1, seq: Number.MAX_SAFE_INTEGER };
 }

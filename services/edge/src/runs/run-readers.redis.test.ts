@@ -1,4 +1,4 @@
-/** Who reads a run, or does not: readers that come back, runs that nobody follows, and those that need no reader. */
+/** Readers that come back, runs without a reader, and runs that need none. */
 import { randomUUID } from "node:crypto";
 import { ERROR_CODES } from "@openclaw/protocol";
 import { BEGINNING, DueRuns, type Position } from "@openclaw/stream";
@@ -85,7 +85,7 @@ describe("a run that this edge ends", () => {
     expect([status?.state, waiting]).toEqual(["queued", 1]);
     // So that of all its readers the last one ends it.
     expect(await edge.records.watchers(runId)).toEqual(["edge-elsewhere"]);
-    // Who it belongs to ends it for everybody.
+    // The cancel of its client ends the run for every reader.
     expect(await edge.ender.cancel(runId, "s")).toBe("cancelled");
     await edge.settled();
     expect((await edge.queues.counts("mine")).waiting).toBe(0);

@@ -1,4 +1,4 @@
-/** When a run is looked at that its client has left, and when it is let go of. */
+/** When the readers of a run are checked after its client left, and when the run is abandoned. */
 import { createLogger } from "@openclaw/runtime";
 import { BEGINNING } from "@openclaw/stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -67,7 +67,7 @@ describe("a run whose other edge is not heard of", () => {
       await vi.advanceTimersByTimeAsync(1_900);
       isHeard = true;
       await vi.advanceTimersByTimeAsync(10_000);
-      // What was resumed here is left to the other, as ever.
+      // A run that was resumed here is left to the other edge, as always.
       expect([run.isEnded, abandoned()]).toEqual([isResumed, 0]);
     }
   });

@@ -1,22 +1,30 @@
 /**
- * Who still reads a run: gives clients that are gone time to come back, and lets go of runs that nobody
- * reads, so that their workers stop buying.
+ * Knows the readers of each run. Clients that are gone get time to come back. A run without any reader is
+ * abandoned, so that its worker stops buying.
  */
 import { type Logger, retryFor } from "@openclaw/runtime";
 import type { RunRecords } from "@openclaw/stream";
 import type { LiveRun } from "./live-run.ts";
 import type { LiveRuns } from "./live-runs.ts";
 
-/** How long an edge repeats a call to Redis for one run: a busy moment must not fail a user, an outage must not keep a
- * user waiting. */
+/**
+ * How long an edge repeats a call to Redis for one run. A busy moment must not fail a user. An outage must not keep
+ * a user waiting.
+ */
 export const ASK_WITHIN_MS = 4_000;
-/** Between two looks at who reads a run, at least; also where a client has no time to come back. */
+/**
+ * The least time between two checks of a run's readers, also if its client has no time to come back.
+ */
 const LOOK_AGAIN_MS = 1_000;
-/** After Redis was away, or just begun, an edge is taken for dead until it has said of itself that it lives. */
+/**
+ * After an outage of Redis or its own start, an edge counts as dead until it has reported itself.
+ */
 const HEARD_AGAIN_MS = 3_000;
-/** Of one run here. Each is written every piece of its text, in the time of all users of this edge. */
+/**
+ * Of one run on this edge. Each reader costs the write of every piece, in the time of all users of this edge.
+ */
 const MOST_READERS = 256;
-/** With those that left a moment ago, and may come back. */
+/** Includes readers that left a moment ago and may come back. */
 const MOST_WITH_GONE = 512;
 
 export interface RunReadersOptions {
@@ -24,32 +32,32 @@ export interface RunReadersOptions {
   readonly records: Pick<RunRecords, "watch" | "watchers" | "unwatch">;
   readonly runs: LiveRuns;
   readonly log: Logger;
-  /** Whether a node that watches a run can still read it. Where that is not known, it can. */
+  /** Whether a node that watches a run can still read it. True if that is unknown. */
   readonly isAlive: (node: string) => boolean;
-  /** Nobody reads this run any more, here or elsewhere. */
+  /** No client reads this run any more, here or elsewhere. */
   readonly onAbandoned: (run: LiveRun) => void;
 }
 
-/** At who reads a run, some time after its client left. */
+/** One check of a run's readers, some time after its client left. */
 interface Look {
   readonly graceMs: number;
   readonly inMs: number;
-  /** The last one found another edge in its record that was silent. */
+  /** The check before found another edge in the record that was silent. */
   readonly isSecond: boolean;
 }
 
 export class RunReaders {
   readonly #options: RunReadersOptions;
-  /** Runs that clients are coming back for right now, and how many of them. */
+  /** Runs that clients are resuming right now, and how many clients. */
   readonly #returning = new Map<string, number>();
-  /** Runs that this edge is being taken off. */
+  /** Runs whose record this edge is being taken off. */
   readonly #leaving = new Set<string>();
 
   constructor(options: RunReadersOptions) {
     this.#options = options;
   }
 
-  /** Whether one more may read this run here. */
+  /** Whether one more client may read this run here. */
   hasRoom(runId: string): boolean {
     const { runs } = this.#options;
     const coming = this.#returning.get(runId) ?? 0;
@@ -59,7 +67,7 @@ export class RunReaders {
     return coming + reading.length < MOST_READERS;
   }
 
-  /** Nothing is let go of a run while somebody is coming back for it. */
+  /** No run is left while a client is coming back for it. */
   async whileReturning<T>(runId: string, comeBack: () => Promise<T>): Promise<T> {
     this.#returning.set(runId, (this.#returning.get(runId) ?? 0) + 1);
     try {
@@ -71,7 +79,7 @@ export class RunReaders {
     }
   }
 
-  /** Takes edges off a run that are known to be dead; answers whether there were any. */
+  /** Takes dead edges off the record of a run. Answers whether there were any. */
   async forgetDead(runId: string): Promise<boolean> {
     const { records, isAlive } = this.#options;
     const watchers = await retryFor(() => records.watchers(runId), ASK_WITHIN_MS);
@@ -91,7 +99,7 @@ export class RunReaders {
       if (run.isEnded) return;
       this.#consider(run, look).catch((error: unknown) => {
         this.#options.log.warn({ runId: run.runId, err: error }, "readers of a run not known");
-        // Asked again; what is no longer followed here is found to be unread.
+        // Checks again. If this edge no longer follows the run, the next message finds no reader.
         this.#lookAgain(run, look);
       });
     }, look.inMs);
@@ -103,22 +111,24 @@ export class RunReaders {
     this.#lookLater(run, { graceMs, inMs, isSecond: false });
   }
 
-  /** Messages of this run reach this edge, though no client follows it here. */
+  /**
+   * Messages of this run reach this edge, though no client follows it here. Takes this edge off its record.
+   */
   leaveUnfollowed(runId: string): void {
     if (this.#isWanted(runId) || this.#leaving.has(runId)) return;
     this.#leaving.add(runId);
     this.#unwatch(runId)
       .catch((error: unknown) => {
-        // The next entry that comes asks again.
+        // The next entry of the run leads here again.
         this.#options.log.debug({ runId, err: error }, "unread run not left");
       })
       .finally(() => this.#leaving.delete(runId));
   }
 
   /**
-   * Takes this edge off a run that has ended for a reader here, unless there is another; answers the nodes on
-   * its list that do not read it: this one then, and dead ones, which would keep it on its queue for a worker to
-   * answer nobody.
+   * Takes this edge off the record of a run that ended for a reader here, unless the run has another reader here.
+   * Answers the nodes in the record that do not read the run: this edge, if it was taken off, and dead edges. A
+   * dead edge in the record would keep the run on its queue, and a worker would answer no client.
    *
    * @throws what Redis throws
    */
@@ -130,14 +140,16 @@ export class RunReaders {
     return isWanted ? dead : [node, ...dead];
   }
 
-  /** A run that began here is followed to its end while anybody reads it, so that it is counted once. */
+  /**
+   * A run that began here is followed to its end as long as any client reads it, so that it is counted once.
+   */
   async #consider(run: LiveRun, look: Look): Promise<void> {
     const { records, node } = this.#options;
     const watchers = await retryFor(() => records.watchers(run.runId), ASK_WITHIN_MS);
     const isReadElsewhere = this.#isReadElsewhere(watchers);
     const isOtherSilent = !isReadElsewhere && watchers.some((watcher) => watcher !== node);
     if (isOtherSilent && !look.isSecond) {
-      // Its client may have been there until just now, and has time to come back as well.
+      // The client of the other edge may have been there until just now. It has time to come back as well.
       const inMs = Math.max(look.graceMs, HEARD_AGAIN_MS);
       this.#lookLater(run, { graceMs: look.graceMs, inMs, isSecond: true });
     } else if (run.isResumed) await this.#leave(run);
@@ -145,12 +157,14 @@ export class RunReaders {
     else run.cancel("disconnected");
   }
 
-  /** Asked last: somebody may have come back meanwhile. */
+  /** Must be asked last: a client may have come back meanwhile. */
   #isReadBeside({ runId }: LiveRun): boolean {
     return this.#options.runs.readers(runId) > 1 || this.#returning.has(runId);
   }
 
-  /** A run that was resumed here is followed no further; without any reader left it ends, as a rule. */
+  /**
+   * A run that was resumed here is followed no further. Without any reader it ends, unless it is a background run.
+   */
   async #leave(run: LiveRun): Promise<void> {
     const { runs, onAbandoned } = this.#options;
     run.leave();
@@ -174,12 +188,12 @@ export class RunReaders {
     this.#options.runs.remove(run);
   }
 
-  /** Takes this edge off a run; answers the others on its list. */
+  /** Takes this edge off the record of a run. Answers the other nodes in it. */
   async #unwatch(runId: string): Promise<readonly string[]> {
     const { records, node, runs } = this.#options;
     const watchers = await retryFor(() => records.unwatch(runId, node), ASK_WITHIN_MS);
     if (!this.#isWanted(runId)) return watchers;
-    // Somebody came back while this node was taken off: it must hear of the run again.
+    // A client came back while this node was taken off: this edge must hear of the run again.
     for (const reader of runs.of(runId)) {
       const { session } = reader;
       await retryFor(() => records.watch(runId, { node, session }), ASK_WITHIN_MS);
@@ -188,7 +202,7 @@ export class RunReaders {
     return watchers;
   }
 
-  /** Edges that were killed or left are still on the list. */
+  /** Edges that were killed or left are still in the record. */
   #isReadElsewhere(watchers: readonly string[]): boolean {
     const { node, isAlive } = this.#options;
     return watchers.some((watcher) => watcher !== node && isAlive(watcher));

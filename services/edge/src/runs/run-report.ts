@@ -1,4 +1,4 @@
-/** Puts together what can be said of a run, from its record and its log. */
+/** Puts the report of a run together, from its record and its log. */
 import { failure, type RunReport } from "@openclaw/protocol";
 import type { Position, RunStatus, TerminalEntry } from "@openclaw/stream";
 import type { GatheredText } from "../answers/gathered-text.ts";
@@ -6,7 +6,7 @@ import type { GatheredText } from "../answers/gathered-text.ts";
 /** What was read of a run's log. */
 export interface ReadLog {
   readonly gathered: GatheredText;
-  /** Of the last entry read. */
+  /** Of the last entry that was read. */
   readonly position: Position;
   readonly terminal: TerminalEntry | undefined;
 }
@@ -16,7 +16,7 @@ export function reportOf(id: string, status: RunStatus, log: ReadLog): RunReport
   const { text, reasoning, refusal, calls, model } = gathered;
   return {
     id,
-    // The log is the truth: its end may be later than the record that was read before it.
+    // The log is the truth: it was read after the record, and may already have the end.
     state: terminal?.type ?? status.state,
     provider: gathered.provider ?? status.provider,
     ...(model !== undefined && { model }),

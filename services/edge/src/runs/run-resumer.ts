@@ -35,7 +35,10 @@ export type ResumeOutcome = "replayed" | "complete" | ResumeRefusal;
 export type ResumeRefusal =
   | "unknown_run"
   | "unknown_position"
-  /** The client is: Redis took over without what it has seen. The run goes on, and its next attempt is ahead. */
+  /**
+   * The position is ahead of the log: another Redis took over without the last entries. The run goes on, and the
+   * positions of its next attempt will be higher.
+   */
   | "ahead"
   | "too_many_readers"
   /** The run is over, and the client has its end. */
@@ -114,12 +117,15 @@ export class RunResumer {
     return run;
   }
 
-  /** Answers how the run fares, or why its client cannot follow it from its position. */
+  /**
+   * Makes this edge a watcher of the run. Answers how the run fares, or why its client cannot follow it from its
+   * position.
+   */
   async #watch({ runId, session, after }: ResumeRequest): Promise<WatchedRun | ResumeRefusal> {
     const { node, records, readers } = this.#options;
     const watch = () => retryFor(() => records.watch(runId, { node, session }), ASK_WITHIN_MS);
     let watched = await watch();
-    // Edges that were killed stay on the list, and a long run may have outlived many.
+    // Edges that were killed stay in the record, and a long run may outlive many.
     if (watched.outcome === "full" && (await readers.forgetDead(runId))) watched = await watch();
     if (watched.outcome === "unknown") return "unknown_run";
     if (watched.outcome === "full") return "too_many_readers";

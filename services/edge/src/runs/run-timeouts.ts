@@ -1,44 +1,48 @@
-/** How long an open run is waited for: for a worker, for text, for its end, and for word of it. */
+/** The time limits of an open run: for a worker, for text, for its end, and for any sign of it. */
 import { type Failure, failure } from "@openclaw/protocol";
 import type { RunState } from "./run-state.ts";
 
 export interface RunDeadlines {
   /** How long the run may wait for a worker at this provider. */
   readonly queueMs: (provider: string) => number;
-  /** How long nothing may come of a run that is at work. Its worker knows better, unless it is gone. */
+  /**
+   * How long a run at work may be silent. Its worker has a shorter limit, which holds unless the worker is gone.
+   */
   readonly silenceMs: (provider: string) => number;
   /** From accepted to ended, whatever happens. */
   readonly totalMs: number;
 }
 
 /**
- * A run that says nothing for so long has its log read, in case a message was lost. One that still
- * waits for a worker is silent by nature, and there may be thousands of them.
+ * After so much silence the log is read, in case a message was lost. A run that waits for a worker is silent by
+ * nature, and there may be thousands of them.
  */
 const SILENCE_MS = { streaming: 2_000, queued: 5_000 } as const;
-/** Runs that fell silent together are not all looked at together. */
+/** Spreads the log reads of runs that fell silent together. */
 const SPREAD_MS = 1_000;
-/** Beyond its last deadline: by then the sweep, which holds that, has come by several times. */
+/**
+ * After the last deadline. By then the sweep, which holds the deadline, has come by several times.
+ */
 const STUCK_AFTER_MS = 5_000;
 
 export interface RunTimeoutsOptions {
   readonly deadlines: RunDeadlines;
-  /** Whose worker it waits for at first. */
+  /** The provider whose worker the run waits for at first. */
   readonly provider: string;
-  /** When it was accepted; this and every `now` by the monotonic clock. */
+  /** When the run was accepted. Like every `now`, on the monotonic clock. */
   readonly acceptedAt: number;
-  /** Whether it began elsewhere: how long it took is not known then. */
+  /** Whether the run began elsewhere. Its total time is then unknown here. */
   readonly isResumed: boolean;
-  /** How long it had waited for a worker by then. */
+  /** How long the run had waited for a worker by then. */
   readonly waitedMs: number;
 }
 
 export class RunTimeouts {
   readonly #options: RunTimeoutsOptions;
   #heardAt: number;
-  /** When something of it came, be it from the log. */
+  /** When the last entry was delivered, from a message or from the log. */
   #deliveredAt: number;
-  /** Whose worker it waits for, or was taken by, and since when it has waited. */
+  /** The provider that the run waits for, or whose worker took it, and since when it has waited. */
   #waitsFor: string;
   #waitsSince: number;
   #isKnownStuck = false;
@@ -52,28 +56,28 @@ export class RunTimeouts {
     this.#waitsFor = provider;
   }
 
-  /** The provider on whose queue it is, or was last. */
+  /** The provider on whose queue the run is, or was last. */
   get waitsFor(): string {
     return this.#waitsFor;
   }
 
-  /** Something was published of it. */
+  /** A message with entries of the run came. */
   heard(at: number): void {
     this.#heardAt = at;
   }
 
-  /** Something of it was read, wherever it came from. */
+  /** An entry was delivered, from a message or from the log. */
   delivered(): void {
     this.#deliveredAt = performance.now();
   }
 
-  /** It is on the queue of another provider. */
+  /** The run is on the queue of another provider. */
   waits(provider: string): void {
     this.#waitsFor = provider;
     this.#waitsSince = performance.now();
   }
 
-  /** Its log is being looked at. */
+  /** The log is being read. */
   looked(now: number): void {
     this.#heardAt = now - Math.random() * SPREAD_MS;
   }
@@ -82,7 +86,11 @@ export class RunTimeouts {
     return (state === "queued" || state === "streaming") && now - this.#heardAt > SILENCE_MS[state];
   }
 
-  /** Why it is to be ended now, if it is. `answering`: who works on it; `isPaused`: its client does not read. */
+  /**
+   * Why the run must end now; undefined if it may go on.
+   *
+   * @param run `answering` is the provider at work; `isPaused` says that the client takes no more
+   */
   overdue(
     now: number,
     run: { readonly state: RunState; readonly answering: string; readonly isPaused: boolean },
@@ -99,7 +107,7 @@ export class RunTimeouts {
       const message = `No worker became free for ${this.#waitsFor} within ${seconds(queueMs)}.`;
       return failure("queue_timeout", message);
     }
-    // Whoever worked on it is gone, and so is what should have noticed that.
+    // The worker is gone, and the queue has not noticed.
     const isRead = run.state === "streaming" && !run.isPaused;
     if (isRead && now - this.#deliveredAt > deadlines.silenceMs(run.answering)) {
       return failure("run_timeout", "Nothing was heard of the answer for too long. Try again.");
@@ -107,7 +115,7 @@ export class RunTimeouts {
     return undefined;
   }
 
-  /** Whether it is found only now to be past every bound. True at most once. */
+  /** Whether the run is past every bound, and this was not known before. True at most once. */
   becameStuck(now: number): boolean {
     const { acceptedAt, deadlines } = this.#options;
     if (this.#isKnownStuck || now - acceptedAt <= deadlines.totalMs + STUCK_AFTER_MS) return false;

@@ -1,9 +1,11 @@
 /**
- * Old v1 clients know `done` and nothing else: behind an error they wait for the next frame for ever, and so does
- * whoever waits for them. A connection that is closed wakes them. Others have read the error and may ask again.
+ * Closes the connection of a v1 client that sends nothing after an error.
+ *
+ * Old v1 clients know only `done`. After an error they wait for the next frame for ever. A closed connection wakes
+ * them. Other clients have read the error and may ask again.
  */
 export interface ErrorLingerOptions {
-  /** How long a client may say nothing behind an error; 0: for ever. */
+  /** How long a client may be silent after an error; 0: for ever. */
   readonly errorLingerMs: number;
   readonly onOver: () => void;
 }
@@ -16,7 +18,7 @@ export class ErrorLinger {
     this.#options = options;
   }
 
-  /** The client was told of an error, and nothing of it waits for an answer. */
+  /** The client was sent an error, and none of its messages waits for an answer. */
   begin(): void {
     const { errorLingerMs, onOver } = this.#options;
     this.end();
@@ -27,7 +29,7 @@ export class ErrorLinger {
     }, errorLingerMs).unref();
   }
 
-  /** The client said something: its time starts again. */
+  /** The client sent something: its time starts again. */
   heard(): void {
     if (this.#timer) this.begin();
   }

@@ -25,7 +25,7 @@ describe("what a connection may send", () => {
     const { clock, budget: one } = budget();
     expect(times(() => one.takeFrame(10))).toBe(1_000);
     clock.ms += 1_000;
-    // What was one too many is owed.
+    // The one frame above the budget is still owed.
     expect(times(() => one.takeFrame(10))).toBe(199);
   });
 

@@ -1,9 +1,9 @@
 /**
- * What one connection may send in a time.
+ * Bounds what one connection may send in a time.
  *
- * uWebSockets.js reads a socket as fast as it is written to, and every frame costs the time of all users of this edge:
- * four sockets that send a bad frame as fast as they can are enough to make the others wait for seconds. So a
- * connection has a budget, far above what a client needs, and is closed when it is used up.
+ * uWebSockets.js reads a socket as fast as its client writes. Every frame costs time of all users of this edge.
+ * Four sockets that send bad frames as fast as they can make the others wait for seconds. So each connection has a
+ * budget, far above what a client needs. A connection that uses it up is closed.
  */
 import type { Failure } from "@openclaw/protocol";
 
@@ -15,17 +15,17 @@ export interface Allowance {
 
 const FRAMES: Allowance = { burst: 1_000, perSecond: 200 };
 const BYTES: Allowance = { burst: 32 * 1024 * 1024, perSecond: 4 * 1024 * 1024 };
-/** Of frames that no client in order sends. */
+/** Of frames that a correct client never sends. */
 const REFUSALS: Allowance = { burst: 100, perSecond: 1 };
 /**
- * A refused frame costs one refusal, and one more for each 32 KiB. Reading a bad frame of 1 MiB takes about 40 ms of all
- * users of this edge, so a connection may send three at once.
+ * A refused frame costs one refusal, and one more for each 32 KiB. Reading a bad frame of 1 MiB takes about 40 ms
+ * of all users of this edge. So a connection may send three at once.
  */
 const BYTES_PER_REFUSAL = 32 * 1024;
-/** With more runs at once than these a connection may send more, in proportion. */
+/** A connection with more runs at once may send more, in proportion. */
 const USUAL_RUNS = 32;
 
-/** Fills up by itself, up to its burst. */
+/** Fills up with time, up to its burst. */
 class Bucket {
   readonly #allowance: Allowance;
   #left: number;
@@ -37,7 +37,7 @@ class Bucket {
     this.#filledAt = now;
   }
 
-  /** Answers whether there was as much. */
+  /** Answers whether the bucket had so much. */
   take(amount: number, now: number): boolean {
     const { burst, perSecond } = this.#allowance;
     const refilled = ((now - this.#filledAt) / 1_000) * perSecond;
@@ -59,7 +59,7 @@ export class FrameBudget {
   readonly #frames: Bucket;
   readonly #bytes: Bucket;
   readonly #refusals: Bucket;
-  /** Of the frame that was taken last. */
+  /** Of the last frame that was taken. */
   #frameBytes = 0;
 
   constructor({ maxRuns = 0, now = () => performance.now() }: FrameBudgetOptions = {}) {
@@ -70,11 +70,15 @@ export class FrameBudget {
     this.#refusals = new Bucket(REFUSALS, now());
   }
 
-  /** A frame came. Answers whether it may be read. @param bytes of its text, or a little less */
+  /**
+   * A frame came. Answers whether it may be read.
+   *
+   * @param bytes of its text, or a little less
+   */
   takeFrame(bytes: number): boolean {
     const now = this.#now();
     this.#frameBytes = bytes;
-    // Both, whatever the first one answers.
+    // Both buckets are charged, even if the first is empty.
     const isInTime = this.#frames.take(1, now);
     return this.#bytes.take(bytes, now) && isInTime;
   }
@@ -85,10 +89,10 @@ export class FrameBudget {
   }
 
   /**
-   * The frame that was taken last is refused. Answers whether its client may be told.
+   * The last frame is refused. Answers whether its client may be told.
    *
-   * A refusal that passes by itself (no place, no queue) is no fault of its client, which may try as often as it may
-   * send frames.
+   * A retryable refusal, such as a full queue, is not the client's fault. The client may try again as often as it
+   * may send frames.
    */
   takeRefusal({ retryable }: Pick<Failure, "retryable">): boolean {
     if (retryable) return true;

@@ -1,18 +1,21 @@
 import type { Failure } from "@openclaw/protocol";
 import type { ConnectionEvents } from "../socket/connection.ts";
 
-/** What a session is told by its owner. */
+/** What the owner of a session gives it. */
 export interface SessionContext {
-  /** Nothing is open or waits any more. */
+  /** Called when no run is open and no message waits. */
   readonly onIdle: () => void;
-  /** Whether a frame may be refused in words. Otherwise its client sent too many such, and the connection is closed. */
+  /**
+   * Whether a frame may be answered with its refusal. If not, its client sent too many bad frames, and the
+   * connection is closed.
+   */
   readonly mayRefuse: (reason: Failure) => boolean;
 }
 
-/** One connection's conversation, in whichever protocol. */
+/** The conversation of one connection, in either protocol. */
 export interface Session extends Omit<ConnectionEvents, "onBinary" | "onControl"> {
   onBinary(): void;
-  /** Takes nothing new and tells the client to come back; calls `onIdle` when nothing is open. */
+  /** Takes nothing new and tells the client to come back. Calls `onIdle` when nothing is open. */
   drain(): void;
   readonly isIdle: boolean;
 }

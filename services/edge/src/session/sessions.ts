@@ -10,14 +10,16 @@ export interface SessionsOptions {
   readonly v1: V1SessionOptions;
   readonly v2: V2SessionOptions;
   readonly maxConnections: number;
-  /** What may be kept for connections that once sent a long frame, in sum. */
+  /** Bound in sum for the buffers of connections that once sent a long frame. */
   readonly maxKeptBytes: number;
-  /** A connection is closed that sent more than it may. */
+  /** A connection that sent more than it may is closed. */
   readonly onOverBudget: () => void;
 }
 
 const CHECK_INTERVAL_MS = 10_000;
-/** Counted in looks, since a process that stood still has not read what its clients said meanwhile. */
+/**
+ * Counted in checks and not in time: a process that stood still has not read what its clients sent meanwhile.
+ */
 const SILENT_CHECKS = 7;
 
 /** The conversations on this edge's connections. */
@@ -50,7 +52,7 @@ export class Sessions implements Component {
     return [...this.#open.keys()].filter((connection) => connection.protocol === protocol).length;
   }
 
-  /** Written to all of them and not taken yet. */
+  /** Written to all connections and not taken yet. */
   get bufferedBytes(): number {
     return [...this.#open.keys()].reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
   }
@@ -65,7 +67,7 @@ export class Sessions implements Component {
   open(connection: Connection): ConnectionEvents {
     const onIdle = () => {
       if (!this.#draining) return;
-      // Its last words may still be corked.
+      // The last frame may still be corked.
       setImmediate(() => session.isIdle && closeForRestart(connection, "when written"));
     };
     const { v1, v2, onOverBudget } = this.#options;
@@ -99,8 +101,8 @@ export class Sessions implements Component {
   }
 
   /**
-   * Sends away who is idle now, and everybody else after the answer in hand. Resolves when all have
-   * gone, or once `signal` aborts.
+   * Closes idle connections now, and each other connection after its answer. Resolves when all are gone, or once
+   * `signal` aborts.
    */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
@@ -116,8 +118,9 @@ export class Sessions implements Component {
   }
 
   /**
-   * The buffer of a long frame is freed only when its connection closes. So above the bound, idle clients that have one
-   * must connect again. The buffers of busy clients stay, and idle clients without a buffer are not touched.
+   * The buffer of a long frame is freed only when its connection closes. Above the bound, idle clients that have
+   * such a buffer must connect again. The buffers of busy clients stay. Idle clients without a buffer are not
+   * touched.
    */
   #reclaimBuffers(): void {
     const { maxKeptBytes } = this.#options;
@@ -133,7 +136,7 @@ export class Sessions implements Component {
     }
   }
 
-  /** Sends away everybody. */
+  /** Closes every connection. */
   async stop(): Promise<void> {
     clearInterval(this.#looking);
     for (const connection of this.#open.keys()) closeForRestart(connection, "now");

@@ -1,6 +1,4 @@
-/**
- * A v1 conversation on one connection: one answer at a time, in the order the messages came.
- */
+/** A v1 conversation on one connection: one answer at a time, in the order of the messages. */
 import {
   CLOSE_CODES,
   type ConversationMessage,
@@ -26,7 +24,7 @@ export interface V1SessionOptions {
   readonly limits: V1Limits;
   /** Most messages that wait while one is answered. */
   readonly maxWaiting: number;
-  /** How long a client may say nothing behind an error; 0: for ever. */
+  /** How long a client may be silent after an error; 0: for ever. */
   readonly errorLingerMs: number;
 }
 
@@ -38,7 +36,7 @@ interface Question {
 }
 
 interface WaitingQuestion extends Question {
-  /** Its bytes, which this edge keeps until it is its turn. */
+  /** The bytes of the message, which this edge keeps until its turn. */
   readonly held: Reservation | undefined;
 }
 
@@ -46,10 +44,10 @@ interface Refused {
   readonly refusal: Failure;
 }
 
-/** What is to be answered in turn: a question, or a frame that was refused. */
+/** What is answered in turn: a question, or a refused frame. */
 type Waiting = WaitingQuestion | Refused;
 
-/** A client that sends this many frames ahead of its answers is not one that waits for them. */
+/** A client that sends so many frames ahead of its answers does not wait for them. */
 const MOST_WAITING_REFUSALS = 1_000;
 
 export class V1Session implements Session {
@@ -58,9 +56,9 @@ export class V1Session implements Session {
   /** In the order of their frames. An error frame ends an answer, so even refusals wait their turn. */
   #waiting: Waiting[] = [];
   #current: LiveRun | undefined;
-  /** The client asked for the end of the current answer, so it does not wait for another one. */
+  /** The client cancelled the current answer, so it does not wait for another frame. */
   #isCancelled = false;
-  /** The last frame was answered with an error that the client did not ask for. */
+  /** The last frame to the client was an error that it did not ask for. */
   #hasFailed = false;
   readonly #linger: ErrorLinger;
 
@@ -104,7 +102,7 @@ export class V1Session implements Session {
     this.#current?.cancel("disconnected");
   }
 
-  /** Questions that wait will be refused when their turn comes; the answer in hand goes on. */
+  /** Questions that wait are refused in their turn. The current answer goes on. */
   drain(): void {
     this.#waiting = this.#waiting.map((waiting) => {
       if ("refusal" in waiting) return waiting;
@@ -153,7 +151,7 @@ export class V1Session implements Session {
     this.#next();
   }
 
-  /** Answers what waits, up to the first question that takes time. */
+  /** Answers the waiting frames, up to the first question that takes time. */
   #next(): void {
     while (!this.#current && this.#connection.isOpen) {
       const waiting = this.#waiting.shift();
@@ -165,7 +163,7 @@ export class V1Session implements Session {
       if ("refusal" in waiting) this.#tell(waiting.refusal);
       else {
         releaseBytes(waiting);
-        // What was acceptable when it came may not be any more.
+        // The state of the edge may have changed since the message came.
         const { provider, message } = waiting;
         const refusal = this.#options.admission.refusal(provider, {}, conversationOf(message));
         if (refusal) this.#tell(refusal);
@@ -192,7 +190,7 @@ export class V1Session implements Session {
       onEnded: () => {
         this.#hasFailed = answer.hasFailed && !this.#isCancelled;
         this.#current = undefined;
-        // Not within this call: a run that fails at once must not recurse through all that waits.
+        // In a call of its own: a run that fails at once must not recurse through all waiting messages.
         setImmediate(() => this.#next());
       },
     });

@@ -1,4 +1,4 @@
-/** What one v2 connection is told when its requests cross each other and the ends of its runs. */
+/** The frames of one v2 connection when its requests cross each other and the ends of its runs. */
 import { randomUUID } from "node:crypto";
 import { type GatewayConfig, parseGatewayConfig } from "@openclaw/config";
 import type { V2Down } from "@openclaw/protocol";
@@ -55,7 +55,7 @@ class NotingConnection {
   }
 
   end(): void {
-    // Nobody closes it here.
+    // Not used here.
   }
 
   types(): string[] {
@@ -237,7 +237,7 @@ test("a run resumed on its own connection is read to its end, however slowly, an
   say({ type: "resume", run: runId, after: BEGINNING });
   await eventually("a full connection", () => connection.room <= 0);
   await writer.end(COMPLETED);
-  // Whoever read it before hears of the end first.
+  // The earlier reader gets the end first.
   await eventually("one reader", () => runs.count === 1);
   expect(session.isIdle).toBe(false);
   connection.room = Number.POSITIVE_INFINITY;

@@ -35,7 +35,7 @@ export interface V2SessionOptions {
   readonly limits: V2Limits;
   /** How long a run waits for its client to come back. */
   readonly graceMs: number;
-  /** Within this time a client of a draining edge should be elsewhere. */
+  /** Within this time, a client of a draining edge should have reconnected to another. */
   readonly reconnectWithinMs: number;
   readonly log: Logger;
 }
@@ -144,18 +144,19 @@ export class V2Session implements Session {
     }
   }
 
-  /** A client that came back may cancel what it has not resumed. */
+  /** A client that came back may cancel a run that it has not resumed. */
   async #cancelElsewhere(run: string, session: string): Promise<void> {
     const { ender, log } = this.#options;
     this.#cancelling.add(run);
     try {
       const outcome = await ender.cancel(run, session);
-      // Resumed in the meantime: who reads it tells its end.
+      // If the run was resumed meanwhile, its reader tells its end.
       if (outcome === "cancelled" && !this.#runs.knows(run)) {
         this.#send({ type: "cancelled", run });
         this.#runs.remember(run);
       }
-      // Without the run's id: to its client that would be the run's end, a second one perhaps.
+      // Without the id of the run: the client would take an error with that id for the end of the run, perhaps a
+      // second end.
       else if (outcome === "unknown") this.#refuse(failure("unknown_run"));
     } catch (error) {
       log.warn({ runId: run, err: error }, "run not cancelled");
@@ -220,13 +221,13 @@ export class V2Session implements Session {
     if (this.#runs.resumption(runId)) return "already_resuming";
     if (!this.#runs.find(runId) && this.#isFull) return "too_many_runs";
     const code = this.#options.admission.refusal(undefined)?.code;
-    // Of what a request may be refused for, a resume knows the state of the edge alone.
+    // Of all refusals, only the state of the edge concerns a resume.
     return code === "draining" || code === "overloaded" || code === undefined
       ? code
       : "unavailable";
   }
 
-  /** Says nothing about the run itself, which may well go on: so no `error` of the run. */
+  /** The run itself may go on, so this is not an `error` of the run. */
   #notResumable(run: string, reason: NotResumable): void {
     this.#send({ type: "resumed", run, outcome: "not_resumable", reason });
   }
@@ -235,7 +236,7 @@ export class V2Session implements Session {
     return this.#runs.count >= this.#options.limits.maxRuns;
   }
 
-  /** @param runId the client's own choice, if it made one */
+  /** @param runId the id that the client chose, if it chose one */
   #refusal(runId: string | undefined): Failure | undefined {
     if (runId !== undefined && this.#runs.knows(runId)) return failure("invalid_request", TAKEN);
     return this.#isFull ? failure("too_many_runs") : undefined;
@@ -245,7 +246,7 @@ export class V2Session implements Session {
     if (this.#options.mayRefuse(reason)) this.#send(v2Error(reason, { ref }));
   }
 
-  /** Here all that a run may wish for is one of its options. */
+  /** In this protocol every wish is a field of `options`. */
   #unheeded(refusal: RequestRefusal | undefined): Failure | undefined {
     return refusal && withPlaceOf(refusal, (field) => `options.${field}`);
   }

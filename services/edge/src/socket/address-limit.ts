@@ -1,14 +1,15 @@
 /**
- * How many connections each client address has here.
+ * Counts the connections of each client address.
  *
- * uWebSockets.js shows no frame before it is whole, so what a client has sent of one cannot be counted. It keeps at most
- * one frame for each connection: the connections of one address are bounded instead.
+ * uWebSockets.js shows a frame only when it is whole, so the bytes of an unfinished frame cannot be counted. The
+ * library keeps at most one unfinished frame for each connection. So the connections of one address are bounded
+ * instead.
  */
 import type { ClientAddress } from "./client-address.ts";
 
 /**
- * Of one client, where the operator did not say. Each may make the edge keep a frame of 1 MiB, so the memory that is
- * shipped for an edge has room for so many.
+ * Of one client, unless the operator sets another limit. Each connection may make the edge keep a frame of 1 MiB.
+ * The memory that is shipped for an edge has room for so many.
  */
 export const USUAL_MAX_CONNECTIONS = 250;
 
@@ -16,7 +17,9 @@ export class AddressLimit {
   readonly #max: number | undefined;
   readonly #open = new Map<string, number>();
 
-  /** @param max of any address; undefined: the usual one, and none for proxies that do not name their clients */
+  /**
+   * @param max of any address; undefined: the usual limit, except for proxies that do not name their clients
+   */
   constructor(max: number | undefined) {
     this.#max = max;
   }

@@ -1,12 +1,12 @@
 /**
- * Whose connection it is: the peer's, or where the peer is a proxy, that of the client it names.
+ * Finds the address of the client: the peer's own address, or the address that a proxy names.
  *
- * A proxy appends the address that it saw to `x-forwarded-for`, so the last one that is no proxy's is the client's.
- * Anybody may send that header, so only the word of a trusted peer counts.
+ * A proxy appends the address that it saw to `x-forwarded-for`. So the client is the last address in it that is not
+ * itself a proxy. Any client may send that header, so it counts only from a trusted peer.
  */
 import { BlockList, isIP, isIPv4 } from "node:net";
 
-/** Networks that no stranger on the internet can connect from. */
+/** Networks from which no stranger on the internet can connect. */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
   loopback: ["127.0.0.0/8", "::1/128"],
   private: [
@@ -20,13 +20,19 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
 };
 
 export interface ClientAddress {
-  /** Of one client: an IPv4 address, or the first 64 bits of an IPv6 one, of which a client has all the others. */
+  /**
+   * Of one client: an IPv4 address, or the first 64 bits of an IPv6 address. A client has all addresses of such a
+   * block.
+   */
   readonly key: string;
-  /** A trusted proxy that names no client: there may be any number of them behind it. */
+  /** A trusted proxy that names no client. Any number of clients may be behind it. */
   readonly isProxy: boolean;
 }
 
-/** The network that `text` names: `loopback`, `private`, an address, or one with `/BITS`. Undefined if it is none. */
+/**
+ * The network that `text` names: `loopback`, `private`, an address, or an address with `/BITS`. Undefined for any
+ * other text.
+ */
 export function networksOf(text: string): readonly string[] | undefined {
   const named = NAMED[text.toLowerCase()];
   if (named) return named;

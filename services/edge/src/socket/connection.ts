@@ -1,34 +1,37 @@
 /**
  * One WebSocket as the rest of the edge sees it: safe to use at any time, even after it is gone.
  *
- * uWebSockets.js crashes the process when a socket is touched after its close event, and every
- * answer arrives long after the message that asked for it. So the raw socket is dropped the moment
- * it closes, and everything here does nothing from then on.
+ * uWebSockets.js crashes the process when a socket is touched after its close event. Every answer arrives long
+ * after the message that asked for it. So the raw socket is dropped the moment it closes, and every method does
+ * nothing from then on.
  */
 
 import type { WebSocket } from "uWebSockets.js";
 import { CLOSE_CODES } from "@openclaw/protocol";
 
-/** Above this many buffered bytes a connection takes no more until it has drained. */
+/** Above so many buffered bytes, a connection takes no more until it has drained. */
 export const HIGH_WATERMARK_BYTES = 64 * 1024;
 /**
- * A connection has drained when this is left, not as soon as there is any room: each time it has, the
- * log is read for it, which should be worth some text.
+ * A connection has drained when so many bytes are left. With each drain the log is read, which should be worth some
+ * text.
  */
 const LOW_WATERMARK_BYTES = 16 * 1024;
-/** uWebSockets drops what would exceed this. Far above the watermark, so it means a lost reader. */
+/**
+ * uWebSockets.js drops a frame that would exceed this. It is far above the watermark, so the client has stopped
+ * reading.
+ */
 export const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 
 /** Shorter frames usually arrive in one piece, which needs no buffer. */
 const KEPT_FROM_BYTES = 64 * 1024;
 
-/** uWebSockets' answers to `send`. */
+/** An answer of `send` in uWebSockets.js. */
 const DROPPED = 2;
 
 export interface SlowConsumerLimits {
-  /** How long a connection whose client does not read may be full before it is closed. */
+  /** How long a connection may be full, while its client does not read, before it is closed. */
   readonly slowConsumerMs: number;
-  /** One is closed for that. */
+  /** A connection was closed as a slow consumer. */
   readonly onSlowConsumer?: () => void;
 }
 
@@ -57,7 +60,9 @@ export class Connection implements ConnectionIdentity {
   readonly id: string;
   readonly session: string;
   readonly protocol: "v1" | "v2";
-  /** W3C trace context that the client connected with: of everything it asks for. */
+  /**
+   * W3C trace context that the client connected with. It is valid for every request of the connection.
+   */
   readonly traceparent: string | undefined;
   readonly #limits: SlowConsumerLimits;
   #socket: Socket | undefined;
@@ -65,7 +70,7 @@ export class Connection implements ConnectionIdentity {
   /** Set once the connection is to be closed behind what was written. */
   #onEmpty: () => void = ignore;
   #keptBytes = 0;
-  /** How often it was looked at since it last said something whole, or took something. */
+  /** Checks since the last whole frame from the client, or the last bytes that it took. */
   #silentChecks = 0;
   /** Runs while the connection is full. */
   #fullTimer: NodeJS.Timeout | undefined;
@@ -93,9 +98,10 @@ export class Connection implements ConnectionIdentity {
   }
 
   /**
-   * Writes one text frame. Answers whether more can be taken; after `false`, wait for `onDrain`.
-   * A frame is never lost silently: a socket that cannot take it is closed as a slow consumer, and so
-   * is one that stays full for too long.
+   * Writes one text frame. Answers whether the connection can take more; after `false`, wait for `onDrain`.
+   *
+   * No frame is lost silently. A socket that cannot take a frame, or stays full for too long, is closed as a slow
+   * consumer.
    */
   send(frame: string): boolean {
     if (!this.#socket) return false;
@@ -129,8 +135,8 @@ export class Connection implements ConnectionIdentity {
   }
 
   /**
-   * Closes like `end`, but not before the kernel has taken what was written: for a process that exits
-   * once all have gone. A client that does not read is a slow consumer here as anywhere.
+   * Closes like `end`, but only after the kernel has taken what was written: a process exits once all connections
+   * are gone. A client that does not read is closed as a slow consumer.
    */
   endWhenWritten(code: number, reason: string): void {
     if (this.bufferedBytes === 0) {
@@ -142,8 +148,8 @@ export class Connection implements ConnectionIdentity {
   }
 
   /**
-   * For the socket server: the kernel took something. This is a sign of life as well: uWebSockets.js sends no ping while
-   * a client drains its connection, so a slow reader has nothing to answer.
+   * For the socket server: the kernel took something. This is also a sign of life. While a client drains its
+   * connection, uWebSockets.js sends no ping, so a slow reader has nothing to answer.
    */
   drained(): void {
     this.#silentChecks = 0;
@@ -160,26 +166,28 @@ export class Connection implements ConnectionIdentity {
   }
 
   /**
-   * What uWebSockets.js keeps for it until it is closed, as far as that is known: the buffer in which it put together the
-   * longest frame so far, which it never makes smaller.
+   * The buffer in which uWebSockets.js assembled the longest frame so far, in bytes. The library keeps it until the
+   * connection is closed, and never makes it smaller.
    */
   get keptBytes(): number {
     return this.#keptBytes;
   }
 
   /**
-   * Called at even times. Cuts a client that neither says something whole nor takes something in `mostChecks` of them.
-   * uWebSockets.js pings a silent client and cuts it without an answer, but takes single bytes of a frame that never
-   * ends for a sign of life. A client that pings or answers pings between the fragments of a message without end is not
-   * cut: uWebSockets.js tells of no part of a message, so it looks like one that says nothing. What it takes is bounded by
-   * the longest message, and by the connections of its address.
+   * Called at even times. Cuts a client that neither sends a whole frame nor takes anything during `mostChecks` of
+   * them.
+   *
+   * uWebSockets.js pings a silent client and cuts it if no answer comes. But single bytes of an endless frame count
+   * as a sign of life there. A client that pings between the fragments of an endless message is not cut here: the
+   * library does not report fragments. The longest message, and the connections of one address, bound what such a
+   * client takes.
    */
   checkAlive(mostChecks: number): void {
     this.#silentChecks += 1;
     if (this.#silentChecks > mostChecks) this.cut();
   }
 
-  /** Ends it at once, without a code, and gives back what is kept for it. */
+  /** Ends the connection at once, without a code, and frees its buffer. */
   cut(): void {
     const socket = this.#socket;
     this.#stopFullTimer();
@@ -209,5 +217,5 @@ export class Connection implements ConnectionIdentity {
 }
 
 function ignore(): void {
-  // Until somebody waits for room, nobody needs to know.
+  // Until a callback is set, there is nothing to call.
 }

@@ -1,27 +1,27 @@
 /**
- * Keeps an edge below the limit of descriptors that its process has.
+ * Keeps an edge below its process's limit of descriptors.
  *
- * At that limit `accept` fails with EMFILE, and uSockets tries again at once, for as long as a connection waits: one core
- * is busy, nothing else is accepted, the admin port and Redis included. So connections are taken and closed again while
- * a reserve is left.
+ * At that limit `accept` fails with EMFILE. uSockets then tries again at once, as long as a connection waits. One
+ * core is busy, and no other connection is accepted, on the admin port neither. So the edge takes connections and
+ * closes them again while a reserve is left.
  *
- * A WebSocket that was closed stays with its process until its client has closed it too, of which nothing is told. So
- * what is added up here is too much, and at the limit the descriptors are counted.
+ * The descriptor of a closed WebSocket stays until its client has closed it too, and the library does not report
+ * that. So the count is too high, and at the limit the descriptors themselves are counted.
  */
 import type { HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { readdirSync, readFileSync } from "node:fs";
 
-/** For everything but connections of clients: Redis, the admin port, files, logs. */
+/** For everything except connections of clients: Redis, the admin port, files, logs. */
 const RESERVE = 128;
-/** Of a very low limit, at least so much is for clients. */
+/** The least share for clients, if the limit is very low. */
 const LEAST_SHARE = 0.5;
 /** Counting many thousands takes milliseconds. */
 const COUNT_EVERY_MS = 1_000;
 
 export interface DescriptorsOptions {
-  /** Of this process; undefined where it is not known. */
+  /** Of this process; undefined if it is unknown. */
   readonly limit: number | undefined;
-  /** How many are open now; undefined where that is not known. */
+  /** How many are open now; undefined if that is unknown. */
   readonly count: () => number | undefined;
   readonly now?: () => number;
 }
@@ -30,7 +30,9 @@ export class Descriptors {
   /** Most connections of clients at once, WebSockets and others. */
   readonly most: number;
   readonly #options: DescriptorsOptions;
-  /** Open before the first client came: no connections of clients. */
+  /**
+   * Descriptors that were open before the first client came. They are not connections of clients.
+   */
   #others = 0;
   #taken = 0;
   #countedAt = Number.NEGATIVE_INFINITY;
@@ -45,7 +47,7 @@ export class Descriptors {
     return new Descriptors({ limit: openFilesLimit(), count: openFiles });
   }
 
-  /** To be called when all is up but the listener. */
+  /** Must be called when every component but the listener has started. */
   begin(): void {
     this.#others = this.#options.count() ?? 0;
   }
@@ -72,9 +74,9 @@ export class Descriptors {
   }
 }
 
-/** Closes what is accepted without a descriptor to spare. */
+/** Closes each accepted connection that leaves no descriptor to spare. */
 export function boundSockets(app: TemplatedApp, descriptors: Descriptors): void {
-  // Told of every connection, and again when one is gone that has not become a WebSocket.
+  // Called for every new connection, and again when a connection that has not become a WebSocket is gone.
   const onSocket = (response: HttpResponse, change: unknown): void => {
     if (Number(change) < 0) descriptors.closed();
     else if (!descriptors.opened()) response.close();
@@ -82,7 +84,7 @@ export function boundSockets(app: TemplatedApp, descriptors: Descriptors): void 
   app.filter(onSocket);
 }
 
-/** Node raises the soft limit to the hard one when it starts; this is what is left then. */
+/** Node raises the soft limit to the hard limit when it starts. This is the result. */
 function openFilesLimit(): number | undefined {
   const limits = readIfAny(() => readFileSync("/proc/self/limits", "utf8"));
   const soft = /^Max open files\s+(\d+)/m.exec(limits ?? "")?.[1];
@@ -93,7 +95,7 @@ function openFiles(): number | undefined {
   return readIfAny(() => readdirSync("/proc/self/fd").length);
 }
 
-/** Only Linux has them. Elsewhere the limit is not known, and nothing is bounded. */
+/** Only Linux has these files. On other systems the limit is unknown, and nothing is bounded. */
 function readIfAny<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -15,11 +15,11 @@ export interface ListenerOptions {
 }
 
 /**
- * The one port of an edge. Several edges of one machine listen on the same port: uWebSockets.js
- * sets SO_REUSEPORT, and the kernel spreads new connections over them.
+ * The one port of an edge. Several edges of one machine listen on the same port: uWebSockets.js sets SO_REUSEPORT,
+ * and the kernel spreads new connections over them.
  *
- * Listening and the open sockets are two parts: at the end the one stops first, so that nobody new
- * comes, and the other last, so that everybody can still be told.
+ * Listening and the open sockets are two components. The listener stops first, so that no new client comes. The
+ * sockets stop last, so that every client can still be told.
  */
 export class Listener implements Component {
   readonly name = "listener";
@@ -31,7 +31,7 @@ export class Listener implements Component {
     this.#options = options;
   }
 
-  /** The open sockets, as a part that cuts them when it stops. */
+  /** The open sockets, as a component that cuts them when it stops. */
   get sockets(): Component {
     return {
       name: "sockets",

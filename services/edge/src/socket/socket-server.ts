@@ -18,14 +18,14 @@ import { type UpgradeOptions, Upgrades } from "./upgrade.ts";
 
 export interface SocketServerOptions extends SlowConsumerLimits, UpgradeOptions {
   readonly log: Logger;
-  /** Longest frame that is read; a longer one is refused and its socket closed. */
+  /** Longest frame that is read. A longer frame is refused and its socket closed. */
   readonly maxFrameBytes: Readonly<Record<"v1" | "v2", number>>;
   readonly onConnection: (connection: Connection) => ConnectionEvents;
 }
 
 type Socket = WebSocket<ConnectionData>;
 
-/** Seconds without a sign of life after which a peer is taken for dead; pings go out before. */
+/** Seconds without a sign of life until a peer counts as dead. Pings go out before. */
 const IDLE_TIMEOUT_S = 40;
 export const SOCKET_PATHS = ["/ws/stream", "/ws/stream/", "/ws/stream/:session"] as const;
 
@@ -42,9 +42,9 @@ export class SocketServer {
   /** Adds the WebSocket routes to an app. */
   serve(app: TemplatedApp): void {
     const behavior: WebSocketBehavior<ConnectionData> = {
-      // One limit for both protocols, since a client chooses its protocol. uWebSockets.js cuts the connection as soon as
-      // the head of a longer frame announces its length: to refuse the frame with a reason, the edge would have to keep
-      // it. So only v1 clients, whose limit is lower, are told a reason.
+      // One limit for both protocols, since a client chooses its protocol. uWebSockets.js cuts the connection when the
+      // head of a longer frame announces its length. To give a reason, the edge would have to keep the
+      // frame. So only v1 clients, whose limit is lower, get a reason.
       maxPayloadLength: Math.max(...Object.values(this.#options.maxFrameBytes)),
       maxBackpressure: MAX_BUFFERED_BYTES,
       idleTimeout: IDLE_TIMEOUT_S,

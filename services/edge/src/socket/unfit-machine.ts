@@ -1,12 +1,12 @@
-/** Why uWebSockets.js cannot be loaded, told so that the operator knows what to do. */
+/** Explains to the operator why uWebSockets.js cannot be loaded. */
 
-/** What decides which of its binaries is loaded, and whether that one can be. */
+/** Decides which binary of uWebSockets.js is loaded, and whether it can be loaded. */
 export interface Machine {
   /** Version of Node, such as `22.11.0`. */
   readonly node: string;
   readonly platform: string;
   readonly arch: string;
-  /** Version of glibc; undefined where the system has another C library, or is no Linux. */
+  /** Version of glibc; undefined if the system has another C library, or is not Linux. */
   readonly glibc: string | undefined;
 }
 
@@ -45,13 +45,13 @@ function reason(cause: unknown, { node, platform, arch, glibc }: Machine): strin
   return `uWebSockets.js cannot be loaded by Node ${node} on ${platform} ${arch} (${lastLine(text)})`;
 }
 
-/** Its own message begins with a list of systems, and ends with what went wrong. */
+/** The library's message begins with a list of systems, and ends with the error. */
 function lastLine(text: string): string {
   return text.trim().split("\n").at(-1)?.trim() ?? "";
 }
 
 function thisMachine(): Machine {
-  // Its type says only "object". The rest of the report, addresses of this machine among it, is not used.
+  // The type says only "object". The rest of the report has addresses of this machine, and is not used.
   const { header } = process.report.getReport() as unknown as {
     readonly header: { readonly glibcVersionRuntime?: string };
   };

@@ -1,8 +1,8 @@
 /**
  * uWebSockets.js with room for long request heads.
  *
- * The library reads this variable once, when its binary is loaded, and answers a longer head that arrives in
- * several segments with a page of HTML. Its limit is therefore above ours, which `http/exchange/gate.ts` tells in JSON.
+ * The library reads this variable once, when its binary is loaded. It answers a longer head that arrives in several
+ * segments with a page of HTML. So its limit is above ours, for which `http/exchange/gate.ts` answers in JSON.
  */
 import { UnfitMachineError } from "./unfit-machine.ts";
 

@@ -1,33 +1,35 @@
 /**
- * For how long runs of a provider have their places.
+ * How long runs of a provider keep their places.
  *
- * Of many that began together the short ones end first, so those that ended tell too little until the long ones have
- * ended too. How long the others have been at it by then is heeded as well: by the estimator of Kaplan and Meier,
- * and beyond the longest that ended by a rate that goes on.
+ * Of runs that began together, the short ones end first. So the ended runs alone are biased until the long ones
+ * have ended too. The ages of the runs at work correct that, by the Kaplan-Meier estimator. Beyond the longest
+ * ended run, a constant rate continues the estimate.
  */
 
-/** How long each is taken to last where none has ended yet. */
+/** The estimate as long as no run has ended. */
 const USUAL_HOLD_MS = 3_000;
 const QUANTILES = 128;
-/** Spreads what is picked one after the other evenly, whatever their number. */
+/** The golden ratio spreads consecutive picks evenly, however many there are. */
 const GOLDEN = 0.618_033_988_75;
 
 /** Runs of a provider that ended. */
 export interface EndedHolds {
   readonly count: number;
-  /** For how long the last of them had their places, in milliseconds. */
+  /** How long the last of them had their places, in milliseconds. */
   readonly ms: readonly number[];
 }
 
 export class HoldTimes {
-  /** In milliseconds, the shortest first. A run lasts about as long as one of these, picked at random. */
+  /**
+   * In milliseconds, the shortest first. A run lasts about as long as one of these, picked at random.
+   */
   readonly #holds: readonly number[];
   readonly #beyondMs: number;
 
-  /** @param ages how long each of those at work has been at it, in milliseconds */
+  /** @param ages how long each run at work has been at work, in milliseconds */
   constructor(ended: EndedHolds, ages: readonly number[]) {
     const known = ascending(ended.ms);
-    // Of many that ended only the last are kept, and all that are at work.
+    // Of the ended runs only the last are kept; of the runs at work, all. The weight restores the proportion.
     const weight = known.length === 0 ? 1 : Math.max(1, ended.count / known.length);
     const older = ascending(ages);
     this.#beyondMs = meanBeyond(known, older, weight);
@@ -38,12 +40,16 @@ export class HoldTimes {
     return this.#holds.reduce((sum, hold) => sum + hold, 0) / this.#holds.length;
   }
 
-  /** How long the next run lasts. @param turn any number; each gives another one of the likely times */
+  /**
+   * How long the next run lasts.
+   *
+   * @param turn any number; each gives another of the likely times
+   */
   next(turn: number): number {
     return at(this.#holds, shareOf(turn));
   }
 
-  /** How much longer a run lasts that has been at work for so long. */
+  /** How much longer a run lasts that has been at work for `ageMs`. */
   left(ageMs: number, turn: number): number {
     const longer = this.#holds.slice(countUpTo(this.#holds, ageMs));
     if (longer.length > 0) return at(longer, shareOf(turn)) - ageMs;
@@ -69,8 +75,8 @@ export class HoldTimes {
 }
 
 /**
- * For how long a run goes on that has lasted longer than any that ended, on average: as the rate says at which those
- * ended that outlasted the shortest; or as long as the oldest has gone on already, since not one of them has ended.
+ * The mean rest of a run that has lasted longer than any ended run. It is the larger of two estimates. One follows from the rate at which runs ended that outlasted the shortest. The other is how long the oldest run has gone on beyond the
+ * longest.
  */
 function meanBeyond(known: readonly number[], ages: readonly number[], weight: number): number {
   const [shortest, longest] = [known[0], known.at(-1)];

@@ -1,12 +1,12 @@
 import type { EndedHolds } from "./hold-times.ts";
 
-/** Enough to tell short runs from long ones, and few enough to be of now. */
+/** Enough to tell short runs from long ones, and few enough to be recent. */
 const KEPT = 256;
 const MOST_REPORTED = 16;
 
-/** For how long the last runs of a provider had their places. */
+/** How long the last runs of a provider had their places. */
 export class RecentHolds {
-  /** The oldest is overwritten. */
+  /** The oldest value is overwritten. */
   readonly #ms: number[] = [];
   #count = 0;
 
@@ -14,7 +14,7 @@ export class RecentHolds {
     return { count: this.#count, ms: this.#ms };
   }
 
-  /** Few times that are spread like all of them. */
+  /** A few times with the same spread as all of them. */
   get inShort(): EndedHolds {
     const all = this.#ms.toSorted((a, b) => a - b);
     const count = Math.min(MOST_REPORTED, all.length);
@@ -28,7 +28,7 @@ export class RecentHolds {
   }
 }
 
-/** What several edges know, as one. */
+/** Joins what several edges know. */
 export function together(known: readonly EndedHolds[]): EndedHolds {
   return {
     count: known.reduce((sum, { count }) => sum + count, 0),

@@ -156,7 +156,7 @@ describe("targets", () => {
     expect(await judged("domestic", "first_text")).toEqual([0, 1]);
     // It ended all the same, and when.
     expect(await judged("domestic", "whole")).toEqual([2, 0]);
-    // Nobody came back for it.
+    // Its client did not come back.
     const terminal = { type: "cancelled", reason: "disconnected" } as const;
     end({ totalMs: 30_000, terminal, edgePhases: { leftMs: 900 } });
     expect(await judged("domestic", "whole")).toEqual([2, 0]);

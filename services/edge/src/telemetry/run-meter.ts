@@ -1,4 +1,4 @@
-/** What is measured of runs: each once, at its end, by the edge that accepted it. */
+/** Measures each run once, at its end, on the edge that accepted it. */
 import {
   type GatewayConfig,
   type GatewayConfigSource,
@@ -35,12 +35,12 @@ export class RunMeter {
     gateway.onChange(() => this.#introduce());
   }
 
-  /** A request was not accepted. */
+  /** A request was refused. */
   refused(code: ErrorCode): void {
     this.#families.refusals.inc({ code });
   }
 
-  /** A client came back for a run, or wanted to. */
+  /** A client resumed a run, or tried to. */
   resumed(resumed: ResumeOutcome): void {
     this.#families.resumes.inc({ resumed });
   }
@@ -70,14 +70,15 @@ export class RunMeter {
     this.#time(run, provider);
   }
 
-  /** Holds a run against what is promised of its provider. */
+  /** Compares a run with the targets of its provider. */
   #judge(run: EndedRun, provider: string): void {
     const { terminal, phases } = run;
     const { providers, targets } = this.#gateway.current;
     const region = providers[provider]?.region;
     if (!region) return;
     if (isFaultOfRequest(terminal)) return;
-    // A cold connection is an excuse, and to be proven: of runs that their edge ended nobody knows.
+    // Only a connection that is known to be cold has the longer target. If an edge ended the run, the connection is
+    // unknown.
     const connection = phases.attempt?.connection ?? "warm";
     const { firstTextMs, fullMs } = targetOf(targets, region, connection);
     const target = TARGETS[targetNameOf(region, connection)];
@@ -103,7 +104,7 @@ export class RunMeter {
     observe("accept", waits[0]?.provider ?? provider, acceptMs);
     const pickUpMs = phases.attempt?.pickUpMs ?? 0;
     waits.forEach(({ provider: of, ms }, index) => {
-      // The last one ended with the attempt whose worker says what it took of it.
+      // The last wait ended with the attempt whose worker reports its own part of it.
       const own = index === waits.length - 1 ? Math.max(0, ms - pickUpMs) : ms;
       observe("queue_wait", of, own);
     });
@@ -112,14 +113,17 @@ export class RunMeter {
 
   *#targets() {
     for (const [name, target] of Object.entries(TARGETS)) {
-      // `Object.entries` forgets that its keys are those of the table.
+      // `Object.entries` loses the type of the keys.
       const { firstTextMs, fullMs } = this.#gateway.current.targets[name as keyof typeof TARGETS];
       yield [{ target, measure: "first_text" }, firstTextMs / 1_000] as const;
       yield [{ target, measure: "whole" }, fullMs / 1_000] as const;
     }
   }
 
-  /** So that the first run of a provider is an increase, and a panel without runs is 0 and not empty. */
+  /**
+   * Without this, the first run of a provider would not be an increase, and a panel without runs would be empty
+   * instead of 0.
+   */
   #introduce(): void {
     for (const [provider, { region }] of Object.entries(this.#gateway.current.providers)) {
       const connections = region === "domestic" ? (["warm"] as const) : (["warm", "cold"] as const);

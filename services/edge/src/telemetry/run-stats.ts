@@ -1,4 +1,4 @@
-/** What this edge knows of the runs it ended, in a form that adds up over the cluster. */
+/** The figures of the runs that this edge ended, in a form that adds up over the cluster. */
 
 import { type LatencyCounts, RecentLatency } from "@openclaw/metrics";
 import type { ConnectionLabel } from "@openclaw/protocol";
@@ -31,7 +31,7 @@ export class RunStats {
     const { shownMs, leftMs, endedMs } = userTimesOf(run);
     const isFailure = terminal.type === "failed" && !isFaultOfRequest(terminal);
     if (shownMs === undefined && endedMs === undefined && !isFailure) return;
-    // A cold one is to be proven.
+    // An unknown connection counts as warm.
     const { firstText, whole } = this.#of(answeredBy, phases.attempt?.connection ?? "warm");
     if (isStreamed && shownMs !== undefined) firstText.record(shownMs);
     else if (isStreamed && isFailure && leftMs === undefined) firstText.recordFailure();
@@ -39,19 +39,19 @@ export class RunStats {
     else if (isFailure) whole.recordFailure();
   }
 
-  /** For how long runs of a provider that ended here had their places. */
+  /** How long runs of a provider that ended here had their places. */
   holds(provider: string): EndedHolds {
     return this.#holds.get(provider)?.ended ?? { count: 0, ms: [] };
   }
 
-  /** The same of all providers, in short. */
+  /** Likewise for every provider, in short. */
   allHolds(): Record<string, EndedHolds> {
     return Object.fromEntries(
       [...this.#holds].map(([provider, { inShort }]) => [provider, inShort]),
     );
   }
 
-  /** Runs ended since the last call, by how they ended. */
+  /** Runs that ended since the last call, by how they ended. */
   takeTotals(): Record<string, number> {
     const totals = this.#totals;
     this.#totals = {};

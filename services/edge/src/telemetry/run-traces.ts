@@ -1,6 +1,6 @@
 /**
- * The edge's part of a run's trace: one span from accepted to terminal, told at its end from what was measured
- * of the run anyway, so that a trace costs nothing while text is delivered.
+ * The edge's part of a run's trace: one span from accepted to terminal. It is recorded at the end, from figures
+ * that the edge measures anyway. So a trace costs nothing while text is delivered.
  */
 import type { Component } from "@openclaw/runtime";
 import type { Span, Tracer } from "@openclaw/tracing";
@@ -8,7 +8,7 @@ import type { EndedRun } from "../runs/ended-run.ts";
 
 interface AcceptedRun {
   readonly runId: string;
-  /** Who is to answer. */
+  /** The provider that was asked. */
   readonly provider: string;
   /** The trace context of the client, if it has one. */
   readonly parent: string | undefined;
@@ -56,7 +56,7 @@ class RunTrace {
     this.#onEnded = onEnded;
   }
 
-  /** What makes a worker's span a part of this trace; undefined where there are no traces. */
+  /** Makes a worker's span a part of this trace; undefined if traces are off. */
   get traceparent(): string | undefined {
     return this.#span.traceparent;
   }

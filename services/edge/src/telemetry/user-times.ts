@@ -1,9 +1,9 @@
-/** What an ended run says of how well its user was served. */
+/** When the user of an ended run saw its text and its end. */
 import type { ErrorCode } from "@openclaw/protocol";
 import type { TerminalEntry } from "@openclaw/stream";
 import type { EndedRun } from "../runs/ended-run.ts";
 
-/** Failures that lie in the request: nobody could have answered it in time. */
+/** Failures that lie in the request: every provider would have failed. */
 const FAULTS_OF_REQUESTS: ReadonlySet<ErrorCode> = new Set([
   "provider_rejected",
   "content_filtered",
@@ -16,13 +16,18 @@ export function isFaultOfRequest(terminal: TerminalEntry): boolean {
 }
 
 /**
- * What its user saw of a run, in milliseconds since it was accepted: its first text or else its good end, its
- * going away before either, its good end. Who gave up before it was late cannot say whether it would have been.
+ * Three times of the user in milliseconds since the run was accepted.
+ *
+ * - `shownMs`: the first text, or else the good end.
+ * - `leftMs`: the user went away before either.
+ * - `endedMs`: the good end.
+ *
+ * A user who leaves before the target says nothing about whether the run would have met it.
  */
 export function userTimesOf({ terminal, phases: { firstFrameMs, totalMs }, edgePhases }: EndedRun) {
   const endedMs = terminal.type === "completed" ? totalMs : undefined;
   const { leftMs = terminal.type === "cancelled" ? totalMs : undefined } = edgePhases;
-  // After that it is told to another connection.
+  // The end of a run whose client left goes to another connection.
   const shownMs = firstFrameMs ?? (leftMs === undefined ? endedMs : undefined);
   return { shownMs, leftMs, endedMs };
 }

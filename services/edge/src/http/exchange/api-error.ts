@@ -1,10 +1,10 @@
 /**
- * Failures as clients of the OpenAI API expect them: a status and headers their libraries act upon, and
- * the error object they show.
+ * Failures as clients of the OpenAI API expect them: a status, headers that their libraries act upon, and the error
+ * object that they show.
  *
- * What the libraries do with it: they try again after 408, 409, 429 and every 5xx unless
- * `x-should-retry` says otherwise, wait for `retry-after-ms` or `retry-after` if that is at most 60 s,
- * and one of them (LangChain) takes a 429 without `retry-after` for an account that is used up.
+ * The libraries try again after 408, 409, 429 and every 5xx, unless `x-should-retry` says otherwise. They wait for
+ * `retry-after-ms` or `retry-after`, if that is at most 60 s. LangChain takes a 429 without `retry-after` for an
+ * account that is used up.
  */
 import type { HttpResponse } from "uWebSockets.js";
 import { type ApiError, type ErrorCode, type Failure, v1ErrorFrame } from "@openclaw/protocol";
@@ -14,7 +14,7 @@ import { type Headers, type HttpStatus, writeHead } from "./http-head.ts";
 interface Refusal {
   readonly status: HttpStatus;
   readonly type: string;
-  /** Where clients know the matter under a name of OpenAI's; otherwise our own code. */
+  /** The name of OpenAI's for this failure. Not set: our own code. */
   readonly code?: string;
 }
 
@@ -70,14 +70,17 @@ const REFUSALS: Readonly<Record<ErrorCode, Refusal>> = {
   internal: OURS,
 };
 
-/** What comes to no door, or not whole, is no failure of a run, and has codes of its own. */
+/**
+ * Requests for which there is no route, or which did not come whole. They are no failures of a run, and have their
+ * own codes.
+ */
 const MISADDRESSED = {
   unknown_url: NOT_FOUND,
   request_timeout: { ...INVALID, status: 408 },
   upgrade_required: { ...INVALID, status: 426 },
 } as const satisfies Readonly<Record<string, Refusal>>;
 
-/** Of frames and connections: nothing that a request over HTTP can meet. */
+/** Codes of frames and connections. A request over HTTP never gets them. */
 const OF_SOCKETS: ReadonlySet<string> = new Set<ErrorCode>([
   "binary_frame",
   "frame_too_long",
@@ -86,7 +89,7 @@ const OF_SOCKETS: ReadonlySet<string> = new Set<ErrorCode>([
   "too_many_runs",
 ]);
 
-/** All that a request over HTTP may be refused with, by the codes that clients are told. */
+/** Every refusal of a request over HTTP, by the codes that clients see. */
 export const HTTP_REFUSALS: readonly { readonly status: HttpStatus; readonly code: string }[] =
   Object.entries<Refusal>({ ...REFUSALS, ...MISADDRESSED })
     .filter(([code]) => !OF_SOCKETS.has(code))
@@ -95,16 +98,20 @@ export const HTTP_REFUSALS: readonly { readonly status: HttpStatus; readonly cod
 /** Libraries ignore a wait of 60 s and more. */
 const LONGEST_WAIT_S = 59;
 const USUAL_WAIT_MS = 1_000;
-/** Whoever cancelled it does not want it again. */
+/** A client that cancelled its run does not want it again. */
 const NOT_AGAIN: readonly ErrorCode[] = ["cancelled"];
 
-/** The body for a failure, in a response or as an event of a stream. `param`: the field that is wrong. */
+/**
+ * The body for a failure, in a response or as an event of a stream.
+ *
+ * @param param the field that is wrong
+ */
 export function apiError({ code, message }: Failure, param: string | null = null): ApiError {
   const { type, code: known } = REFUSALS[code];
   return { error: { message, type, param, code: known ?? code } };
 }
 
-/** The status and headers for a failure of which nothing has been told yet. */
+/** The status and headers for a failure, as long as nothing was sent. */
 export function refusalOf({ code, retryable, retryAfterMs }: Failure): {
   readonly status: HttpStatus;
   readonly headers: Headers;

@@ -1,21 +1,22 @@
 /**
- * Reads the body of one request to its end, whatever becomes of it.
+ * Reads the body of one request to its end, even if it is refused.
  *
- * What is refused is heard out, within bounds and without being kept: most clients send everything before they read
- * why it was refused.
+ * A refused body is still read, within bounds, and discarded. Most clients send everything before they read why the
+ * request was refused.
  */
 import type { ByteBudget } from "../../admission/byte-budget.ts";
 import { IncomingBody } from "./incoming-body.ts";
 
-/** Of a body that is refused anyway. */
+/** Of a body that is already refused. */
 const DISCARDED_BYTES = 16 * 1024 * 1024;
 /**
- * From the head of a request to the last byte of its body. uWebSockets.js cuts a client much sooner that sends less
- * than about 19 KB a second, but gives one that sends a little more as long as it takes.
+ * From the head of a request to the last byte of its body. uWebSockets.js cuts a client that sends less than about
+ * 19 KB a second. A client that sends a little more may take as long as
+ * it likes.
  */
 export const BODY_WITHIN_MS = 60_000;
 
-/** `no_room`: this edge holds as much of other bodies as it may. */
+/** `no_room`: this edge holds as many bytes of other bodies as it may. */
 export type BodyRefusal = "too_long" | "no_room" | "late" | "gone";
 
 export interface BodyReaderOptions {
@@ -23,7 +24,7 @@ export interface BodyReaderOptions {
   readonly contentLength: string | undefined;
   readonly maxBytes: number;
   readonly budget: ByteBudget;
-  /** Called once. A body must be released by then or later. */
+  /** Called once. The caller releases the body. */
   readonly onOver: (outcome: IncomingBody | BodyRefusal) => void;
 }
 
@@ -44,7 +45,9 @@ export class BodyReader {
     if (!this.#body) this.#refusal ??= "no_room";
   }
 
-  /** Whether more may come that nobody will hear: its connection cannot be used for another request. */
+  /**
+   * Whether more of the body may come that is not read. Its connection cannot be used for another request.
+   */
   get isCutShort(): boolean {
     return this.#isOver && this.#receivedBytes > this.#options.maxBytes + DISCARDED_BYTES;
   }
@@ -67,7 +70,7 @@ export class BodyReader {
     this.#end("gone");
   }
 
-  /** Called now and then. */
+  /** Called every second. */
   sweep(now: number): void {
     if (now - this.#beganAt > BODY_WITHIN_MS) this.#end("late");
   }

@@ -12,7 +12,7 @@ const LISTED = "https://app.example.com";
 const FOREIGN = "https://evil.example";
 const KEY = "a-key-of-some-length";
 const origins = { allowed: [LISTED] };
-/** What browsers say of a page that must get nothing without keys. */
+/** The headers of browsers for pages that a gateway without keys must refuse. */
 const UNWANTED: readonly Asked[] = [
   { origin: FOREIGN },
   { origin: "null" },

@@ -1,10 +1,12 @@
-/** What a browser must be told before a page of another origin may ask, and read the reply. */
+/** The headers that let a page of another origin send requests and read the replies. */
 import type { Headers } from "./http-head.ts";
 
-/** Every reply depends on it, also one without any of these headers: a cache must not give it to another page. */
+/**
+ * Every reply depends on `Origin`, also a reply without these headers. A cache must not give it to another page.
+ */
 const VARY: Headers = { vary: "Origin" };
 
-/** Those of ours that tell a client something. */
+/** Our own headers that a client may read. */
 const EXPOSED = [
   "x-request-id",
   "retry-after",
@@ -19,7 +21,7 @@ const EXPOSED = [
 
 const METHODS = "GET, HEAD, POST, DELETE, OPTIONS";
 
-/** What clients send of their own. `*` would leave out `Authorization`. */
+/** Headers that clients send. `*` would not include `Authorization`. */
 const ACCEPTED = [
   ...["authorization", "content-type", "accept", "cache-control", "last-event-id"],
   ...["x-request-id", "x-api-key", "idempotency-key", "traceparent", "tracestate", "baggage"],
@@ -27,7 +29,7 @@ const ACCEPTED = [
 ];
 
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]{1,128}$/;
-/** So long a browser need not ask again. */
+/** How long a browser keeps the reply to a preflight. */
 const MAX_AGE_S = "600";
 
 /** @param reader the origin whose pages may read the reply, or `*` */
@@ -37,15 +39,15 @@ export function replyHeaders(reader: string | undefined): Headers {
     ...VARY,
     "access-control-allow-origin": reader,
     "access-control-expose-headers": EXPOSED,
-    // For a proxy in front that knows its users by cookies. Never for just any page.
+    // For a proxy in front that knows its users by cookies. Never if every page may read replies.
     ...(reader !== "*" && { "access-control-allow-credentials": "true" }),
   };
 }
 
 /**
- * Of the reply to a page that may read replies and asks whether it may ask.
+ * The headers of the reply to a preflight, if the page may read replies.
  *
- * @param asked for: `Access-Control-Request-Headers`. Libraries add headers of their own (`x-stainless-…`), and none
+ * @param asked `Access-Control-Request-Headers`. Libraries add headers of their own (`x-stainless-…`). No header
  * that such a page sends can do harm.
  */
 export function preflightHeaders(asked: string): Headers {

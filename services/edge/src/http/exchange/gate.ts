@@ -1,18 +1,21 @@
-/** What is looked at of every request, before its route: its head, and which page asks. */
+/** Checks every request before its route: its head, and the page that sent it. */
 import type { HttpRequest } from "uWebSockets.js";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { Origins } from "../../admission/origins.ts";
 import { replyHeaders } from "./cors.ts";
 import type { Headers } from "./http-head.ts";
 
-/** Of the request line and all headers. Browsers and proxies stop at the same, or below. */
+/** Of the request line and all headers. Browsers and proxies have this limit or a lower one. */
 export const MAX_HEAD_BYTES = 16 * 1024;
 
 const HEAD_TOO_LONG = failure(
   "head_too_long",
   `The head of the request is longer than the ${MAX_HEAD_BYTES} bytes that this server accepts. Cookies and tokens are the usual reason.`,
 );
-/** What one reader takes for a body another takes for the next request. uWebSockets.js goes by the first. */
+/**
+ * Readers differ in which length they use, so one takes for the next request what another takes for the body.
+ * uWebSockets.js uses the first length.
+ */
 const TWO_LENGTHS = failure(
   "invalid_request",
   "The request has two different Content-Length headers.",
@@ -24,7 +27,9 @@ export interface Admission {
   readonly headers: Headers;
   /** Whether the page that asks may read the reply. */
   readonly isReadable: boolean;
-  /** Whether it is not certain where the request ends: nothing behind it may be read, so its connection is cut. */
+  /**
+   * Whether it is uncertain where the request ends. Its connection is then cut, so that nothing behind it is read.
+   */
   readonly hasUnsureEnd?: boolean;
 }
 
@@ -35,7 +40,7 @@ export class Gate {
     this.#origins = origins;
   }
 
-  /** Must be called within the route's handler: the request is only valid there. */
+  /** Must be called within the handler of the route: the request is only valid there. */
   admit(request: HttpRequest): Admission {
     const { refusal, reader } = this.#origins.judge({
       origin: request.getHeader("origin"),
@@ -54,7 +59,7 @@ export class Gate {
   }
 }
 
-/** As the usual client writes it: one space behind each colon. */
+/** Counted as clients usually write it: one space behind each colon. */
 function headBytesOf(request: HttpRequest): number {
   const query = request.getQuery();
   const line = `${request.getMethod()} ${request.getUrl()}${query ? `?${query}` : ""} HTTP/1.1\r\n`;

@@ -7,7 +7,7 @@ import { HttpExchange } from "./http-exchange.ts";
 
 const KEEP_ALIVE_AFTER_MS = 1_000;
 
-/** What a client is sent whose request is answered so. */
+/** Sends a request that is answered by `answer`; resolves to what its client got. */
 async function answered(method: string, answer: (exchange: HttpExchange) => void) {
   const app = uws.App();
   const options = {

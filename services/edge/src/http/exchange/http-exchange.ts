@@ -1,6 +1,6 @@
 /**
- * One HTTP request and its response as the rest of the edge sees it: safe to use at any time, even after the client is
- * gone. Every answer arrives long after its request.
+ * One HTTP request and its response, as the rest of the edge sees them. It is safe to use at any time, even after the
+ * client is gone. Every answer arrives long after its request.
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { randomUUID } from "node:crypto";

@@ -13,12 +13,12 @@ const SWEEP_INTERVAL_MS = 1_000;
 export interface HttpExchangesOptions {
   readonly gate: Pick<Gate, "admit">;
   readonly onRefused: (reason: Failure) => void;
-  /** Most of them at once; more are refused. */
+  /** Most open requests at once. More are refused. */
   readonly maxOpen: number;
   readonly slowConsumerMs: number;
   readonly onSlowConsumer: () => void;
   readonly keepAliveAfterMs: number;
-  /** What the bodies of all requests may take that have not been read yet. */
+  /** Bounds the unread bodies of all requests. */
   readonly inbound: ByteBudget;
 }
 
@@ -45,7 +45,7 @@ export class HttpExchanges implements Component {
     return this.#open.size > this.#options.maxOpen;
   }
 
-  /** A route whose handler is only called for what may be asked at all. */
+  /** A route whose handler is only called for requests that the gate admits. */
   route(handle: (exchange: HttpExchange, admission: Admission) => void): Route {
     const { gate, onRefused } = this.#options;
     return (response, request) => {
@@ -53,7 +53,7 @@ export class HttpExchanges implements Component {
       const { refusal, headers, hasUnsureEnd } = admission;
       if (refusal && hasUnsureEnd) {
         onRefused(refusal);
-        // Without a word: behind a response, uWebSockets.js would go on with what has come already.
+        // Without a response: after one, uWebSockets.js would read on what has already come.
         response.close();
         return;
       }
@@ -65,7 +65,9 @@ export class HttpExchanges implements Component {
     };
   }
 
-  /** Answers a browser that asks whether a page may ask. It has no key yet. */
+  /**
+   * Answers a preflight, with which a browser asks whether a page may send a request. It has no key.
+   */
   preflight(): Route {
     return this.route((exchange, { isReadable }) => {
       const asked = exchange.request.header("access-control-request-headers") ?? "";
@@ -80,7 +82,9 @@ export class HttpExchanges implements Component {
     }, SWEEP_INTERVAL_MS);
   }
 
-  /** Resolves when the answers in hand are whole, or once `signal` aborts; connections close behind them. */
+  /**
+   * Resolves when the open answers are whole, or once `signal` aborts. Connections close behind them.
+   */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
     for (const exchange of [...this.#open]) exchange.leave();

@@ -3,7 +3,7 @@ import type { HttpResponse } from "uWebSockets.js";
 
 export type Headers = Readonly<Record<string, string>>;
 
-/** Every status line in use: uWebSockets.js takes each as one text. */
+/** Every status line in use. uWebSockets.js takes each as one text. */
 const STATUS_LINES = {
   200: "200 OK",
   202: "202 Accepted",

@@ -1,18 +1,19 @@
 /**
  * The body of one request while it comes: in one buffer, within the budget of this edge.
  *
- * Room is taken as the bytes come. If `content-length` alone took it, a client could keep everybody out and send nothing.
+ * Room is taken as the bytes come. If `content-length` alone took it, a client could keep other clients out and
+ * send nothing.
  *
- * Memory of an ordinary buffer comes back when the garbage is collected, which an edge that has become idle may not do
- * for many minutes. A buffer that can be resized gives its pages back at once when it is made empty. It costs the
- * kernel two mappings, of which a process has about 65,000, so short bodies do without.
+ * The memory of an ordinary buffer is freed by garbage collection, which an idle edge may not run for many minutes.
+ * A resizable buffer frees its pages at once when it is made empty. It costs the kernel two mappings, of which a
+ * process has about 65,000. So short bodies use ordinary buffers.
  */
 import type { ByteBudget, Reservation } from "../../admission/byte-budget.ts";
 
-/** A longer body is put into a buffer that can be resized. */
+/** A longer body is put into a resizable buffer. */
 const RESIZABLE_FROM_BYTES = 64 * 1024;
 
-/** Newer than the types of the language that this is built with; every Node that we support has it. */
+/** Newer than the language version of the types here. Every supported Node has it. */
 interface ResizableBuffer extends ArrayBuffer {
   resize(bytes: number): void;
 }
@@ -23,9 +24,9 @@ const Resizable = ArrayBuffer as unknown as new (
 
 export interface IncomingBodyOptions {
   readonly budget: ByteBudget;
-  /** What `content-length` says; undefined where the body comes in chunks of unknown number. */
+  /** The value of `content-length`; undefined if the body comes in chunks of unknown number. */
   readonly declaredBytes: number | undefined;
-  /** At most the declared bytes are kept, or as many as these. */
+  /** The most bytes that are kept, unless fewer are declared. */
   readonly maxBytes: number;
 }
 
@@ -41,7 +42,7 @@ export class IncomingBody {
     this.#mostBytes = declaredBytes ?? maxBytes;
   }
 
-  /** Undefined where there is no room now for what was declared. What is opened must be released. */
+  /** Undefined if there is no room for the declared bytes. The caller must release the body. */
   static open(options: IncomingBodyOptions): IncomingBody | undefined {
     const { budget, declaredBytes = 0 } = options;
     if (!budget.hasRoom(declaredBytes)) return undefined;
@@ -49,7 +50,7 @@ export class IncomingBody {
     return reserved && new IncomingBody(reserved, options);
   }
 
-  /** Keeps a copy. Answers whether there was room. */
+  /** Keeps a copy of the chunk. Answers whether there was room. */
   add(chunk: ArrayBuffer): boolean {
     const length = this.#length + chunk.byteLength;
     if (length > this.#mostBytes) return false;
@@ -63,12 +64,12 @@ export class IncomingBody {
     return true;
   }
 
-  /** What has come. Not to be used behind `release`. */
+  /** The bytes so far. They must not be used after `release`. */
   get bytes(): Buffer {
     return this.#long ? Buffer.from(this.#long, 0, this.#length) : Buffer.concat(this.#short);
   }
 
-  /** Gives memory and room back. Safe twice. */
+  /** Gives memory and room back. Safe to call twice. */
   release(): void {
     this.#long?.resize(0);
     this.#long = undefined;

@@ -1,12 +1,14 @@
 import type { HttpRequest } from "uWebSockets.js";
 
-/** What a request says of itself. uWebSockets.js only lends it: it is gone when the route's handler returns. */
+/**
+ * A copy of the head of a request. uWebSockets.js only lends it: it is gone when the handler of the route returns.
+ */
 export class RequestCopy {
   /** In lower case. */
   readonly method: string;
   /** Without its query, as it was sent. */
   readonly url: string;
-  /** The same, decoded; empty where it is no valid percent-encoding. */
+  /** The path, decoded; empty if its percent-encoding is invalid. */
   readonly path: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #parameters: readonly string[];
@@ -25,12 +27,14 @@ export class RequestCopy {
     this.#query = new URLSearchParams(request.getQuery());
   }
 
-  /** A header by its lower-case name; undefined where it was not sent. */
+  /** A header by its lower-case name; undefined if it is missing. */
   header(name: string): string | undefined {
     return this.#headers[name];
   }
 
-  /** A parameter of the route by its place; empty where it is missing or no valid percent-encoding. */
+  /**
+   * A parameter of the route by its index; empty if it is missing or its percent-encoding is invalid.
+   */
   parameter(index: 0 | 1): string {
     return this.#parameters[index] ?? "";
   }

@@ -1,4 +1,4 @@
-/** The schemas that validate, as OpenAPI 3.1 has them: it takes JSON Schema 2020-12 as it is. */
+/** The schemas that validate, as OpenAPI 3.1 has them: it takes JSON Schema 2020-12 unchanged. */
 import {
   acceptedRunSchema,
   apiErrorSchema,
@@ -23,7 +23,7 @@ const REQUESTS = {
   RunRequest: runRequestSchema,
 } as const;
 
-/** What clients are sent. */
+/** What clients receive. */
 const RESPONSES = {
   ChatCompletion: chatCompletionSchema,
   ChatChunk: chatChunkSchema,
@@ -45,7 +45,7 @@ export function ref(name: SchemaName): { readonly $ref: string } {
   return { $ref: pathOf(name) };
 }
 
-/** All schemas by their names, those within others as references. */
+/** All schemas by their names. Schemas within others are references. */
 export function schemas(): Record<string, Json> {
   return { ...converted(REQUESTS, "input"), ...converted(RESPONSES, "output") };
 }

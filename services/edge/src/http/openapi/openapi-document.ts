@@ -1,6 +1,6 @@
 /**
- * The OpenAPI 3.1 document of an edge: `/openapi.json`, and docs/openapi.json, which a test keeps in step.
- * Its schemas are those that validate, so it cannot say anything else than what is so.
+ * The OpenAPI 3.1 document of an edge: `/openapi.json`, and docs/openapi.json, which a test keeps in step. Its
+ * schemas are the ones that validate requests, so it cannot differ from the code.
  */
 import { type Json, schemas } from "./components.ts";
 import { PATHS } from "./paths.ts";
@@ -15,12 +15,12 @@ export function openApiDocument(): Json {
         "The HTTP routes of an edge. PROTOCOL.md describes the WebSocket protocols at `/ws/stream/{session_id}`.",
     },
     servers: [{ url: "/", description: "The edge that serves this document, or any other." }],
-    // Without keys of its own (`EDGE_API_KEYS`) a gateway does not look at the one that is sent.
+    // A gateway without keys (`EDGE_API_KEYS`) ignores the key of a request.
     security: [{ bearer: [] }, { query: [] }, {}],
     tags: [
       { name: "chat", description: "The OpenAI API." },
       { name: "runs", description: "Runs that outlive the request that started them." },
-      { name: "operations", description: "For those who run the gateway." },
+      { name: "operations", description: "For operators of the gateway." },
     ],
     paths: PATHS,
     components: {

@@ -1,20 +1,22 @@
-/** What those who run the gateway are answered. */
+/** Responses for operators. */
 import { z } from "zod";
 
 export const healthSchema = z.strictObject({
   status: z.enum(["ok", "unavailable"]),
-  reasons: z.array(z.string()).describe("Why it cannot serve. Empty while it can."),
+  reasons: z.array(z.string()).describe("Why it cannot serve; empty while it can."),
   notes: z
     .array(z.string())
     .optional()
-    .describe("Hints for the operator while it can serve, such as too few workers for an account."),
+    .describe(
+      "Notes for the operator of an edge that can serve, such as too few workers for an account.",
+    ),
 });
 
 const count = z.int().min(0);
 
-/** Figures are added from time to time, hence what is not named here is allowed. */
+/** Later versions add figures, so other fields are allowed. */
 export const statsSchema = z.looseObject({
-  simulated: z.boolean().describe("Whether the simulator answers for at least one provider."),
+  simulated: z.boolean().describe("Whether a simulator answers for any provider."),
   nodes: z.looseObject({
     edges: z.array(z.looseObject({ id: z.string() })),
     workers: z.array(z.looseObject({ id: z.string() })),
@@ -28,18 +30,16 @@ export const statsSchema = z.looseObject({
     failed: count,
     cancelled: count,
   }),
-  attempts: z.record(z.string(), count).describe("Attempts by their outcome."),
+  attempts: z.record(z.string(), count).describe("How attempts came out."),
   providers: z.record(
     z.string(),
     z.looseObject({
       model: z.string(),
       waiting: count,
-      places: count.nullable().describe("Places for runs of this provider, over all workers."),
+      places: count.nullable().describe("Runs at once for which all workers have places."),
       bounds: z
         .array(z.string())
-        .describe(
-          "Settings that limit its runs at once. `maxConcurrency` if the account is the limit.",
-        ),
+        .describe("Settings that bound its runs at once; `maxConcurrency` where the account does."),
     }),
   ),
 });

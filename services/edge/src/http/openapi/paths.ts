@@ -1,4 +1,4 @@
-/** What can be asked of an edge over HTTP. */
+/** The requests that an edge answers over HTTP. */
 import type { Json } from "./components.ts";
 import { eventStream, json, refusals, response } from "./responses.ts";
 
@@ -11,7 +11,7 @@ const run = {
   name: "run",
   in: "path",
   required: true,
-  description: "The run's id. Every client that knows it may read and cancel the run.",
+  description: "The run's id. A client that knows it may read and cancel the run.",
   schema: { type: "string" },
 };
 
@@ -21,7 +21,7 @@ const chat: Json = {
     tags: ["chat"],
     summary: "Answer a conversation, as the OpenAI API does",
     description:
-      "Aborting the request cancels its run. If the answer fails after the stream has begun, the stream ends with one error event and without `[DONE]`.",
+      "A request that is aborted cancels its run. A stream that was begun ends with one error event, and without `[DONE]`, where its answer fails.",
     requestBody: { required: true, content: json("ChatCompletionRequest") },
     responses: {
       200: response("The answer. A stream ends with `data: [DONE]`.", {
@@ -37,8 +37,8 @@ const models: Json = {
   get: {
     operationId: "listModels",
     tags: ["chat"],
-    summary: "List the names that `model` may have",
-    responses: { 200: response("All names.", json("ModelList")), ...refusals(401, 500) },
+    summary: "The names that can be asked for as `model`",
+    responses: { 200: response("All of them.", json("ModelList")), ...refusals(401, 500) },
   },
 };
 
@@ -46,7 +46,7 @@ const model: Json = {
   get: {
     operationId: "getModel",
     tags: ["chat"],
-    summary: "Check whether `model` may have a name",
+    summary: "Whether a name can be asked for as `model`",
     parameters: [
       {
         name: "model",
@@ -56,7 +56,7 @@ const model: Json = {
         schema: { type: "string" },
       },
     ],
-    responses: { 200: response("The name exists.", json("Model")), ...refusals(401, 404, 500) },
+    responses: { 200: response("It can.", json("Model")), ...refusals(401, 404, 500) },
   },
 };
 
@@ -64,12 +64,11 @@ const startRun: Json = {
   post: {
     operationId: "startRun",
     tags: ["runs"],
-    summary: "Start a run that continues without its client",
-    description:
-      "The run is answered even if no client reads it, and even if the edge that took it dies.",
+    summary: "Start a run that goes on by itself",
+    description: "The run is answered even if no client reads it, and even if its edge dies.",
     requestBody: { required: true, content: json("RunRequest") },
     responses: {
-      202: response("The run is on its queue.", json("AcceptedRun"), ["location", "x-request-id"]),
+      202: response("It is on its queue.", json("AcceptedRun"), ["location", "x-request-id"]),
       ...refusals(400, 401, 404, 408, 413, 415, 500, 503),
     },
   },
@@ -79,10 +78,10 @@ const readRun: Json = {
   get: {
     operationId: "getRun",
     tags: ["runs"],
-    summary: "Read the state, timings and text so far of any run",
+    summary: "The state, timings and text so far of a run, however it began",
     parameters: [run],
     responses: {
-      200: response("The run as it is now.", json("Run")),
+      200: response("How it fares.", json("Run")),
       ...refusals(401, 404, 500, 503),
     },
   },
@@ -92,15 +91,15 @@ const runEvents: Json = {
   get: {
     operationId: "readRunEvents",
     tags: ["runs"],
-    summary: "Follow a run, from its beginning or after a position",
+    summary: "Follow a run, from its beginning or behind a position",
     description:
-      "The `id` of an event is its position, and its name is the `type` in its data. The last event is `done`, `error` or `cancelled`. If the stream ends without it, ask again after the last id.",
+      "The `id` of an event is its position, its name the `type` in its data. The last one is `done`, `error` or `cancelled`; a stream that ends without it is to be asked for again, behind the last id.",
     parameters: [
       run,
       {
         name: "Last-Event-ID",
         in: "header",
-        description: "The id of the last event that the client received.",
+        description: "The id of the last event that the client has.",
         schema: POSITION,
       },
       {
@@ -112,7 +111,7 @@ const runEvents: Json = {
     ],
     responses: {
       200: response("The events.", eventStream("RunEvent")),
-      204: response("The run has ended and the client has its last event: do not ask again."),
+      204: response("The run is over and the client has its last event: do not come back."),
       ...refusals(400, 401, 404, 500, 503),
     },
   },
@@ -123,10 +122,10 @@ const cancelRun: Json = {
     operationId: "cancelRun",
     tags: ["runs"],
     summary: "End a run",
-    description: "A second cancel changes nothing.",
+    description: "Once more changes nothing.",
     parameters: [run],
     responses: {
-      200: response("How the run ended.", json("CancelledRun")),
+      200: response("How it ended.", json("CancelledRun")),
       ...refusals(401, 404, 500, 503),
     },
   },
@@ -136,12 +135,12 @@ const health: Json = {
   get: {
     operationId: "getHealth",
     tags: ["operations"],
-    summary: "Check whether this edge can serve",
+    summary: "Whether this edge can serve",
     // A load balancer has no key.
     security: [],
     responses: {
-      200: response("It can serve.", json("Health")),
-      503: response("It cannot serve.", json("Health")),
+      200: response("It can.", json("Health")),
+      503: response("It cannot.", json("Health")),
       ...refusals(),
     },
   },
@@ -151,7 +150,7 @@ const stats: Json = {
   get: {
     operationId: "getStats",
     tags: ["operations"],
-    summary: "Read the figures of the whole cluster, from any edge",
+    summary: "The figures of the whole cluster, from any edge",
     responses: {
       200: response("The figures.", json("Stats")),
       ...refusals(401, 503),

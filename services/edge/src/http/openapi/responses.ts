@@ -3,7 +3,7 @@ import { type Json, ref, type SchemaName } from "./components.ts";
 
 const text = { schema: { type: "string" } };
 const requestId = {
-  description: "If the request began or read a run, the run's id.",
+  description: "Of a request that began or read a run, the run's id.",
   ...text,
 };
 const HEADERS = {
@@ -14,7 +14,7 @@ const HEADERS = {
     schema: { type: "string", enum: ["true", "false"] },
   },
   "retry-after": {
-    description: "In seconds. Present if the status is 429 or 503 and a retry may succeed.",
+    description: "In seconds, where the status is 429 or 503 and trying again makes sense.",
     schema: { type: "string", pattern: "^[1-9][0-9]?$" },
   },
   "retry-after-ms": {
@@ -24,23 +24,23 @@ const HEADERS = {
 } as const;
 type HeaderName = keyof typeof HEADERS;
 
-/** Every status of a refusal, and when it comes. */
+/** Every status of a refusal, and when a client gets it. */
 export const REFUSALS = {
-  400: "The request is wrong, or the provider refuses it. `param` names the field if there is one.",
-  401: "The gateway has keys, and the request has no valid key.",
-  403: "The web page may not use the gateway, or the gateway does not know the name in `Host`.",
-  404: "The model, provider, run or address does not exist.",
-  408: "The body did not arrive whole within 60 s.",
+  400: "The request, or what it asks of the provider, is wrong: `param` names the field, where there is one.",
+  401: "The gateway has keys, and the request shows none.",
+  403: "The web page may not use the gateway, or the request names the gateway by an unknown host.",
+  404: "There is no such model, provider, run or address.",
+  408: "The body did not come whole within a minute.",
   409: "The run was cancelled.",
   413: "The request is longer than this server accepts.",
-  415: "The body has another type than `application/json`.",
-  426: "The address speaks WebSocket only.",
-  429: "The provider limits the gateway. Without `retry-after`, the account has no quota left.",
+  415: "The body is of another type than `application/json`.",
+  426: "The address speaks WebSocket.",
+  429: "The provider limits the gateway, or (without `retry-after`) its account is used up.",
   431: "The head of the request is longer than 16 KiB.",
   500: "The gateway failed.",
-  502: "The provider failed, and no other provider could answer.",
-  503: "The gateway or the provider is at its limit, or cannot be reached now.",
-  504: "The provider was too slow, and no other provider could answer.",
+  502: "The provider failed, and no other provider could stand in for it.",
+  503: "The gateway, or the provider, is at its limit or away for the moment.",
+  504: "The provider was too slow, and no other provider could stand in for it.",
 } as const;
 export type RefusalStatus = keyof typeof REFUSALS;
 
@@ -48,7 +48,7 @@ export function json(schema: SchemaName): Json {
   return { "application/json": { schema: ref(schema) } };
 }
 
-/** The schema is that of each event's `data`. */
+/** The schema describes the `data` of each event. */
 export function eventStream(schema: SchemaName): Json {
   return { "text/event-stream": { schema: ref(schema) } };
 }
@@ -65,7 +65,7 @@ export function response(
   };
 }
 
-/** Whatever is asked, the head and the page that asks are looked at first. */
+/** The gate may refuse any request for its head, or for the page that sent it. */
 const ANYWHERE: readonly RefusalStatus[] = [403, 431];
 
 export function refusals(...statuses: readonly RefusalStatus[]): Json {

@@ -1,6 +1,5 @@
 /**
- * `POST /v1/chat/completions`: what people's OpenAI clients speak, on the same queue and stream as
- * everything else.
+ * `POST /v1/chat/completions`, for OpenAI clients. Its runs use the same queue and stream as all others.
  */
 import type { TemplatedApp } from "uWebSockets.js";
 import { randomUUID } from "node:crypto";
@@ -37,7 +36,7 @@ export interface ChatRoutesOptions extends RouteOptions {
   readonly maxMessageBytes: number;
 }
 
-/** What is known of an answer before it begins. */
+/** The part of an answer that is known before it begins. */
 interface AnswerHead {
   readonly requestId: string;
   readonly id: string;
@@ -81,7 +80,7 @@ export class ChatRoutes implements RouteGroup {
     const head = { requestId, id: `chatcmpl-${requestId}`, created };
     const run = starter.begin({
       runId: requestId,
-      // Nobody can come back for it, so it is nobody else's.
+      // No client can come back for this run, so its session has no other run.
       session: requestId,
       messages: request.messages,
       provider,

@@ -10,16 +10,16 @@ export interface HttpRoutesOptions {
   readonly exchanges: HttpExchanges;
   /** Why the edge cannot serve; empty while it can. */
   readonly troubles: () => string[];
-  /** What an operator should know though it can. */
+  /** Notes for the operator of an edge that can serve. */
   readonly notes: () => string[];
   readonly groups: readonly RouteGroup[];
 }
 
-/** Some clients are given a base URL without its end, or choose the Responses API unless told otherwise. */
+/** Some clients have a base URL without its end, or use the Responses API by default. */
 const WHERE =
   "The base URL of an OpenAI client ends in `/v1`, and there are POST /v1/chat/completions and GET /v1/models. WebSockets connect to /ws/stream/{session_id}; /openapi.json has everything else.";
 
-/** Of an address that is not known. */
+/** Characters of an unknown address that the error repeats. */
 const LONGEST_QUOTED = 128;
 
 export class HttpRoutes implements RouteGroup {

@@ -1,4 +1,4 @@
-/** `GET /v1/models`: the names that chat completions can be asked of. */
+/** `GET /v1/models`: the model names for chat completions. */
 import type { TemplatedApp } from "uWebSockets.js";
 import type { GatewayConfigSource } from "@openclaw/config";
 import { failure } from "@openclaw/protocol";

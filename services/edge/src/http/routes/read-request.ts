@@ -7,7 +7,7 @@ import type { HttpExchange } from "../exchange/http-exchange.ts";
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/i;
 const LONGEST_QUOTED = 64;
 
-/** Reads what a client asks for. Undefined where it was refused already, or is gone. */
+/** Reads the request of a client. Undefined if it was refused already, or the client is gone. */
 export async function readRequest<Request>(
   exchange: HttpExchange,
   { maxBytes, parse }: { maxBytes: number; parse: (body: Buffer) => ParsedBody<Request> },
@@ -47,8 +47,8 @@ function refuseBody(exchange: HttpExchange, reason: BodyRefusal, maxBytes: numbe
 }
 
 /**
- * A web page can send text and forms to any address without asking; of these the body may well be JSON. Without a
- * type it is a program's, which means JSON as there is nothing else.
+ * A web page can send text and forms to any address without a preflight, and their body may be JSON. A request
+ * without a type comes from a program, and can only mean JSON.
  */
 function isJson(contentType = ""): boolean {
   const [type = ""] = contentType.split(";");

@@ -23,7 +23,10 @@ export interface RouteOptions {
 const FULL = failure("overloaded");
 const UNKNOWN = failure("invalid_api_key");
 
-/** A route's handler on exchanges. What it throws is told as `internal`, once, and logged. */
+/**
+ * Makes a route of a handler on exchanges. If the handler throws, the client gets `internal`, once, and the error
+ * is logged.
+ */
 export function route(
   { exchanges, log, clientKeys, admission }: RouteOptions,
   handle: (exchange: HttpExchange) => Promise<void> | void,

@@ -1,6 +1,6 @@
 /**
- * `GET /v1/runs/{id}/events`: one reader of a run, which may come and go. Several may read one run
- * at once, each from a position of its own.
+ * `GET /v1/runs/{id}/events`: one reader of a run, which may come and go. Several clients may read one run at once,
+ * each from its own position.
  */
 import { type ErrorCode, type Failure, failure } from "@openclaw/protocol";
 import { isOutage } from "@openclaw/runtime";
@@ -13,27 +13,29 @@ import type { ResumeRefusal, RunResumer } from "../../runs/run-resumer.ts";
 import { refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 
-/** How soon a reader comes back, in ms: what is lost is one edge, and others are there. */
+/** How soon a reader comes back, in milliseconds: if one edge is lost, others are there. */
 const RETRY = "retry: 500\n\n";
 /** Both numbers stay below 2^53. */
 const POSITION = /^\d{1,15}-\d{1,15}$/;
 const LAST_EVENT_ID = "last-event-id";
-/** Troubles of this edge that say nothing of the run. */
+/** Refusals that say nothing of the run, but only of this edge. */
 const PASSING: ReadonlySet<ErrorCode> = new Set(["draining", "overloaded", "unavailable"]);
 
 export interface RunEventsOptions {
   readonly admission: Pick<RunAdmission, "refusal">;
   readonly resumer: Pick<RunResumer, "resume">;
   readonly readers: Pick<RunReaders, "keepFor">;
-  /** How long a run that ends with its readers goes on for one that is gone and may come back. */
+  /**
+   * How long a run that ends with its readers goes on for a reader that is gone and may come back.
+   */
   readonly graceMs: number;
   readonly onUnknown: (exchange: HttpExchange) => void;
 }
 
 interface Asked {
-  /** Undefined where it is no position. */
+  /** Undefined if the request has no valid position. */
   readonly after: Position | undefined;
-  /** Where the client said so. */
+  /** The header or parameter in which the client gave it. */
   readonly param: string;
 }
 
@@ -77,7 +79,7 @@ export class RunEvents {
     else this.#attend(exchange, run);
   }
 
-  /** The reader may leave at any time, be slow, or be sent elsewhere. */
+  /** The reader may leave at any time, be slow, or be sent to another edge. */
   #attend(exchange: HttpExchange, run: LiveRun): void {
     const leave = () => this.#options.readers.keepFor(run, this.#options.graceMs);
     if (!exchange.isOpen) {
@@ -117,7 +119,7 @@ export class RunEvents {
         );
         break;
       case "nothing_left":
-        // A browser that gets this stops coming back.
+        // A browser that gets this status does not come back.
         exchange.replyEmpty(204, { "x-request-id": exchange.request.parameter(0) });
         break;
     }
@@ -125,8 +127,8 @@ export class RunEvents {
 }
 
 /**
- * Has a reader come back in a moment. A browser that has read before never does after a failure, whatever
- * its status, but after the end of a stream.
+ * Makes a reader come back in a moment. A browser that has read before does not come back after a failure, whatever
+ * its status. It does so after the end of a stream.
  */
 function putOff(exchange: HttpExchange, reason: Failure, param?: string): void {
   if (reason.code !== "draining" && !isBack(exchange)) {
@@ -138,12 +140,14 @@ function putOff(exchange: HttpExchange, reason: Failure, param?: string): void {
   exchange.end();
 }
 
-/** Whether it has read before. */
+/** Whether the client has read this run before. */
 function isBack(exchange: HttpExchange): boolean {
   return Boolean(exchange.request.header(LAST_EVENT_ID));
 }
 
-/** The header is what a browser adds when it comes back to an address that may have the other as well. */
+/**
+ * A browser adds the header when it comes back to an address that may also have the parameter. So the header wins.
+ */
 function askedOf(exchange: HttpExchange): Asked {
   const header = exchange.request.header(LAST_EVENT_ID) || undefined;
   const param = header === undefined ? "after" : "Last-Event-ID";

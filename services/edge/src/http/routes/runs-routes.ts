@@ -1,6 +1,6 @@
 /**
- * `/v1/runs`: a run that is started by one request and goes on by itself, and whose answer any number of
- * others may read, from any edge. To know its id, which is random, is to be allowed to.
+ * `/v1/runs`: one request starts a run, which goes on by itself. Any number of clients may read its answer, from
+ * any edge. A client that knows its id, which is random, may read it.
  */
 import type { TemplatedApp } from "uWebSockets.js";
 import { randomUUID } from "node:crypto";
@@ -38,7 +38,9 @@ export interface RunsRoutesOptions extends RouteOptions {
   readonly maxBodyBytes: number;
   /** Longest conversation in one request, in UTF-8 bytes of its JSON. */
   readonly maxMessageBytes: number;
-  /** How long a run that ends with its readers goes on for one that is gone and may come back. */
+  /**
+   * How long a run that ends with its readers goes on for a reader that is gone and may come back.
+   */
   readonly graceMs: number;
 }
 
@@ -110,7 +112,7 @@ export class RunsRoutes implements RouteGroup {
       ),
       onEnded: () => undefined,
     });
-    // Its client will never know the id.
+    // The client will never know the id.
     exchange.onGone(() => run.cancel("disconnected"));
   }
 
@@ -143,9 +145,9 @@ export class RunsRoutes implements RouteGroup {
     exchange.reply(200, body, { "x-request-id": runId });
   }
 
-  /** What Redis does not answer is no fault of ours, and may be asked again. */
+  /** If Redis does not answer, the client may ask again. */
   async #answered(exchange: HttpExchange, answer: () => Promise<void>): Promise<void> {
-    // From here on it may be part of a header.
+    // From here on the id may be part of a header.
     if (!RUN_ID.test(exchange.request.parameter(0))) {
       refuseUnknown(exchange);
       return;

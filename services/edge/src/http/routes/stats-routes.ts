@@ -1,4 +1,4 @@
-/** `/stats`: the figures of the whole cluster, for whoever has a key where keys are wanted. */
+/** `/stats`: the figures of the whole cluster. If the gateway has keys, a client must show one. */
 import type { TemplatedApp } from "uWebSockets.js";
 import { failure } from "@openclaw/protocol";
 import { refuse } from "../exchange/api-error.ts";
