@@ -25,15 +25,15 @@ const NEARLY_FULL = 0.85;
 /**
  * From here on no new run is taken. The rest is for the answers of open runs, which a full Redis would fail.
  */
-const AS_GOOD_AS_FULL = 0.9;
+const TOO_FULL = 0.9;
 
 const FULL_HERE = failure(
   "overloaded",
-  "This server has as many bytes of requests in hand as it may. Try again shortly.",
+  "This server holds as many bytes of requests as it may. Try again shortly.",
 );
 const FULL_QUEUE = failure(
   "overloaded",
-  "As many bytes of requests are waiting as the queue may hold. Try again shortly.",
+  "The queue holds as many bytes of requests as it may. Try again shortly.",
 );
 const FULL_REDIS = failure("overloaded", "Redis is nearly full. Try again shortly.");
 
@@ -68,7 +68,7 @@ export class PromptRoom {
   /** Why a prompt is refused right now; undefined if it is taken. */
   refusal(bytes: number): Failure | undefined {
     if (!this.#inHand.hasRoom(bytes)) return FULL_HERE;
-    if (this.#isRedisFuller(AS_GOOD_AS_FULL)) return FULL_REDIS;
+    if (this.#isRedisFuller(TOO_FULL)) return FULL_REDIS;
     return this.#hasQueueRoom(bytes) ? undefined : FULL_QUEUE;
   }
 

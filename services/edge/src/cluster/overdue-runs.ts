@@ -40,7 +40,7 @@ export class OverdueRuns implements Component {
     try {
       for (const runId of await this.#options.due.overdue()) await this.#settleAlone(runId);
     } catch (error) {
-      this.#options.log.debug({ err: error }, "overdue runs not looked at");
+      this.#options.log.debug({ err: error }, "overdue runs not read");
     } finally {
       this.#isLooking = false;
     }

@@ -25,7 +25,7 @@ import { RunStates } from "./run-state.ts";
 import { type RunDeadlines, RunTimeouts } from "./run-timeouts.ts";
 
 const LOST = "The run was lost with the data store. Try again.";
-const UNREADABLE = "What is stored of the run cannot be read. Try again.";
+const UNREADABLE = "The stored run cannot be read. Try again.";
 const TAKEN = "There is a run of that id already; resume it, or choose another id.";
 
 export interface LiveRunOptions {

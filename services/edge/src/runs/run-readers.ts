@@ -98,7 +98,7 @@ export class RunReaders {
     const timer = setTimeout(() => {
       if (run.isEnded) return;
       this.#consider(run, look).catch((error: unknown) => {
-        this.#options.log.warn({ runId: run.runId, err: error }, "readers of a run not known");
+        this.#options.log.warn({ runId: run.runId, err: error }, "readers of run not checked");
         // Checks again. If this edge no longer follows the run, the next message finds no reader.
         this.#lookAgain(run, look);
       });
@@ -120,7 +120,7 @@ export class RunReaders {
     this.#unwatch(runId)
       .catch((error: unknown) => {
         // The next entry of the run leads here again.
-        this.#options.log.debug({ runId, err: error }, "unread run not left");
+        this.#options.log.debug({ runId, err: error }, "run without reader not left");
       })
       .finally(() => this.#leaving.delete(runId));
   }

@@ -110,7 +110,7 @@ export class RunTimeouts {
     // The worker is gone, and the queue has not noticed.
     const isRead = run.state === "streaming" && !run.isPaused;
     if (isRead && now - this.#deliveredAt > deadlines.silenceMs(run.answering)) {
-      return failure("run_timeout", "Nothing was heard of the answer for too long. Try again.");
+      return failure("run_timeout", "No part of the answer came for too long. Try again.");
     }
     return undefined;
   }

@@ -76,7 +76,7 @@ export class Sessions implements Component {
     const within = (isTaken: boolean): boolean => {
       if (isTaken || !connection.isOpen) return isTaken;
       onOverBudget();
-      connection.end(CLOSE_CODES.policyViolation, "more frames, or more bad ones, than allowed");
+      connection.end(CLOSE_CODES.policyViolation, "more frames, or more bad frames, than allowed");
       return false;
     };
     const mayRefuse = (reason: Failure) => within(budget.takeRefusal(reason));

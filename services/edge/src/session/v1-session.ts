@@ -66,7 +66,7 @@ export class V1Session implements Session {
     this.#connection = connection;
     this.#options = options;
     connection.onDrain(() => this.#current?.resume());
-    const reason = "nothing was sent for a while behind an error";
+    const reason = "the client sent nothing for a while after an error";
     this.#linger = new ErrorLinger({
       ...options,
       onOver: () => connection.endWhenWritten(CLOSE_CODES.normal, reason),

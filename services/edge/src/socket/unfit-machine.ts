@@ -34,7 +34,7 @@ function reason(cause: unknown, { node, platform, arch, glibc }: Machine): strin
     );
   }
   if (platform === "linux" && glibc === undefined) {
-    return `uWebSockets.js needs glibc, which this system (Alpine, perhaps) has not; use ${ELSEWHERE}`;
+    return `uWebSockets.js needs glibc, which this system (perhaps Alpine) does not have; use ${ELSEWHERE}`;
   }
   if (text.includes("Cannot find module './uws_")) {
     return (

@@ -45,7 +45,7 @@ export interface UpgradeOptions {
 
 const CROWDED = failure(
   "overloaded",
-  "There are as many connections from your address as this server takes. Try again shortly.",
+  "Your address has as many connections as this server allows. Try again shortly.",
 );
 /** The length of a `traceparent` in every version of W3C trace context. */
 const TRACEPARENT_LENGTH = 55;

@@ -10,9 +10,8 @@ import { IncomingBody } from "./incoming-body.ts";
 /** Of a body that is already refused. */
 const DISCARDED_BYTES = 16 * 1024 * 1024;
 /**
- * From the head of a request to the last byte of its body. uWebSockets.js cuts a client that sends less than about
- * 19 KB a second. A client that sends a little more may take as long as
- * it likes.
+ * From the head of a request to the last byte of its body. The server library cuts a client that sends less than about
+ * 19 KB a second. A client that sends a little more may take as long as it likes.
  */
 export const BODY_WITHIN_MS = 60_000;
 

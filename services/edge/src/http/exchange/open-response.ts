@@ -1,7 +1,7 @@
 import type { HttpResponse } from "uWebSockets.js";
 
 /**
- * The raw response of one request, as long as it may be touched. uWebSockets.js crashes the process when a response is
+ * The raw response of one request, as long as it may be touched. The library crashes the process when a response is
  * touched after it was aborted or ended.
  */
 export class OpenResponse {
