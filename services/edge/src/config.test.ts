@@ -15,18 +15,18 @@ describe("keys", () => {
   });
 
   test.each([" ", ",", " , ", `${KEY},`, `,${KEY}`, `${KEY}, ,${KEY}`, "\t", "\u00a0"])(
-    "a blank one, as in %j, is refused in so many words",
+    "a blank key, as in %j, is refused with a sentence of its own",
     (EDGE_API_KEYS) => {
       expect(() => read({ EDGE_API_KEYS })).toThrow(/EDGE_API_KEYS\.\d: a key is blank; .* comma/);
     },
   );
 
-  test("the one of the example is refused", () => {
+  test("the key of the example is refused", () => {
     const problem = () => read({ EDGE_API_KEYS: `${KEY},change-me-openssl-rand-hex-24` });
     expect(problem).toThrow(/EDGE_API_KEYS\.1: a key is still the placeholder of an example/);
   });
 
-  test("a short one is refused, and not printed", () => {
+  test("a short key is refused, and not printed", () => {
     const problem = () => read({ EDGE_API_KEYS: `${KEY},too-short` });
     expect(problem).toThrow(/EDGE_API_KEYS\.1: each key must have at least 16 characters/);
     expect(problem).not.toThrow(/too-short/);
@@ -52,7 +52,7 @@ describe("origins", () => {
   );
 
   test.each(["gateway.example.com", "ws://gateway.example.com", "/chat"])(
-    "a public URL is one for browsers, not %s",
+    "a public URL must be a URL for browsers, not %s",
     (EDGE_PUBLIC_URL) => {
       expect(() => read({ EDGE_PUBLIC_URL })).toThrow(/EDGE_PUBLIC_URL: must be a URL such as/);
     },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ByteBudget } from "./byte-budget.ts";
 
-test("gives no more than it has, and again what was given back, once", () => {
+test("gives no more than it has, and gives released bytes again, once", () => {
   const budget = new ByteBudget(100);
   const first = budget.take(60);
   expect(budget.take(41)).toBeUndefined();

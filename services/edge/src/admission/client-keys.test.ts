@@ -3,7 +3,7 @@ import { ClientKeys } from "./client-keys.ts";
 
 const none = { authorization: "", apiKey: undefined };
 
-test("without a key everybody is accepted", () => {
+test("without keys every client is accepted", () => {
   expect(new ClientKeys([]).accept(none)).toBe(true);
 });
 

@@ -25,15 +25,15 @@ test.each([
   expect(providerFor(model, gateway)).toBe(name);
 });
 
-test("what the operator maps goes before a provider's own name", () => {
+test("the operator's `models` go before a provider's own name", () => {
   expect(providerFor("one", gateway)).toBe("two");
 });
 
-test("of several that serve a model the default is asked, if it is one of them", () => {
+test("of several providers of a model the default is asked, if it is one of them", () => {
   expect(providerFor("org/big", gateway)).toBe("three");
 });
 
-test.each(["gpt-5", "one/org/big", "", "toString", "two/"])("%j stands for nobody", (model) => {
+test.each(["gpt-5", "one/org/big", "", "toString", "two/"])("%j is an unknown name", (model) => {
   expect(providerFor(model, gateway)).toBeUndefined();
 });
 

@@ -35,7 +35,7 @@ describe("an origin of the gateway's own, or one that is listed, may use it and 
   });
 });
 
-describe("another one is refused without keys, and with keys it only may not read", () => {
+describe("another origin is refused without keys, and with keys it may not read the reply", () => {
   test.each([
     "null",
     "https://evil.example",
@@ -69,7 +69,7 @@ describe("another one is refused without keys, and with keys it only may not rea
   });
 });
 
-describe("an IP address that was asked is the gateway's own, as no name can be rebound to it", () => {
+describe("the IP address of the request is the gateway's own origin, since no name can be rebound to it", () => {
   const everywhere = { ...open, listenHost: "0.0.0.0" };
 
   test.each([
@@ -92,7 +92,7 @@ describe("an IP address that was asked is the gateway's own, as no name can be r
     expect(judged(everywhere, { origin, host })).toBe("refused");
   });
 
-  test("and on loopback it is no name of the gateway", () => {
+  test("and on loopback it is not a name of the gateway", () => {
     expect(judged(open, { origin: "http://192.168.1.7", host: "192.168.1.7" })).toBe("refused");
   });
 });
@@ -148,7 +148,7 @@ describe("the name that was asked for, on loopback without keys", () => {
     );
   });
 
-  test("elsewhere, and with keys, every name will do", () => {
+  test("on other addresses, and with keys, every name is served", () => {
     const host = "load-balancer:8001";
     for (const listenHost of ["0.0.0.0", "::", "192.168.1.7", "gateway.internal"]) {
       expect(judged({ ...open, listenHost }, { host })).toBe("served");
@@ -160,7 +160,7 @@ describe("the name that was asked for, on loopback without keys", () => {
     }
   });
 
-  test("the refusal names the name and the settings", () => {
+  test("the refusal names the host and the settings", () => {
     const { refusal } = new Origins(open).judge({ ...nothing, host: 'evil"\n.example' });
     expect(refusal?.message).toMatch(/evil\\"\\n\.example.*EDGE_ALLOWED_ORIGINS.*EDGE_PUBLIC_URL/);
   });

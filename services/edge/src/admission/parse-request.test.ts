@@ -4,7 +4,7 @@ import { parseChatRequest } from "./parse-request.ts";
 const LIMITS = { maxMessageBytes: 1_000 };
 const parse = (body: unknown) => parseChatRequest(Buffer.from(JSON.stringify(body)), LIMITS);
 
-test("what a library sends back of an answer is taken, whatever it has null for", () => {
+test("an answer that a library sends back with nulls is accepted", () => {
   const call = { id: "c", type: "function", function: { name: "f", arguments: "{}" } };
   const parsed = parse({
     model: "m",
@@ -29,7 +29,7 @@ test("what a library sends back of an answer is taken, whatever it has null for"
   expect(JSON.stringify(parsed)).not.toContain('"name":null');
 });
 
-test("null says nothing at any level, and stays where it is a value", () => {
+test("null means not set at any level, and stays where it is a value", () => {
   const schema = { type: "object", properties: { a: { const: null } }, default: null };
   const parsed = parse({
     model: "m",
@@ -83,7 +83,7 @@ test.each([
   });
 });
 
-test("null is the same as absent, also for a field that is not known here", () => {
+test("null is the same as absent, also for an unknown field", () => {
   const unused = {
     audio: null,
     functions: null,
@@ -164,7 +164,7 @@ describe("a body of a million wrong values", () => {
   });
 });
 
-test("a body with more fields than any client has is refused for their number, not for each", () => {
+test("a body with too many fields is refused for their number, not for each field", () => {
   const unknown = Object.fromEntries(
     Array.from({ length: 250_000 }, (_, index) => [`field_${index}`, 1]),
   );

@@ -69,14 +69,14 @@ describe("on the queues", () => {
     }
   });
 
-  test("no long ones where Redis is nearly full of something else", () => {
+  test("no long prompts if Redis is nearly full of other data", () => {
     const { state, prompts } = room({});
     state.redis = { usedBytes: 680 * MIB, maxBytes: 768 * MIB };
     expect(prompts.refusal(LONG)).toMatchObject({ code: "overloaded" });
     expect(prompts.refusal(SHORT)).toBeUndefined();
   });
 
-  test("none at all where Redis is about to be full, so that what runs can end", () => {
+  test("none if Redis is about to be full, so that open runs can end", () => {
     const { state, prompts } = room({ maxQueuedBytes: 64 * MIB });
     state.redis = { usedBytes: 692 * MIB, maxBytes: 768 * MIB };
     for (const bytes of [SHORT, LONG]) {
@@ -98,7 +98,7 @@ describe("in this process", () => {
     expect(prompts.refusal(LONG)).toBeUndefined();
   });
 
-  test("no more than is left of all that may be kept", () => {
+  test("no more than the rest of the inbound budget", () => {
     const { inbound, prompts } = room({});
     const bodies = inbound.take(55 * MIB);
     expect(prompts.refusal(2 * MIB)).toMatchObject({ code: "overloaded" });

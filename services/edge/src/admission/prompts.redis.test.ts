@@ -48,9 +48,7 @@ function ask(edge: TestEdge, content: string) {
   return { run, messages };
 }
 
-test("a prompt is let go as soon as it is on its queue, while its run is open", async ({
-  edge,
-}) => {
+test("a prompt is freed as soon as it is on its queue, while its run is open", async ({ edge }) => {
   const inbound = roomOf(edge, 64 * MIB);
   setFlagsFromString("--expose-gc");
   const collect: () => void = runInNewContext("gc");
@@ -85,7 +83,7 @@ test("long prompts are refused while many bytes are queued, short ones are not, 
   expect(ask(edge, long).refusal).toBeUndefined();
 });
 
-test("messages that wait for their turn are held within the budget, and let go with their client", ({
+test("messages that wait for their turn are held within the budget, and freed with their client", ({
   edge,
 }) => {
   const inbound = roomOf(edge, 64 * MIB);

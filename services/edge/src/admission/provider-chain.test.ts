@@ -50,7 +50,7 @@ test("a request that no provider asked for can heed is refused with the reason",
   expect(chainRefusal("glm", guided, gateway)).toMatchObject({ problem: { field: "guided_json" } });
 });
 
-test("a request that is known to be too long for a provider is asked of the others, if there are any", () => {
+test("a request that is too long for a provider goes to the other providers, if there are any", () => {
   const sized = parseGatewayConfig(
     {
       providers: {

@@ -42,12 +42,12 @@ const quick = (firstTokenMs: number, failureShare = 0): ProviderSignals => ({
   queue: { waiting: 0, active: 0 },
 });
 
-test("members of which nothing is known share the runs", () => {
+test("unknown members share the runs", () => {
   const { a = 0, b = 0 } = draws({});
   expect(Math.abs(a - b)).toBeLessThan(150);
 });
 
-test("the quicker one gets most of them, the slower one enough to notice when it recovers", () => {
+test("the quicker member gets most runs, and the slower member enough to notice when it recovers", () => {
   const { a = 0, b = 0 } = draws({ a: quick(500), b: quick(1_500) });
   expect(a).toBeGreaterThan(900);
   expect(b).toBeGreaterThan(5);
@@ -59,7 +59,7 @@ test("speed is measured against the target of the region", () => {
   expect(a).toBeGreaterThan(900);
 });
 
-test("one that fails is avoided, one whose circuit is open on every worker never asked", () => {
+test("a failing member is avoided, and a member with an open circuit on every worker is never asked", () => {
   expect(draws({ a: quick(500, 0.5), b: quick(500) }).b).toBeGreaterThan(900);
   const open: ProviderSignals = {
     health: [{ state: "open", code: "provider_unreachable" }],
@@ -71,12 +71,12 @@ test("one that fails is avoided, one whose circuit is open on every worker never
   expect(draws({ a: half, b: quick(500) }).a).toBeGreaterThan(400);
 });
 
-test("one that is full is left to those who wait there", () => {
+test("a full member is left to the runs that wait for it", () => {
   const full = { ...quick(500), queue: { waiting: 5, active: 10 } };
   expect(draws({ a: full, b: quick(900) }).b).toBeGreaterThan(900);
 });
 
-test("what was given away since the last look counts as load", () => {
+test("runs that were given away since the last refresh count as load", () => {
   const choice = new ProviderChoice({
     gateway: { current },
     signalsOf: (name) => (name === "a" ? quick(300) : quick(900)),
@@ -87,7 +87,7 @@ test("what was given away since the last look counts as load", () => {
   expect(firsts).toContain("b");
 });
 
-test("who is not asked first stands in, best first, those that are down last", () => {
+test("the other members stand in, best first, and members that are down last", () => {
   const choice = new ProviderChoice({
     gateway: { current },
     signalsOf: (name) =>

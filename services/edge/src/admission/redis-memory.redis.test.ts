@@ -32,7 +32,7 @@ async function begin(commands = fixture.commands): Promise<RedisMemory> {
   return memory;
 }
 
-test("tells what Redis uses, and of how much", async () => {
+test("reports what Redis uses, and its limit", async () => {
   await redis.config("SET", "maxmemory", String(PLENTY_BYTES));
   const memory = await begin();
   const { usedBytes = 0, maxBytes } = await eventually("a look", () => memory.fullest);
@@ -41,12 +41,12 @@ test("tells what Redis uses, and of how much", async () => {
   expect(usedBytes).toBeLessThan(PLENTY_BYTES);
 });
 
-test("without a limit there is none to tell", async () => {
+test("without a limit there is no sample of it", async () => {
   const memory = await begin();
   expect(await eventually("a look", () => memory.fullest)).toMatchObject({ maxBytes: undefined });
 });
 
-test("nothing waits for a Redis that is silent, and what is not known is not told", async () => {
+test("no caller waits for a silent Redis, and an unknown value is undefined", async () => {
   const { hostname: host, port } = new URL(inject("redisUrl"));
   const network = await TcpProxy.start({ host, port: Number(port) });
   const url = `redis://127.0.0.1:${network.port}`;

@@ -10,12 +10,7 @@ test.each([
   ["whole characters of two halves by four", "😀".repeat(1_000), 4_000, 4_100],
   ["names of fields as texts", { ["\u0001字".repeat(1_000)]: 1 }, 9_000, 9_200],
   ["all that is nested", { a: [{ b: "x".repeat(1_000) }, ["y".repeat(500)]] }, 1_500, 2_000],
-  [
-    "what holds nothing, by the room it takes",
-    Array.from({ length: 1_000 }, () => []),
-    32_000,
-    33_000,
-  ],
+  ["empty values, by the room they take", Array.from({ length: 1_000 }, () => []), 32_000, 33_000],
   ["nothing where there is nothing", undefined, 0, 0],
 ])("counts %s", (_, value, least, most) => {
   const bytes = promptBytes(value);
@@ -31,7 +26,7 @@ test("never less than the JSON has", () => {
   }
 });
 
-test("however deep it is", () => {
+test("whatever its depth", () => {
   let value: unknown = "x";
   for (let depth = 0; depth < 100_000; depth += 1) value = [value];
   expect(promptBytes(value)).toBe(100_001 * 32 + 1);
@@ -45,7 +40,7 @@ test("text counts by its bytes, and the room for the answer as it is", () => {
   expect(leastTokensOf({ messages: [user("Hi")], options: { maxTokens: 4_000 } })).toBe(4_001);
 });
 
-test("an image counts nothing, however long its address is", () => {
+test("an image counts nothing, whatever the length of its address", () => {
   const image = { type: "image_url", image_url: { url: `data:${"x".repeat(100_000)}` } } as const;
   const text = { type: "text", text: "x".repeat(24) } as const;
   expect(leastTokensOf({ messages: [{ role: "user", content: [text, image] }] })).toBe(2);

@@ -79,7 +79,7 @@ describe("a run whose log Redis has cut back, as after a restart with an older o
     messages: [{ role: "user" as const, content: "hi" }],
   });
 
-  test("is lost only where no queue has its job, or its hedge's which had won", async () => {
+  test("is lost only if no queue has its job, or the job of the hedge that had won", async () => {
     const [plain, hedged, gone] = [await cutBack(), await cutBack(7), await cutBack()];
     await edge.queues.add(job(plain.runId));
     await edge.queues.add(job(hedged.runId, 7));
@@ -116,7 +116,7 @@ describe("cancelling", () => {
     }
   });
 
-  test("in mid-answer ends the log for everybody and drops what comes after", async () => {
+  test("in mid-answer ends the log for every reader and drops what comes after", async () => {
     const { run, answer } = edge.start();
     await edge.queued();
     const writer = await edge.attempt(run.runId);
@@ -171,7 +171,7 @@ test("a run that moved to another provider waits there as long as that one lets 
   });
 });
 
-test("an end that was not heard is found in the log", async () => {
+test("an end whose message was lost is found in the log", async () => {
   const { run, answer, ended } = edge.start();
   await edge.queued();
   const writer = await edge.attempt(run.runId);
@@ -184,7 +184,7 @@ test("an end that was not heard is found in the log", async () => {
   expect([answer.text, answer.terminals]).toEqual(["all of it", [COMPLETED]]);
 });
 
-test("a second attempt that says the same goes on behind the curtain", async () => {
+test("a second attempt with the same text continues the answer", async () => {
   const { run, answer, ended } = edge.start();
   await edge.queued();
   const first = await edge.attempt(run.runId);
@@ -230,7 +230,7 @@ test("with Redis away a request is refused at once, and one on its way ends with
   await edge.fixture.commands.connect();
 });
 
-test("a run that Redis never answered for is not ended here: it may be another edge's by now", async () => {
+test("a run for which Redis never answered is not ended here: another edge may have it by now", async () => {
   const elsewhere = new RunRecords(await edge.fixture.connect(), edge.keys);
   const [runId, answer] = [randomUUID(), new NotingAnswer()];
   edge.fixture.commands.disconnect();
@@ -250,7 +250,7 @@ test("a run that Redis never answered for is not ended here: it may be another e
   expect((await elsewhere.status(runId))?.state).toBe("queued");
 });
 
-test("an id that another run has is a refusal, and says nothing of how well users are served", async () => {
+test("an id that another run has is refused, and does not count against the targets", async () => {
   const { runId } = await edge.elsewhere();
   const answer = new NotingAnswer();
   edge.starter.begin({
@@ -299,7 +299,7 @@ test.each([
   },
 );
 
-test("a run that Redis took no job for ends here, and goes on for who reads it elsewhere", async () => {
+test("a run whose job Redis refused ends here, and goes on for readers elsewhere", async () => {
   const { commands, prefix } = edge.fixture;
   await commands.set(`${prefix}{queue-mine}:runs:meta`, "no hash", "PX", 60_000);
   const { run, answer } = edge.start();
@@ -313,7 +313,7 @@ test("a run that Redis took no job for ends here, and goes on for who reads it e
   expect((await edge.records.status(run.runId))?.state).toBe("queued");
 });
 
-test("a run that this edge leaves while it is submitted goes on for who comes back elsewhere", async () => {
+test("a run that this edge leaves while submitting goes on for a client that comes back elsewhere", async () => {
   const { run } = edge.start();
   for (const reader of edge.runs.of(run.runId)) reader.leave();
   await edge.queued();

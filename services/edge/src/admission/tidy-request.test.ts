@@ -11,7 +11,7 @@ function messagesOf(...messages: readonly object[]): unknown {
 const assistant = (fields: object) => ({ role: "assistant", ...fields });
 const user = { role: "user", content: "hi" };
 
-test("a refusal that a client sends back is what the assistant said", () => {
+test("a refusal that a client sends back becomes the text of the assistant", () => {
   const said = assistant({ content: "No." });
   const part = [{ type: "text", text: "No." }];
   const forms = [
@@ -25,7 +25,7 @@ test("a refusal that a client sends back is what the assistant said", () => {
   expect(messagesOf(inParts)).toEqual([assistant({ content: part })]);
 });
 
-test("where the assistant said something, its refusal is left out, as is one of nobody", () => {
+test("a refusal beside text is left out, as is the refusal of a user", () => {
   const both = assistant({ content: "Well.", refusal: "No." });
   const none = assistant({ content: "Well.", refusal: null });
   expect(messagesOf(both, none)).toEqual(Array(2).fill(assistant({ content: "Well." })));

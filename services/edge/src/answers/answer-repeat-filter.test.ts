@@ -4,7 +4,7 @@ import { AnswerRepeatFilter } from "./answer-repeat-filter.ts";
 const call = (index: number, given: string, named: { id?: string; name?: string } = {}) =>
   ({ type: "tool_call", index, arguments: given, ...named }) as const;
 
-test("a call that another attempt repeats is known, however it is cut, and goes on where it was", () => {
+test("a call that another attempt repeats in other pieces is known, and goes on where it was", () => {
   const filter = new AnswerRepeatFilter();
   const named = { id: "c1", name: "f" };
   expect(filter.call(call(0, '{"a"', named))).toEqual(call(0, '{"a"', named));
@@ -19,7 +19,7 @@ test("a call that another attempt repeats is known, however it is cut, and goes 
   expect(filter.call(call(1, "{}", second))).toEqual(call(1, "{}", second));
 });
 
-test("a call with another id, name or argument is not the one that the client has", () => {
+test("a call with another id, name or argument is another call", () => {
   for (const other of [
     call(0, "{}", { id: "c2", name: "f" }),
     call(0, "{}", { id: "c1", name: "g" }),
@@ -43,7 +43,7 @@ test("text and reasoning have filters of their own", () => {
   expect(filter.reasoning("oh")).toBeUndefined();
 });
 
-test("an attempt without reasoning may follow one that had some, if its text is as long", () => {
+test("an attempt without reasoning may follow an attempt with reasoning, if its text is as long", () => {
   const filter = new AnswerRepeatFilter();
   filter.reasoning("hm");
   filter.text("yes");
@@ -55,7 +55,7 @@ test("an attempt without reasoning may follow one that had some, if its text is 
   expect(filter.isBehind).toBe(true);
 });
 
-test("the thoughts of one attempt do not stand before the answer of another", () => {
+test("the reasoning of one attempt does not stand before the answer of another", () => {
   const filter = new AnswerRepeatFilter();
   filter.reasoning("hm");
   filter.restart();
@@ -65,7 +65,7 @@ test("the thoughts of one attempt do not stand before the answer of another", ()
   expect(filter.text("yes")).toBe("yes");
 });
 
-test("a refusal is repeated as text is, and neither takes the place of the other", () => {
+test("a refusal is filtered like text, and neither replaces the other", () => {
   const filter = new AnswerRepeatFilter();
   expect([filter.text("Well. "), filter.refusal("No.")]).toEqual(["Well. ", "No."]);
   filter.restart();

@@ -65,7 +65,7 @@ test("any pieces of JSON-like text, cut anywhere, stay safe (5,000 seeded tries)
   }
 });
 
-test("an answer that is nothing but a number goes as it is, once", () => {
+test("an answer that is one number is sent as it is, once", () => {
   expect(frame(["4", "2"])).toEqual(["42"]);
 });
 

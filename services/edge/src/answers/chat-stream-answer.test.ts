@@ -49,7 +49,7 @@ function openAnswer() {
 
 const modelsOf = (chunks: readonly ChatChunk[]) => [...new Set(chunks.map(({ model }) => model))];
 
-test("one model stands in all chunks, though another provider continues what the first began", () => {
+test("all chunks have one model, even if another provider continues the answer", () => {
   const { answer, attempt, chunks } = openAnswer();
   attempt("first", "So it ");
   attempt("second", "So ", "it is.");
@@ -60,7 +60,7 @@ test("one model stands in all chunks, though another provider continues what the
   expect(chunks().at(-1)?.usage).toMatchObject({ total_tokens: 5 });
 });
 
-test("it is the one of who gave the first text: who failed before said nothing", () => {
+test("the model is that of the provider that gave the first text", () => {
   const { answer, attempt, chunks } = openAnswer();
   attempt("first");
   attempt("second", "So it is.");
@@ -68,7 +68,7 @@ test("it is the one of who gave the first text: who failed before said nothing",
   expect(modelsOf(chunks())).toEqual(["second/m"]);
 });
 
-test("an answer without a word is of who finished it", () => {
+test("an answer without text belongs to the provider that finished it", () => {
   const { answer, attempt, chunks } = openAnswer();
   attempt("first");
   attempt("second");
@@ -76,7 +76,7 @@ test("an answer without a word is of who finished it", () => {
   expect(modelsOf(chunks())).toEqual(["second/m"]);
 });
 
-test("a refusal is no content, and a later attempt that answers after all is another answer", () => {
+test("a refusal is not content, and a later attempt that answers interrupts it", () => {
   const { answer, attempt, chunks } = openAnswer();
   attempt("first");
   answer.onDelta({ epoch: 1, seq: 1 }, { type: "text", text: "No.", isRefusal: true });

@@ -41,7 +41,7 @@ test("an entry is an event with its position as id, a tool call too", () => {
   expect([data.length, ends()]).toEqual([3, 1]);
 });
 
-test("what is no entry has no id, so that it is told again to who breaks off behind it", () => {
+test("an event that is not an entry has no id, so that a reader that breaks off behind it gets it again", () => {
   const { answer, sent } = openAnswer();
   answer.onQueued(2, 100);
   answer.onStarted({ epoch: 8, seq: 0 }, { type: "started", provider: "p", model: "m" });
@@ -49,7 +49,7 @@ test("what is no entry has no id, so that it is told again to who breaks off beh
   expect(lines).toEqual(["event: queued", "event: restart", "id: 8-0", "event: started"]);
 });
 
-test("an attempt of which only a tool call was shown is taken back as well", () => {
+test("an attempt that has only shown a tool call is restarted as well", () => {
   const { answer, sent } = openAnswer({ after: { epoch: 0, seq: 0 } });
   const started = { type: "started", provider: "p", model: "m" } as const;
   answer.onStarted({ epoch: 7, seq: 0 }, started);
@@ -58,7 +58,7 @@ test("an attempt of which only a tool call was shown is taken back as well", () 
   expect(sent().match(/restart/g)).toHaveLength(2);
 });
 
-test("an end that only this edge knows has no id: its reader comes back for the one of the log", () => {
+test("an end that only this edge knows has no id, and its reader comes back for the end in the log", () => {
   const { answer, sent } = openAnswer();
   answer.onTerminal({ type: "cancelled", reason: "client" }, PHASES, undefined);
   expect(sent()).toMatch(/^event: cancelled\n/);

@@ -8,7 +8,7 @@ test("passes everything of a first attempt", () => {
   expect(filter.isBehind).toBe(false);
 });
 
-test("swallows what the client already has, in whatever pieces it comes, then goes on", () => {
+test("drops text that the client already has, in any pieces, then goes on", () => {
   const filter = new RepeatFilter();
   filter.pass("Hello wor");
   filter.restart();
@@ -22,7 +22,7 @@ test("swallows what the client already has, in whatever pieces it comes, then go
   ]);
 });
 
-test("says so at the first difference", () => {
+test("answers undefined at the first difference", () => {
   const filter = new RepeatFilter();
   filter.pass("Hello world");
   filter.restart();
@@ -30,7 +30,7 @@ test("says so at the first difference", () => {
   expect(filter.pass("there")).toBeUndefined();
 });
 
-test("stays drawn while the later attempt has said less than the client has", () => {
+test("is behind while the later attempt has said less than the client has", () => {
   const filter = new RepeatFilter();
   filter.pass("Hello world");
   filter.restart();

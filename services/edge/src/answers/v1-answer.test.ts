@@ -19,7 +19,7 @@ function answering() {
   return { sent, answer: new V1Answer(connection as Connection) };
 }
 
-test("an answer that was all thought is an error: its user would see nothing at all", () => {
+test("an answer of reasoning alone is an error: its user would see nothing", () => {
   const { sent, answer } = answering();
   answer.onDelta({ epoch: 1, seq: 1 }, { type: "reasoning", text: "hm" });
   answer.onTerminal(COMPLETED);
@@ -29,7 +29,7 @@ test("an answer that was all thought is an error: its user would see nothing at 
   expect(answer.hasFailed).toBe(true);
 });
 
-test("an answer with one word is done", () => {
+test("an answer with one word is completed", () => {
   const { sent, answer } = answering();
   answer.onDelta({ epoch: 1, seq: 1 }, { type: "text", text: "x" });
   answer.onTerminal(COMPLETED);

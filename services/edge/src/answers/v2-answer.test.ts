@@ -2,7 +2,7 @@ import type { V2Down } from "@openclaw/protocol";
 import { expect, test } from "vitest";
 import { V2Answer } from "./v2-answer.ts";
 
-test("a tool call, which only HTTP can ask for, is not told, and leaves its number out", () => {
+test("a tool call, which only HTTP can ask for, is not sent, and its number is skipped", () => {
   const sent: V2Down[] = [];
   const send = (frame: V2Down) => {
     sent.push(frame);
@@ -18,7 +18,7 @@ test("a tool call, which only HTTP can ask for, is not told, and leaves its numb
   ]);
 });
 
-test("a refusal is a delta that says so", () => {
+test("a refusal is a delta with `refusal`", () => {
   const sent: V2Down[] = [];
   const answer = new V2Answer({
     run: "r",

@@ -51,7 +51,7 @@ test("a provider that some workers do not serve has the places of the others", a
   expect(view.places.get("a")).toMatchObject({ workers: 1, runs: 64 });
 });
 
-test("nothing is noted where a worker of an older version does not tell, or none is alive", async () => {
+test("there is no note if a worker of an older version does not report, or no worker is alive", async () => {
   for (const view of [await viewOf(narrow, { activeRuns: 0 }), await viewOf()]) {
     expect(view.notes()).toEqual([]);
     expect(view.places.size).toBe(0);

@@ -58,17 +58,17 @@ const lengthOf = ({ begunAt, endedAt }: { begunAt: number; endedAt: number }) =>
 /** Without chance, and without an order that the places could share. */
 const spread = (n: number) => (n * 0.754_877) % 1;
 
-describe("what a waiting user is told is within a factor of 2", () => {
+describe("the forecast for a waiting user is within a factor of 2", () => {
   const alike = { places: 128, users: 600, holdOf: () => 6_000 };
 
   test.each([6_050, 8_000, 11_000, 14_000])(
-    "300 who came together, of alike answers, at %d ms",
+    "of 300 clients that came together for answers of equal length, at %d ms",
     (now) => {
       expectWithinTwo(ratiosAt(alike, now));
     },
   );
 
-  test("where half of the runs at work are other edges'", () => {
+  test("if half of the runs at work began on other edges", () => {
     expectWithinTwo(ratiosAt(alike, 8_000, { knows: (n) => n % 2 === 0 }));
   });
 
@@ -90,7 +90,7 @@ describe("what a waiting user is told is within a factor of 2", () => {
     expectWithinTwo(ratiosAt({ places: 100, users: 2_000, holdOf }, now, { leastMs: 300 }));
   });
 
-  test("of more places than are played one by one", () => {
+  test("of more places than the simulation has", () => {
     expectWithinTwo(ratiosAt({ places: 1_000, users: 5_000, holdOf: () => 6_000 }, 8_000));
   });
 });
@@ -104,12 +104,12 @@ describe("a queue of which little is known", () => {
     expect([0, 9, 19].map(waitOf)).toEqual([300, 3_000, 6_000]);
   });
 
-  test("where nobody is at work yet, all places are free", () => {
+  test("if no run is at work yet, all places are free", () => {
     const waitOf = forecast({ ...outlook, active: 0 }, 30);
     expect([0, 9, 10, 20].map(waitOf)).toEqual([0, 0, 3_000, 6_000]);
   });
 
-  test("one that ended tells how long they last", () => {
+  test("one ended run sets the estimate", () => {
     const waitOf = forecast(
       { ...outlook, active: 1, ended: { count: 1, ms: [1_000] }, ages: [0] },
       2,
@@ -130,7 +130,7 @@ test("an account with a rate: its free places are taken one after the other", ()
   expect([0, 1, 9].map(waitOf)).toEqual([0, 3_000, 27_000]);
 });
 
-test("the longest queue is played within a moment", () => {
+test("the longest queue is simulated within a moment", () => {
   const beganAt = performance.now();
   const waitOf = forecast(
     { active: 1, atOnce: 1, ages: [], ended: { count: 2, ms: [10, 20] }, apartMs: 0 },

@@ -67,7 +67,7 @@ async function startNotices(
   return notices;
 }
 
-test("a queue that is slow to answer is not asked again meanwhile, and the others are asked beside it", async () => {
+test("a queue that answers slowly is not read again meanwhile, and the other queues are read beside it", async () => {
   const { told, runs } = waitingRuns(["slow", "s1"], ["a", "a1"], ["slow", "s2"], ["a", "a2"]);
   const asked: string[] = [];
   let answer: (ids: string[]) => void = () => undefined;
@@ -93,7 +93,7 @@ const holds = (count: number, ms: number) => ({ count, ms: Array<number>(count).
 test.each([
   ["nobody's: 3 s each", {}, [3_000]],
   [
-    "all edges', while few have ended here",
+    "of all edges, while few have ended here",
     { own: holds(1, 8_000), all: holds(3, 8_000) },
     [8_000],
   ],

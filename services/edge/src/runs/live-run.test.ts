@@ -26,7 +26,7 @@ function begin(answer: Answer, onEnded: () => void): LiveRun {
   return run;
 }
 
-test("a run whose connection is dropped by what is written to it goes on unread to its end", () => {
+test("a run whose connection is lost by a write goes on without a reader to its end", () => {
   let ended = 0;
   const dropped: Answer = {
     ...NO_READER,

@@ -44,7 +44,7 @@ test("a run that is swept in time is ended at its bound, and never stuck", async
   expect([ended, stuck]).toEqual([1, 0]);
 });
 
-test("a run whose end nobody carried out is stuck, and counts once", async () => {
+test("a run that is not ended at its bound is stuck, and counts once", async () => {
   let stuck = 0;
   const runs = new LiveRuns({
     onStuck: () => {

@@ -36,7 +36,7 @@ async function reportOf(runId: string) {
   return runSchema.parse(await lookup.report(runId));
 }
 
-test("only what the last attempt said is told, however many pages of the log that takes", async () => {
+test("a report has only the text of the last attempt, however many pages of the log it takes", async () => {
   const runId = await stream.createRun();
   const lost = await stream.openWriter(runId);
   lost.write({ type: "text", text: "lost" });
@@ -66,7 +66,7 @@ test("only what the last attempt said is told, however many pages of the log tha
   });
 });
 
-test("a run that nobody is left to end in time is ended by whoever asks for it", async () => {
+test("an overdue run that no edge holds is ended by a client's look-up", async () => {
   const [runId, inTime] = [
     await stream.createRun({ dueInMs: 1 }),
     await stream.createRun({ dueInMs: 60_000 }),
@@ -83,11 +83,11 @@ test("a run that nobody is left to end in time is ended by whoever asks for it",
   expect(overdue).toEqual([runId]);
 });
 
-test("a run that is not known is not reported", async () => {
+test("an unknown run is not reported", async () => {
   expect(await lookup.report(randomUUID())).toBeUndefined();
 });
 
-test("where Redis does not answer, only so many wait for their turn", async () => {
+test("while Redis does not answer, the number of waiting lookups is bounded", async () => {
   const never = new Promise<never>(() => undefined);
   const waiting = new RunLookup({
     records: { status: () => never, read: () => never },

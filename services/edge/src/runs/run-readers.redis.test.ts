@@ -17,8 +17,8 @@ beforeEach(async () => {
 
 afterEach(() => edge.close());
 
-describe("a run that this edge is told of though nobody here reads it", () => {
-  test("is left, so that its worker finds itself unheard", async () => {
+describe("a run whose messages reach an edge without a reader", () => {
+  test("is left, so that its worker finds no listener", async () => {
     const { run } = edge.start();
     await edge.queued();
     // As after an outage in which its end could not be announced.
@@ -31,7 +31,7 @@ describe("a run that this edge is told of though nobody here reads it", () => {
     await edge.records.end(run.runId, { type: "cancelled", reason: "client" });
   });
 
-  test("is given up though an edge is on its list that died, not though one that lives", async () => {
+  test("is abandoned with a dead edge in its record, and not with a living edge", async () => {
     for (const [other, isGivenUp] of [
       ["edge-dead", true],
       ["edge-elsewhere", false],
@@ -80,7 +80,7 @@ describe("a run that this edge ends", () => {
     return { runId: run.runId, waiting, status: await edge.records.status(run.runId) };
   }
 
-  test("goes on where another reads it: this one may have been cut off, and know less", async () => {
+  test("goes on if another edge reads it: this edge may have been cut off", async () => {
     const { runId, waiting, status } = await endBeside("edge-elsewhere");
     expect([status?.state, waiting]).toEqual(["queued", 1]);
     // So that of all its readers the last one ends it.
@@ -91,12 +91,12 @@ describe("a run that this edge ends", () => {
     expect((await edge.queues.counts("mine")).waiting).toBe(0);
   });
 
-  test("ends where the other is dead: on its queue it would wait for a worker to answer nobody", async () => {
+  test("ends if the other edge is dead: a worker would answer no client", async () => {
     const { waiting, status } = await endBeside("edge-dead");
     expect([status?.state, waiting]).toEqual(["failed", 0]);
   });
 
-  test("ends for everybody where its client cancels it", async () => {
+  test("ends for every reader when its client cancels it", async () => {
     const { run } = edge.start();
     await edge.queued();
     await edge.records.watch(run.runId, { node: "edge-elsewhere", session: "s" });
@@ -107,7 +107,7 @@ describe("a run that this edge ends", () => {
 });
 
 describe("how long a run may take", () => {
-  test("goes with it: the sum over all that may be asked, of whom later readers know but one", async () => {
+  test("goes into the record: it covers the whole chain, of which later readers know one provider", async () => {
     const { run } = edge.start();
     await edge.queued();
     const watched = await edge.records.watch(run.runId, { node: NODE, session: "s" });
@@ -119,7 +119,7 @@ describe("how long a run may take", () => {
     run.cancel("client");
   });
 
-  test("is what a reader holds that came later, however late, and is not taken for stuck", async () => {
+  test("holds for a reader that came later, however late, and does not count as stuck", async () => {
     const runId = await edge.fixture.createRun({ edge: "edge-dead", totalMs: -60_000 });
     const answer = new NotingAnswer();
     const request = { runId, answer, after: BEGINNING };
@@ -134,7 +134,7 @@ describe("how long a run may take", () => {
   });
 });
 
-test("a run that outlived as many edges as may watch it is followed by the next", async () => {
+test("a run that outlived the most watchers that it may have is followed by the next edge", async () => {
   const { runId } = await edge.elsewhere();
   const resume = () =>
     edge.resumer.resume({
@@ -200,7 +200,7 @@ test("readers that come and go at once are bounded as well", async () => {
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
-test("a run that two read here ends for one of them alone, and with the last for all", async () => {
+test("a run with two readers here ends for one of them, and with the last for all", async () => {
   const { run, answer } = edge.start();
   await edge.queued();
   const other = new NotingAnswer();
@@ -243,7 +243,7 @@ test("a run that has waited elsewhere waits here for the rest of its time", asyn
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });
 
-describe("a run that goes on though nobody reads it", () => {
+describe("a background run", () => {
   const resume = (runId: string, answer: Answer, after: Position = BEGINNING) =>
     edge.resumer.resume({
       runId,
@@ -253,7 +253,7 @@ describe("a run that goes on though nobody reads it", () => {
       onEnded: () => undefined,
     });
 
-  test("is known as such to its worker and to its readers", async () => {
+  test("is a background run to its worker and to its readers", async () => {
     const taken = await edge.takeJobs();
     const { run } = edge.start(undefined, true);
     await eventually("the job", () => taken.get(run.runId)?.background);
@@ -262,7 +262,7 @@ describe("a run that goes on though nobody reads it", () => {
     run.cancel("client");
   });
 
-  test("ends when it must, told to a reader that came back too late, who then has all of it", async () => {
+  test("ends at its deadline, which a reader that came back too late gets with the whole answer", async () => {
     const runId = randomUUID();
     await edge.records.create({
       runId,
@@ -291,7 +291,7 @@ describe("a run that goes on though nobody reads it", () => {
     );
   });
 
-  test("whose edge died is ended by the others once it must be over, asked for or not", async () => {
+  test("whose edge died is ended by the other edges once it is overdue, with or without a look-up", async () => {
     const due = new DueRuns(edge.fixture.commands, edge.keys);
     const create = (runId: string, dueInMs: number) =>
       edge.records.create({ runId, edge: "edge-dead", provider: "mine", session: "s", dueInMs });
@@ -315,7 +315,7 @@ describe("a run that goes on though nobody reads it", () => {
     await edge.records.end(later, { type: "cancelled", reason: "client" });
   });
 
-  test("is ended where it is overdue by whoever finds it so", async () => {
+  test("is ended by the edge that finds it overdue", async () => {
     const { run, answer } = edge.start(undefined, true);
     await edge.queued();
     await edge.ender.endOverdue(run.runId, "mine");

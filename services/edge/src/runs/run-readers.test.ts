@@ -49,7 +49,7 @@ function edge(isAlive: () => boolean, isResumed = false) {
   return { readers, run, looks: () => looks, abandoned: () => abandoned };
 }
 
-test("without a grace period a run that is read elsewhere is not looked at all the time", async () => {
+test("without a grace period the readers of a run are not checked all the time", async () => {
   const { readers, run, looks } = edge(() => true);
   readers.keepFor(run, 0);
   await vi.advanceTimersByTimeAsync(10_000);
@@ -58,8 +58,8 @@ test("without a grace period a run that is read elsewhere is not looked at all t
   expect(looks()).toBeLessThan(12);
 });
 
-describe("a run whose other edge is not heard of", () => {
-  test("goes on where that one is alive after all: Redis was away, say", async () => {
+describe("a run whose other edge is silent", () => {
+  test("goes on if that edge is alive after all, as after an outage of Redis", async () => {
     for (const isResumed of [false, true]) {
       let isHeard = false;
       const { readers, run, abandoned } = edge(() => isHeard, isResumed);
@@ -72,7 +72,7 @@ describe("a run whose other edge is not heard of", () => {
     }
   });
 
-  test("keeps the whole time that its client has to come back, from when that one fell silent", async () => {
+  test("gives its client the whole grace period from the silence of the other edge", async () => {
     const { readers, run } = edge(() => false);
     readers.keepFor(run, 10_000);
     await vi.advanceTimersByTimeAsync(19_900);
@@ -81,7 +81,7 @@ describe("a run whose other edge is not heard of", () => {
     expect(run.isEnded).toBe(true);
   });
 
-  test("is given up at the second look", async () => {
+  test("is abandoned at the second check", async () => {
     const [begun, resumed] = [edge(() => false), edge(() => false, true)];
     begun.readers.keepFor(begun.run, 0);
     resumed.readers.keepFor(resumed.run, 0);

@@ -13,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => vi.useRealTimers());
 
-test("is over once nothing was heard for its time, counted from what was heard last", () => {
+test("ends after its time without a frame, counted from the last frame", () => {
   const linger = new ErrorLinger({ errorLingerMs: 100, onOver });
   linger.begin();
   for (let heard = 0; heard < 5; heard += 1) {
@@ -28,7 +28,7 @@ test("is over once nothing was heard for its time, counted from what was heard l
   expect(overs).toBe(1);
 });
 
-test("is never over before it begins, once it was ended, or with a time of 0", () => {
+test("does not end before it begins, after it was ended, or with a time of 0", () => {
   const linger = new ErrorLinger({ errorLingerMs: 100, onOver });
   linger.heard();
   vi.advanceTimersByTime(1_000);

@@ -39,7 +39,7 @@ describe("what a connection may send", () => {
     expect(times(everySecond, 20_000)).toBe(20_000);
   });
 
-  test("steadily what it may, for as long as it likes", () => {
+  test("its steady rate, for as long as it likes", () => {
     const { clock, budget: one } = budget();
     const steadily = () => {
       clock.ms += 5;
@@ -55,7 +55,7 @@ describe("what a connection may send", () => {
     expect(times(() => one.takeFrame(MIB))).toBe(7);
   });
 
-  test("more in proportion where it may have more runs at once", () => {
+  test("more in proportion if it may have more runs at once", () => {
     const { budget: one } = budget(320);
     expect(times(() => one.takeFrame(10))).toBe(10_000);
   });
@@ -73,7 +73,7 @@ describe("what a connection may send", () => {
     expect(times(() => one.takeFrame(MIB) && one.takeRefusal(BAD))).toBe(3);
   });
 
-  test("what is refused for lack of room as often as frames", () => {
+  test("refusals for lack of room as often as frames", () => {
     const { budget: one } = budget();
     expect(times(() => one.takeFrame(10) && one.takeRefusal(FULL))).toBe(1_000);
   });

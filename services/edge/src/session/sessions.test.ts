@@ -65,7 +65,7 @@ test("a connection that floods pings is closed, and one that pings every second 
 });
 
 describe("when connections keep more bytes than they may", () => {
-  test("idle ones that keep nothing stay, though busy ones keep it all", async () => {
+  test("idle connections without a buffer stay, even if busy connections keep all of it", async () => {
     const busy = openMany(20, { longest: MIB, isBusy: true });
     const idle = openMany(50);
     await vi.advanceTimersByTimeAsync(LOOK_MS);
@@ -73,14 +73,14 @@ describe("when connections keep more bytes than they may", () => {
     expect(closed(idle)).toBe(0);
   });
 
-  test("idle ones are closed, the largest first, until half is left", async () => {
+  test("idle connections are closed, the largest buffer first, until half is left", async () => {
     const small = openMany(8, { longest: MIB / 2 });
     const large = openMany(8, { longest: MIB });
     await vi.advanceTimersByTimeAsync(LOOK_MS);
     expect([closed(large), closed(small)]).toEqual([8, 0]);
   });
 
-  test("none is closed below the bound", async () => {
+  test("no connection is closed below the bound", async () => {
     const large = openMany(8, { longest: MIB });
     await vi.advanceTimersByTimeAsync(LOOK_MS);
     expect(closed(large)).toBe(0);

@@ -37,7 +37,7 @@ function edge() {
 }
 
 describe("messages that wait for their turn", () => {
-  test("take half of the room, so that everybody else is answered", () => {
+  test("take half of the room, so that all other clients are answered", () => {
     const { inbound, begun, visit } = edge();
     for (let visitors = 0; visitors < 20; visitors += 1) {
       const { session } = visit();

@@ -155,7 +155,7 @@ const heard = (type: V2Down["type"]) =>
   eventually(`a ${type}`, () => connection.types().includes(type));
 const BEGINNING = { epoch: 0, seq: 0 };
 
-test("a cancel that crosses the end of its run is not answered, one of an unknown run is, without ending it", async () => {
+test("a cancel that crosses the end of its run gets no answer; a cancel of an unknown run gets an error without a run", async () => {
   const { runId, writer } = await begin();
   writer.write({ type: "text", text: "all of it" });
   await writer.end(COMPLETED);
@@ -181,7 +181,7 @@ test("a cancel right behind a resume ends the run", async () => {
   await eventually("the end for its worker", async () => (await writer.end(COMPLETED)) === "ended");
 });
 
-test("a run of this session that was not resumed here is cancelled all the same, another session's is not", async () => {
+test("a run of this session is cancelled without a resume, and a run of another session is not", async () => {
   for (const [owner, outcome] of [
     ["s", "cancelled"],
     ["another", "error"],
@@ -195,7 +195,7 @@ test("a run of this session that was not resumed here is cancelled all the same,
   }
 });
 
-test("a cancel behind a resume that is refused ends the run all the same", async () => {
+test("a cancel behind a refused resume ends the run", async () => {
   const runId = "from-elsewhere";
   await records.create({ runId, edge: "edge-2", provider: "mine", session: "s" });
   const writer = await attempt(runId);
@@ -221,7 +221,7 @@ test("a cancel and a resume at once, in whichever order, end the run once for ea
   expect(behind.filter((type) => type === "cancelled")).toHaveLength(1);
 });
 
-test("a run resumed on its own connection is read to its end, however slowly, and can be cancelled", async () => {
+test("a run that is resumed on its own connection is read to its end by a slow client, and can be cancelled", async () => {
   const { runId, writer } = await begin();
   const piece = (index: number) => `${index} `.padEnd(16_000, ".");
   for (let index = 0; index < 20; index += 1) {
@@ -266,7 +266,7 @@ test("a client that resumes the same run over and over is one reader, not many",
   expect(connection.types().filter((type) => type === "cancelled")).toHaveLength(1);
 });
 
-test("a run's id may be the client's choice, and is given once, here or on another edge", async () => {
+test("a client may choose the id of a run, and an id is used once, here or on another edge", async () => {
   const [mine, theirs] = [randomUUID(), randomUUID()];
   await records.create({ runId: theirs, edge: "edge-2", provider: "mine", session: "s" });
   const writer = await attempt(theirs);
@@ -288,7 +288,7 @@ test("a run's id may be the client's choice, and is given once, here or on anoth
   await eventually("its job to go", async () => (await queues.waiting("mine")).length === 0);
 });
 
-test("an id that was refused may be asked for again, here or where the first one is", async () => {
+test("a refused id may be asked for again, here or on the edge of the first run", async () => {
   const [free, theirs] = [randomUUID(), randomUUID()];
   await records.create({ runId: theirs, edge: "edge-2", provider: "mine", session: "s" });
   const writer = await attempt(theirs);
@@ -321,7 +321,7 @@ test("an id that was refused may be asked for again, here or where the first one
   expect(refused()[2]).toMatchObject({ ref: "4", code: "invalid_request" });
 });
 
-test("a run whose edge died before it was on its queue is put there by who asks for it again", async () => {
+test("a run whose edge died before queuing it is queued when its client asks again", async () => {
   const runId = randomUUID();
   await records.create({ runId, edge: "edge-dead", provider: "mine", session: "s" });
   say({ type: "run", ref: "1", run: runId, message: "hi" });
@@ -334,7 +334,7 @@ test("a run whose edge died before it was on its queue is put there by who asks 
   await eventually("its job to go", async () => (await queues.waiting("mine")).length === 0);
 });
 
-test("an id is another session's too, or another connection's, and gives them nothing of its run", async () => {
+test("the id of another session's or connection's run gives nothing of that run", async () => {
   const { runId, writer } = await begin();
   writer.write({ type: "text", text: "secret" });
   const theirs = new NotingConnection();
@@ -355,7 +355,7 @@ test("an id is another session's too, or another connection's, and gives them no
   expect(await queues.waiting("mine")).toEqual([]);
 });
 
-test("a run of another session is resumed and cancelled by who names that session", async () => {
+test("a run of another session is resumed and cancelled by a client that names that session", async () => {
   const runId = "of-another";
   await records.create({ runId, edge: "edge-2", provider: "mine", session: "another" });
   const writer = await attempt(runId);

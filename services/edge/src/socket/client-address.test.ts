@@ -6,7 +6,7 @@ const addresses = new ClientAddresses(trusted);
 const bytes = (...all: number[]) => new Uint8Array(all).buffer;
 const v6 = (...groups: number[]) => bytes(...groups.flatMap((group) => [group >> 8, group & 0xff]));
 
-describe("whose connection it is", () => {
+describe("the client address of a connection", () => {
   test.each([
     ["a stranger's, whatever it says of others", bytes(8, 8, 8, 8), ["1.2.3.4"], "8.8.8.8", false],
     ["the client's that a proxy names", bytes(10, 0, 0, 1), ["1.2.3.4"], "1.2.3.4", false],
@@ -18,7 +18,7 @@ describe("whose connection it is", () => {
       false,
     ],
     [
-      "also where the proxy adds a line of its own",
+      "behind a proxy that adds a line of its own",
       bytes(10, 0, 0, 1),
       ["6.6.6.6", "1.2.3.4"],
       "1.2.3.4",
@@ -36,14 +36,14 @@ describe("whose connection it is", () => {
     ["a proxy's that names nobody", bytes(10, 0, 0, 1), [], "10.0.0.1", true],
     ["a proxy's whose word is nonsense", bytes(10, 0, 0, 1), ["unknown"], "10.0.0.1", true],
     [
-      "an IPv4 client's on an IPv6 socket",
+      "of an IPv4 client on an IPv6 socket",
       v6(0, 0, 0, 0, 0, 0xffff, 0x0808, 0x0404),
       [],
       "8.8.4.4",
       false,
     ],
     [
-      "a proxy's on an IPv6 socket",
+      "of a proxy on an IPv6 socket",
       v6(0, 0, 0, 0, 0, 0xffff, 0x0a00, 1),
       ["1.2.3.4"],
       "1.2.3.4",
@@ -64,7 +64,7 @@ describe("whose connection it is", () => {
       false,
     ],
     [
-      "an IPv4 client's in the form of IPv6",
+      "of an IPv4 client in the form of IPv6",
       bytes(10, 0, 0, 1),
       ["::ffff:1.2.3.4"],
       "1.2.3.4",

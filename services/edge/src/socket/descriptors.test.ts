@@ -29,7 +29,7 @@ function processWith(limit: number | undefined, open = 30) {
   return { state, descriptors, acceptAll };
 }
 
-test("a reserve is left for everything that is no client", () => {
+test("a reserve is left for everything except clients", () => {
   const { acceptAll, descriptors } = processWith(1_024);
   expect(descriptors.most).toBe(896);
   expect(acceptAll()).toBe(896);
@@ -39,7 +39,7 @@ test("half of a very low limit is for clients", () => {
   expect(processWith(64).acceptAll()).toBe(32);
 });
 
-test("room that is given back is had again", () => {
+test("released room can be taken again", () => {
   const { acceptAll, descriptors, state } = processWith(1_024);
   acceptAll();
   for (let gone = 0; gone < 10; gone += 1) descriptors.closed();
@@ -47,7 +47,7 @@ test("room that is given back is had again", () => {
   expect(acceptAll()).toBe(10);
 });
 
-test("sockets of which nobody was told that they are gone are found by counting, once a second", () => {
+test("sockets whose close was not reported are found by counting, once a second", () => {
   const { acceptAll, state } = processWith(1_024);
   acceptAll();
   state.open -= 100;

@@ -70,7 +70,7 @@ describe("connections of one address", () => {
     expect((await visit(server)).socket.readyState).toBe(WebSocket.OPEN);
   });
 
-  test("are those of the client that a proxy names", async ({ open }) => {
+  test("belong to the client that a proxy names", async ({ open }) => {
     const server = await open({ perAddress: 1 });
     for (const client of ["203.0.113.1", "203.0.113.2", "10.0.0.1, 203.0.113.3"]) {
       expect((await visit(server, client)).socket.readyState, client).toBe(WebSocket.OPEN);
@@ -78,16 +78,14 @@ describe("connections of one address", () => {
     expect(await (await visit(server, "198.51.100.1, 203.0.113.2")).outcome).toBe(503);
   });
 
-  test("of a proxy that names nobody are not bounded unless that is asked for", async ({
-    open,
-  }) => {
+  test("of a proxy that names no client are not bounded unless configured", async ({ open }) => {
     const server = await open();
     const visits = await Promise.all(Array.from({ length: 350 }, () => visit(server)));
     expect(visits.every(({ socket }) => socket.readyState === WebSocket.OPEN)).toBe(true);
     for (const { socket } of visits) socket.terminate();
   });
 
-  test("of one client are 250 at most, if nothing else is asked for", async ({ open }) => {
+  test("of one client are 250 at most, unless configured", async ({ open }) => {
     const server = await open();
     const visits = await Promise.all(
       Array.from({ length: 260 }, () => visit(server, "203.0.113.1")),
@@ -99,7 +97,7 @@ describe("connections of one address", () => {
 });
 
 describe("frames", () => {
-  test("that are longer than v1 takes are refused in words", async ({ open }) => {
+  test("that are longer than the limit of v1 are refused with a reason", async ({ open }) => {
     const { socket, outcome } = await visit(await open());
     const told = once(socket, "message");
     socket.send("x".repeat(1_001));
@@ -107,9 +105,7 @@ describe("frames", () => {
     expect(await outcome).toBe(1009);
   });
 
-  test("that are longer than any protocol takes are cut when their head has come", async ({
-    open,
-  }) => {
+  test("that are longer than every limit are cut when their head has come", async ({ open }) => {
     const server = await open();
     const socket = await rawSocket(server);
     // 2,001 bytes are announced, and none of them sent.
@@ -118,7 +114,7 @@ describe("frames", () => {
     expect(server.connections.size).toBe(0);
   });
 
-  test("that are pings and pongs are told of, and the connection may be closed for them", async ({
+  test("that are pings and pongs are reported, and the connection may be closed for them", async ({
     open,
   }) => {
     const server = await open();

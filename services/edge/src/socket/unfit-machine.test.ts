@@ -64,7 +64,7 @@ test.each(["main.js", "check-machine.js"])(
   },
 );
 
-test("check-machine.js ends without a word where an edge can run", async () => {
+test("check-machine.js exits without output if an edge can run", async () => {
   const path = fileURLToPath(new URL("../../dist/check-machine.js", import.meta.url));
   expect(await promisify(execFile)(process.execPath, [path])).toEqual({ stdout: "", stderr: "" });
 });

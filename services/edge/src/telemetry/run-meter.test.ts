@@ -93,7 +93,7 @@ async function judged(target: string, measure: string): Promise<[number, number]
 }
 
 describe("targets", () => {
-  test("the very edge is met, a millisecond more is not", async () => {
+  test("exactly the target is met, a millisecond more is not", async () => {
     end({ firstFrameMs: 1_000, totalMs: 3_000, connection: "warm" });
     end({ firstFrameMs: 1_001, totalMs: 3_001, connection: "warm" });
     expect(await judged("domestic", "first_text")).toEqual([1, 1]);
@@ -103,7 +103,7 @@ describe("targets", () => {
     expect(seen.sum("gen_ai_server_time_to_first_token_seconds_bucket", within)).toBe(1);
   });
 
-  test("a cold connection excuses what is far away, and nobody else", async () => {
+  test("a cold connection has a longer target for an overseas provider only", async () => {
     end({ provider: "nvidia2", firstFrameMs: 7_000, totalMs: 9_000, connection: "cold" });
     end({ provider: "nvidia2", firstFrameMs: 7_000, totalMs: 9_000, connection: "warm" });
     end({ firstFrameMs: 7_000, totalMs: 9_000, connection: "cold" });
@@ -112,7 +112,7 @@ describe("targets", () => {
     expect(await judged("domestic", "first_text")).toEqual([0, 1]);
   });
 
-  test("a run that fails misses them; one whose request was at fault says nothing", async () => {
+  test("a failed run misses its targets; a run whose request was at fault does not count", async () => {
     const failed = (code: Parameters<typeof failure>[0]) =>
       ({ type: "failed", failure: failure(code), timings: undefined }) as const;
     end({ totalMs: 10, terminal: failed("queue_timeout") });
@@ -122,7 +122,7 @@ describe("targets", () => {
     expect(await judged("domestic", "whole")).toEqual([0, 2]);
   });
 
-  test("who gives up after the target was missed counts, who leaves before does not", async () => {
+  test("a user who leaves after the target was missed counts, a user who leaves before does not", async () => {
     const terminal = { type: "cancelled", reason: "client" } as const;
     end({ totalMs: 900, terminal });
     end({ totalMs: 1_100, terminal });
@@ -131,14 +131,14 @@ describe("targets", () => {
     expect(await judged("domestic", "whole")).toEqual([0, 1]);
   });
 
-  test("a cold connection is to be proven: without word of it a run is held against the warm", async () => {
+  test("a run whose connection is unknown is compared with the warm target", async () => {
     const terminal = { type: "cancelled", reason: "client" } as const;
     end({ provider: "nvidia2", firstFrameMs: 5_000, totalMs: 6_000, terminal });
     expect(await judged("overseas_warm", "first_text")).toEqual([0, 1]);
     expect(await judged("overseas_cold", "first_text")).toEqual([0, 0]);
   });
 
-  test("where no text is shown as it comes, there is no first text to be in time", async () => {
+  test("without streamed text, there is no target for the first text", async () => {
     end({ totalMs: 2_000, isStreamed: false });
     expect(await judged("domestic", "first_text")).toEqual([0, 0]);
     expect(await judged("domestic", "whole")).toEqual([1, 0]);
@@ -150,7 +150,7 @@ describe("targets", () => {
     expect(await judged("domestic", "first_text")).toEqual([1, 1]);
   });
 
-  test("what a client that went away saw elsewhere is not known, unless it was late by then", async () => {
+  test("a client that went away counts only if the run was late by then", async () => {
     end({ totalMs: 2_000, edgePhases: { leftMs: 900 } });
     end({ totalMs: 2_000, edgePhases: { leftMs: 1_100 } });
     expect(await judged("domestic", "first_text")).toEqual([0, 1]);
@@ -162,7 +162,7 @@ describe("targets", () => {
     expect(await judged("domestic", "whole")).toEqual([2, 0]);
   });
 
-  test("a provider that is new has its counts before its first run, and a removed one has none", async () => {
+  test("a new provider has its counts before its first run, and a removed provider has none", async () => {
     reload("zhipu", "hunyuan");
     const seen = await scrape();
     const count = { target: "overseas_cold", measure: "whole", met: "no" };
@@ -171,7 +171,7 @@ describe("targets", () => {
   });
 });
 
-test("the wait of a run is told of whom it waited for, less what its worker took to pick it up", async () => {
+test("the wait of a run counts for the provider that it waited for, less the time of its worker", async () => {
   const waits = [
     { provider: "nvidia2", since: 4, ms: 500 },
     { provider: "zhipu", since: 700, ms: 102 },

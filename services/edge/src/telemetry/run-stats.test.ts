@@ -41,7 +41,7 @@ function shares(stats: RunStats) {
   });
 }
 
-test("a run that failed was in time for nobody, also where no worker took it", () => {
+test("a failed run misses its targets, even if no worker took it", () => {
   const stats = new RunStats();
   for (let n = 0; n < 3; n += 1) stats.record(ended({}));
   const phases = { totalMs: 50 };
@@ -54,7 +54,7 @@ test("a run that failed was in time for nobody, also where no worker took it", (
   expect(stats.takeTotals()).toEqual({ completed: 3, failed: 2 });
 });
 
-test("who waits for the whole answer has no first text", () => {
+test("a client that waits for the whole answer has no first text", () => {
   const stats = new RunStats();
   stats.record(ended({ isStreamed: false, phases: { totalMs: 200 } }));
   expect(shares(stats)).toEqual([

@@ -28,7 +28,7 @@ const ENDED: EndedRun = {
 const begin = (traces: RunTraces, runId: string) =>
   traces.begin({ runId, provider: "nvidia2", parent: undefined });
 
-test("the end of a run tells its span what was measured, and nothing of its session", () => {
+test("the span of a run has its figures, and not its session", () => {
   const tracer = new KeptSpans();
   begin(new RunTraces(tracer), "r1").ended(ENDED);
   const [run, wait] = tracer.spans;
@@ -43,7 +43,7 @@ test("the end of a run tells its span what was measured, and nothing of its sess
   expect(JSON.stringify(tracer.spans)).not.toContain("secret-session");
 });
 
-test("runs that an edge leaves to others when it stops end there as left, each once", async () => {
+test("runs that go on without a stopping edge end there as left, each once", async () => {
   const tracer = new KeptSpans();
   const traces = new RunTraces(tracer);
   begin(traces, "r1").ended(ENDED);

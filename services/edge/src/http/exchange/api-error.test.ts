@@ -13,13 +13,13 @@ test("every code has a body as clients expect it, and a status that is an error"
   }
 });
 
-test("nobody is asked to try again in vain: what is not retryable says so, or is no status to retry", () => {
+test("a client is told not to retry a failure that is not retryable", () => {
   for (const code of codes.filter((code) => !ERROR_CODES[code].retryable)) {
     expect(refusalOf(failure(code)).headers, code).toEqual({ "x-should-retry": "false" });
   }
 });
 
-test("whoever is to wait is told how long, in whole seconds up to a minute", () => {
+test("the wait is in whole seconds up to a minute", () => {
   const headersOf = (code: ErrorCode, ms?: number) =>
     refusalOf(failure(code, undefined, ms)).headers;
   expect(headersOf("provider_rate_limited", 1_200)).toMatchObject({

@@ -69,7 +69,7 @@ function client(port: number) {
   return { socket, heard, begin, status };
 }
 
-test("a body that there is no room for is heard out, refused, and its connection goes on", async ({
+test("a body without room is read to its end and refused, and its connection goes on", async ({
   open,
 }) => {
   const { inbound, refused, port } = await open(120_000);
@@ -95,7 +95,7 @@ test("a body that there is no room for is heard out, refused, and its connection
   for (const { socket } of [first, second]) socket.destroy();
 });
 
-test("clients that declare a body and send none of it keep nobody out", async ({ open }) => {
+test("clients that declare a body and send nothing keep no other client out", async ({ open }) => {
   const { inbound, exchanges, port } = await open(120_000);
   const silent = Array.from({ length: 20 }, () => client(port));
   for (const { begin } of silent) begin(90_000);
@@ -123,7 +123,7 @@ test("a body in chunks is refused when there is no more room, and gives back wha
   socket.destroy();
 });
 
-test("a body that is too long by its head takes no room at all", async ({ open }) => {
+test("a body whose declared length is too long takes no room", async ({ open }) => {
   const { inbound, refused, port } = await open(1_000_000);
   const { socket, begin, status } = client(port);
   begin(MAX_BYTES + 1);
@@ -148,7 +148,7 @@ test("a body that is not whole in a minute is refused with 408, and its connecti
   if (!heard.isClosed) await once(socket, "close");
 });
 
-test("a client that leaves in the middle leaves nothing", async ({ open }) => {
+test("a client that leaves in the middle of a body frees its room", async ({ open }) => {
   const { inbound, exchanges, port } = await open(1_000_000);
   const { socket, begin } = client(port);
   begin(90_000);

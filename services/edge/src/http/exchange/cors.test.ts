@@ -66,7 +66,7 @@ describe("on every route", () => {
     expect(server.refused).toEqual([]);
   });
 
-  test("without keys another origin is refused, and cannot even read that", async ({ open }) => {
+  test("without keys another origin is refused, and cannot read the refusal", async ({ open }) => {
     const server = await open({ origins });
     for (const asked of UNWANTED) {
       for (const route of [...ROUTES, "OPTIONS /v1/models"]) {
@@ -81,7 +81,7 @@ describe("on every route", () => {
     expect(new Set(server.refused)).toEqual(new Set(["origin_not_allowed"]));
   });
 
-  test("what is refused is told so, however long its body", async ({ open }) => {
+  test("a refused request gets its reason, whatever the length of its body", async ({ open }) => {
     const server = await open({});
     for (const bytes of [1_000, 100_000, 5_000_000]) {
       const asked = { origin: FOREIGN, "content-length": String(bytes) };
@@ -90,7 +90,7 @@ describe("on every route", () => {
     }
   });
 
-  test("with keys another origin needs one, and may not read", async ({ open }) => {
+  test("with keys another origin needs a key, and may not read the reply", async ({ open }) => {
     const server = await open({ keys: [KEY], origins });
     const authorization = `Bearer ${KEY}`;
     for (const origin of [FOREIGN, "null"]) {
@@ -117,7 +117,7 @@ describe("on every route", () => {
     }
   });
 
-  test("a program, which names no origin, is served and told nothing of it", async ({ open }) => {
+  test("a program, which sends no origin, is served without CORS headers", async ({ open }) => {
     for (const options of [{}, { keys: [KEY] }]) {
       const server = await open(options);
       const asked = await ask(server, "GET /stats", { authorization: `Bearer ${KEY}` });
@@ -130,14 +130,14 @@ describe("on every route", () => {
   });
 });
 
-describe("a browser that asks before it asks", () => {
+describe("a preflight of a browser", () => {
   const preflight = {
     "access-control-request-method": "POST",
     "access-control-request-headers": "authorization, content-type, x-stainless-os, bad(name",
   };
 
   test.each(["/v1/chat/completions", "/v1/runs/x/events", "/health", "/nothing", "/ws/stream/x"])(
-    "%s: needs no key, and is told what may be sent",
+    "%s: needs no key, and gets the allowed methods and headers",
     async (path) => {
       const server = await TestServer.open({ keys: [KEY], origins });
       const asked = { origin: LISTED, ...preflight };
@@ -156,7 +156,9 @@ describe("a browser that asks before it asks", () => {
     },
   );
 
-  test("from another origin is told nothing, and from a program not much", async ({ open }) => {
+  test("of another origin gets no CORS headers, and of a program gets only `vary`", async ({
+    open,
+  }) => {
     const server = await open({ keys: [KEY], origins });
     for (const asked of [{ origin: FOREIGN, ...preflight }, {}]) {
       const { status, headers } = await ask(server, "OPTIONS /v1/chat/completions", asked);
@@ -193,7 +195,7 @@ describe("a WebSocket", () => {
     }
   });
 
-  test("of another origin opens with a key, and not without", async ({ open }) => {
+  test("of another origin opens with a key, and not without a key", async ({ open }) => {
     const server = await open({ keys: [KEY], origins });
     expect(await outcome(server, { origin: FOREIGN }, `?api_key=${KEY}`)).toBe("opened");
     expect(await outcome(server, { origin: FOREIGN })).toMatch(/^401 invalid_api_key/);

@@ -80,7 +80,7 @@ describe.each(WAYS)("a head that comes %s", (_, pieceBytes) => {
     },
   );
 
-  test("opens a WebSocket, or is told in JSON why not", async () => {
+  test("opens a WebSocket, or gets the reason in JSON", async () => {
     const upgrade = { path: "/ws/stream/mine", more: UPGRADE };
     const opened = await sent(headOf(MAX_HEAD_BYTES, upgrade), pieceBytes);
     expect(opened).toMatch(/^HTTP\/1\.1 101 /);
@@ -101,7 +101,7 @@ test("a head without end is refused as soon as it is too long for all", async ()
   expect(await sent(head, SEGMENT_BYTES)).toMatch(/^HTTP\/1\.1 431 /);
 });
 
-describe("a request that says its length twice", () => {
+describe("a request with two lengths", () => {
   const twice = (first: string, second: string, { path = "/health", more = "" } = {}) =>
     `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\n${more}content-length: ${first}\r\ncontent-length: ${second}\r\n\r\n`;
 

@@ -42,12 +42,12 @@ test.each([
   expect(length).toBeUndefined();
 });
 
-test("a response to HEAD has the status of the one to GET, and no body", async () => {
+test("a response to HEAD has the status of a response to GET, and no body", async () => {
   const sent = await answered("HEAD", (exchange) => exchange.reply(404, { error: {} }));
   expect(sent).toEqual({ status: 404, length: undefined, body: "" });
 });
 
-test("a stream that is silent is kept alive by lines that end no event", async () => {
+test("a silent stream is kept alive by lines that do not end an event", async () => {
   const { body } = await answered("GET", (exchange) => {
     exchange.stream({});
     for (let silent = 1; silent <= 2; silent += 1) {

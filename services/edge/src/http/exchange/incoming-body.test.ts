@@ -39,7 +39,7 @@ describe.each([
   });
 });
 
-test("what was declared is reserved as it comes, so that nobody is kept out by a promise", () => {
+test("a declared body is reserved as it comes, so that a declaration keeps no client out", () => {
   const budget = new ByteBudget(8 * MIB);
   const promises = Array.from({ length: 100 }, () => open(3 * MIB, budget, 3 * MIB).body);
   expect(promises.every((body) => body !== undefined)).toBe(true);
@@ -51,7 +51,7 @@ test("what was declared is reserved as it comes, so that nobody is kept out by a
   }
 });
 
-test("what was declared and does not fit is refused before any of it comes", () => {
+test("a declared body that does not fit is refused before any byte comes", () => {
   const budget = new ByteBudget(100);
   const { body } = open(60, budget);
   body?.add(chunkOf("x".repeat(50)));
@@ -69,7 +69,7 @@ test("the first bytes of a long body are not taken from the room for short ones"
   expect(open(10_000, budget).body?.add(new ArrayBuffer(10_000))).toBe(true);
 });
 
-test("what was not declared is reserved as it comes", () => {
+test("an undeclared body is reserved as it comes", () => {
   const budget = new ByteBudget(100);
   const { body } = open(undefined, budget);
   expect(body?.add(chunkOf("x".repeat(60)))).toBe(true);
@@ -81,7 +81,7 @@ test("no more is kept than was declared, or may be sent", () => {
   expect(open(undefined, undefined, 3).body?.add(chunkOf("four"))).toBe(false);
 });
 
-test("memory of long bodies is given back at once, without any garbage collection", () => {
+test("memory of long bodies is freed at once, without garbage collection", () => {
   const budget = new ByteBudget(512 * MIB);
   const rss = () => process.memoryUsage.rss();
   const chunk = new Uint8Array(MIB).fill(1).buffer;

@@ -16,7 +16,7 @@ function ask(request: string, body?: string): Promise<Response> {
   return fetch(server.url + path, { method, ...(body !== undefined && { body }) });
 }
 
-describe("an address that there is not", () => {
+describe("an unknown address", () => {
   test.each([
     "POST /chat/completions",
     "GET /models",
@@ -38,7 +38,7 @@ describe("an address that there is not", () => {
     expect(response.headers.get("x-should-retry")).toBe("false");
   });
 
-  test("is named as far as that tells anything, without its query", async () => {
+  test("is named up to a length, without its query", async () => {
     const response = await ask(`GET /${"x".repeat(1_000)}?api_key=secret`);
     const { error } = apiErrorSchema.parse(await response.json());
     expect(error.message.length).toBeLessThan(500);
@@ -46,14 +46,14 @@ describe("an address that there is not", () => {
   });
 });
 
-test("what speaks WebSocket says so as the OpenAI API says things", async () => {
+test("an address of WebSockets refuses in the shape of the OpenAI API", async () => {
   const response = await ask("GET /ws/stream/mine");
   const { error } = apiErrorSchema.parse(await response.json());
   expect([response.status, error.code]).toEqual([426, "upgrade_required"]);
   expect(response.headers.get("x-should-retry")).toBe("false");
 });
 
-test("figures that cannot be read are a failure that passes", async () => {
+test("figures that cannot be read are a retryable failure", async () => {
   server.readStats = () => Promise.reject(new Error("away"));
   const response = await ask("GET /stats");
   const { error } = apiErrorSchema.parse(await response.json());
@@ -61,7 +61,7 @@ test("figures that cannot be read are a failure that passes", async () => {
   expect(response.headers.get("retry-after")).toBe("1");
 });
 
-test("what an operator should know is a note, where there is any, and no reason not to serve", async () => {
+test("notes for the operator are no reason not to serve", async () => {
   const health = async () => {
     const response = await ask("GET /health");
     return [response.status, await response.json()];
@@ -72,7 +72,7 @@ test("what an operator should know is a note, where there is any, and no reason 
   expect(await health()).toEqual([200, told]);
 });
 
-test("every reply can be named, and each has a name of its own", async () => {
+test("every reply has an id of its own", async () => {
   server.readStats = async () => ({});
   const requests = [
     ...["GET /health", "HEAD /health", "GET /stats", "GET /openapi.json", "GET /v1/models"],
