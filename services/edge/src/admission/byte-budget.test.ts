@@ -34,7 +34,7 @@ test("the last eighth is for short requests", () => {
   expect(budget.take(20_000)).toBeUndefined();
   const short = budget.take(10_000);
   expect(short?.grow(5_000)).toBe(true);
-  // By now it is long.
+  // The request is long by now.
   expect(short?.grow(5_000)).toBe(false);
   long?.release();
   expect(short?.grow(5_000)).toBe(true);

@@ -142,7 +142,7 @@ describe("a body of a million wrong values", () => {
     ["tools", { tools: Array(MANY).fill({}) }],
   ])("%s: is refused before each of them is judged", (_, more) => {
     const parsed = parseChatRequest(ask(more), { maxMessageBytes: 524_288 });
-    // One problem, and no millions of others.
+    // One problem, instead of millions.
     const message = expect.stringMatching(/^`\w+` must have at most [^;]*\.$/);
     expect(parsed).toMatchObject({ ok: false, failure: { code: "invalid_request", message } });
   });

@@ -15,10 +15,10 @@ const current = parseGatewayConfig(
 );
 const NOTHING: ProviderSignals = { health: [], queue: undefined };
 
-/** How often each member came first in many draws, of which each second one has fresh signals. */
+/** How often each member came first in many choices. Every second choice has fresh signals. */
 function draws(signals: Record<string, ProviderSignals>, members = ["a", "b"]) {
   let state = 1;
-  // A small generator, so that the same draws are made each time.
+  // A small generator, so that the choices are the same in each run.
   const random = () => {
     state = (state * 48_271) % 2_147_483_647;
     return state / 2_147_483_647;
@@ -54,7 +54,7 @@ test("the quicker member gets most runs, and the slower member enough to notice 
 });
 
 test("speed is measured against the target of the region", () => {
-  // 900 ms is near the limit at home, and very good across an ocean.
+  // 900 ms is near the limit of a domestic provider, and very good for an overseas one.
   const { a = 0 } = draws({ a: quick(900), home: quick(900) }, ["a", "home"]);
   expect(a).toBeGreaterThan(900);
 });
@@ -66,7 +66,7 @@ test("a failing member is avoided, and a member with an open circuit on every wo
     queue: undefined,
   };
   expect(draws({ a: open, b: quick(3_000) })).toEqual({ b: 1_000 });
-  // One worker that lost its way to it does not speak for the others.
+  // A worker that cannot reach the provider does not speak for the others.
   const half = { ...open, health: [...open.health, ...quick(500).health] };
   expect(draws({ a: half, b: quick(500) }).a).toBeGreaterThan(400);
 });

@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { RedisMemory } from "./redis-memory.ts";
 
-/** Far from what any test needs: others use this Redis meanwhile. */
+/** Far above the needs of any test: other tests use this Redis meanwhile. */
 const PLENTY_BYTES = 64 * 1_024 ** 3;
 
 const log = createLogger({ service: "test", level: "silent" });

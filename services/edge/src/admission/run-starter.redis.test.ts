@@ -1,4 +1,4 @@
-/** A run from the edge's side: what the client is told, and what the cluster learns. */
+/** A run from the edge's side: what its client gets, and what the cluster learns. */
 import { randomUUID } from "node:crypto";
 import { BEGINNING, RunRecords, type TerminalEntry } from "@openclaw/stream";
 import { eventually, Scraped } from "@openclaw/testing";
@@ -55,7 +55,7 @@ test("a run is queued, followed and ended once", async () => {
 });
 
 describe("a run whose log Redis has cut back, as after a restart with an older one", () => {
-  /** A run that its reader knows further than Redis does; its jobs are as they were. */
+  /** A run whose reader is ahead of Redis. Its jobs are unchanged. */
   async function cutBack(hedged?: number) {
     const { run, answer } = edge.start();
     await edge.queued();
@@ -85,7 +85,7 @@ describe("a run whose log Redis has cut back, as after a restart with an older o
     await edge.queues.add(job(hedged.runId, 7));
     await eventually("the loss", () => gone.answer.terminals.length > 0, { withinMs: 15_000 });
     expect(gone.answer.terminals).toMatchObject([LOST]);
-    // Each of them has been looked at by then as well.
+    // The edge has checked each of them by then.
     const startedAt = performance.now();
     await eventually("some time", () => performance.now() - startedAt > 4_000);
     for (const { runId, answer } of [plain, hedged]) {
@@ -177,7 +177,7 @@ test("an end whose message was lost is found in the log", async () => {
   const writer = await edge.attempt(run.runId);
   writer.write({ type: "text", text: "all of it" });
   await eventually("the text", () => answer.text === "all of it");
-  // Nothing that follows is published to this edge.
+  // From here on, nothing is published to this edge.
   await edge.fixture.commands.hset(edge.keys.record(run.runId), "edges", "edge-elsewhere");
   await writer.end(COMPLETED);
   await eventually("the end", () => ended() === 1, { withinMs: 4_000 });

@@ -32,7 +32,7 @@ function openAnswer() {
     describe: apiError,
   });
   let epoch = 0;
-  /** An attempt of this provider, which says one piece after another. */
+  /** An attempt of this provider that sends these pieces in turn. */
   const attempt = (provider: string, ...pieces: string[]) => {
     epoch += 1;
     answer.onStarted({ epoch, seq: 0 }, { type: "started", provider, model: "m" });

@@ -15,7 +15,7 @@ function answering() {
     send: (frame) => sent.push(String(frame)) > 0,
     cork: (write) => write(),
   };
-  // The rest of a connection is no matter of an answer.
+  // The answer uses no other part of a connection.
   return { sent, answer: new V1Answer(connection as Connection) };
 }
 

@@ -8,7 +8,7 @@ interface Queue {
   readonly holdOf: (n: number) => number;
 }
 
-/** When each run of users who came together begins, in milliseconds, and ends. */
+/** When the run of each user begins and ends, in milliseconds. All users came at once. */
 function play({ places, users, holdOf }: Queue) {
   const free = Array.from({ length: places }, () => 0);
   return Array.from({ length: users }, (_, n) => {
@@ -49,13 +49,13 @@ function ratiosAt(
 function expectWithinTwo(ratios: readonly number[]): void {
   expect(ratios.length).toBeGreaterThan(9);
   const wrong = ratios.filter((ratio) => ratio <= 0.5 || ratio >= 2);
-  // The last of one wave and the first of the next are a whole answer apart, and a neighbour's place away.
+  // The last run of one wave and the first of the next are a whole answer apart, but only one place.
   expect(wrong.length / ratios.length).toBeLessThan(0.02);
 }
 
 const lengthOf = ({ begunAt, endedAt }: { begunAt: number; endedAt: number }) => endedAt - begunAt;
 
-/** Without chance, and without an order that the places could share. */
+/** Without randomness, and without an order that the places could share. */
 const spread = (n: number) => (n * 0.754_877) % 1;
 
 describe("the forecast for a waiting user is within a factor of 2", () => {
@@ -137,6 +137,6 @@ test("the longest queue is simulated within a moment", () => {
     10_000,
   );
   expect(waitOf(9_999)).toBeCloseTo(150_000, -4);
-  // Takes 3 ms; what only something quadratic would take.
+  // It takes 3 ms. Only a quadratic algorithm would exceed this.
   expect(performance.now() - beganAt).toBeLessThan(2_000);
 });

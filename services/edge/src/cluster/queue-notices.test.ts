@@ -20,7 +20,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Runs that wait, and what each was told of its place. */
+/** Runs that wait, and the notices that each one got. */
 function waitingRuns(...ids: readonly [provider: string, runId: string][]) {
   const told: string[] = [];
   const waits: number[] = [];

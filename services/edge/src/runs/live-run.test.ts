@@ -30,7 +30,7 @@ test("a run whose connection is lost by a write goes on without a reader to its 
   let ended = 0;
   const dropped: Answer = {
     ...NO_READER,
-    // The socket takes no more and is closed for it, within the very call.
+    // The socket is full and is closed for it, within this call.
     onDelta: () => {
       run.detach();
       return "full";

@@ -46,7 +46,7 @@ test("a report has only the text of the last attempt, however many pages of the 
     text: "",
     position: { epoch: writer.epoch, seq: 0 },
   });
-  // Kinds in turn, so that nothing is merged into fewer entries.
+  // Alternating kinds, so that entries are not merged.
   for (let index = 0; index < 300; index += 1) {
     writer.write({ type: "text", text: `${index} ` });
     writer.write({ type: "reasoning", text: "." });

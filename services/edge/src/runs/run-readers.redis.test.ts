@@ -43,7 +43,7 @@ describe("a run whose messages reach an edge without a reader", () => {
       writer.write({ type: "text", text: "x" });
       await eventually("the text", () => answer.text === "x");
       edge.readers.keepFor(run, 50);
-      // Looked at twice, as the other might only not have been heard of.
+      // Checked twice: the other edge may just not have reported yet.
       const end = eventually("the end", () => run.isEnded, { withinMs: 5_000 });
       if (isGivenUp) await end;
       else await expect(end).rejects.toThrow();
@@ -68,7 +68,7 @@ describe("a run whose messages reach an edge without a reader", () => {
 });
 
 describe("a run that this edge ends", () => {
-  /** Ends here, and is announced, with another edge on its list. */
+  /** A run that ends here and is announced, with another edge in its record. */
   async function endBeside(other: string) {
     edge.limit({ queueTimeoutMs: 200 });
     const { run, answer } = edge.start();
@@ -83,7 +83,7 @@ describe("a run that this edge ends", () => {
   test("goes on if another edge reads it: this edge may have been cut off", async () => {
     const { runId, waiting, status } = await endBeside("edge-elsewhere");
     expect([status?.state, waiting]).toEqual(["queued", 1]);
-    // So that of all its readers the last one ends it.
+    // So the last of all readers ends the run.
     expect(await edge.records.watchers(runId)).toEqual(["edge-elsewhere"]);
     // The cancel of its client ends the run for every reader.
     expect(await edge.ender.cancel(runId, "s")).toBe("cancelled");
@@ -145,7 +145,7 @@ test("a run that outlived the most watchers that it may have is followed by the 
       onResumed: () => undefined,
       onEnded: () => undefined,
     });
-  // The one where it began is one of 16.
+  // The edge where the run began is one of the 16 watchers.
   for (let life = 0; life < 14; life += 1) {
     await edge.records.watch(runId, { node: `edge-alive-${life}`, session: "s" });
   }
@@ -238,7 +238,7 @@ test("a run that has waited elsewhere waits here for the rest of its time", asyn
   });
   await eventually("the end", () => answer.terminals[0]);
   expect(answer.terminals).toMatchObject([{ failure: { code: "queue_timeout" } }]);
-  // With all of its time once more it would be 7 s.
+  // If the time began again, it would be 7 s.
   expect(performance.now() - queuedAt).toBeLessThan(6_500);
   await edge.records.end(runId, { type: "cancelled", reason: "client" });
 });

@@ -14,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** An edge, with a run that another one is named for. */
+/** An edge, with a run that also names another edge in its record. */
 function edge(isAlive: () => boolean, isResumed = false) {
   let looks = 0;
   let abandoned = 0;

@@ -20,7 +20,7 @@ beforeEach(async () => {
   };
   sessions = new Sessions({
     v1,
-    // No connection here speaks it.
+    // No connection here uses v2.
     v2: {} as never,
     maxConnections: 1_000,
     maxKeptBytes: 8 * MIB,
@@ -34,7 +34,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-/** @param longest its longest frame so far, in bytes */
+/** @param longest the longest frame so far, in bytes */
 function open({ longest = 0, isBusy = false }: { longest?: number; isBusy?: boolean } = {}) {
   const { connection, socket } = fakeConnection();
   const events = sessions.open(connection);

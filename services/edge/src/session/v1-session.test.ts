@@ -8,7 +8,7 @@ import { V1Session } from "./v1-session.ts";
 const MIB = 1024 * 1024;
 const FRAME = JSON.stringify({ message: "x".repeat(16_000) });
 
-/** An edge that may have 1 MiB of prompts in hand. */
+/** An edge that may hold 1 MiB of prompts. */
 function edge() {
   const inbound = new ByteBudget(MIB);
   const prompts = new PromptRoom({

@@ -30,7 +30,7 @@ const gateway: GatewayConfig = parseGatewayConfig(
   { source: "test", env: {} },
 );
 
-/** The other end of a session: notes its frames, and is full when it was told to be. */
+/** The other end of a session: keeps its frames, and is full on demand. */
 class NotingConnection {
   readonly id = "c";
   readonly session = "s";
@@ -99,7 +99,7 @@ beforeEach(async () => {
   await appender.start();
   parts = createTestRuns({ gateway: { current: gateway }, records, queues, runs });
   connection = new NotingConnection();
-  // All that a session uses of a connection.
+  // The session uses no other part of a connection.
   session = new V2Session(connection as unknown as Connection, {
     ...parts,
     limits: { maxMessageBytes: 1_000, maxRuns: 8 },
@@ -259,7 +259,7 @@ test("a client that resumes the same run over and over is one reader, not many",
       () => connection.types().filter((type) => type === "resumed").length === times,
     );
   }
-  // The reader that began it, to be counted, and the last.
+  // The reader that began the run, so that the run is counted, and the last reader.
   expect(runs.count).toBe(2);
   say({ type: "cancel", run: runId });
   await heard("cancelled");
@@ -281,7 +281,7 @@ test("a client may choose the id of a run, and an id is used once, here or on an
     { ref: "3", code: "invalid_request" },
   ]);
   expect(connection.frames).toContainEqual({ type: "accepted", ref: "1", run: mine });
-  // Whose id was asked for goes on.
+  // The run with that id goes on.
   expect(await writer.end(COMPLETED)).toBe("appended");
   expect(await queues.waiting("mine")).toEqual([mine]);
   say({ type: "cancel", run: mine });
@@ -308,7 +308,7 @@ test("a refused id may be asked for again, here or on the edge of the first run"
   expect(connection.frames.at(-1)).toMatchObject({ reason: "unknown_run" });
   say({ type: "run", ref: "3", run: free, message: "hi" });
   await heard("accepted");
-  // Each was tried for some seconds, and not at the same moments.
+  // Each was tried for some seconds, at different moments.
   expect(refused()).toEqual(
     expect.arrayContaining(
       ["1", "2"].map((ref) => expect.objectContaining({ ref, code: "unavailable" })),

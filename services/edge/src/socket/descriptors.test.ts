@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Descriptors } from "./descriptors.ts";
 
-/** A process with a limit of its own, and what it has open. */
+/** A process with a limit of its own, and its open descriptors. */
 function processWith(limit: number | undefined, open = 30) {
   const state = { open, ms: 0, counted: 0 };
   const descriptors = new Descriptors({

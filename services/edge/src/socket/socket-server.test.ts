@@ -22,7 +22,7 @@ interface Visit {
   readonly outcome: Promise<number>;
 }
 
-/** Connects; resolves when that has come out one way or the other. */
+/** Connects. Resolves when the connection is open or refused. */
 async function visit(
   { port }: TestServer,
   from?: string,
@@ -42,7 +42,7 @@ async function visit(
   return { socket, outcome };
 }
 
-/** A WebSocket by hand, for what no library sends. */
+/** A WebSocket by hand, for frames that no library sends. */
 async function rawSocket({ port }: TestServer): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
@@ -165,7 +165,7 @@ test("connections without a descriptor to spare are closed, and accepted again o
   const [one] = sockets.filter((socket) => !closed.has(socket));
   one?.destroy();
   await eventually("room for one", async () => {
-    // Closed without a word until then.
+    // Until then the connection is closed without a response.
     const asked = fetch(`${server.url}/health`, { headers: { connection: "close" } });
     return (await asked.catch(() => undefined))?.status === 200;
   });

@@ -22,7 +22,7 @@ test("a glibc that is too old for this Node is one sentence, with what to use in
     "No edge can run here: uWebSockets.js for Node 22 needs glibc 2.38 or later, and this system has 2.36; " +
       "use Node 20, a system with glibc 2.38 or later (Debian 13, Ubuntu 24.04), or the images of docker-compose.yml.",
   );
-  // It is no advice to go on using what does not work.
+  // It must not advise the Node that does not work.
   expect(told(cause, { node: "20.18.1", glibc: "2.26" })).not.toContain("use Node 20");
 });
 

@@ -154,7 +154,7 @@ describe("targets", () => {
     end({ totalMs: 2_000, edgePhases: { leftMs: 900 } });
     end({ totalMs: 2_000, edgePhases: { leftMs: 1_100 } });
     expect(await judged("domestic", "first_text")).toEqual([0, 1]);
-    // It ended all the same, and when.
+    // The run still ended, and its time counts.
     expect(await judged("domestic", "whole")).toEqual([2, 0]);
     // Its client did not come back.
     const terminal = { type: "cancelled", reason: "disconnected" } as const;

@@ -1,10 +1,10 @@
-/** A connection without a network: what was done to its socket is noted. */
+/** A connection without a network. The fake keeps what was done to its socket. */
 import type { WebSocket } from "uWebSockets.js";
 import { Connection } from "../socket/connection.ts";
 
 export class FakeSocket {
   readonly sent: string[] = [];
-  /** Written and not taken by the kernel. */
+  /** Bytes written and not taken by the kernel. */
   bufferedBytes = 0;
   isClosed = false;
 

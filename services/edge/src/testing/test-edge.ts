@@ -1,4 +1,6 @@
-/** An edge's runs on a real Redis, without its sockets, and the rest of the cluster by hand. */
+/**
+ * The runs of an edge on a real Redis, without its sockets. The test plays the rest of the cluster.
+ */
 import { randomUUID } from "node:crypto";
 import { parseGatewayConfig } from "@openclaw/config";
 import { Metrics } from "@openclaw/metrics";
@@ -40,7 +42,7 @@ const GATEWAY = parseGatewayConfig(
 
 const UNCHANGING = { current: GATEWAY, onChange: () => undefined };
 
-/** A client that notes what it is told. */
+/** A client that keeps what it gets. */
 export class NotingAnswer implements Answer {
   readonly isResumable = false;
   readonly isStreamed = true;
@@ -49,11 +51,11 @@ export class NotingAnswer implements Answer {
   readonly #filter = new RepeatFilter();
 
   onAccepted(): void {
-    // Not noted.
+    // Not kept.
   }
 
   onQueued(): void {
-    // Not noted.
+    // Not kept.
   }
 
   onStarted(): void {
@@ -149,7 +151,7 @@ export class TestEdge {
     return this.fixture.appender;
   }
 
-  /** Other limits for the runs that begin from now on. */
+  /** Sets other limits for the runs that begin from now on. */
   limit(limits: Limits): void {
     this.#parts = this.#createParts(limits);
   }
@@ -219,7 +221,7 @@ export class TestEdge {
     await eventually("the job", async () => (await this.queues.counts("mine")).waiting === 1);
   }
 
-  /** What a worker does with a run, by hand; the job goes as if it had been taken. */
+  /** Claims a run as a worker does. The job is removed as if a worker had taken it. */
   async attempt(runId: string, worker = "worker-1"): Promise<RunWriter> {
     await this.queues.remove("mine", runId);
     const claim = await this.records.claim({
@@ -247,7 +249,7 @@ export class TestEdge {
     return (await this.records.read(runId, BEGINNING))?.entries.at(-1)?.entry;
   }
 
-  /** Takes every job as a worker would, and does nothing about it. */
+  /** Takes every job as a worker would, and does nothing with it. */
   async takeJobs(): Promise<ReadonlyMap<string, RunJob>> {
     const taken = new Map<string, RunJob>();
     const redis = createBlockingConnection({ url: this.fixture.url, name: "test:intake", log });

@@ -1,4 +1,6 @@
-/** The components that start, follow and end runs on an edge, put together as `edge-runs.ts` does, for tests. */
+/**
+ * The components that start, follow and end runs on an edge. They are put together as in `edge-runs.ts`, for tests.
+ */
 import type { GatewayConfigSource } from "@openclaw/config";
 import type { RunQueues } from "@openclaw/queue";
 import { createLogger } from "@openclaw/runtime";

@@ -1,4 +1,4 @@
-/** What an edge answers over HTTP without a cluster behind it, on a port of its own. */
+/** An edge over HTTP without a cluster behind it, on a port of its own. */
 import { createLogger } from "@openclaw/runtime";
 import { ByteBudget } from "../admission/byte-budget.ts";
 import { ClientKeys } from "../admission/client-keys.ts";
@@ -28,12 +28,12 @@ export class TestServer {
   readonly #app = uws.App();
   readonly port: number;
   readonly connections = new Set<Connection>();
-  /** What was refused, by its code. */
+  /** The codes of all refusals. */
   readonly refused: string[] = [];
   /** Pings and pongs of all clients. */
   controls = 0;
   readStats: () => Promise<unknown> = async () => ({});
-  /** Told by `/health`. */
+  /** Notes that `/health` shows. */
   notes: string[] = [];
 
   private constructor({ keys = [], origins = {}, perAddress, descriptors }: TestServerOptions) {
@@ -83,7 +83,7 @@ export class TestServer {
       troubles: () => [],
       notes: () => this.notes,
       groups: [
-        // What of the configuration it looks at.
+        // The routes use no other part of the configuration.
         new ModelsRoutes({ ...options, gateway: gateway as never }),
         new OpenApiRoutes(options),
         new StatsRoutes({ ...options, readStats: () => this.readStats() }),
@@ -92,7 +92,7 @@ export class TestServer {
     sockets.serve(this.#app);
     routes.serve(this.#app);
     let port = 0;
-    // Called before it returns.
+    // The callback is called before `listen` returns.
     this.#app.listen("127.0.0.1", 0, (token) => {
       port = token ? uws.us_socket_local_port(token) : 0;
     });

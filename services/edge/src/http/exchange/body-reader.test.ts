@@ -43,7 +43,7 @@ const test = base.extend("open", ({ onTestFinished }) => async (budgetBytes: num
   return { inbound, refused, exchanges, port };
 });
 
-/** A client by hand, as none of the libraries stops short. */
+/** A client by hand, since no library stops in the middle of a body. */
 function client(port: number) {
   const socket = connect(port, "127.0.0.1");
   const heard = { text: "", isClosed: false };

@@ -1,4 +1,6 @@
-/** What pages of the gateway's own and of other origins are answered, on every route and over WebSocket. */
+/**
+ * The replies to pages of the gateway's own origin and of other origins, on every route and over WebSocket.
+ */
 import { once } from "node:events";
 import { request } from "node:http";
 import { apiErrorSchema } from "@openclaw/protocol";

@@ -1,4 +1,4 @@
-/** The head of a request, in whatever pieces a network brings it. */
+/** The head of a request, in any pieces in which a network may bring it. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestServer } from "../../testing/test-server.ts";
 import { MAX_HEAD_BYTES } from "./gate.ts";
 
-/** What Ethernet carries of a connection in one packet. */
+/** The bytes of a connection that Ethernet carries in one packet. */
 const SEGMENT_BYTES = 1_448;
 const UPGRADE =
   "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -19,15 +19,15 @@ beforeAll(async () => {
 
 afterAll(() => server.close());
 
-/** A head of exactly so many bytes, most of them of one cookie. */
+/** A head of exactly so many bytes, most of them in one cookie. */
 function headOf(bytes: number, { path = "/health", more = "" } = {}): string {
   const head = `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\n${more}cookie: \r\n\r\n`;
   return head.replace("cookie: ", `cookie: ${"c".repeat(bytes - head.length)}`);
 }
 
 /**
- * uWebSockets.js for Node 20 refuses a request line that does not come in one piece
- * (https://github.com/uNetworking/uWebSockets/issues/1776); later ones do not.
+ * uWebSockets.js for Node 20 refuses a request line that comes in several pieces
+ * (https://github.com/uNetworking/uWebSockets/issues/1776). Later versions do not.
  */
 const needsWholeLine = process.version.startsWith("v20.");
 
@@ -40,7 +40,7 @@ function piecesOf(head: string, pieceBytes: number): string[] {
   return [pieces.slice(0, first).join(""), ...pieces.slice(first)];
 }
 
-/** Sends in pieces, each by itself, and resolves with the first that comes back. */
+/** Sends a head in pieces. Resolves with the first bytes of the response. */
 async function sent(head: string, pieceBytes: number): Promise<string> {
   const socket = connect({ port: server.port, host: "127.0.0.1", noDelay: true });
   socket.on("error", () => undefined);
@@ -113,7 +113,7 @@ describe("a request with two lengths", () => {
     const socket = connect({ port: server.port, host: "127.0.0.1" });
     const heard: string[] = [];
     socket.on("data", (data) => heard.push(String(data))).on("error", () => undefined);
-    // What one of the two takes for a body would be a request for the other.
+    // One reader would take for the next request what another takes for the body.
     const next = `GET /health HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\n\r\n`;
     const refused = server.refused.length;
     socket.write(`${twice(first, second, kind)}${"x".repeat(Number(first))}${next}`);

@@ -90,7 +90,7 @@ test("memory of long bodies is freed at once, without garbage collection", () =>
     body?.add(chunk);
     return body;
   });
-  // Only across the release: what else this process does takes longer.
+  // Measured only across the release: other work of this process takes longer.
   const full = rss();
   for (const body of bodies) body?.release();
   expect(full - rss()).toBeGreaterThan(100 * MIB);

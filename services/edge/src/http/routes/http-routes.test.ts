@@ -1,4 +1,4 @@
-/** What an edge answers where nothing is, or not what was asked for. */
+/** The replies of an edge to unknown addresses and wrong methods. */
 import { apiErrorSchema } from "@openclaw/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestServer } from "../../testing/test-server.ts";
