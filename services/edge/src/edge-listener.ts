@@ -121,15 +121,41 @@ function maxConnections({ EDGE_MAX_CONNECTIONS: asked }: EdgeConfig, { most }: D
   return Math.min(asked, Math.floor(most * SERVED_SHARE));
 }
 
-export function createListener({ config, gateway, log }: EdgeDeps, parts: ListenerParts) {
-  const { redis, runs, lookup, sessions, metrics, inbound, descriptors } = parts;
-  const { admission, starter, resumer, ender, readers, registry, view } = runs;
+/** The one port of an edge, with all that answers there. */
+export function createListener(deps: EdgeDeps, parts: ListenerParts) {
+  const { config, log } = deps;
+  const { runs, sessions, metrics, inbound, descriptors } = parts;
+  const { admission } = runs;
   const slowConsumers = metrics.counter("openclaw_slow_consumers_total");
-  const slow = {
+  const shared = {
+    gate: createGate(config),
+    onRefused: (reason: Failure) => admission.refused(reason),
     slowConsumerMs: config.EDGE_SLOW_CONSUMER_MS,
     onSlowConsumer: () => slowConsumers.inc({}),
   };
-  const gate = new Gate(
+  const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
+  const exchanges = new HttpExchanges({
+    ...shared,
+    inbound,
+    maxOpen: maxConnections(config, descriptors),
+    keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
+  });
+  const sockets = new SocketServer({
+    ...shared,
+    ...socketLimits(config),
+    log,
+    clientKeys,
+    refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
+    writeRefusal: refuseUpgrade,
+    onConnection: (opened) => sessions.open(opened),
+  });
+  const http = createRoutes(deps, parts, { exchanges, clientKeys });
+  const { EDGE_HOST: host, EDGE_PORT: port } = config;
+  return { exchanges, listener: new Listener({ host, port, descriptors, sockets, http, log }) };
+}
+
+function createGate(config: EdgeConfig): Gate {
+  return new Gate(
     new Origins({
       publicUrl: config.EDGE_PUBLIC_URL,
       allowed: config.EDGE_ALLOWED_ORIGINS,
@@ -137,50 +163,36 @@ export function createListener({ config, gateway, log }: EdgeDeps, parts: Listen
       listenHost: config.EDGE_HOST,
     }),
   );
-  const onRefused = (reason: Failure) => admission.refused(reason);
-  const exchanges = new HttpExchanges({
-    gate,
-    onRefused,
-    inbound,
-    maxOpen: maxConnections(config, descriptors),
-    keepAliveAfterMs: config.EDGE_KEEP_ALIVE_AFTER_MS,
-    ...slow,
-  });
-  const clientKeys = new ClientKeys(config.EDGE_API_KEYS);
-  const http = { exchanges, log, clientKeys, gateway, admission, starter };
-  const maxMessageBytes = config.EDGE_MAX_CONVERSATION_BYTES;
-  const conversations = { maxBodyBytes: maxBodyBytes(config), maxMessageBytes };
+}
+
+function createRoutes(
+  { config, gateway, log }: EdgeDeps,
+  { redis, runs, lookup }: ListenerParts,
+  { exchanges, clientKeys }: { exchanges: HttpExchanges; clientKeys: ClientKeys },
+): HttpRoutes {
+  const { admission, starter, resumer, ender, readers, registry, view } = runs;
+  const every = { exchanges, log, clientKeys, gateway, admission, starter };
+  const bodies = {
+    maxBodyBytes: maxBodyBytes(config),
+    maxMessageBytes: config.EDGE_MAX_CONVERSATION_BYTES,
+  };
   const readStats = () =>
     readClusterStats({ gateway: gateway.current, registry, queues: redis.queues });
-  const routes = new HttpRoutes({
+  return new HttpRoutes({
     exchanges,
     groups: [
-      new ChatRoutes({ ...http, ...conversations }),
-      new ModelsRoutes(http),
+      new ChatRoutes({ ...every, ...bodies }),
+      new ModelsRoutes(every),
       new RunsRoutes({
-        ...http,
-        ...conversations,
+        ...every,
+        ...bodies,
         ...{ resumer, ender, readers, lookup },
         graceMs: config.EDGE_RESUME_GRACE_MS,
       }),
-      new StatsRoutes({ ...http, readStats }),
-      new OpenApiRoutes(http),
+      new StatsRoutes({ ...every, readStats }),
+      new OpenApiRoutes(every),
     ],
     troubles: () => view.troubles(),
     notes: () => view.notes(),
   });
-  const sockets = new SocketServer({
-    log,
-    refusal: () => (sessions.isFull ? failure("overloaded") : undefined),
-    onRefused,
-    writeRefusal: refuseUpgrade,
-    gate,
-    clientKeys,
-    ...socketLimits(config),
-    onConnection: (opened) => sessions.open(opened),
-    ...slow,
-  });
-  const { EDGE_HOST: host, EDGE_PORT: port } = config;
-  const listener = new Listener({ host, port, descriptors, sockets, http: routes, log });
-  return { exchanges, listener };
 }
