@@ -119,7 +119,7 @@ export class LiveRun {
     return this.#states.current === "queued";
   }
 
-  /** Which provider is at work, and since when. Undefined for a run that began elsewhere: this edge does not know when. */
+  /** Which provider is at work, and for how long. Undefined for a run that began elsewhere: that time is unknown here. */
   get hold(): Hold | undefined {
     return this.isEnded || this.isResumed ? undefined : this.#delivery.hold;
   }

@@ -66,7 +66,7 @@ export class RunDelivery {
     return this.#answeredBy;
   }
 
-  /** Which provider is at work, and since when; undefined while no worker has the run. */
+  /** Which provider is at work, and for how long; undefined while no worker has the run. */
   get hold(): Hold | undefined {
     return this.#clock.hold;
   }

@@ -35,7 +35,7 @@ export interface SlowConsumerLimits {
   readonly onSlowConsumer?: () => void;
 }
 
-/** Whose connection it is, as the client asked for it. */
+/** The identity of a connection, as its client asked for it. */
 export interface ConnectionIdentity {
   readonly id: string;
   readonly session: string;
@@ -44,7 +44,7 @@ export interface ConnectionIdentity {
   readonly traceparent: string | undefined;
 }
 
-/** What a connection's owner is told. */
+/** The callbacks of a connection's owner. */
 export interface ConnectionEvents {
   onText(frame: string): void;
   onBinary(bytes: number): void;
