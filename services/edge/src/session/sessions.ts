@@ -1,5 +1,5 @@
 import { CLOSE_CODES, type Failure } from "@openclaw/protocol";
-import type { Component } from "@openclaw/runtime";
+import { type Component, Idle } from "@openclaw/runtime";
 import type { Connection, ConnectionEvents } from "../socket/connection.ts";
 import { FrameBudget } from "./frame-budget.ts";
 import type { Session } from "./session.ts";
@@ -29,7 +29,7 @@ export class Sessions implements Component {
   readonly #open = new Map<Connection, Session>();
   #looking: NodeJS.Timeout | undefined;
   #draining = false;
-  #onEmpty: () => void = () => undefined;
+  readonly #idle = new Idle(() => this.#open.size === 0);
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -95,7 +95,7 @@ export class Sessions implements Component {
       onClose: () => {
         this.#open.delete(connection);
         session.onClose();
-        if (this.#open.size === 0) this.#onEmpty();
+        this.#idle.check();
       },
     };
   }
@@ -110,11 +110,7 @@ export class Sessions implements Component {
       session.drain();
       if (session.isIdle) closeForRestart(connection, "when written");
     }
-    if (this.#open.size === 0 || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await this.#idle.wait(signal);
   }
 
   /**
