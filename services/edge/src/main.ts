@@ -8,7 +8,7 @@ try {
   const log = createLogger({ service: "edge", level: config.LOG_LEVEL });
   for (const variable of unknown) log.warn({ variable }, "unknown environment variable");
   const parts = createEdge(config, gateway, log);
-  await runService({ log, parts, drainMs: config.EDGE_DRAIN_MS });
+  await runService({ log, components: parts, drainMs: config.EDGE_DRAIN_MS });
 } catch (error) {
   // For configuration errors, a missing Redis and an unfit machine, the operator needs the message and no stack
   // trace.
