@@ -149,7 +149,7 @@ async function readers(words: number): Promise<SteadyReader[]> {
 
 /** How often a node threw away its whole subscription. */
 const rebuilds = () =>
-  SERVICES.flatMap((service) => cluster.logs(service, "subscription is dead, connecting anew"))
+  SERVICES.flatMap((service) => cluster.logs(service, "subscription is dead, connecting again"))
     .length;
 
 test("a slot that moves in mid-answer takes its partition's runs along, and deafens no other", async () => {

@@ -83,6 +83,6 @@ test("huge answers arrive whole, no subscriber is cut, and no small run is refus
   expect(wrong).toEqual([]);
   expect(readers.flatMap(({ fault }) => fault ?? [])).toEqual([]);
   expect(cluster.logs("edge", "subscription restored")).toEqual([]);
-  expect(cluster.logs("edge", "subscription is dead, connecting anew")).toEqual([]);
+  expect(cluster.logs("edge", "subscription is dead, connecting again")).toEqual([]);
   for (const reader of readers) reader.close();
 });

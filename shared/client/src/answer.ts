@@ -3,8 +3,8 @@
  *
  * Frames come from one connection after another, and for a moment from two at once, when a gateway
  * drains. So a piece is taken by its position alone: once, in order, and only of the latest attempt.
- * Whatever would leave a hole is refused, and with it all that follows until the run is read again
- * from the last good position; an end behind a hole would make half an answer look like a whole one.
+ * A piece that would leave a hole is refused, and so are all later ones until the run is read again from the last
+ * good position. An end behind a hole would make half an answer look like a whole one.
  */
 import { CancelledError, GatewayError } from "./gateway-error.ts";
 import type { RunEvent, RunResult } from "./run-event.ts";
@@ -243,8 +243,8 @@ export class Answer {
 }
 
 /**
- * The gateway cancels a run whose client stays away. To its user that is a failure, which an error by the
- * name of an abort would hide: programs pass over those, as wishes of the user's own.
+ * The gateway cancels a run whose client stays away. For its user that is a failure. An error with the name of an
+ * abort would hide it: programs ignore aborts, which users ask for.
  */
 function givenUp(): GatewayError {
   const message = "The run was cancelled while this client was away; it may be asked again.";

@@ -1,6 +1,6 @@
 /**
- * What a caller gives, checked where it is given. Later there would be nobody to throw at: a mistake that
- * shows when a connection is ready would end the process, or other runs.
+ * Checks arguments in the call that gives them. A mistake that shows later, when a connection is ready, would end the
+ * process or other runs.
  *
  * `null` is the same as not given. No sentence quotes a value that may be secret, such as an address or a prompt.
  */

@@ -1,4 +1,4 @@
-/** The runs of one socket: who asked for what on it, and whose each frame is. */
+/** The runs of one socket: which were asked for on it, and to which of them each frame belongs. */
 import { GatewayError } from "./gateway-error.ts";
 import type { OpenRun, RunCarrier } from "./open-run.ts";
 import { randomId } from "./random-id.ts";
@@ -44,10 +44,10 @@ const MOVES: Moves<State> = { open: ["leaving", "closed"], leaving: ["closed"], 
 
 export class Connection implements RunCarrier {
   readonly #socket: Socket;
-  /** To whom the gateway says that this connection belongs. */
+  /** The session that this connection belongs to, as the gateway says. */
   #session = "";
   readonly #events: ConnectionEvents;
-  /** Asked for and not yet accepted, by their own names. One that ended here holds its place until then. */
+  /** Runs that were asked for and not yet accepted, by `ref`. A run that ended here holds its place until then. */
   readonly #pending = new Map<string, OpenRun>();
   readonly #runs = new Map<string, OpenRun>();
   #limits: Limits = { maxMessageBytes: 0, maxRuns: 0 };
@@ -127,7 +127,7 @@ export class Connection implements RunCarrier {
     this.#socket.close();
   }
 
-  /** One that leaves is closed behind its last run. */
+  /** A connection that leaves is closed behind its last run. */
   #settle(): void {
     this.#socket.watch(!this.isIdle);
     if (this.#state === "leaving" && this.isIdle) this.close();
@@ -217,7 +217,7 @@ export class Connection implements RunCarrier {
     }
     switch (reason) {
       case "already_resuming":
-        // That one will be answered.
+        // The first request will be answered.
         return;
       case "unknown_run":
       case "unknown_position":
@@ -262,7 +262,7 @@ export class Connection implements RunCarrier {
     const isOurs = OUR_FAULT.has(code);
     for (const run of [...this.#pending.values(), ...this.#runs.values()]) {
       if (run.via === this) run.via = undefined;
-      // One that was asked for elsewhere goes on there.
+      // A run that was asked for elsewhere goes on there.
       if (run.isEnded || run.asked !== this) continue;
       // The second time, it was alone on its connection.
       const isProven = isOurs && run.isBlamed && run.id === undefined;

@@ -21,7 +21,7 @@ export interface GatewayClientOptions {
    * `/ws/stream`. A query is kept.
    */
   readonly url: string;
-  /** Who may come back for a run: whoever knows this. Random by default. */
+  /** The name of the session. A client that knows it may resume its runs. Random by default. */
   readonly session?: string;
   /** Where the runtime has none, as Node 20: that of the package `ws`. */
   readonly WebSocket?: WebSocketConstructor;

@@ -11,7 +11,7 @@ export type ClientErrorCode =
   | "connection_refused"
   /** The gateway does not know the run any more: the client was away for too long. */
   | "run_lost"
-  /** The answer was begun anew and differs from what was read of it: `RestartedError`. */
+  /** Another attempt began, and its answer differs from the text that was read: `RestartedError`. */
   | "restarted"
   /** The run took longer than its `timeoutMs`. */
   | "timeout"
@@ -43,8 +43,8 @@ export class GatewayError extends Error {
 }
 
 /**
- * The run was cancelled: by `signal`, by `cancel()`, or by another reader of the session. Its name is
- * the one that `fetch` has made usual; `cause` is the signal's reason.
+ * The run was cancelled: by `signal`, by `cancel()`, or by another reader of the session. Its name is that of
+ * `fetch`'s own error, `AbortError`; `cause` is the signal's reason.
  */
 export class CancelledError extends GatewayError {
   override name = "AbortError";

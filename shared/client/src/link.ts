@@ -2,9 +2,9 @@
  * A client's connection to whichever gateway answers, made when a run needs it and made again when it
  * is lost. Runs stay; connections come and go under them.
  *
- * A run whose connection is lost before it was accepted is sent again under the same id. If the gateway
- * has begun with it, it says that the id is taken, and the run is resumed from its beginning: it is
- * begun once, and paid for once.
+ * A run whose connection is lost before it was accepted is sent again under the same id. A gateway that has begun
+ * with it answers that the id is taken, and the run is resumed from its beginning. So it is begun once, and paid for
+ * once.
  */
 import { backoffMs } from "./backoff.ts";
 import { Connection, type ConnectionOptions, comesBack } from "./connection.ts";
@@ -26,7 +26,7 @@ const NOT_NOW_MS = 1_000;
 const MOST_SENT = 5;
 /** Connections at once for requests that may be of that kind. */
 const MOST_ASIDE = 4;
-/** Close code of a gateway that serves nobody without a key. */
+/** Close code of a gateway that demands a key. */
 const WRONG_KEY = 4501;
 
 interface Waiter {
@@ -112,7 +112,7 @@ export class Link {
     }
   }
 
-  /** Those that may have begun come first: a gateway cancels what nobody comes back for. */
+  /** Runs that may have begun come first: a gateway cancels a run whose client stays away. */
   *#inTurn(): Generator<OpenRun> {
     for (const run of this.#waiting) if (run.mayHaveBegun && !run.isSuspect) yield run;
     for (const run of this.#waiting) if (!run.isSuspect) yield run;
@@ -198,7 +198,7 @@ export class Link {
     this.#lost(connection);
   }
 
-  /** A connection is gone, or about to go: the next one is tried for in a moment, if anybody needs it. */
+  /** A connection is gone, or about to go. The next one is tried for in a moment, if a run needs it. */
   #lost(connection: Connection): void {
     if (connection !== this.#current && connection !== this.#opening) return;
     const wasStable = connection === this.#current && performance.now() - this.#readyAt > STABLE_MS;
@@ -250,7 +250,7 @@ export class Link {
     const error = this.#unreachable(
       `did not answer for ${this.#options.giveUpMs} ms${this.#reason}`,
     );
-    // What still comes over a connection that is about to leave may yet be whole.
+    // An answer over a connection that is about to leave may still become whole.
     for (const run of this.#waiting) if (!run.via) run.fail(error);
     this.#pump();
   }

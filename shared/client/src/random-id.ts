@@ -1,4 +1,4 @@
-/** A random UUID (version 4 of RFC 9562); `crypto.randomUUID` is not there on pages without TLS. */
+/** A random UUID (version 4 of RFC 9562); pages without TLS have no `crypto.randomUUID`. */
 export function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes.set([((bytes[6] ?? 0) & 0x0f) | 0x40], 6);

@@ -1,19 +1,18 @@
 /**
- * The ways to read a run, each from its beginning, as often as one likes, and at one's own pace: a
- * reader is a place in the answer, not a queue of it. Who is slow gets more at once; who never reads
- * costs nothing beyond the answer, which the run holds anyway.
+ * The ways to read a run, each from its beginning, any number of times, and at the reader's own pace: a reader is a
+ * place in the answer, not a queue. A slow reader gets more at once. A reader that never reads costs nothing beyond
+ * the answer, which the run holds anyway.
  */
 import type { Answer, Kind } from "./answer.ts";
 import { RestartedError } from "./gateway-error.ts";
 import { addEvent, type RunEvent } from "./run-event.ts";
 
 /**
- * The text of a run, or its reasoning, for somebody who cannot take back what they were given.
+ * The text of a run, or its reasoning, for a reader that cannot take back text.
  *
- * When an attempt is lost, the next one is read behind a curtain, as the gateway does it for its
- * plain protocol: what it repeats of what was given is swallowed, and where it goes on, this goes on.
- * Together the pieces are then the text of the later attempt alone. At the first difference, or when
- * it ends short of what was given, that cannot be had any more.
+ * When an attempt is lost, the text that the next one repeats is dropped, as the gateway does for its plain protocol.
+ * Where the next attempt goes on, this goes on. Together the pieces are then the text of the later attempt alone.
+ * That is impossible from the first difference on, or when the attempt ends before it has repeated everything.
  *
  * @throws RestartedError then; the run goes on, and another reader begins with the new attempt
  * @throws GatewayError when the run has failed, behind all its text
@@ -47,7 +46,7 @@ export async function* readText(answer: Answer, kind: Kind): AsyncGenerator<stri
 }
 
 /**
- * Everything that becomes of a run. Who takes a `restarted` to heart never meets a RestartedError.
+ * All events of a run. A reader that heeds `restarted` never meets a RestartedError.
  *
  * @throws GatewayError when the run has failed, behind its last event
  */

@@ -1,4 +1,4 @@
-/** What becomes of a run, in the order in which it does. */
+/** The events of a run, in their order. */
 import type { FinishReason, Timings, Usage } from "./wire.ts";
 
 /** A whole answer: exactly what one attempt of one provider said. */
@@ -10,7 +10,7 @@ export interface RunResult {
   readonly refused: boolean;
   /** What the model thought, where it says so; else empty. */
   readonly reasoning: string;
-  /** Who answered; of a group, or after a failure, perhaps another than was asked. */
+  /** The provider that answered; of a group, or after a failure, perhaps another than was asked. */
   readonly provider: string;
   readonly model: string;
   readonly finish: FinishReason;
@@ -40,9 +40,9 @@ export type RunEvent =
   | ({ readonly type: "done" } & RunResult);
 
 /**
- * Adds an event to those that a reader has not taken yet, so that a reader who is slow, or never comes,
- * costs no more than the answer itself: neighbouring pieces become one, news replaces older news, and
- * of an attempt that was lost nothing is kept.
+ * Adds an event to those that a reader has not taken yet. A slow or absent reader costs no more than the answer
+ * itself: neighbouring pieces become one, a newer `queued` replaces an older one, and the pieces of a lost attempt
+ * go.
  */
 export function addEvent(waiting: readonly RunEvent[], event: RunEvent): RunEvent[] {
   const last = waiting.at(-1);

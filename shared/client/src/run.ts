@@ -8,8 +8,8 @@ import type { RunEvent, RunResult } from "./run-event.ts";
  * One answer, on its way. It can be read in several ways, each from the beginning:
  *
  * - `for await (const delta of run)`: the text as it comes. Leaving the loop early cancels the run.
- *   If an attempt is lost, the loop goes on where the next one repeats what was given, and throws a
- *   `RestartedError` where it does not; another loop over the same run then begins with the new text.
+ *   If an attempt is lost and the next one repeats the text so far, the loop goes on. Else it throws a
+ *   `RestartedError`; another loop over the same run then begins with the new text.
  * - `run.events()`: everything, `restarted` included.
  * - `await run.text()` and `await run.result`: the whole answer, of one attempt.
  *
@@ -34,7 +34,7 @@ export class Run implements AsyncIterable<string> {
   get result(): Promise<RunResult> {
     if (!this.#result) {
       this.#result = wholeOf(this.#open);
-      // Who took the promise hears of the failure; asking for it alone must not end the process.
+      // The owner of the promise gets the failure; to ask for the promise alone must not end the process.
       this.#result.catch(() => undefined);
     }
     return this.#result;
@@ -58,7 +58,10 @@ export class Run implements AsyncIterable<string> {
     return readEvents(this.#open.answer);
   }
 
-  /** Ends it, here at once and at the gateway as soon as that hears of it. Of one that has ended: nothing. */
+  /**
+   * Ends the run: here at once, and at the gateway once it receives the request. Does nothing to a run that has
+   * ended.
+   */
   cancel(): void {
     this.#open.cancel();
   }

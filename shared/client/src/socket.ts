@@ -1,9 +1,9 @@
 /**
  * One WebSocket to a gateway, which is dead as soon as it looks dead.
  *
- * A connection that was cut without a word (a sleeping laptop, a changed network, a machine without
- * power) stays open for minutes to whoever only listens. So while anything is expected of it, it is
- * asked whether it lives, and its answer has a deadline, as has its beginning.
+ * A connection that was cut without a word (a sleeping laptop, a changed network, a machine without power) looks open
+ * for minutes. So while frames are expected, this sends pings, and the answer to a ping has a deadline. The beginning
+ * of a connection has one, too.
  */
 
 import { type Moves, moved } from "./states.ts";
@@ -25,7 +25,7 @@ export interface SocketOptions {
 export interface SocketEvents {
   onReady(frame: Down<"ready">): void;
   onFrame(frame: DownFrame): void;
-  /** Once, whoever closed it; `code` is 1006 where no side said anything, `why` is what the WebSocket knows of that. */
+  /** Called once. `code` is 1006 for a close without a frame; `why` is the reason that the WebSocket gives for it. */
   onClosed(code: number, why?: string): void;
 }
 
@@ -69,7 +69,7 @@ export class Socket {
     return this.#state === "ready";
   }
 
-  /** Does nothing on a socket that is not ready: whoever waits on it hears of its end anyway. */
+  /** Does nothing on a socket that is not ready: `onClosed` tells of its end anyway. */
   send(frame: UpFrame): void {
     if (!this.isReady) return;
     try {
@@ -172,7 +172,7 @@ function parse(data: unknown): DownFrame | undefined {
     // The gateway holds itself to its schemas; checking them once more would cost more than all else here.
     return isFrame ? (frame as DownFrame) : undefined;
   } catch {
-    // Not JSON, so nobody we know.
+    // Not JSON, so the other side is not a gateway.
     return undefined;
   }
 }

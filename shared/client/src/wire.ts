@@ -30,7 +30,7 @@ export interface ChatMessage {
   content: string;
 }
 
-/** How an answer is to be made. What a provider's own range does not have becomes its nearest value. */
+/** How an answer is to be made. A value outside the provider's own range becomes its nearest value. */
 export interface RunOptions {
   /** 0 to 2. */
   temperature?: number | undefined;
@@ -49,7 +49,10 @@ export interface RunOptions {
   frequency_penalty?: number | undefined;
   /** Such as `none`, `low`, `medium` and `high`. */
   reasoning_effort?: string | undefined;
-  /** What else the provider documents, such as `top_k`, as it calls it. One that it does not take is refused. */
+  /**
+   * Any other field that the provider documents, such as `top_k`, under the provider's name for it. A provider that
+   * does not take a field refuses it.
+   */
   [field: string]: unknown;
 }
 
@@ -150,7 +153,7 @@ export type UpFrame =
   | { type: "resume"; run: string; after: Position; session?: string | undefined }
   | { type: "ping" };
 
-/** What a connection is told it may do. */
+/** The limits of a connection. */
 export interface Limits {
   /** Of the text of all messages of one run, in UTF-8 bytes. */
   maxMessageBytes: number;

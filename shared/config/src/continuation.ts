@@ -1,10 +1,10 @@
 /**
- * Which providers can continue an answer that another attempt began: those whose API takes the text
- * so far as a trailing assistant message and answers with what follows it, and nothing else.
+ * Which providers can continue an answer that another attempt began. Their API takes the text so far as a trailing
+ * assistant message, and answers with the rest alone.
  *
  * The plain chat completions API has no such thing: a trailing assistant message is history there, and
- * what comes is a new answer. How it is asked for differs from server to server, and hardly any says
- * so when it does not understand. Hence a list of what is documented, and an option that is off.
+ * what comes is a new answer. Each server has its own way to ask for it, and hardly any refuses a way that it does
+ * not know. Hence a list of documented ways, and an option that is off.
  */
 
 /** Speak the API of kind `openai` and are known not to do it. */

@@ -10,7 +10,7 @@ export function describe({ path, message }: FieldProblem): string {
   return path.length === 0 ? sentence : `${path.map(String).join(".")}: ${sentence}`;
 }
 
-/** What may be looked at in something that was not checked: its fields, none where it has none. */
+/** The fields of an unchecked value; none where it is not an object. */
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }

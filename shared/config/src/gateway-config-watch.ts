@@ -25,7 +25,7 @@ export class GatewayConfigWatch implements Component {
     this.#unlisten = listenForHangup(() => this.#reload("SIGHUP"));
     if (!this.#file) return;
     await this.#file.start();
-    // It was read before anybody watched.
+    // The file was read before this watch began.
     this.#reload("start");
   }
 
@@ -48,7 +48,7 @@ export class GatewayConfigWatch implements Component {
     } else if (reload.outcome === "changed") {
       log.info({ cause, path, ...reload.changes }, "configuration reloaded");
     } else {
-      // Who asked is answered; a file that only looks different is not news.
+      // An operator that asked gets an answer; a file that only looks different is not news.
       log[cause === "SIGHUP" ? "info" : "debug"]({ cause, path }, "configuration unchanged");
     }
   }

@@ -1,8 +1,9 @@
 /**
  * `keys.env`, which Docker Compose reads beside the configuration and gives to edges and workers.
  *
- * Outside of single quotes Compose takes `$` and letters behind it for a variable, and puts that one's value there: mostly
- * nothing. A key with a `$` is then shorter than it was, and its provider refuses it. The file is mounted where the
+ * Outside of single quotes Compose takes `$` and the letters behind it for a variable, and puts its value there:
+ * mostly nothing. A key with a `$` is then shorter than it was, and its provider refuses it. The file is mounted
+ * where the
  * configuration is, so a process can compare.
  */
 import { readFileSync } from "node:fs";

@@ -1,8 +1,8 @@
 /**
  * The configuration of a process that lives longer than its configuration does.
  *
- * Whoever decides by it asks for `current` at the moment of the decision. What was decided stays: a
- * run at work keeps the timeouts, the model and the key that it began with.
+ * Each decision reads `current` at its own moment, and stays as it was made: a run at work keeps the timeouts, the
+ * model and the key that it began with.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig } from "./gateway-config.ts";
@@ -63,7 +63,7 @@ export class LiveGatewayConfig implements GatewayConfigSource {
       if (error instanceof ConfigError) return { outcome: "refused", problems: error.problems };
       throw error;
     }
-    // Spaces and the order of fields are nothing that anybody would have to hear of.
+    // Changed spaces or a changed order of fields are no change.
     if (isDeepStrictEqual(before, read)) return { outcome: "unchanged" };
     this.#current = read;
     for (const listener of this.#listeners) listener();

@@ -17,9 +17,9 @@ import {
 export const DEFAULT_FILE = "gateway.config.json";
 
 /**
- * Finds where the configuration comes from: `GATEWAY_CONFIG`, else `gateway.config.json` in the
- * working directory, else nothing (the shipped providers with a key in the environment, or, where none
- * has one, the simulator at `GATEWAY_SIMULATOR_URL`).
+ * Finds where the configuration comes from: `GATEWAY_CONFIG`, else `gateway.config.json` in the working directory.
+ * Without either, the shipped providers with a key in the environment count. Without a key, the simulator at
+ * `GATEWAY_SIMULATOR_URL` counts.
  */
 export function gatewayConfigPath(env: NodeJS.ProcessEnv): string | undefined {
   if (env.GATEWAY_CONFIG) return resolve(env.GATEWAY_CONFIG);
@@ -41,10 +41,10 @@ export function loadGatewayConfig(
 }
 
 /**
- * Names the environment variables that the key of each provider comes from, so that whoever has to
- * mend a key can be told where it is. Empty for a key that stands in the file, and for no key.
+ * Names the environment variables that the key of each provider comes from, so that a message about a key can say
+ * where it is. Empty for a key that stands in the file, and for no key.
  *
- * @throws ConfigError where there is no configuration, or none that can be read
+ * @throws ConfigError where the configuration is missing or cannot be read
  */
 export function keyVariables(env: NodeJS.ProcessEnv): ReadonlyMap<string, readonly string[]> {
   const { providers } = fieldsOf(readInput(env, gatewayConfigPath(env)).input);

@@ -5,8 +5,9 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": "80", "https:
 const PORT = /^(\[[^\]]*\]|[^:]*):(\d+)$/;
 
 /**
- * Whether a URL is meant by a list of hosts, separated by commas or spaces. `*` alone means every host, `example.com` that host
- * and all below it, with a dot in front or without; `10.0.0.0/8` every address of that network; `host:8443` only that port.
+ * Whether a list of hosts, separated by commas or spaces, names the host of a URL. `*` alone means every host.
+ * `example.com` means that host and all below it, with a dot in front or without. `10.0.0.0/8` means every address of
+ * that network, and `host:8443` only that port.
  */
 export function isExempt(url: URL, list: string): boolean {
   const entries = list

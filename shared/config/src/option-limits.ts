@@ -132,7 +132,7 @@ function ownTool(
 /** The fields of a run that only some providers take. */
 function fieldsGiven({ passed = {}, extra = {} }: RequestParameters): string[] {
   const { presence_penalty, frequency_penalty, ...others } = passed;
-  // Stated as 0 they are the default, and nothing is lost without them.
+  // 0 is their default, so nothing is lost without them.
   const penalties = {
     ...(presence_penalty && { presence_penalty }),
     ...(frequency_penalty && { frequency_penalty }),

@@ -1,11 +1,11 @@
 /**
- * JSON as people write it: `//` and block comments, and a comma behind the last item, are allowed, so
- * that a configuration can say why it is as it is.
+ * JSON with `//` and block comments, and with a comma behind the last item, so that a configuration can explain
+ * itself.
  */
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
 import { ConfigError } from "./problem.ts";
 
-/** What the parser's codes mean to whoever wrote the file; anything else is merely unexpected. */
+/** The parser's codes in the words of the file's author; any other code is merely unexpected. */
 const MEANINGS: Readonly<Record<string, string>> = {
   InvalidSymbol: "this is no JSON value (text stands in double quotes)",
   InvalidNumberFormat: "this is no number",

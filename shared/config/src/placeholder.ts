@@ -1,4 +1,7 @@
-/** What our examples have in the place of a secret. Kept, it would be a secret that everybody knows. */
+/**
+ * The text that our examples have in the place of a secret. A secret that keeps it is known to every reader of the
+ * examples.
+ */
 const PLACEHOLDER = /change-me|^(PASSWORD|KEY)$/;
 
 export const PLACEHOLDER_RULE = "is still the placeholder of an example";

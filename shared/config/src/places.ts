@@ -49,7 +49,7 @@ export function clusterPlaces(maxConcurrency: number, workers: readonly Places[]
   return { workers: workers.length, runs, bounds: isEnough ? ["maxConcurrency"] : bounds };
 }
 
-/** What an operator is told where an account has fewer places than it takes; undefined where it has enough. */
+/** The message to the operator for an account with fewer places than it takes; undefined where it has enough. */
 export function placesNote(
   provider: string,
   maxConcurrency: number,

@@ -1,4 +1,4 @@
-/** Which HTTP proxy leads to a provider: its own setting, else the environment, in the variables that everybody knows. */
+/** Which HTTP proxy leads to a provider: its own setting, else the usual variables of the environment. */
 import { isExempt } from "./no-proxy.ts";
 
 /** A provider's setting that means: no proxy, whatever the environment says. */
@@ -11,7 +11,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   "https:": "https_proxy",
 };
 
-/** The address of a proxy as a URL; without a scheme it is one of HTTP. Undefined for what is none. */
+/** The address of a proxy as a URL; without a scheme, HTTP. Undefined for any other text. */
 export function parseProxy(text: string): URL | undefined {
   const url = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   if (!URL.canParse(url)) return undefined;

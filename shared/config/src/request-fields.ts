@@ -97,8 +97,8 @@ function fields(
 
 /**
  * The types of tools that a client may give. A function only comes back to the client as a call. A tool of the
- * provider's own runs at the provider: it costs money, reads what the account can read, or calls a server that
- * the client names (`web_search`, `retrieval`, `mcp`). No kind documents one that does none of this.
+ * provider's own runs at the provider: it costs money, reads the account's data, or calls a server that the client
+ * names (`web_search`, `retrieval`, `mcp`). Each documented tool does at least one of these.
  */
 export const TOOL_TYPES: Readonly<Record<FieldHome, readonly string[]>> = {
   openai: ["function"],
@@ -143,7 +143,7 @@ export function isOfOneModel(name: string): boolean {
   return fieldOf(name)?.role === "tokens";
 }
 
-/** What `unknownFields` is where it is not configured; docs/decisions has the reasons. */
+/** The default of `unknownFields`; docs/decisions has the reasons. */
 export function unknownFieldsOf(config: Taker): "pass" | "refuse" {
   return config.unknownFields ?? (homeOf(config) === "openai" ? "pass" : "refuse");
 }

@@ -10,8 +10,8 @@ export interface DrainOptions {
 }
 
 /**
- * Warns of each provider whose answers may take longer than this process drains: with each rollout, what is longer is
- * begun anew or cut. Once for each provider, now and after each change of the configuration.
+ * Warns of each provider whose answers may take longer than this process drains. With each rollout, longer answers
+ * begin again or are cut. Once for each provider, now and after each change of the configuration.
  */
 export function warnOfShortDrain({ gateway, setting, drainMs, log }: DrainOptions): void {
   const known = new Set<string>();

@@ -1,9 +1,9 @@
 /**
  * A configuration file to begin with: the shipped providers, and every field there is.
  *
- * It is written from the schema that is enforced, so that a new field is in it from its first day. What
- * the shipped providers set stands as it is; every other field is commented out, with its default, which
- * therefore goes on following the schema until somebody decides otherwise.
+ * It is written from the schema that is enforced, so that a new field is in it from its first day. The fields that
+ * the shipped providers set stand as they are. Every other field is commented out with its default, and follows the
+ * schema until an operator sets it.
  */
 import { z } from "zod";
 import { variablesOf } from "./config-variables.ts";
@@ -136,7 +136,7 @@ function isLimit(bound: number | undefined): boolean {
   return bound !== undefined && Math.abs(bound) < Number.MAX_SAFE_INTEGER;
 }
 
-/** As comment lines; none for nothing. */
+/** As comment lines; none for an empty text. */
 function comment(text: string): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ").filter((part) => part !== "")) {

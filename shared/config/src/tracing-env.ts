@@ -1,6 +1,6 @@
 /**
- * Whether there are traces: variables that OpenTelemetry defines, under its names. It reads them itself; they
- * stand here to be checked at the start, since it would pass over a mistake without a word, and to be documented.
+ * Whether there are traces: variables that OpenTelemetry defines, under its names, and reads itself. They stand here
+ * to be documented and to be checked at the start: OpenTelemetry would ignore a mistake without a word.
  */
 import { z } from "zod";
 
@@ -56,7 +56,7 @@ type TracingEnv = Pick<
   | "OTEL_SDK_DISABLED"
 >;
 
-/** Whether spans are wanted, and somebody is there to take them. */
+/** Whether spans are wanted, and a collector is configured. */
 export function wantsTraces(env: TracingEnv): boolean {
   const url = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
   const isOff = env.OTEL_SDK_DISABLED?.toLowerCase() === "true";

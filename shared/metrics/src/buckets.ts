@@ -33,8 +33,8 @@ export interface TargetEdges {
 }
 
 /**
- * The bounds of a set, with the edge of each target exactly among them: a share that is estimated
- * between two bounds is not one that can be held against a target.
+ * The bounds of a set, with the edge of each target exactly among them: a share that is estimated between two bounds
+ * cannot be held against a target.
  */
 export function boundsOf(set: BucketSet, targets: readonly TargetEdges[]): number[] {
   const edges = targets.flatMap(({ firstTextMs, fullMs }) => {

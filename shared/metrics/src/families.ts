@@ -107,7 +107,7 @@ export class GaugeFamily<Name extends MetricName> {
   /** For the registry, before it is read. */
   settle(): void {
     this.#gauge.reset();
-    // An unlabelled one would say 0 though nobody has said anything.
+    // A metric without labels would say 0 before the first report.
     this.#gauge.remove({});
     for (const [labels, value] of this.#read()) this.#gauge.inc(this.#guard.close(labels), value);
   }

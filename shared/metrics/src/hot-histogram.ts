@@ -2,8 +2,8 @@
  * A histogram for what happens with every chunk.
  *
  * prom-client builds a key from the labels for each observation, which costs more than relaying the chunk
- * does. Here whoever observes holds a cell, and an observation is a short search and three additions; the
- * names and the text format are made when somebody scrapes.
+ * does. Here each observer holds a cell, and an observation is a short search and three additions. The names and the
+ * text format are made with each scrape.
  */
 import type { Histogram } from "prom-client";
 
@@ -67,7 +67,7 @@ export class HotHistogram {
     return cell;
   }
 
-  /** Whoever holds a cell of these may go on; nobody sees it any more. */
+  /** An observer that holds such a cell may go on; no scrape shows it any more. */
   remove(isGone: (labels: Labels) => boolean): void {
     for (const [key, { labels }] of this.#cells) if (isGone(labels)) this.#cells.delete(key);
   }

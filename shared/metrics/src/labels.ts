@@ -1,15 +1,15 @@
 /**
  * Every label there is, and every value it may have: the number of series is known before the first run.
  *
- * A label has one meaning in all metrics, so that they can be joined. What users send (sessions, runs,
- * models, provider names that are not configured) never becomes a value.
+ * A label has one meaning in all metrics, so that they can be joined. Input of users (sessions, runs, models,
+ * provider names that are not configured) never becomes a value.
  */
 import { ERROR_CODES, type ErrorCode } from "@openclaw/protocol";
 
 /** The values are the names in the configuration of the moment. */
 export const CONFIGURED = "configured";
 
-/** What stands for a value that is none of a label's own, such as a provider that was just removed. */
+/** Stands for any value outside a label's own set, such as a provider that was just removed. */
 export const OTHER = "other";
 
 // `Object.keys` forgets what it was given.
@@ -20,7 +20,7 @@ export const LABELS = {
   provider: CONFIGURED,
   model: CONFIGURED,
   region: ["domestic", "overseas"],
-  /** Whether the provider's socket was open before the run asked for it; `none` where nobody told (yet). */
+  /** Whether the provider's socket was open before the run asked for it; `none` where it is not known (yet). */
   connection: ["warm", "cold", "none"],
   outcome: ["completed", "failed", "cancelled"],
   phase: [
@@ -36,7 +36,7 @@ export const LABELS = {
     "edge_to_socket",
   ],
   code: CODES,
-  /** Who or what cancelled a run. */
+  /** The reason why a run was cancelled. */
   reason: ["client", "disconnected", "interrupted", "orphaned"],
   /** What is promised of a run; a cold connection only excuses what is far away. */
   target: ["domestic", "overseas_warm", "overseas_cold"],

@@ -1,6 +1,6 @@
 /**
- * Durations counted into buckets that grow by 5 %, so that a percentile is right within 2.5 % at
- * any size, and the counts of many nodes add up to the counts of the cluster.
+ * Durations counted into buckets that grow by 5 %. A percentile is right within 2.5 % at any size, and the counts of
+ * many nodes add up to those of the cluster.
  *
  * A percentile of percentiles would be wrong; a Prometheus histogram's few buckets would be too
  * coarse to hold against a target.

@@ -1,8 +1,8 @@
 /**
  * The metrics of one process: those of the catalogue that its kind has, and Node's own.
  *
- * The number of series is bounded by the catalogue and the configuration, whatever users send: a value
- * that is not of a label's closed set is counted as `other`, and with a provider go its series.
+ * The catalogue and the configuration bound the number of series. A value outside a label's closed set counts as
+ * `other`, and the series of a provider go with it.
  */
 import {
   Counter,
@@ -153,7 +153,7 @@ export class Metrics {
     if (labels.includes("provider")) this.#ofProviders.push(metric);
   }
 
-  /** Series of providers that are not configured any more. Gauges tell all of theirs anew each time. */
+  /** Series of providers that are not configured any more. Gauges report all of theirs with each scrape. */
   async #forgetRemoved(): Promise<void> {
     const { providers } = this.#options.gateway.current;
     const removed = new Set(this.#seen.filter((name) => !Object.hasOwn(providers, name)));

@@ -16,7 +16,7 @@ export interface ProviderHealthReport {
 
 /** Weight of the newest sample: about the last ten of them count. */
 const WEIGHT = 0.2;
-/** Older news say nothing of now, and a provider that nobody asks would be shunned for ever by them. */
+/** Older results do not show the present state, and would keep runs from a provider for ever. */
 const FORGOTTEN_MS = 60_000;
 
 /** A moving average that is forgotten when nothing is added to it. */

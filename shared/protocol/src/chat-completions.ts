@@ -110,7 +110,7 @@ const calledFunctionSchema = z.strictObject({
 const head = {
   id: z.string().min(1),
   created: z.int().min(0),
-  /** Who really answers, as `provider/model`; in a stream, who began to. */
+  /** The provider that answers, as `provider/model`; in a stream, the provider that began. */
   model: z.string().min(1),
 };
 

@@ -33,8 +33,8 @@ const toolCallSchema = z.object({
 });
 
 /**
- * One message. What a client's library adds of its own (`refusal`, `annotations`, `audio`) is left out:
- * providers refuse what they do not know.
+ * One message. Fields that a client's library adds by itself (`refusal`, `annotations`, `audio`) are left out:
+ * providers refuse unknown fields.
  */
 export const conversationMessageSchema = z.discriminatedUnion("role", [
   z.object({ role: z.literal("system"), content: textSchema, name: nameSchema }),

@@ -51,7 +51,7 @@ export const ERROR_CODES = {
   context_length_exceeded: entry("The conversation is too long for the model.", false),
   provider_error: entry("The provider failed to answer.", true),
 
-  // What the provider did not do.
+  // Failures of the provider.
   provider_unreachable: entry("The provider cannot be reached.", true),
   first_token_timeout: entry("The provider did not begin to answer in time.", true),
   provider_stalled: entry("The provider fell silent in the middle of the answer.", true),
@@ -98,9 +98,9 @@ export interface Failure {
 }
 
 /**
- * Makes a failure from its code. `message` replaces the code's own sentence where more is known
- * (which provider, which limit), and `retryAfterMs` the code's own where somebody said how long;
- * `retryable` never varies for one code.
+ * Makes a failure from its code. `message` replaces the code's own sentence where more is known (which provider,
+ * which limit). `retryAfterMs` replaces the code's own where a provider or a limit gave one. `retryable` never varies
+ * for one code.
  */
 export function failure(
   code: ErrorCode,

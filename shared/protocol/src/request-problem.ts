@@ -33,7 +33,7 @@ function describe(issue: Issue, above: readonly PropertyKey[] = []): Description
   return describeUnion(issue.errors, path);
 }
 
-/** The way that went furthest is the one that was meant; where none went any way, all are named. */
+/** The alternative that matched furthest was meant; where no alternative matched at all, all are named. */
 function describeUnion(
   ways: readonly (readonly Issue[])[],
   path: readonly PropertyKey[],

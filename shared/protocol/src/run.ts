@@ -41,8 +41,8 @@ export interface Usage {
 export type ConnectionLabel = "cold" | "warm";
 
 /**
- * What a worker measured of one attempt, in milliseconds of its own monotonic clock,
- * each but the first counted from the moment it held the run. A phase that was not reached is absent.
+ * Times that a worker measured of one attempt, in milliseconds of its own monotonic clock. All but the first count
+ * from the moment at which it held the run. A phase that was not reached is absent.
  */
 export interface AttemptTimings {
   /** Before that: from taking the run's job to holding the run. Older workers do not say. */

@@ -75,8 +75,8 @@ export const V1_DONE = '{"type":"done"}';
 export const V1_PONG = '{"type":"pong"}';
 
 /**
- * The `error` frame of v1. It ends a run just as `done` does; a cancelled run ends with code
- * `cancelled`, because v1 clients know no third terminator and would wait for ever.
+ * The `error` frame of v1. It ends a run just as `done` does. A cancelled run ends with code `cancelled`: v1 clients
+ * know no third terminator, and would wait for ever.
  */
 export function v1ErrorFrame({ message, code, retryable }: Failure): string {
   return JSON.stringify({ type: "error", message, code, retryable });

@@ -1,8 +1,8 @@
 /**
  * Protocol v2: JSON frames both ways, many runs on one socket, resumable on any edge.
  *
- * The wire is defined here and nowhere else; PROTOCOL.md explains it, and a test holds the hash of
- * these schemas, so that a change is never silent.
+ * The wire is defined here and nowhere else, and PROTOCOL.md explains it. A test holds the hash of these schemas, so
+ * that a change is never silent.
  */
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, type Failure, failure } from "./error-code.ts";

@@ -2,16 +2,16 @@
  * What the whole cluster knows of a provider account that may be refused: its key, its quota, its model.
  *
  * Many workers see the same refusals at once, and each would ask the account for itself. So a question
- * needs a key in Redis that only one worker can write, and that expires. What came of the question is a
- * second key, from which the other workers learn. Both keys expire: a worker that dies with a question
- * in flight holds up nobody for longer than that.
+ * needs a key in Redis that only one worker can write, and that expires. The answer is a second key, from which the
+ * other workers learn. Both keys expire: a worker that dies with a question in flight delays the others no longer
+ * than that.
  */
 import type { RedisClient } from "@openclaw/runtime";
 
 /** How long a verdict outlives the next question: it may take as long as a slow first token. */
 const OUTLIVES_MS = 60_000;
 
-/** What the last question has shown of an account that is refused. */
+/** The result of the last question to an account that is refused. */
 export interface RefusedAccount {
   /** The failure that it is refused with. A worker of another version may know more codes. */
   readonly code: string;
@@ -68,6 +68,6 @@ export class AccountVerdicts {
 function parse(value: string | null): RefusedAccount | undefined {
   const [code = "", wait] = value?.split(" ") ?? [];
   const waitMs = Number(wait);
-  // A value that this version did not write says nothing.
+  // A value of another version counts as no value.
   return code !== "" && waitMs > 0 ? { code, waitMs } : undefined;
 }

@@ -3,8 +3,8 @@ import { type Job, Worker } from "bullmq";
 import { ReplyError } from "ioredis";
 
 /**
- * How long a read blocks while there is nothing to take, in seconds. BullMQ takes one that is silent for a
- * second more for dead and connects anew, so this decides how soon work flows after a silent cut.
+ * How long a read blocks while there is nothing to take, in seconds. BullMQ takes a read that is silent for one
+ * second more for dead, and connects again. So this time decides how soon work flows after a silent cut.
  */
 export const BLOCK_S = 0.5;
 /** Waits after a command that failed, instead of BullMQ's 5 and 15 s. */
@@ -13,8 +13,8 @@ export const RETRY_MS = 500;
 /**
  * A worker that is back soon after Redis is, and leaves in order, though not at any price.
  *
- * BullMQ waits only after an error of the connection. It asks again at once after a command that Redis
- * refuses, 30,000 times a second, so every way in which its loop asks for a job is paced here.
+ * BullMQ waits only after an error of the connection. After a command that Redis refuses it asks again at once,
+ * 30,000 times a second. So this class paces each way in which its loop asks for a job.
  */
 export class BoundedWorker extends Worker {
   readonly #leaving = new AbortController();

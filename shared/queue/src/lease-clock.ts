@@ -1,10 +1,10 @@
 /**
  * Sees to it that leases of a queue end in time though Redis' clock was set back.
  *
- * Redis keeps when a key expires as a time of its clock. Set back by a minute, the lease of a worker that died just then
- * lasts a minute longer; so does the key that spaces the looks for such leases, and the one that holds the pace of the
- * account. So every worker keeps a mark that expires, too. A mark with more time left than it was ever given tells by
- * how much the clock went back.
+ * Redis keeps when a key expires as a time of its clock. When the clock is set back by a minute, the lease of a
+ * worker that died just then lasts a minute longer. The keys that space the looks for such leases and hold the pace
+ * of the account last longer, too. So every worker keeps a mark that expires, too. A mark that has more time left
+ * than it was given tells by how much the clock went back.
  */
 import type { Logger, RedisClient } from "@openclaw/runtime";
 import { type QueueNames, queueNames } from "./queue-names.ts";
@@ -50,7 +50,7 @@ export class LeaseClock {
     try {
       const leftMs = await this.#renewMark();
       if (leftMs > MARK_MS) this.#backMs = (this.#backMs ?? 0) + leftMs - MARK_MS;
-      // Nobody has looked for a while: it is not known, and what lasts too long shows it.
+      // No look was made for a while, so the clock's step is not known. A mark that lasts too long shows it.
       if (leftMs < 0) this.#backMs ??= 0;
       if (this.#backMs !== undefined) await this.#makeUp(this.#backMs);
       this.#backMs = undefined;

@@ -1,23 +1,22 @@
 /**
  * Keeps each provider account's limits written at its queue, where BullMQ holds them for every worker.
  *
- * An account may take less than it was configured for: then it is asked for half as much at once, and
- * for a little more every second as long as it does not complain again. The queue's own setting is the
- * one place where the cluster knows how much that is, so any worker may lower or raise it, and two
- * short-lived keys see to it that a hundred complaints of one moment count as one. For how long an
- * account wants to be left alone altogether is a key too, of which every worker hears within a second;
- * the queue itself goes on, so that its runs can be given to somebody else.
+ * An account may take less than it was configured for. Its limit is then halved, and raised a little every second
+ * until it complains again. The limit is a setting of the queue, so any worker may lower or raise it. Two short-lived
+ * keys make a hundred complaints of one moment count as one. A further key says how long an account is to be left
+ * alone. Every worker reads it within a second. The queue itself goes on, so that its runs can move to another
+ * provider.
  */
 import { type Component, type Logger, type RedisClient, retryFor } from "@openclaw/runtime";
 import { type QueueLimit, type RunQueues, rateOf } from "./run-queues.ts";
 
 const WRITE_WITHIN_MS = 10_000;
-/** Somebody may also empty a Redis that stays connected. */
+/** An operator may also empty a Redis that stays connected. */
 const LOOK_EVERY_MS = 1_000;
 /**
- * Complaints within this time are one: it shows whether lowering the limit has helped. Raised by a tenth
- * every second besides, an account that complains now and then keeps most of its limit, and one that
- * never stops complaining some of it.
+ * Complaints within this time count as one: it shows whether the lower limit has helped. The limit rises by a tenth
+ * every second. So an account that complains now and then keeps most of its limit, and an account that never stops
+ * complaining keeps some of it.
  */
 const LOWER_EVERY_MS = 1_000;
 const RAISE_EVERY_MS = 1_000;
@@ -95,7 +94,7 @@ export class QueueLimits implements Component {
     const { redis } = this.#options;
     const key = this.#key(`${provider}:rest`);
     const isNew = await redis.set(key, "1", "PX", Math.max(1, Math.round(forMs)), "NX");
-    // Who was asked for more patience before keeps to that.
+    // A longer rest that was asked for before stays.
     if (isNew === null) await redis.pexpire(key, Math.round(forMs), "GT");
   }
 
@@ -143,13 +142,13 @@ export class QueueLimits implements Component {
   async #raise(provider: string, most: number): Promise<void> {
     const { queues } = this.#options;
     if (!(await this.#take(`${provider}:raise`, RAISE_EVERY_MS))) return;
-    // Read anew: another worker may have lowered it since.
+    // Read again: another worker may have lowered it since.
     const { maxConcurrency = 0 } = await queues.limitOf(provider);
     const raised = maxConcurrency + Math.ceil(most * RAISE_BY);
     await queues.limitConcurrency(provider, Math.min(raised, most));
   }
 
-  /** Whether this process is the one that may do something now; nobody else may for so long. */
+  /** Whether this process may act now; no other process may for so long. */
   async #take(what: string, forMs: number): Promise<boolean> {
     return (await this.#options.redis.set(this.#key(what), "1", "PX", forMs, "NX")) === "OK";
   }

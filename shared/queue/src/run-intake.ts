@@ -1,9 +1,9 @@
 /**
  * The worker's side of one provider's queue: takes runs and holds a short lease on each.
  *
- * A dead worker's runs must move within 5 s, so the lease lasts 3 s, is renewed every second, and
- * expired ones are looked for twice a second. A worker that is slow rather than dead may lose
- * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
+ * The runs of a dead worker must move within 5 s. So a lease lasts 3 s and is renewed every second, and workers look
+ * for expired leases twice a second. A worker that is slow rather than dead may lose a lease while it still works.
+ * That is harmless, because the log fences it (see `claim.lua`).
  */
 import { type Component, Idle, isOutage, type Logger, type RedisClient } from "@openclaw/runtime";
 import { DelayedError, type Job, WaitingError } from "bullmq";
@@ -26,11 +26,11 @@ const UNWORKABLE_CHECK_MS = 1_000;
 const MAX_STALLED = 1_000;
 
 /**
- * How often a job of a later release is given back, for how long each time: to be offered to a worker of that release
- * soon, and not for ever.
+ * How often a job of a later release is given back, so that a worker of that release may take it. After that its run
+ * fails.
  */
 const MOST_GIVEN_BACK = 16;
-/** Worked on, it would take another run's place, and its own would wait for ever. */
+/** Work on such a job would take the place of another run, and its own run would wait for ever. */
 const FOREIGN = {
   outcome: "unreadable",
   isLater: false,
@@ -38,7 +38,7 @@ const FOREIGN = {
 } as const satisfies ReadJob;
 const GIVEN_BACK_MS = { first: 100, most: 1_000 };
 
-/** How long a worker that leaves waits for what became of its runs to be written. */
+/** How long a worker that leaves waits until the outcomes of its runs are written. */
 const WRITTEN_WITHIN_MS = 500;
 
 export interface RunIntakeOptions {
@@ -50,9 +50,9 @@ export interface RunIntakeOptions {
   readonly concurrency: number;
   readonly log: Logger;
   /**
-   * Works on one run to its end. What it throws makes the queue offer the run again: after the wait
-   * of a `RunPostponedError`, which takes no place meanwhile; at once after a `RunReleasedError`; or soon,
-   * though not for ever.
+   * Works on one run to its end. An error makes the queue offer the run again: after the wait of a
+   * `RunPostponedError`, which holds no place; at once after a `RunReleasedError`; soon after any other, up to a
+   * bound.
    */
   readonly onRun: (job: RunJob) => Promise<void>;
   /** No worker can read this job, which is done with afterwards: its run is to be failed. */
@@ -69,7 +69,7 @@ export interface UnreadableJob {
 }
 
 async function ignore(): Promise<void> {
-  // Nobody asked to be told.
+  // The owner has not asked for this event.
 }
 
 export class RunIntake implements Component {

@@ -8,15 +8,18 @@ export const runJobSchema = z.object({
   provider: z.string().min(1),
   messages: z.array(conversationMessageSchema).min(1),
   ...runParametersSchema.shape,
-  /** Goes on though nobody reads it. */
+  /** The run goes on without a reader. */
   background: z.boolean().optional(),
   /** Providers to ask next if this one fails, in order. */
   fallback: z.array(z.string()),
-  /** What earlier attempts have said is nothing to build upon: the next one may not continue it. */
+  /** The next attempt must not continue the text of earlier ones. */
   anew: z.boolean().optional(),
-  /** What the first of them failed with that did: what a user is told where nobody could answer. */
+  /** The failure of the first provider that failed. The user gets it where no provider could answer. */
   failed: z.object({ code: z.string(), message: z.string() }).optional(),
-  /** The epoch of an attempt that is late: whoever takes this job asks as well, and who speaks first answers. */
+  /**
+   * The epoch of an attempt that is late. The worker that takes this job asks its provider too; the first to get a
+   * token answers.
+   */
   hedges: z.int().optional(),
   /** W3C trace context of the run: every attempt at it is a part of that trace, wherever it is made. */
   traceparent: z.string().optional(),

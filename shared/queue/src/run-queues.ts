@@ -1,6 +1,5 @@
 /**
- * The edge's side of the queues: one per provider, so that a provider at its limit holds up nobody
- * else's runs.
+ * The edge's side of the queues: one per provider, so that a provider at its limit delays no run of another.
  */
 import type { Component, RedisClient } from "@openclaw/runtime";
 import { Queue } from "bullmq";
@@ -146,7 +145,7 @@ export class RunQueues implements Component {
     const { prefix, name } = queueNames(keyPrefix, provider);
     // BullMQ pushes on the left and takes from the right.
     const ids = await redis.lrange(`${prefix}:${name}:wait`, -MOST_LISTED, -1);
-    // What is asked besides a run that is being answered waits for nobody.
+    // A hedge does not wait behind other runs: its run is being answered already.
     return ids.reverse().filter((id) => !isHedge(id));
   }
 
@@ -157,8 +156,8 @@ export class RunQueues implements Component {
   }
 
   /**
-   * Any provider's queue: other processes may know of one that is not known here yet, and the runs of
-   * one that is not known any more are still to be removed.
+   * The queue of any provider. Other processes may know a provider that is not known here yet, and the runs of a
+   * removed provider must still be removed.
    */
   #queue(provider: string): Queue {
     const open = this.#queues.get(provider);

@@ -1,15 +1,15 @@
 /**
- * Jobs that the queue itself cannot work with: their key is no hash, its options are no JSON, or one of BullMQ's counters
- * in it is no number.
+ * Jobs that the queue itself cannot work with. The key is not a hash, the options are not JSON, or a counter of
+ * BullMQ is not a number.
  *
- * BullMQ fails in the middle of taking such a job. It stays among those at work, where nobody works on it, and takes a
- * place of the account for ever.
+ * BullMQ fails in the middle of taking such a job. The job stays among those at work, though no worker works on it,
+ * and holds a place of the account for ever.
  */
 import type { RedisClient } from "@openclaw/runtime";
 import { queueNames } from "./queue-names.ts";
 
 /**
- * Finds them among the jobs at work, leases those it found to whoever asks, and answers their ids.
+ * Finds such jobs among those at work, leases them to the worker that asks, and answers their ids.
  *
  * KEYS  active list; ARGV  what keys of jobs begin with, id of the worker, ms of a lease, ids that it works on ...
  *

@@ -1,8 +1,8 @@
 /**
  * What operators ask a process, on a port of its own: its metrics, whether it lives, whether it is ready.
  *
- * Alive means that the process answers, and nothing else: were Redis part of it, one outage of Redis would
- * have every process of a cluster restarted at once, and every socket cut.
+ * Alive means that the process answers, and nothing else. If Redis were part of it, one outage of Redis would restart
+ * every process of a cluster at once and cut every socket.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

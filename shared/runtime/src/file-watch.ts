@@ -1,11 +1,11 @@
 /**
- * Notices that a file says something else, however it came to.
+ * Notices that the content of a file has changed.
  *
- * Editors rename a new file over the old one, Kubernetes turns a symbolic link to another directory:
- * a watch on the file itself would stay with the one that is gone. So its directories are watched,
- * that of its name and that where links lead. An event is only a reason to look, since they come
- * in bursts and for neighbours as well; what counts is the content. And since some file systems
- * (NFS, some mounts of containers) send no events, it is looked at now and then without one.
+ * Editors rename a new file over the old one, and Kubernetes turns a symbolic link to another directory. A watch on
+ * the file itself would stay with the old file. So this watches two directories: that of the name, and that of the
+ * link's target. Events come in bursts and for neighbours as well, so an event is only a reason to compare the
+ * content. Some file systems (NFS, some mounts of containers) send no events. So the content is also compared from
+ * time to time.
  */
 import { createHash } from "node:crypto";
 import { type FSWatcher, watch } from "node:fs";
@@ -14,7 +14,7 @@ import { dirname } from "node:path";
 import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 
-/** From the first event of a burst to the look: whoever writes in several steps is usually done. */
+/** From the first event of a burst to the look: a writer of several steps is usually done by then. */
 const SETTLE_MS = 100;
 const LOOK_EVERY_MS = 2_000;
 

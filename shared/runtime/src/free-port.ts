@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 
 /**
- * Below every port that a kernel gives away by itself: to outgoing connections and to servers without a port of their
- * own, from 32768 on under Linux and from 49152 elsewhere. One of those could be given away again before it is used.
+ * Below the ports that a kernel gives to outgoing connections and to servers without a port of their own: from 32768
+ * on under Linux, from 49152 elsewhere. The kernel could give such a port away again before it is used.
  */
 const PORTS = { from: 15_000, to: 32_000 };
 const MOST_TRIES = 100;
@@ -10,7 +10,7 @@ const MOST_TRIES = 100;
 /** Of this process, so that two servers that start at once get different ones. */
 const given = new Set<number>();
 
-/** A port of 127.0.0.1 that nobody listens on at this moment. @throws where each of 100 ports is taken */
+/** A port of 127.0.0.1 without a listener at this moment. @throws where each of 100 ports is taken */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));

@@ -1,6 +1,6 @@
 /**
  * Calls `onHangup` for each SIGHUP, by which operators tell a service to read its configuration again.
- * While anybody listens the signal no longer ends the process, nor does a terminal that closes.
+ * While there is a listener, neither the signal nor a closed terminal ends the process.
  *
  * @returns stops listening
  */

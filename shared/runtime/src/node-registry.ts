@@ -31,11 +31,11 @@ export interface NodeRegistryOptions {
   /** What this node says of itself; JSON. */
   readonly describe: () => unknown;
   /**
-   * Sums to add to the cluster's since the last call. Sent again if the report fails, so that a
-   * report which only seemed to fail counts twice: these are figures to look at, not to bill by.
+   * Sums to add to the cluster's since the last call. They are sent again if the report fails. So a report that only
+   * seemed to fail counts twice: these figures are for a look, not for a bill.
    */
   readonly takeTotals?: () => Record<string, number>;
-  /** A node fell silent without having left. Of all who look, one is told. */
+  /** A node fell silent without having left. Of all nodes that look, one gets this call. */
   readonly onLost?: (id: string) => void;
 }
 
@@ -76,16 +76,16 @@ export class NodeRegistry implements Component {
   }
 
   /**
-   * Redis' own code for why it took no report, `OOM` or `READONLY` say, where that was its last answer to one:
-   * it answers, but writes nothing. Undefined while it does, and while it does not answer at all.
+   * Redis' own code for the refusal of the last report, such as `OOM` or `READONLY`: Redis answers, but writes
+   * nothing. Undefined while Redis takes reports, and while it does not answer at all.
    */
   get writeRefusal(): string | undefined {
     return this.#writeRefusal;
   }
 
   /**
-   * Whether who is missing is dead. While Redis takes no reports everybody's expire, and when it does again
-   * not all are back at the same moment.
+   * Whether a missing node is dead. While Redis takes no reports, those of all nodes expire; when it does again, the
+   * nodes come back one by one.
    */
   get isSettled(): boolean {
     return !this.#failing && performance.now() - this.#settlingSince >= REPORT_TTL_MS;
@@ -96,7 +96,7 @@ export class NodeRegistry implements Component {
     return this.#options.redis.smembers(this.#nodesKey);
   }
 
-  /** Everybody alive, as far as they could say so: see `isSettled`. @throws what the connection throws */
+  /** All nodes alive, as far as they could report: see `isSettled`. @throws what the connection throws */
   async nodes<Details>(): Promise<NodeReport<Details>[]> {
     const { redis } = this.#options;
     const ids = await redis.smembers(this.#nodesKey);

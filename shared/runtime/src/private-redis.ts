@@ -16,7 +16,9 @@ const START_DEADLINE_MS = 10_000;
 const STOP_DEADLINE_MS = 5_000;
 /** A free port may be taken by someone else before Redis binds it. */
 const PORT_ATTEMPTS = 5;
-/** What was deleted stays in the append-only log until that is written anew: once an hour, and whenever it has doubled. */
+/**
+ * Deleted data stays in the append-only log until the log is rewritten: once an hour, and whenever it has doubled.
+ */
 const REWRITE_EVERY_MS = 3_600_000;
 const REWRITE_FROM = "16mb";
 
@@ -147,7 +149,7 @@ function settings(
     ["--appendonly", appendOnly ? "yes" : "no"],
     ["--auto-aof-rewrite-min-size", REWRITE_FROM],
     ["--daemonize", "no"],
-    // Otherwise `ps` shows only the port, and nobody can tell whose Redis it is.
+    // Otherwise `ps` shows only the port, and not whose Redis it is.
     ["--set-proc-title", "no"],
   ];
   return [...values.flat(), ...extraArguments];
@@ -173,7 +175,7 @@ function handle(
     rewriteEveryMs = REWRITE_EVERY_MS,
   }: PrivateRedisOptions & ProbedRedis,
 ): PrivateRedis {
-  // One that does not answer now is asked again an hour later.
+  // A Redis that does not answer now is asked again an hour later.
   const rewrite = () => void rewriteLog({ port, password });
   const rewriting = appendOnly ? setInterval(rewrite, rewriteEveryMs).unref() : undefined;
   void redis.exited.then(() => clearInterval(rewriting));

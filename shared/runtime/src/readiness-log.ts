@@ -9,8 +9,9 @@ export interface ReadinessLogOptions {
 }
 
 /**
- * Says when the process becomes unable to do its work, and why, and when it is able again: one line each, of one
- * level, so that no level of the log shows the trouble without its end. Reasons that change in between are `info`.
+ * Logs when the process becomes unable to do its work, with the reason, and when it is able again. Both lines have
+ * one level, so that no level of the log shows the trouble without its end. Reasons that change in between are
+ * `info`.
  */
 export class ReadinessLog implements Component {
   readonly name = "readiness log";
@@ -27,7 +28,7 @@ export class ReadinessLog implements Component {
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
   }
 
-  /** One that leaves is not ready for good, and says so itself. */
+  /** A process that leaves is not ready for good, and logs that itself. */
   async drain(): Promise<void> {
     clearInterval(this.#timer);
   }

@@ -2,9 +2,9 @@
  * Keeps a private Redis from outliving the process that started it.
  *
  * A process killed by SIGKILL runs no clean-up, and Redis would stay behind with its port and its
- * directory. So Redis runs under a few lines of shell that hold a pipe from the process that wants
- * it: when the kernel closes that pipe, for whatever reason, Redis ends. A shell and not Node,
- * because it works alike from source and from `dist`, and costs one megabyte instead of forty.
+ * directory. So Redis runs under a few lines of shell that hold a pipe from the owning process: when the kernel
+ * closes that pipe, Redis ends. It is a shell and not Node, because a shell works alike from source and from `dist`,
+ * and costs 1 MB instead of 40.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -85,7 +85,7 @@ export function spawnGuarded(command: readonly string[], removeIfAbandoned = "")
   };
   guard.once("exit", (_, killedBy) => {
     guard.stdin.destroy();
-    // Somebody killed the guard itself: Redis must not go on without one.
+    // The guard itself was killed: Redis must not go on without one.
     if (killedBy !== null) signal("SIGKILL");
     redisPid = undefined;
   });

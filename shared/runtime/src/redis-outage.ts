@@ -20,11 +20,11 @@ const STATES: ReadonlySet<string> = new Set([
 const MISTAKES = [TypeError, RangeError, ReferenceError, SyntaxError];
 
 /**
- * Whether an error of a Redis command is an outage: the connection, a time-out, or a state of Redis in which it takes
- * nothing from anybody. Repeating the command helps then.
+ * Whether an error of a Redis command is an outage: the connection, a time-out, or a state of Redis in which it
+ * refuses every command. A repeat of the command helps then.
  *
- * Any other error belongs to what was asked for. A key of the wrong type, or an entry that cannot be read, stays as it
- * is: it concerns one run, and has to be told.
+ * Any other error belongs to the command. A key of the wrong type, or an unreadable entry, stays as it is: it
+ * concerns one run, and must be reported.
  */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -35,7 +35,7 @@ export function isOutage(error: unknown): boolean {
   return !(typeof code === "string" && /^[a-z_]+$/.test(code));
 }
 
-/** Whether Redis says with this answer that it takes nothing from anybody now. */
+/** Whether Redis says with this answer that it refuses every command now. */
 export function isStateOfRedis(reply: string): boolean {
   const code = /^[A-Z]+/.exec(reply)?.[0] ?? "";
   // A command that is refused is refused for every run; a key, for the one run that it belongs to.

@@ -1,4 +1,4 @@
-/** What starting a Redis needs to know of the network. A plain socket: a client would reconnect. */
+/** Questions to a Redis that is being started. By a plain socket: a client would reconnect. */
 import { connect } from "node:net";
 
 const PROBE_DEADLINE_MS = 1_000;
@@ -11,7 +11,7 @@ export async function answersAs(pid: number, redis: ProbedRedis): Promise<boolea
   return (await ask(redis, "INFO server")).includes(`process_id:${pid}\r\n`);
 }
 
-/** Has it write its append-only log anew, without what is not there any more. @returns whether it does */
+/** Has Redis rewrite its append-only log without deleted data. @returns whether it does */
 export async function rewriteLog(redis: ProbedRedis): Promise<boolean> {
   return /\+Background append only file rewriting (started|scheduled)/.test(
     await ask(redis, "BGREWRITEAOF"),

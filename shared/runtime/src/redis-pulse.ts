@@ -25,7 +25,7 @@ const DEAF_TICKS = 6;
 const MAKING_TICKS = 12;
 
 export interface RedisPulseOptions {
-  /** For commands; one that blocks would be late by nature. */
+  /** For commands; a blocking connection would be late by nature. */
   readonly redis: RedisClient;
   /** One key of each partition: of a Redis Cluster, who has any of them must answer. */
   readonly keys: readonly string[];
@@ -62,7 +62,7 @@ export class RedisPulse implements Component {
 
   async start(): Promise<void> {
     this.#redis.on("ready", this.#onReady);
-    // What has arrived is read before it is judged.
+    // Answers that have arrived are read before the connection is judged.
     this.#ticking = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
   }
 
@@ -110,7 +110,7 @@ export class RedisPulse implements Component {
       this.#onAnswer?.(performance.now() - askedAt);
       this.#deaf = 0;
       if (this.#late === before) this.#late = 0;
-      // At once, so that while answers are late every tick finds one that is waited for.
+      // At once, so that while answers are late every tick finds a command in flight.
       else if (this.#ticking) setImmediate(() => void this.#ask());
     } catch {
       // The connection is gone; it reports that itself, and the next tick counts it.

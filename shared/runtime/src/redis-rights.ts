@@ -1,9 +1,9 @@
 /**
  * What a user of Redis must be allowed, and whether ours is.
  *
- * A right that is missing would show much later, as runs that fail or wait for ever. So it is looked for at the start: one
- * script asks Redis for each command by name, and what only a call can show is called once: a script, a publish, a blocking
- * read. Where rights are missing, the operator is told all of them at once.
+ * A missing right would show much later, as runs that fail or wait for ever. So the rights are checked at the start.
+ * One script asks Redis for each command by name. A script, a publish and a blocking read are called once, because
+ * only a call shows those rights. The error names all missing rights at once.
  */
 import { ReplyError } from "ioredis";
 import type { Component } from "./life-cycle.ts";
@@ -54,17 +54,17 @@ for _, name in ipairs(ARGV) do
   if known and not allowed then table.insert(refused, name) end
 end
 return refused`;
-/** In seconds. What it waits for never comes. */
+/** In seconds. The awaited key never comes. */
 const BLOCK_S = 0.01;
 
 export interface RedisRightsOptions {
-  /** A command connection that nobody else uses yet: it is blocked for a moment. */
+  /** A command connection without another user yet: it is blocked for a moment. */
   readonly redis: RedisClient;
   /** What all keys and channels begin with. */
   readonly keyPrefix: string;
 }
 
-/** Redis refuses something that the gateway cannot do without. */
+/** Redis refuses a command or key that the gateway needs. */
 export class RedisRightsError extends Error {
   readonly code = "redis_rights";
 
@@ -84,7 +84,7 @@ export function redisRights(options: RedisRightsOptions): Component {
 }
 
 /**
- * Resolves where nothing is refused. What fails for another reason shows when it is needed.
+ * Resolves where nothing is refused. A failure for another reason shows when the command is needed.
  *
  * @throws RedisRightsError
  */
@@ -93,7 +93,7 @@ export async function assertRedisRights({ redis, keyPrefix }: RedisRightsOptions
   const commands = REDIS_COMMANDS.filter((name) => !UNASKED.includes(name));
   const database = databaseOf(redis);
   const answers = await Promise.all([
-    // Refused, the connection would stay in database 0, with whoever else is there.
+    // After a refusal the connection would stay in database 0, beside other users of Redis.
     database === 0 ? [] : refusedRules("select", keyPrefix, () => redis.call("select", database)),
     refusedRules("eval", keyPrefix, async () =>
       // The shape is the script's own.
@@ -121,14 +121,14 @@ function missingRights(user: string, rules: readonly string[]): RedisRightsError
   );
 }
 
-/** Somebody renamed it, or the server is older than it. */
+/** The command was renamed, or the server is older than it. */
 function unknownCommand(command: string): RedisRightsError {
   return new RedisRightsError(
     `Redis does not know the command ${command.toUpperCase()}: version 7 or later is needed, with no command renamed.`,
   );
 }
 
-/** The ACL rules that a call lacks: what it names itself, or the one that it was refused for. */
+/** The ACL rules that a call lacks: those it names itself, or the rule that refused it. */
 async function refusedRules(
   command: string,
   keyPrefix: string,

@@ -1,7 +1,7 @@
 /**
  * Connections to Redis, one kind per use: a blocking or subscribed connection must never share
- * with commands. Each has somebody who notices that it is dead though it looks alive: `RedisPulse`
- * for commands, the probe of the subscription, the watchdog of BullMQ's blocking reads.
+ * with commands. Each has a watch that notices a dead connection that looks alive: `RedisPulse` for commands, the
+ * probe of the subscription, the watchdog of BullMQ's blocking reads.
  */
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { backOffMs } from "./back-off.ts";
@@ -14,9 +14,8 @@ import { LATE, within } from "./waits.ts";
 export type RedisClient = Redis | Cluster;
 
 /**
- * No command waits longer. Long on purpose: a command that is given up is not taken back, and a run
- * in flight is better served by a slow answer than by repeats of what already took effect. New work
- * is refused much earlier, by `RedisPulse`.
+ * No command waits longer. Long on purpose: a command that is given up may still take effect. For a run in flight a
+ * slow answer is better than a repeat. New work is refused much earlier, by `RedisPulse`.
  */
 const COMMAND_DEADLINE_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -47,8 +46,8 @@ export function createCommandConnection(options: RedisConnectionOptions): RedisC
 }
 
 /**
- * For a subscriber. Subscriptions are made again by their owner after a reconnect, not by the
- * client library, so that the owner knows when they hold and can fill the gap.
+ * For a subscriber. After a reconnect the owner subscribes again, not the client library. So the owner knows when its
+ * subscriptions hold, and can fill the gap.
  */
 export function createSubscriberConnection(options: RedisConnectionOptions): RedisClient {
   return create(options, {
@@ -133,8 +132,8 @@ export function connectionName(redis: RedisClient): string {
 }
 
 /**
- * After a failover this connection may still lead to the old master, which only reads by now. Made
- * anew, it leads to the new one, where the command is sent again (2): it had no effect here.
+ * After a failover this connection may still lead to the old master, which only reads by now. A new connection leads
+ * to the new master, where the command is sent again (2): it had no effect here.
  */
 function isDemoted({ message }: Error): 2 | false {
   return message.startsWith("READONLY") ? 2 : false;
@@ -155,7 +154,9 @@ export async function connectRedis(redis: RedisClient): Promise<void> {
   throw new RedisUnreachableError(outcome === LATE ? undefined : outcome);
 }
 
-/** Asks a Redis Cluster now who has which slots, as is done every 5 s. Where nobody answers, all stays as it was. */
+/**
+ * Asks a Redis Cluster now which node has which slots, as is done every 5 s. Without an answer all stays as it was.
+ */
 export async function refreshSlots(redis: RedisClient): Promise<void> {
   if (!(redis instanceof Cluster)) return;
   await new Promise<void>((resolve) => redis.refreshSlotsCache(() => resolve()));

@@ -1,10 +1,10 @@
 /**
  * Many attempts, one stream of append calls.
  *
- * A call per chunk would spend a round trip and a script run on a few bytes, thousands of times a
- * second; a timer that collects chunks would delay the only user of an idle system. So calls clock
- * themselves: while one is in flight, chunks gather in their writers, and when it returns the
- * gathered ones go in the next. Idle, a chunk waits for nothing; busy, a call carries many.
+ * A call per chunk would spend a round trip and a script run on a few bytes, thousands of times a second. A timer
+ * that collects chunks would delay the only user of an idle system. So calls clock themselves: while a call is in
+ * flight, chunks gather in their writers, and the next call takes them. On an idle system a chunk does not wait; on a
+ * busy one a call carries many.
  *
  * A call whose answer is lost is repeated as it was. The script recognises what it already has by
  * position, so nothing is lost and nothing is written twice.
@@ -43,7 +43,7 @@ export interface AppenderOptions {
   readonly maxLogBytes?: number;
   /** How long a failing call is repeated before its runs are given up as `unavailable`. */
   readonly giveUpMs?: number;
-  /** How long nobody may listen to a run before it is given up as `orphaned`; not one that goes on unread. */
+  /** How long a run may be without a listener before it is given up as `orphaned`. Runs in the background are not. */
   readonly orphanGraceMs?: number;
   /** Told of each call that was answered. */
   readonly onCall?: (call: AnsweredCall) => void;
@@ -62,7 +62,7 @@ export interface AnsweredCall {
 export interface OpenedRun {
   readonly runId: string;
   readonly epoch: number;
-  /** It is wanted though nobody listens: somebody will come for its log. */
+  /** The run goes on without a listener: its log will be read later. */
   readonly goesOnUnread?: boolean | undefined;
   /** See `RunWriterOptions`. */
   readonly onLost: OnLost;
@@ -185,7 +185,7 @@ export class Appender {
       const batch = writer.take({ ...most, isPublished: this.#isPublished });
       parts.push({ writer, batch });
       bytes += batch.bytes;
-      // What is left of it waits behind those that were not taken.
+      // Its remaining entries wait behind the writers that were not taken.
       due.delete(writer);
       if (writer.hasPending) due.add(writer);
     }
@@ -246,8 +246,8 @@ export class Appender {
 }
 
 /**
- * Those whose turn it is in one call: first who has little to say, and of these who has waited longest. Only the first
- * of the line are looked at: each call takes some of them, so everybody else moves up.
+ * The writers that go in one call: those with little to write first, in the order in which they began to wait.
+ * Only the head of the line is looked at. Each call takes some of it, so all others move up.
  */
 function inTurn(due: ReadonlySet<RunWriter>): RunWriter[] {
   const small: RunWriter[] = [];
@@ -261,7 +261,7 @@ function inTurn(due: ReadonlySet<RunWriter>): RunWriter[] {
   return [...first, ...large].slice(0, MAX_RUNS_PER_CALL);
 }
 
-/** @throws where Redis takes nothing from anybody, which is not the run's fault */
+/** @throws where Redis refuses every command, which is not the run's fault */
 function answerOf(outcome: unknown, detail: unknown): RunAnswer {
   if (outcome !== "broken") {
     // The script's own words.

@@ -1,9 +1,10 @@
 /**
  * Whether one channel of a node is heard: the node publishes a probe there, and counts those that do not come back.
  *
- * On a single Redis a probe that cannot be sent counts as well: what cuts the command connection often cuts the
- * subscription too, which made anew for nothing costs a reading of the logs. On a Redis Cluster it says that the
- * partition's master is away, which no new subscription would mend, and those of the other partitions are needed.
+ * On a single Redis a probe that cannot be sent counts as well: a cut of the command connection often cuts the
+ * subscription too. To subscribe again for nothing costs one reading of the logs. On a Redis Cluster such a probe
+ * means that the partition's master is away. A new subscription would not help, and those of the other partitions are
+ * needed.
  */
 import type { RedisClient } from "@openclaw/runtime";
 import { Packr } from "msgpackr";
@@ -49,11 +50,11 @@ export class ChannelProbe {
     return this.#deaf;
   }
 
-  /** Sends one probe. Answers whether Redis says that nobody hears it; false also where it could not be sent. */
+  /** Sends one probe. Answers whether Redis says that it has no subscriber; false also where it could not be sent. */
   async send(): Promise<boolean> {
     const { isCluster } = this.#commands;
     if (!isCluster) this.#missed += 1;
-    // One that waits for a master to come back is enough: it is answered only then.
+    // One probe that waits for a master to come back is enough: it is answered only then.
     else if (this.#sending) return false;
     this.#sending = true;
     const echoes = this.#echoes;
@@ -85,7 +86,7 @@ export class ChannelProbe {
     this.#deaf = deaf;
   }
 
-  /** It is being subscribed to anew. */
+  /** The channel is being subscribed to again. */
   deafen(): void {
     this.#deaf = true;
   }

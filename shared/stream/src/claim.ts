@@ -6,8 +6,8 @@ import type { ClaimOutcome } from "./run-outcomes.ts";
 import type { ScriptArgument } from "./script.ts";
 
 /**
- * What one account did not manage twice is left to another, however many attempts a run may have; `retries` of its
- * configuration come on top.
+ * After so many tries in a row a run goes to another account, however many attempts it may have. `retries` of the
+ * account's configuration come on top.
  */
 export const MAX_TRIES = 2;
 

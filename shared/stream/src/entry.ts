@@ -1,10 +1,10 @@
 /**
- * What a run's log holds, and how it is written: each entry is one msgpack array that begins with
- * its kind, so that an edge decodes a whole published batch in one pass.
+ * The entries of a run's log. Each entry is one msgpack array that begins with its kind, so an edge decodes a whole
+ * published batch in one pass.
  *
  * Two releases write to the same Redis during an upgrade. So a reader skips an entry of a kind that it does
- * not know, and ignores what a known kind has behind its version. A release that changes what is in front of
- * it raises the version: a reader of the release before refuses the entry instead of misreading it.
+ * not know, and ignores what a known kind has behind its version. A release that changes the values in front of the
+ * version raises it. A reader of the release before then refuses the entry instead of misreading it.
  */
 import {
   type AttemptTimings,
@@ -33,8 +33,8 @@ export interface DeltaEntry {
 }
 
 /**
- * A piece of a call to one of the client's tools. The first piece of each call has its id and name, and
- * its number among the calls of this answer, from 0; the arguments of all pieces together are its JSON.
+ * A piece of a call to one of the client's tools. The first piece of each call has its id, its name, and its number
+ * among the calls of this answer, from 0. The arguments of all pieces together are its JSON.
  */
 export interface ToolCallEntry {
   readonly type: "tool_call";
@@ -50,7 +50,7 @@ export interface MovedEntry {
   readonly provider: string;
 }
 
-/** Who or what cancelled a run. */
+/** The reason why a run was cancelled. */
 export type CancelReason =
   | "client" // asked for it
   | "disconnected" // the client's connection is gone
@@ -171,16 +171,16 @@ export function encodePublished(
   return Buffer.concat([...place, encodeEntry(entry)]);
 }
 
-/** @throws MalformedEntryError where the bytes are no entry, or one that this release would misread */
+/** @throws MalformedEntryError for bytes that are not an entry, or that this release would misread */
 export function decodeEntry(bytes: Uint8Array): LoggedEntry {
   return fromWire(unpack(bytes));
 }
 
 /**
  * Decodes one published message: `runId, epoch, seq, entry` over and over, as the Lua scripts
- * concatenate them. What cannot be read of one run keeps nothing from the others.
+ * concatenate them. An unreadable entry of one run keeps nothing from the others.
  *
- * @throws MalformedEntryError where it is not known any more which value is what
+ * @throws MalformedEntryError where the boundaries of the values are lost
  */
 export function decodeBatch(bytes: Uint8Array): PublishedEntry[] {
   const values = unpackAll(bytes);

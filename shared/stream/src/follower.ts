@@ -19,9 +19,9 @@ import type { LogPage } from "./log-page.ts";
 import { comparePositions, follows, type Position } from "./position.ts";
 
 /**
- * Reading begins with small pages, and again whenever the reader had to stop: it may take only little
- * at a time, and what it does not take is read again. A hundred slow readers who were each read
- * megabytes for the sake of kilobytes would be all that Redis does.
+ * Reading begins with small pages, and does so again after each stop of the reader: it may take little at a time, and
+ * the rest of a page is read again. Without this, a hundred slow readers would have Redis read megabytes for
+ * kilobytes.
  */
 const FIRST_PAGE = 8;
 const MOST_PAGE = 256;
@@ -46,7 +46,7 @@ export interface FollowerOptions {
   readonly deliver: (position: Position, entry: Entry) => boolean;
   /** Called around the deliveries of one page of the log, to write them together. */
   readonly batch: (deliverAll: () => void) => void;
-  /** What was published does not continue what the reader has: something was missed, and is read. */
+  /** A published entry does not continue the reader's position: entries were missed, and are read. */
   readonly onGap?: () => void;
   /** Whether a worker will be offered the run, or has been. Asked only of a log that was cut back. */
   readonly isOffered?: (runId: string) => Promise<boolean>;
@@ -156,7 +156,7 @@ export class Follower {
           if (this.#is("filling")) this.#deliver(position, entry);
         }
       });
-      // What was heard of while the page was on its way may not be in it, and was not kept.
+      // Entries that were published while the page was on its way may not be in it, and were not kept.
       const isSure = comparePositions(this.#position, this.#seen) >= 0 || this.#seen === seen;
       if (page.complete && page.isEnded && this.#is("filling")) {
         // Its end was there to be read, and is of a kind that only a later release knows.

@@ -1,9 +1,9 @@
 /**
  * Names of keys and channels.
  *
- * Everything one script touches must live in one slot of a Redis Cluster: a run's record and log,
- * and the channels of the nodes that hear of it. So they share a hash tag, one per partition, and
- * a run belongs to the partition its id hashes to. On a single Redis there is one partition.
+ * All keys of one script must live in one slot of a Redis Cluster: a run's record and log, and the channels of the
+ * nodes that watch it. So they share a hash tag, one per partition. A run belongs to the partition that its id hashes
+ * to. On a single Redis there is one partition.
  */
 import slotOf from "cluster-key-slot";
 
@@ -60,7 +60,7 @@ export class StreamKeys {
     return `${this.channelPrefix(partition)}${node}`;
   }
 
-  /** A key of each partition, which is never written: whoever answers for it has the partition. */
+  /** A key of each partition, which is never written: the master that answers for it has the partition. */
   get probes(): readonly string[] {
     return this.#tags.map((_, partition) => `${this.#base(partition)}probe`);
   }

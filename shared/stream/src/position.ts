@@ -1,6 +1,7 @@
 /**
- * Where an entry stands in a run's log: `epoch` names the attempt that wrote it and grows from one to
- * the next, though not by one; `seq` is its number within that attempt. `seq` 0 is the attempt's `started` entry; text begins at 1.
+ * Where an entry stands in a run's log. `epoch` names the attempt that wrote it; it grows from attempt to attempt,
+ * though not by one. `seq` is its number within that attempt. `seq` 0 is the attempt's `started` entry; text begins
+ * at 1.
  *
  * Ordered by epoch, then seq: exactly the order of Redis stream ids, which is what fences a stale
  * worker. `(0, 0)` stands before everything.

@@ -1,12 +1,12 @@
 /** Time limits of what is kept, in milliseconds. */
 export interface Retention {
-  /** A run that nobody ever ends is forgotten after this long. */
+  /** A run that never ends is forgotten after this long. */
   readonly liveMs: number;
   /** How long an ended run can still be read. */
   readonly resumeWindowMs: number;
   /**
-   * How long an attempt that was heard of keeps its run from other workers: less than a lease of the
-   * queue, more than two of the appender's touches.
+   * How long an attempt keeps its run from other workers after its last sign of life. Less than a lease of the queue,
+   * more than two of the appender's touches.
    */
   readonly heldMs: number;
 }

@@ -1,4 +1,4 @@
-/** What becomes of the questions that are asked of a run's record and its log. */
+/** The outcomes of the scripts that work on a run's record and log. */
 import type { RunState } from "@openclaw/protocol";
 import type { Position } from "./position.ts";
 
@@ -27,9 +27,9 @@ export type ClaimOutcome =
   /** The attempt that a hedge was to stand in for has its first token, or has ended. */
   | { readonly outcome: "answering" }
   | { readonly outcome: "exhausted" }
-  /** So many workers were lost while they worked on it; that ended it. */
+  /** The claim has ended the run because so many workers were lost with it. */
   | { readonly outcome: "lost"; readonly workers: number }
-  /** It should have been over by now, and is. */
+  /** The run was overdue; the claim has ended it. */
   | { readonly outcome: "overdue" }
   | { readonly outcome: "unknown" };
 
@@ -48,11 +48,11 @@ export type WatchOutcome =
       readonly provider: string;
       readonly session: string;
       /**
-       * For a run that goes on though nobody reads it, in how many ms it must be over, negative where it
-       * should have been; undefined for one that ends with its readers.
+       * For a run in the background: in how many ms it must be over, negative where it is overdue. Undefined for a
+       * run that ends with its readers.
        */
       readonly dueInMs: number | undefined;
-      /** In how many ms it must be over, whoever reads it; undefined where nobody said so. */
+      /** In how many ms the run must be over, with or without readers; undefined where its creation set no limit. */
       readonly leftMs: number | undefined;
       /** How long it has waited for a worker of its provider; undefined where it does not. */
       readonly waitedMs: number | undefined;

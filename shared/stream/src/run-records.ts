@@ -52,9 +52,9 @@ export class RunRecords {
   /**
    * Makes a queued run, watched by `edge`, which must already be subscribed.
    *
-   * @param run `totalMs`: how long it may take, for readers and claims that come later; with `dueInMs` it goes on though
-   *   nobody reads it, and must be over by then; `submission` is repeated when this is, and is anew for another
-   *   request
+   * @param run `totalMs`: how long the run may take, for readers and claims that come later. `dueInMs`: the run goes
+   * on without readers, and must be over by then. `submission`: the same when this call is repeated, another for
+   * another request
    */
   async create(run: {
     runId: string;
@@ -109,11 +109,11 @@ export class RunRecords {
   }
 
   /**
-   * Gives the run of a failed attempt to another provider, before it is put on that one's queue; with
-   * epoch 0, one that waits at `from`.
+   * Gives the run of a failed attempt to another provider, before the run is put on that provider's queue. Epoch 0
+   * means a run that waits at `from`.
    *
-   * @param run `because`: after a `retry` that stays with its provider the failed attempt is not counted if it said
-   *   nothing; after a `release`, where a worker leaves, never. A `failure` unless said otherwise
+   * @param run `because`: a `retry` stays with its provider, and the failed attempt does not count if it had no
+   * token. A `release` by a worker that leaves never counts. Default: `failure`
    */
   async move(run: {
     runId: string;
@@ -139,9 +139,9 @@ export class RunRecords {
   }
 
   /**
-   * Ends a run from outside its attempt; exactly one terminal entry results, whoever is first.
+   * Ends a run from outside its attempt. Exactly one terminal entry results, that of the first to end it.
    *
-   * @param unreadBy where given, a run goes on that is watched by any other node than these
+   * @param unreadBy where given, a run that another node watches goes on
    */
   async end(runId: string, terminal: TerminalEntry): Promise<EndOutcome>;
   async end(
@@ -192,14 +192,14 @@ export class RunRecords {
         try {
           await RunRecords.#rewind.run(this.#redis, [this.#keys.record(runId)], []);
         } catch (error) {
-          // A record that cannot be worked with is told of by whoever works on the run.
+          // The worker that works on the run reports a broken record.
           if (isOutage(error)) throw error;
         }
       }),
     );
   }
 
-  /** How a run fares; undefined for one that is not known. */
+  /** The status of a run; undefined for an unknown run. */
   async status(runId: string): Promise<RunStatus | undefined> {
     const reply = await RunRecords.#status.run(this.#redis, [this.#keys.record(runId)], []);
     return parseRunStatus(reply);
@@ -221,10 +221,11 @@ export class RunRecords {
   }
 
   /**
-   * Tells every node in `nodes` that a run has failed whose record or log cannot be worked with: which of them watch
-   * it cannot be read any more. What is left of it is forgotten after the resume window.
+   * Tells every node in `nodes` that a run with a broken record or log has failed: the record no longer says which of
+   * them watch it. The remains expire after the resume window.
    *
-   * @param run `after`: the last position that readers may have; where that is not known, they find out by themselves
+   * @param run `after`: the last position that readers may have; undefined where it is not known, and readers find
+   * out by themselves
    */
   async condemn(run: {
     runId: string;
@@ -249,7 +250,7 @@ export class RunRecords {
     return hedged === null ? undefined : Number(hedged);
   }
 
-  /** The nodes that watch a run, dead ones among them; none for one that is not known. */
+  /** The nodes that watch a run, dead ones among them; empty for an unknown run. */
   async watchers(runId: string): Promise<string[]> {
     const edges = await this.#redis.hget(this.#keys.record(runId), "edges");
     return edges ? edges.split(" ").filter(Boolean) : [];

@@ -4,7 +4,7 @@ import type { Position } from "./position.ts";
 /** Where the clock of epochs begins, in Unix time. */
 const EPOCHS_SINCE_MS = Date.UTC(2025, 0, 1);
 
-/** How a run fares. Durations by the clock of Redis, in ms since the run was created. */
+/** The status of a run. Durations by the clock of Redis, in ms since the run was created. */
 export interface RunStatus {
   readonly state: RunState;
   /** On whose queue the run is, or was last. */
@@ -16,10 +16,10 @@ export interface RunStatus {
   readonly ageMs: number;
   /** Until a worker first took it. */
   readonly startedMs: number | undefined;
-  /** Until its first piece, be it text, reasoning or a tool call. */
+  /** Until its first piece: text, reasoning or a tool call. */
   readonly firstPieceMs: number | undefined;
   readonly endedMs: number | undefined;
-  /** Whether it goes on though nobody reads it, and should have ended by now. */
+  /** Whether it is a run in the background that should have ended by now. */
   readonly isOverdue: boolean;
 }
 

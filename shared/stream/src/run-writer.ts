@@ -1,6 +1,6 @@
 /**
- * One attempt's pen: gathers pieces until the appender takes them, numbers them, and learns of the
- * loss of its right to write.
+ * The writer of one attempt: gathers pieces until the appender takes them, numbers them, and learns of the loss of
+ * its right to write.
  */
 import type { TerminalState } from "@openclaw/protocol";
 import { type Moves, moved } from "@openclaw/runtime";
@@ -71,7 +71,7 @@ export type OnLost = (reason: LossReason, fault?: Error) => void;
 export interface RunWriterOptions {
   readonly runId: string;
   readonly epoch: number;
-  /** How long nobody may listen before the run is given up; `Infinity` never gives it up. */
+  /** How long the run may be without a listener before it is given up, in ms; `Infinity` never gives it up. */
   readonly orphanGraceMs: number;
   /** Called once when the right to write is lost; never after the terminal was appended. */
   readonly onLost: OnLost;
@@ -113,7 +113,7 @@ export class RunWriter {
   #lossReason: LossReason | undefined;
   #fault: Error | undefined;
   #ending: PromiseWithResolve<AppendOutcome> | undefined;
-  /** When what was published began to reach nobody, on the monotonic clock. */
+  /** Since when no subscriber has received what was published, on the monotonic clock. */
   #unheardSince: number | undefined;
   #firstText: FirstText | undefined;
   /** Begins the batch that carries it, once that was taken. */
@@ -142,7 +142,7 @@ export class RunWriter {
     return { epoch: this.epoch, seq: this.#appendedSeq };
   }
 
-  /** Undefined until text was written; reasoning is none. */
+  /** Undefined until text was written; reasoning does not count. */
   get firstText(): FirstText | undefined {
     return this.#firstText;
   }
@@ -252,8 +252,8 @@ export class RunWriter {
   }
 
   /**
-   * A text that reaches nobody is still paid for: after a grace period it is stopped. Unknown is not nobody:
-   * the grace period begins again.
+   * Text without a reader is still paid for, so it is stopped after a grace period. Where the number of listeners is
+   * unknown, the grace period begins again.
    */
   #noteListeners(listeners: number | undefined): void {
     const now = performance.now();

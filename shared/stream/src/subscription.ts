@@ -1,18 +1,19 @@
 /**
- * A node's ear: one connection (of a Redis Cluster: one to each master), subscribed to the node's channels, for all
- * its runs.
+ * One connection of a node (of a Redis Cluster: one to each master), subscribed to the node's channels, for all its
+ * runs.
  *
  * A subscription can be dead while its socket looks alive (a failover behind a proxy, a cut without
  * FIN). So the node sends itself a probe through it; when no echo comes, the connection is thrown
  * away. After every new subscription the owner is told, because what was published in between is
  * only in the logs.
  *
- * On a Redis Cluster each partition's channel is heard at the master of its slot, and is probed by itself. When a slot
- * moves, Redis ends the subscription there, which the client library does not notice: it learns of it up to 5 s later,
- * with who has which slots. So where a probe is heard by nobody, that is asked at once, and the one channel subscribed to
- * anew; the others stay. Only where an echo is missing though Redis sent it, or this does not help, are the
- * connections to all masters thrown away, since the library does not say which one leads where. They are replaced by a new
- * client, not made again by the old one: its subscribers may wait for ever for a connection that was given up half made.
+ * On a Redis Cluster each partition's channel is subscribed to at the master of its slot, and is probed by itself.
+ * When a slot moves, Redis ends the subscription there. The client library learns of it up to 5 s later, with the new
+ * map of slots. So when a probe has no subscriber, the node asks for that map at once and subscribes to that one
+ * channel again; the others stay. When that does not help, or an echo is missing that Redis sent, the connections to
+ * all masters are thrown away. The library does not say which connection leads where. A new client
+ * replaces them. The old one cannot make them again: its subscribers may wait for ever for a connection that was
+ * given up half made.
  */
 import {
   type Component,
@@ -81,7 +82,7 @@ export class Subscription implements Component {
     if (failure) throw failure;
     this.#watch();
     this.#probing = setInterval(
-      // What has arrived is read before it is judged.
+      // Messages that have arrived are read before the probe is judged.
       () => setImmediate(() => this.#tick()),
       PROBE_INTERVAL_MS,
     );
@@ -178,16 +179,16 @@ export class Subscription implements Component {
       for (const probe of this.#all) void this.#probe(probe);
       return;
     }
-    // A connection may also hang half made; between two tries there is none that could, and one
-    // that is made has the deadline of subscribing.
+    // A connection may also hang half made. Between two tries no connection can, and a made connection has the
+    // deadline of subscribing.
     const { status } = this.#subscriber;
     this.#making = status === "reconnecting" || status === "ready" ? 0 : this.#making + 1;
   }
 
   async #probe(probe: ChannelProbe): Promise<void> {
     const isUnheard = await probe.send();
-    // After a failover it may be heard through the old master, a replica by now: late, and writers
-    // are told that nobody listens.
+    // After a failover the old master, a replica by now, may still deliver: late, and writers learn that they have no
+    // listener.
     if (!isUnheard || !this.#subscribed) return;
     if (this.#subscriber.isCluster) await this.#mend(probe);
     else this.#replace();
@@ -197,7 +198,7 @@ export class Subscription implements Component {
   async #mend(probe: ChannelProbe): Promise<void> {
     const { channel } = probe;
     const level = probe.isDeaf ? "debug" : "warn";
-    this.#options.log[level]({ channel }, "partition is not heard, subscribing anew");
+    this.#options.log[level]({ channel }, "channel has no subscriber, subscribing again");
     probe.deafen();
     await refreshSlots(this.#subscriber);
     const failure = await this.#subscribeTo(channel);
@@ -209,7 +210,7 @@ export class Subscription implements Component {
     const subscriber = this.#subscriber;
     // Once for each time that it is lost.
     const level = this.#subscribed ? "warn" : "debug";
-    log[level]({ status: subscriber.status }, "subscription is dead, connecting anew");
+    log[level]({ status: subscriber.status }, "subscription is dead, connecting again");
     this.#subscribed = false;
     this.#making = 0;
     for (const probe of this.#all) probe.begin({ deaf: false });

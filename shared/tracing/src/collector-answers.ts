@@ -1,6 +1,6 @@
 /**
- * What the collector answers. The exporter keeps it to itself: it names no status of an answer after which it tries
- * again, and takes rejected spans and the page of a web server for success.
+ * The answers of the collector. The exporter hides them: it names no status after which it tries again, and takes
+ * rejected spans and the page of a web server for success.
  *
  * So its HTTP requests are watched on Node's own channel, where they are known by their `User-Agent`.
  */

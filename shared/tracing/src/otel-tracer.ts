@@ -3,8 +3,8 @@
  * `collector-answers.ts` know it, and only `tracing.ts` loads them.
  *
  * Nothing is registered globally and nothing is instrumented: a span's parent is always said. Times are of the
- * monotonic clock, set against the wall clock once for each span that begins a process's part of a trace, so
- * that a clock that is put right in the middle of a run makes no phase negative.
+ * monotonic clock. They are set against the wall clock once for each first span of a process in a trace. So a clock
+ * that is put right in the middle of a run makes no phase negative.
  */
 
 import { LATE, within } from "@openclaw/runtime/waits";
@@ -57,7 +57,7 @@ export function createOtelTracer({ service, node, log }: TracingOptions): Export
       return begin(tracer, options, { context: contextOf(parent), clock });
     },
     close: async () => {
-      // Who does not listen is not talked to while somebody waits for this process to end.
+      // A collector that does not answer must not delay the end of this process.
       if (exporter.isFailing) return exporter.stopListening();
       const outcome = await within(
         CLOSE_WITHIN_MS,

@@ -1,6 +1,6 @@
 /**
- * What the gateway asks of tracing, in words of its own. What is behind it is loaded only where traces
- * are wanted; elsewhere every span is `NO_SPAN`, which does nothing.
+ * The gateway's own interface to tracing. The implementation is loaded only where traces are wanted; elsewhere every
+ * span is `NO_SPAN`, which does nothing.
  */
 
 /** Names follow the semantic conventions of OpenTelemetry where these have one. Never text of a user or a model. */
@@ -58,5 +58,5 @@ export const NO_SPAN: Span = {
 };
 
 function ignore(): void {
-  // There is nobody to tell.
+  // Traces are off.
 }

@@ -10,8 +10,8 @@ interface Trouble {
 }
 
 /**
- * Says once that the collector does not take spans, and once that it takes all of them again. What is lost in
- * between is lost: the queue in front of this is bounded, and no run waits for it.
+ * Logs once that the collector does not take spans, and once that it takes all of them again. Spans in between are
+ * lost: the queue in front of this is bounded, and no run waits for it.
  */
 export class WatchedExporter implements SpanExporter {
   readonly #exporter: SpanExporter;

@@ -8,8 +8,8 @@
 --          run id, epoch, seq of the first entry, number of entries (0 only asks), how many of them are not
 --          published, state the last entry puts the run in ('' if it is no terminal entry), payloads ...
 --
--- Returns for each run two values: an outcome, and how many subscribers heard it; -1 where an earlier call
--- has published it, whose answer was lost: how many heard that is not known any more.
+-- Returns for each run two values: an outcome, and how many subscribers received it. The second is -1 where an
+-- earlier call has published it and its answer was lost.
 --   appended   the entries are in the log (also when an earlier call had put them there)
 --   fenced     another attempt holds the run, or will
 --   ended      the run has already ended, by cancel or by deadline
@@ -18,7 +18,7 @@
 --   unknown    there is no such run (any more)
 --   broken     its record or log cannot be worked with; Redis' words for it instead of a number of subscribers.
 --              The others' entries are appended and published all the same.
--- Whoever may write is also noted as heard of, with entries or without: see claim.lua.
+-- An attempt that may write is also noted as heard of, with entries or without: see claim.lua.
 -- Invariant: a run's entries form one unbroken sequence per epoch, and nothing follows a terminal one.
 
 local channel_prefix, max_bytes, window_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -27,16 +27,16 @@ local cursor = 4
 local now = now_ms()
 
 local function outcome_of(run)
-  -- An epoch that Redis does not know yet is one that it forgot.
+  -- Redis has forgotten the claim of an epoch that it does not know.
   if run.epoch > run.current then return 'gap' end
-  -- So is an attempt that has given its run away, though nobody has claimed it yet.
+  -- An attempt that has released its run is fenced too, before the next claim.
   if run.epoch < run.current or run.state == 'queued' then return 'fenced' end
   local last = run.first + run.count - 1
   if is_terminal(run.state) then
     -- A repeated call whose first answer was lost. Only the writer's own ending counts as that.
     return run.ended_by == 'writer' and last <= run.seq and 'appended' or 'ended'
   end
-  -- Also where it only asks: nothing is on its way then, so a number in between is one that is lost.
+  -- Also where the call only asks: no entry is on its way then, so a missing number is a lost entry.
   if run.first > run.seq + 1 then return 'gap' end
   if last <= run.seq then
     -- Already there, from a call whose answer was lost. A terminal entry that were there would have

@@ -7,7 +7,7 @@
 -- ARGV[3]  lease: a token unique to this claim
 -- ARGV[4]  node of the worker
 -- ARGV[5]  most attempts of a run
--- ARGV[6]  time to live in ms, counted anew
+-- ARGV[6]  time to live in ms, counted again
 -- ARGV[7]  resume window in ms
 -- ARGV[8]  payload of the `started` entry
 -- ARGV[9]  payload of the `failed` entry for a run out of attempts
@@ -25,10 +25,10 @@
 --   | {'held', ms}: another attempt is at work; ask again in so long
 --   | {'out_of_tries', epoch}: this provider has had all its tries; the run may go to another one
 --   | {'answering'}: the attempt that a hedge was to stand in for has its first token, or has ended.
--- Invariant: an epoch belongs to one lease. After a claim nothing of an older epoch can be appended,
--- because its ids are below the last one; so a stale worker is fenced from this moment on.
--- The epoch is a time, so that this holds even where Redis forgot the last claim (a replica took over
--- before it heard of it): counted, two attempts would share a number, and a reader splice their texts.
+-- Invariant: an epoch belongs to one lease. After a claim no entry of an older epoch can be appended, because its ids
+-- are below the last one. So a stale worker is fenced from this moment on.
+-- The epoch is a time, so this holds even where Redis forgot the last claim because a replica took over before it had
+-- it. With a counter, two attempts would share a number, and a reader would splice their texts.
 
 local record, log = KEYS[1], KEYS[2]
 local is_hedge = ARGV[12] ~= ''
@@ -55,10 +55,10 @@ end
 if is_hedge and (state ~= 'active' or epoch ~= tonumber(ARGV[12]) or seq > 0) then
   return { 'answering' }
 end
--- A claim proves nothing about the job it was made for: it may come from a worker that stood still, or
--- out of a network that did. It must not take a healthy answer from whoever has the job by now.
+-- A claim proves nothing about its job: it may come late, from a worker or a network that stood still. It must not
+-- take a healthy answer from the worker that has the job by now.
 local now = now_ms()
--- The clock was set back since: it counts as heard of now.
+-- The clock was set back since: the attempt counts as heard of now.
 if heard_at > now then
   heard_at = now
   redis.call('HSET', record, 'heard_at', now)
@@ -74,7 +74,7 @@ local function fail(outcome, payload)
   })
   return { outcome }
 end
--- Whoever was to end it in time is gone, and nobody waits for what would be bought now.
+-- The edge that was to end it in time is gone, and no reader waits for an answer that would be paid for now.
 if ends_by and now > ends_by then
   return fail('overdue', ARGV[14])
 end
@@ -82,8 +82,8 @@ end
 if is_hedge then
   tries = 1
 elseif state == 'active' then
-  -- The worker of the last attempt did not give the run back. That is not the run's fault, unless it happens
-  -- again and again: this attempt takes the place of the lost one.
+  -- The worker of the last attempt did not release the run. Unless that happens again and again, it is not the run's
+  -- fault: this attempt replaces the lost one.
   lost = lost + 1
   if lost >= tonumber(ARGV[15]) then
     fail('lost', ARGV[16])

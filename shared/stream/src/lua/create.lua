@@ -2,17 +2,17 @@
 --
 -- KEYS[1]  record
 -- KEYS[2]  background runs of its partition, by when they must be over
--- ARGV[1]  time to live in ms, for a run that nobody ever ends
+-- ARGV[1]  time to live in ms, for a run that never ends
 -- ARGV[2]  node of the edge that watches it
 -- ARGV[3]  provider
 -- ARGV[4]  session
--- ARGV[5]  for a run that goes on though nobody reads it, after how many ms it must be over; '' for any other
+-- ARGV[5]  for a run in the background, after how many ms it must be over; '' for any other
 -- ARGV[6]  unique to this submission, which may be repeated
 -- ARGV[7]  run id
--- ARGV[8]  after how many ms it must be over, whoever reads it; '' where nobody said so
+-- ARGV[8]  after how many ms it must be over, with or without readers; '' for no limit
 --
 -- Returns 'created', also when called again for the same submission after an answer was lost.
---   'waiting'  the id is taken, by this session, and nobody has claimed that run: whoever created it may
+--   'waiting'  the id is taken, by this session, and no worker has claimed that run: the edge that created it may
 --              have died before it was on its queue
 --   'taken'    the id is taken
 -- Invariant: a record never changes hands; a second create cannot reset a run that already moved.

@@ -8,11 +8,11 @@
 -- ARGV[4]  state to end in: failed | cancelled
 -- ARGV[5]  payload of the terminal entry
 -- ARGV[6]  nodes that do not read the run, each between spaces: where any other watches it, it goes on;
---          '' ends it for everybody
+--          '' ends it for all readers
 --
 -- Returns 'ended' | 'already' | 'read_elsewhere' | 'unknown'.
--- Invariant: one terminal entry. It is appended here at once rather than left to the worker, so that
--- the run ends even if its worker is dead; the worker learns of it by message, or with its next append.
+-- Invariant: one terminal entry. It is appended here at once, so the run ends even if its worker is dead. The worker
+-- learns of the end by message, or with its next append.
 
 local state, epoch, seq, edges, worker, hedger =
   unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'worker', 'hedger'))

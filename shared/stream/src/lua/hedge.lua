@@ -6,7 +6,7 @@
 --
 -- Returns 'open' | 'over' | 'won'.
 --   won   an earlier worker of this hedge has claimed the run, which is this job's since then
--- Invariant: asking changes nothing of the run. Who may write is decided by the claim alone.
+-- Invariant: asking changes nothing of the run. The claim alone decides which attempt may write.
 
 local state, epoch, seq, hedged = unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'hedged'))
 if hedged == ARGV[1] then

@@ -10,16 +10,15 @@
 --   tries     how often in a row its present provider was asked, without those either
 --   lease     token of the claim that holds the epoch
 --   heard_at  when that claim's worker was last heard of, in milliseconds like an epoch
---   worker    node of that claim's worker, told when somebody else ends the run
+--   worker    node of that claim's worker, told when another node ends the run
 --   hedger    node of a second worker that asks its provider while the first says nothing
 --   hedged    epoch of the attempt that lost the run to such a worker
 --   provider  whose queue the run is on, or was
 --   edges     nodes that watch the run, separated by spaces
 --   bytes     size of the log's payloads
 --   ended_by  writer | order, once the run has ended
---   due_at    of a run that goes on though nobody reads it: when it must be over, in milliseconds like an epoch
---   ends_by   when it must be over, whoever reads it; likewise. Held by the edges that follow it, and by whoever
---             claims it
+--   due_at    of a run in the background: when it must be over, in milliseconds like an epoch
+--   ends_by   when it must be over, with or without readers; likewise. The edges that follow it and the claim hold it
 --   queued_at since when it waits for its present provider, or has waited; likewise
 --   created_at, started_at, first_at, ended_at
 --             when it was created, first claimed, gave its first piece, ended; likewise
@@ -37,8 +36,8 @@ local function now_ms()
   return (time[1] - 1735689600) * 1000 + math.floor(time[2] / 1000)
 end
 
--- A number that a record has, or that a script sets: whole, and none that Lua would compare without a word, such as
--- 'nan' and 'inf'. Anything else fails the script, which names the record, before it has written anything.
+-- A whole number of a record. Lua compares values such as 'nan' and 'inf' without an error. So any other value fails
+-- the script before it has written anything, and the error names the record.
 local function whole(record, field, value)
   local number = tonumber(value or '')
   if not number or number ~= math.floor(number) or math.abs(number) > 2 ^ 53 then
@@ -60,7 +59,7 @@ local function nodes_of(list)
   return nodes
 end
 
--- Returns how many subscribers heard it.
+-- Returns how many subscribers received it.
 local function publish(channel_prefix, nodes, message)
   local heard = 0
   for _, node in ipairs(nodes) do
@@ -69,13 +68,13 @@ local function publish(channel_prefix, nodes, message)
   return heard
 end
 
--- Ends a run from outside its writer: the terminal entry goes behind the last entry of the current
--- epoch, the state closes the log to everybody, the edges and the worker are told.
+-- Ends a run from outside its writer: the terminal entry goes behind the last entry of the current epoch, and the
+-- state closes the log to all writers. The edges and the worker receive the entry.
 local function end_run(run)
   local seq = run.seq + 1
   local window_ms = tonumber(run.window_ms)
-  -- Who cancels a run before anything began has nothing to read again, except that answer, and soon. A log of one
-  -- entry takes 5 kB, and somebody may create and cancel thousands in a second.
+  -- A client that cancels a run before any attempt can read only that answer again, and does so soon. A log of one
+  -- entry takes 5 kB, and one client may create and cancel thousands of runs in a second.
   if run.state == 'cancelled' and run.epoch == 0 then
     window_ms = math.min(window_ms, UNBEGUN_WINDOW_MS)
   end

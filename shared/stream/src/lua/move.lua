@@ -4,7 +4,7 @@
 -- KEYS[2]  log
 -- ARGV[1]  run id
 -- ARGV[2]  channel prefix
--- ARGV[3]  epoch of the failed attempt; 0 for a run that waits, whoever had it before
+-- ARGV[3]  epoch of the failed attempt; 0 for a run that waits
 -- ARGV[4]  the provider to ask next
 -- ARGV[5]  payload of the `moved` entry, which tells readers that the run waits again, and for whom
 -- ARGV[6]  the provider whose job this is: a stale one must not move a run that has gone on from there
@@ -12,9 +12,9 @@
 --          | 'release', where the worker leaves
 --
 -- Returns 'moved' | 'fenced' | 'ended' | 'unknown'.
--- Invariant: a run is on one queue. From here on a claim for the old provider is answered `moved`, so
--- that a job that is offered again there (its worker died right now) cannot start the run twice. What
--- the failed attempt still had on its way is refused.
+-- Invariant: a run is on one queue. From here on a claim for the old provider is answered `moved`. So a job that is
+-- offered again there, because its worker died right now, cannot start the run twice. Entries that the failed attempt
+-- still had on their way are refused.
 
 local state, epoch, seq, edges, provider, hedger =
   unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'edges', 'provider', 'hedger'))
@@ -41,7 +41,7 @@ if provider ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'tries', 0)
 end
 if ARGV[7] == 'release' then
-  -- Nobody has failed: only the run's deadline bounds how often that happens.
+  -- No attempt has failed: only the run's deadline bounds how often that happens.
   if state == 'active' then
     redis.call('HINCRBY', KEYS[1], 'attempts', -1)
     redis.call('HINCRBY', KEYS[1], 'tries', -1)

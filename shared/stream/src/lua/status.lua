@@ -4,7 +4,7 @@
 --
 -- Returns {} for a run that is not known, else {now, state, provider, epoch, seq, attempts, created_at,
 -- started_at, first_at, ended_at, due_at}: times in milliseconds like an epoch, '' where that has not happened.
--- The attempts are all that were begun, also those that count for nothing.
+-- The attempts include those that were lost or released.
 -- Invariant: all times are of one clock, that of Redis, so that they may be subtracted.
 
 local fields = redis.call('HMGET', KEYS[1], 'state', 'provider', 'epoch', 'seq', 'attempts', 'created_at',

@@ -4,7 +4,7 @@
 -- ARGV[1]  node
 --
 -- Returns the nodes that still watch.
--- Invariant: never creates a record; one that expired stays gone.
+-- Invariant: never creates a record; an expired record stays gone.
 
 local edges = redis.call('HGET', KEYS[1], 'edges')
 if not edges then

@@ -7,11 +7,10 @@
 --          may read any run whose id it knows
 --
 -- Returns {'watching', state, epoch, seq, provider, session, due_in, left, waited} | {'full'} | {'unknown'}.
--- due_in and left are the ms until it must be over: the first '' for a run that ends with its readers, the
--- second where nobody said so when it was created. waited is how many ms it has waited for a worker, '' where
--- it does not.
--- Invariant: whatever is appended after this is published to the node, whatever was appended before
--- is in the log; so a reader that watches first and reads the log second misses nothing.
+-- due_in and left are the ms until the run must be over. due_in is '' for a run that ends with its readers, left is
+-- '' where its creation set no limit. waited is how many ms it has waited for a worker, '' where it does not wait.
+-- Invariant: entries that are appended after this are published to the node, and earlier ones are in the log. So a
+-- reader that watches first and reads the log second misses nothing.
 
 local state, epoch, seq, provider, edges, session, due_at, ends_by, queued_at, created_at =
   unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'seq', 'provider', 'edges', 'session', 'due_at', 'ends_by',
@@ -19,7 +18,7 @@ local state, epoch, seq, provider, edges, session, due_at, ends_by, queued_at, c
 if not state or (ARGV[3] ~= '' and session ~= ARGV[3]) then
   return { 'unknown' }
 end
--- A clock that was set back gives no run more time than it had, and none has waited less than nothing.
+-- A clock that was set back gives no run more time than it had, and makes no wait negative.
 local now = math.max(now_ms(), whole(KEYS[1], 'created_at', created_at or 0))
 local due_in = due_at and whole(KEYS[1], 'due_at', due_at) - now or ''
 local left = ends_by and whole(KEYS[1], 'ends_by', ends_by) - now or due_in

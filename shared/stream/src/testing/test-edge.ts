@@ -72,7 +72,7 @@ export class TestEdge {
       .join("");
   }
 
-  /** The last entry of a run, once it is the one that ends it. */
+  /** The last entry of a run, once that is its terminal entry. */
   ended(runId: string): Entry | undefined {
     const last = this.got.get(runId)?.at(-1)?.entry;
     return last && isTerminal(last) ? last : undefined;
