@@ -9,8 +9,8 @@ import { Screen } from "./screen.ts";
 import { showAnswer } from "./show-answer.ts";
 
 /**
- * To a terminal the answer is written as it comes. To a file or another program it is written when it
- * is whole, as nothing can be taken back there: either all of it, or nothing and exit code 1.
+ * To a terminal the answer is written as it comes. To a file or another program it is written when it is whole,
+ * because text cannot be taken back there. Output is all of it, or none and exit code 1.
  *
  * @throws GatewayError
  */

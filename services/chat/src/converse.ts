@@ -26,7 +26,7 @@ export async function converse(options: ConversationOptions): Promise<void> {
   while (!stop.aborted) {
     const line = (await keyboard.ask("> ", stop))?.trim();
     if (line === undefined) return;
-    // What has several lines was pasted, and begins with a path at most.
+    // Text of several lines was pasted: its first line may be a path, not a command.
     if (/^\/.*$/.test(line)) conversation.command(line);
     else if (line !== "") await conversation.answer(line);
   }

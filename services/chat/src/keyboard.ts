@@ -25,10 +25,10 @@ export class Keyboard {
   readonly #options: KeyboardOptions;
   readonly #decoder = new StringDecoder();
   readonly #reader = new PasteReader();
-  /** Typed while nobody asked. */
+  /** Keys that came while no question was open. */
   #kept: Typed[] = [];
   #keptLength = 0;
-  /** Takes what is typed, where anybody does. */
+  /** Takes the keys, while a question is open. */
   #taker: ((typed: Typed) => void) | undefined;
   #flushing: NodeJS.Timeout | undefined;
   #history: string[] = [];

@@ -14,7 +14,7 @@ listenForStopSignals({
 });
 const { stdin, stdout, stderr } = process;
 stdout.on("error", (error) => process.exit(exitCodeOf(error, stderr)));
-// There is nobody left to tell.
+// The error has no place to be written.
 stderr.on("error", () => process.exit(1));
 const code = await runChat(process.argv.slice(2), { stdin, stdout, stderr, stop: stop.signal });
 process.exit(stop.signal.aborted ? INTERRUPTED : code);

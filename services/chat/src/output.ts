@@ -34,8 +34,8 @@ export function isWriteError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 /**
- * Answers the exit code for output that cannot be written: 0 where whoever read it has seen enough, as in
- * `npm run --silent chat | head -1`, else 1, with the reason on the standard error.
+ * Answers the exit code for output that cannot be written. It is 0 where the reader has seen enough, as in `npm run
+ * --silent chat | head -1`. Else it is 1, with the reason on the standard error.
  */
 export function exitCodeOf(error: NodeJS.ErrnoException, stderr: WriteStream): number {
   if (error.code === "EPIPE") return 0;

@@ -7,7 +7,7 @@ export const CTRL_C = "\u0003";
 
 const START = "\u001b[200~";
 const END = "\u001b[201~";
-/** What pasted text may have of control characters. Others would be keys, or be obeyed by the terminal. */
+/** The control characters that pasted text may have. The terminal would take others for keys or commands. */
 const CONTROL = /(?![\t\r\n])\p{Cc}/gu;
 
 export type Typed =

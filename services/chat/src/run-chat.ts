@@ -25,7 +25,7 @@ export async function runChat(argv: readonly string[], streams: ChatStreams): Pr
   } catch (error) {
     if (isWriteError(error)) return exitCodeOf(error, stderr);
     if (!(error instanceof GatewayError)) throw error;
-    // Who interrupted it knows why.
+    // The user who interrupted it knows the reason.
     if (!stop.aborted) stderr.write(`${explain(error)}\n`);
     return 1;
   }

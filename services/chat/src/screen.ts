@@ -14,7 +14,7 @@ export interface ScreenOptions {
 }
 
 /**
- * What a model must not do to a terminal: all control characters but tab and line feed. With them it
+ * The characters that a model must not send to a terminal: all control characters but tab and line feed. With them it
  * could move the cursor, change the title, or write into the clipboard.
  */
 const CONTROL = /(?![\t\n])\p{Cc}/gu;

@@ -2,8 +2,8 @@ import { RestartedError, type Run, type RunResult } from "@openclaw/client";
 import type { Screen } from "./screen.ts";
 
 /**
- * Shows an answer as it comes, and what is to be known of it behind it. If another attempt begins the
- * answer anew and says something else, so does the screen: what was shown stays, crossed out by a note.
+ * Shows an answer as it comes, and a line of facts behind it. If another attempt begins the answer again and differs,
+ * the screen begins again too: the old text stays, and a note says that it is void.
  *
  * @throws GatewayError
  */

@@ -1,4 +1,4 @@
-/** What the person at the terminal is told once everything is up. */
+/** The text for the user at the terminal once everything is up. */
 import { type ClusterPlaces, clusterPlaces, placesNote, placesOf } from "@openclaw/config";
 import type { ProviderPlan, ShownProvider } from "./providers.ts";
 

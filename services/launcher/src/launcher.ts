@@ -1,8 +1,8 @@
 /**
  * The whole cluster on one machine, started in dependency order and stopped in reverse.
  *
- * Everything that is started is registered before it is started, so that `stop` finds it whatever
- * happens halfway: a child that fails, a Ctrl-C, or both at once.
+ * Each process is registered before it is started. So `stop` finds it after any failure halfway: a child that fails,
+ * a Ctrl-C, or both at once.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -111,7 +111,7 @@ export class Launcher {
   async #startRedis(runDirectory: string): Promise<string> {
     const directory = join(runDirectory, "redis");
     let port: number | undefined;
-    // Other users of this machine reach its port too, and nobody needs to know it beyond this start.
+    // Other users of this machine reach its port too. The password is needed only while this cluster runs.
     const password = randomBytes(24).toString("hex");
     const options = { directory, password, appendOnly: true, removeIfAbandoned: runDirectory };
     const [redis] = await this.#startStage(["redis"], async () => {
@@ -152,8 +152,8 @@ export class Launcher {
   }
 
   /**
-   * Several processes share this machine, so each has whatever admin port is free; started again, the same
-   * one, as whoever scrapes it knows that.
+   * Several processes share this machine, so each gets a free admin port. A process that is started again keeps its
+   * port, because scrapers know it.
    */
   async #forkAdministered(
     name: string,
@@ -161,7 +161,7 @@ export class Launcher {
     signal: AbortSignal,
   ): Promise<ServiceProcess> {
     const port = this.#adminPorts.get(name) ?? 0;
-    // Should somebody else have it by then, the next start takes another.
+    // If another process has taken it by then, the next start takes another.
     this.#adminPorts.delete(name);
     const env = { [`${service.toUpperCase()}_ADMIN_PORT`]: String(port) };
     const started = await this.#fork(name, script, env, signal);

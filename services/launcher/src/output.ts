@@ -17,8 +17,8 @@ const LAST_LINES = 10;
 const FIRST_ERROR_LINES = 10;
 
 /**
- * One child's lines. They are held back until it is ready: if it never gets there, the first of its
- * errors and its last lines explain the failure, once, beneath the sentence that says so.
+ * One child's lines. They are held back until it is ready. If it does not become ready, its first errors and its last
+ * lines explain the failure, once, below the sentence about it.
  */
 export class ChildOutput {
   readonly #prefix: string;

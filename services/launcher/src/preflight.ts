@@ -1,4 +1,4 @@
-/** What must hold before anything is started, so that a mistake costs a sentence and no process. */
+/** The conditions for a start, checked before any process starts: a mistake then costs one sentence. */
 import { execFile } from "node:child_process";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
@@ -35,8 +35,8 @@ export async function assertEdgeRuns(script: string): Promise<void> {
 }
 
 /**
- * Edges share their port (SO_REUSEPORT), so they would also happily share it with the edges of
- * another gateway, and clients would be dealt out between the two. Hence an exclusive listen first.
+ * Edges share their port (SO_REUSEPORT). They would also share it with the edges of another gateway, and each client
+ * would reach one of the two by chance. Hence an exclusive listen first.
  *
  * @throws LaunchError `port_unavailable`
  */
@@ -79,7 +79,7 @@ export async function assertRedisUsable(url: string, keyPrefix: string): Promise
   try {
     await connectRedis(redis);
     const info = await redis.info("server").catch(async (error: unknown) => {
-      // One that may not ask for that may lack more, all of which is told at once.
+      // A user without that right may lack more rights, and the error names all of them at once.
       await assertRedisRights({ redis, keyPrefix });
       throw error;
     });

@@ -14,7 +14,7 @@ import {
 } from "@openclaw/config";
 
 export interface ProviderPlan {
-  /** Nobody gave a key or a file: the simulator stands in for all of them. */
+  /** Without a key and a file the simulator stands in for all providers. */
   readonly simulated: boolean;
   /** The user's own configuration file. */
   readonly file: string | undefined;
@@ -72,7 +72,7 @@ function show({ providers, defaultProvider }: GatewayConfig): readonly ShownProv
   }));
 }
 
-/** `auto` is everywhere: worth a line only where somebody made something of it. */
+/** Every configuration has `auto`: it is worth a line only where it is configured. */
 function showGroups({ providers, groups, defaultProvider }: GatewayConfig): ShownGroup[] {
   const all = Object.keys(providers).join();
   return Object.entries(groups)

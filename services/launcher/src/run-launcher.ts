@@ -7,7 +7,7 @@ import { Launcher } from "./launcher.ts";
 import { HELP } from "./options.ts";
 import { TERMINAL } from "./output.ts";
 
-/** How long answers in hand may go on after Ctrl-C: somebody waits for the prompt. */
+/** How long answers in hand may go on after Ctrl-C: the user waits for the prompt. */
 const AT_A_TERMINAL_MS = 10_000;
 
 /** Resolves with the exit code once everything has ended again. */

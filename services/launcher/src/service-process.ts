@@ -131,7 +131,7 @@ function handle(
     exited,
     kill: () => void child.kill("SIGKILL"),
     stop: async (withinMs) => {
-      // One that is gone hears nothing any more.
+      // A process that is gone gets no message.
       if (withinMs !== undefined) child.send({ type: "hurry", withinMs }, () => undefined);
       child.kill("SIGTERM");
       const mostMs = withinMs === undefined ? graceMs : Math.min(graceMs, withinMs + CLOSING_MS);

@@ -1,8 +1,8 @@
 /**
  * Keeps one process alive for as long as the cluster runs.
  *
- * A process that dies is started again, at first almost at once and then more and more slowly, so
- * that one that cannot live does not eat the machine. One that lives for a while is trusted anew.
+ * A process that dies is started again: at first almost at once, then after growing waits. So a process that cannot
+ * live does not eat the machine. A process that has lived for a while is trusted again.
  */
 import { backOffMs, sleep } from "@openclaw/runtime";
 
@@ -37,7 +37,7 @@ export class SupervisedProcess<P extends RunningProcess = RunningProcess> {
   readonly #options: SupervisedOptions<P>;
   readonly #leaving = new AbortController();
   #current: P | undefined;
-  /** Settles when nothing of it runs any more and nothing will. */
+  /** Settles when the process is gone and will not be started again. */
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: SupervisedOptions<P>) {

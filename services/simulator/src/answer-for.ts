@@ -13,8 +13,8 @@ export interface Prompt {
 /**
  * The whole text the simulator answers to a prompt, faults aside.
  *
- * It depends on the profile too: two providers never say the same, so an answer spliced from two
- * attempts can be told from a whole one. A directive with a `seed` gets the same text everywhere.
+ * It depends on the profile too: no two providers give the same text. So a test can tell an answer that is spliced
+ * from two attempts from a whole one. A directive with a `seed` gets the same text everywhere.
  *
  * @throws RangeError for a malformed directive, which the simulator answers with 400
  */

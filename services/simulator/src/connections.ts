@@ -48,7 +48,7 @@ export class Connections {
     });
   }
 
-  /** @returns what is known of its connection; undefined for one that is gone already */
+  /** @returns the record of its connection; undefined for a connection that is gone already */
   begin(request: IncomingMessage, response: ServerResponse): SocketRecord | undefined {
     const connection = connectionOf(request);
     const record = connection && this.#records.get(connection);

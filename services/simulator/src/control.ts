@@ -42,7 +42,7 @@ async function readSettings(
   profiles: readonly string[],
 ): Promise<ReadFaults> {
   const body = await readBody(request);
-  // Of a client that has gone nobody hears the problem.
+  // The client has gone, so the problem reaches no reader.
   const text = typeof body === "object" ? body.text : "";
   return parseFaults(text, profiles);
 }

@@ -1,7 +1,7 @@
 /**
- * A directive is a user message that says how to be answered: `sim:` and a JSON object. It travels
- * through the whole gateway as an ordinary prompt, so a test chooses the provider's text, pace and
- * faults run by run without any side channel, and many tests share one simulator.
+ * A directive is a user message that says how to be answered: `sim:` and a JSON object. It travels through the whole
+ * gateway as an ordinary prompt. So a test chooses the provider's text, pace and faults run by run without a side
+ * channel, and many tests share one simulator.
  */
 import { z } from "zod";
 import { count, FAULT_KINDS, faultShape, milliseconds } from "./faults/fault-fields.ts";
@@ -22,9 +22,9 @@ const schema = z.strictObject({
   /** Sent before the text, as `reasoning_content`, one delta each. */
   reasoning: z.array(z.string()).optional(),
   /**
-   * Calls these of the request's tools, behind what text is asked for: the first tool where no name is
-   * given, with arguments made from its schema where none are. A request without tools has its text as
-   * usual, and one with the results of its calls gets an answer about those.
+   * Calls these tools of the request, behind the text. Without a name the first tool is called; without arguments
+   * they are made from its schema. A request without tools gets its text as usual. A request with the results of its
+   * calls gets an answer about those.
    */
   calls: z.array(callSchema).min(1).optional(),
   /** Length of a generated text, in pieces. */

@@ -11,7 +11,7 @@ import { Reply } from "./reply.ts";
 import { type ProfileRoute, routeOf } from "./route.ts";
 import type { Stats } from "./stats.ts";
 
-/** What is remembered of a socket while it is open. */
+/** The record of a socket while it is open. */
 export interface SocketRecord {
   /** By `performance.now()`. */
   readonly acceptedAt: number;

@@ -137,7 +137,7 @@ function endingOf(fields: Directive): At<EndingKind> {
   const { cutAfter, resetAfter, stallAfter, endAfter, truncateAfter, errorAfter } = fields;
   if (cutAfter !== undefined) return { kind: "cut", after: cutAfter };
   if (resetAfter !== undefined) return { kind: "reset", after: resetAfter };
-  // How many bytes that is, whoever sends them counts.
+  // The sender counts how many bytes that is.
   if (fields.cutAtByte !== undefined) return { kind: "cut", after: Number.POSITIVE_INFINITY };
   if (fields.resetAtByte !== undefined) return { kind: "reset", after: Number.POSITIVE_INFINITY };
   if (stallAfter !== undefined) return { kind: "stall", after: stallAfter };

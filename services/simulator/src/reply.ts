@@ -1,8 +1,8 @@
 /**
  * One HTTP response, as a line that may go dead at any moment.
  *
- * Every wait ends early when the client leaves, and says so by returning `false`: the code that
- * answers is one straight story, without abort signals or exceptions. One wait at a time.
+ * Every wait ends early when the client leaves, and then returns `false`. So the code that answers is one straight
+ * story, without abort signals or exceptions. One wait at a time.
  */
 import type { ServerResponse } from "node:http";
 import { constants, Http2ServerResponse, type ServerHttp2Stream } from "node:http2";
@@ -113,9 +113,8 @@ export class Reply {
       return;
     }
     const { socket } = this.#response;
-    // Not before all is written, which a reset would throw away; nor at once, because Node takes a
-    // reset that comes together with data for an orderly end. The immediate lets a client in this
-    // very process read first.
+    // Behind the last write, because a reset throws unwritten data away. And not at once, because Node takes a reset
+    // that comes together with data for an orderly end. The delay lets a client in this process read first.
     const reset = () => setImmediate(() => socket?.resetAndDestroy());
     socket?.write("", () => setTimeout(reset, RESET_DELAY_MS));
   }

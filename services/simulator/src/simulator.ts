@@ -32,7 +32,7 @@ export interface SimulatorOptions {
   readonly onOver?: (prompt: string, outcome: Outcome) => void;
   /** For tests that look at what was asked. */
   readonly onChat?: OnChat;
-  /** Faults from the start, until they are set anew or reset. */
+  /** Faults from the start, until they are set again or reset. */
   readonly faults?: FaultOptions;
   /** Serves TLS too, on a port of its own. */
   readonly tls?: TlsSettings;
@@ -144,7 +144,7 @@ export class Simulator implements Component, Control {
       this.#connections.open(socket, performance.now());
     });
     server.on("request", (request, response) => void this.#serve(request, response));
-    // A socket nobody speaks on, or speaks badly on, is closed without a word.
+    // A socket without a request, or with a malformed one, is closed without an answer.
     server.on("clientError", (_error, socket) => socket.destroy());
     server.listen({ port: this.#wantedPort, host: this.#host, backlog: BACKLOG });
     await once(server, "listening");
@@ -197,7 +197,7 @@ export class Simulator implements Component, Control {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const socket = this.#connections.begin(request, response);
-    // Gone between its request and this event: nobody is left to answer.
+    // The client left between its request and this event, so no answer is sent.
     if (socket === undefined) return;
     try {
       await handleRequest(request, response, {

@@ -36,7 +36,7 @@ function spread(data: string): string {
 
 export const DONE: SseEvent = { data: "[DONE]" };
 
-/** How the byte stream is cut anew, if it is. */
+/** How the byte stream is cut into other portions, if at all. */
 export interface Portions {
   readonly bytes: number | undefined;
   /** Waited after each portion, which is then one byte unless told otherwise. */

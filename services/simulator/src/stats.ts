@@ -101,7 +101,7 @@ export class Stats {
     for (const row of this.#rowsOf(profile)) row.sockets += 1;
   }
 
-  /** Forgets what is over. What is still active stays counted, as a request and as the maximum. */
+  /** Forgets requests that are over. Active requests stay counted, as requests and in the maximum. */
   reset(): void {
     this.#socketsOpened = this.#socketsOpen;
     this.#socketsIdleClosed = 0;

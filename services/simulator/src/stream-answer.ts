@@ -1,8 +1,8 @@
 /**
  * Plays a plan as a stream of events.
  *
- * Each event has a time counted from the start of the answer, never from the event before it, so a
- * late timer does not make the whole answer late; what is due together goes out in one write.
+ * Each event has a time counted from the start of the answer, never from the event before it. So a late timer does
+ * not make the whole answer late. Events that are due together go out in one write.
  */
 
 import { encodingHeader } from "./encoder.ts";

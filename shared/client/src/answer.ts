@@ -3,8 +3,8 @@
  *
  * Frames come from one connection after another, and for a moment from two at once, when a gateway
  * drains. So a piece is taken by its position alone: once, in order, and only of the latest attempt.
- * A piece that would leave a hole is refused, and so are all later ones until the run is read again from the last
- * good position. An end behind a hole would make half an answer look like a whole one.
+ * A piece that would leave a hole is refused. So are all later ones, until the run is read again from the last good
+ * position. An end behind a hole would make half an answer look like a whole one.
  */
 import { CancelledError, GatewayError } from "./gateway-error.ts";
 import type { RunEvent, RunResult } from "./run-event.ts";

@@ -1,7 +1,7 @@
 /**
- * The ways to read a run, each from its beginning, any number of times, and at the reader's own pace: a reader is a
- * place in the answer, not a queue. A slow reader gets more at once. A reader that never reads costs nothing beyond
- * the answer, which the run holds anyway.
+ * The ways to read a run, each from its beginning, any number of times, and at the reader's own pace. A reader is a
+ * place in the answer, not a queue. A slow reader gets more at once. An idle reader costs no memory beyond the
+ * answer, which the run holds anyway.
  */
 import type { Answer, Kind } from "./answer.ts";
 import { RestartedError } from "./gateway-error.ts";

@@ -41,7 +41,7 @@ export type RunEvent =
 
 /**
  * Adds an event to those that a reader has not taken yet. A slow or absent reader costs no more than the answer
- * itself: neighbouring pieces become one, a newer `queued` replaces an older one, and the pieces of a lost attempt
+ * itself. Neighbouring pieces become one, a newer `queued` replaces an older one, and the pieces of a lost attempt
  * go.
  */
 export function addEvent(waiting: readonly RunEvent[], event: RunEvent): RunEvent[] {

@@ -69,7 +69,7 @@ export class Socket {
     return this.#state === "ready";
   }
 
-  /** Does nothing on a socket that is not ready: `onClosed` tells of its end anyway. */
+  /** Ignored before the socket is ready and after its end, which `onClosed` tells. */
   send(frame: UpFrame): void {
     if (!this.isReady) return;
     try {

@@ -1,7 +1,7 @@
 /**
  * The configuration of a process that lives longer than its configuration does.
  *
- * Each decision reads `current` at its own moment, and stays as it was made: a run at work keeps the timeouts, the
+ * Each decision reads `current` at its own moment, and stays as it was made. A run at work keeps the timeouts, the
  * model and the key that it began with.
  */
 import { isDeepStrictEqual } from "node:util";

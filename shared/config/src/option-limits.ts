@@ -132,7 +132,7 @@ function ownTool(
 /** The fields of a run that only some providers take. */
 function fieldsGiven({ passed = {}, extra = {} }: RequestParameters): string[] {
   const { presence_penalty, frequency_penalty, ...others } = passed;
-  // 0 is their default, so nothing is lost without them.
+  // 0 is their default, so they may be left out.
   const penalties = {
     ...(presence_penalty && { presence_penalty }),
     ...(frequency_penalty && { frequency_penalty }),

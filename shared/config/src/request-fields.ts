@@ -97,7 +97,7 @@ function fields(
 
 /**
  * The types of tools that a client may give. A function only comes back to the client as a call. A tool of the
- * provider's own runs at the provider: it costs money, reads the account's data, or calls a server that the client
+ * provider's own runs at the provider. It costs money, reads the account's data, or calls a server that the client
  * names (`web_search`, `retrieval`, `mcp`). Each documented tool does at least one of these.
  */
 export const TOOL_TYPES: Readonly<Record<FieldHome, readonly string[]>> = {

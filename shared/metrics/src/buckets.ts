@@ -33,7 +33,7 @@ export interface TargetEdges {
 }
 
 /**
- * The bounds of a set, with the edge of each target exactly among them: a share that is estimated between two bounds
+ * The bounds of a set, with the edge of each target exactly among them. A share that is estimated between two bounds
  * cannot be held against a target.
  */
 export function boundsOf(set: BucketSet, targets: readonly TargetEdges[]): number[] {

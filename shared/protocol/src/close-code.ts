@@ -1,8 +1,8 @@
 /**
  * WebSocket close codes of the gateway.
  *
- * From 4000 to 4499: come back, and resume the open runs. From 4500 to 4999: do not come back, the same would happen
- * again. v1 clients get a code of RFC 6455 where one has the same meaning.
+ * From 4000 to 4499: come back, and resume the open runs. From 4500 to 4999: do not come back, for the same would
+ * happen again. Clients of v1 get a code of RFC 6455 where one has the same meaning.
  */
 export const CLOSE_CODES = {
   /** v1: the client has said nothing for a while behind an error, and may wait for ever. */

@@ -50,9 +50,9 @@ export interface RunIntakeOptions {
   readonly concurrency: number;
   readonly log: Logger;
   /**
-   * Works on one run to its end. An error makes the queue offer the run again: after the wait of a
-   * `RunPostponedError`, which holds no place; at once after a `RunReleasedError`; soon after any other, up to a
-   * bound.
+   * Works on one run to its end. An error makes the queue offer the run again. After a `RunPostponedError` it does so
+   * when the wait is over, and the run holds no place meanwhile. After a `RunReleasedError` it does so at once, after
+   * any other error soon, up to a bound.
    */
   readonly onRun: (job: RunJob) => Promise<void>;
   /** No worker can read this job, which is done with afterwards: its run is to be failed. */

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 
 /**
- * Below the ports that a kernel gives to outgoing connections and to servers without a port of their own: from 32768
- * on under Linux, from 49152 elsewhere. The kernel could give such a port away again before it is used.
+ * Below the ports that a kernel gives to outgoing connections and to servers without a port of their own. Those begin
+ * at 32768 under Linux, at 49152 elsewhere. The kernel could give such a port away again before it is used.
  */
 const PORTS = { from: 15_000, to: 32_000 };
 const MOST_TRIES = 100;

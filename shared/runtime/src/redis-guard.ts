@@ -85,7 +85,7 @@ export function spawnGuarded(command: readonly string[], removeIfAbandoned = "")
   };
   guard.once("exit", (_, killedBy) => {
     guard.stdin.destroy();
-    // The guard itself was killed: Redis must not go on without one.
+    // The guard itself was killed: Redis must end as well.
     if (killedBy !== null) signal("SIGKILL");
     redisPid = undefined;
   });

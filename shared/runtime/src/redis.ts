@@ -1,7 +1,7 @@
 /**
  * Connections to Redis, one kind per use: a blocking or subscribed connection must never share
- * with commands. Each has a watch that notices a dead connection that looks alive: `RedisPulse` for commands, the
- * probe of the subscription, the watchdog of BullMQ's blocking reads.
+ * with commands. Each has a watch that notices a dead connection that looks alive. These are `RedisPulse` for
+ * commands, the probe of the subscription, and the watchdog of BullMQ's blocking reads.
  */
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { backOffMs } from "./back-off.ts";

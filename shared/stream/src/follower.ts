@@ -19,8 +19,9 @@ import type { LogPage } from "./log-page.ts";
 import { comparePositions, follows, type Position } from "./position.ts";
 
 /**
- * Reading begins with small pages, and does so again after each stop of the reader: it may take little at a time, and
- * the rest of a page is read again. Without this, a hundred slow readers would have Redis read megabytes for
+ * Reading begins with small pages, and does so again after each stop of the reader. A reader may take little at a
+ * time, and the rest of a page is read again. Without this, a hundred slow readers would have Redis read megabytes
+ * for
  * kilobytes.
  */
 const FIRST_PAGE = 8;

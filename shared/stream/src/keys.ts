@@ -1,8 +1,9 @@
 /**
  * Names of keys and channels.
  *
- * All keys of one script must live in one slot of a Redis Cluster: a run's record and log, and the channels of the
- * nodes that watch it. So they share a hash tag, one per partition. A run belongs to the partition that its id hashes
+ * All keys of one script must live in one slot of a Redis Cluster. They are a run's record and log, and the channels
+ * of the nodes that watch it. So they share a hash tag, one per partition. A run belongs to the partition that its id
+ * hashes
  * to. On a single Redis there is one partition.
  */
 import slotOf from "cluster-key-slot";

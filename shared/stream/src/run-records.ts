@@ -221,7 +221,7 @@ export class RunRecords {
   }
 
   /**
-   * Tells every node in `nodes` that a run with a broken record or log has failed: the record no longer says which of
+   * Tells every node in `nodes` that a run with a broken record or log has failed. The record no longer says which of
    * them watch it. The remains expire after the resume window.
    *
    * @param run `after`: the last position that readers may have; undefined where it is not known, and readers find

@@ -9,7 +9,9 @@ export function quantileOf(shares: readonly Share[], q: number): number {
   return low + ((high - low) * (q - below)) / (upTo - below);
 }
 
-/** Within 5 %, or in the same bucket or its neighbour. `bounds` are upper ones, in order. What is no number agrees with nothing. */
+/**
+ * Within 5 %, or in the same bucket or its neighbour. `bounds` are upper bounds, in order. NaN agrees with no number.
+ */
 export function agrees(bounds: readonly number[], told: number, measured: number): boolean {
   if (Number.isNaN(told) || Number.isNaN(measured)) return false;
   if (Math.abs(told - measured) <= 0.05 * measured) return true;

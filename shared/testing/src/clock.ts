@@ -1,6 +1,6 @@
 import type { RedisClient } from "@openclaw/runtime";
 
-/** All keys of one prefix, in one step: nobody sees some of them changed and others not. */
+/** All keys of one prefix, in one step: no client sees some of them changed and others not. */
 const SET_BACK = `
 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
   local left = redis.call('PTTL', key)
@@ -14,8 +14,8 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
 end`;
 
 /**
- * Makes everything under a prefix look as after the clock of a single Redis was set back: what expires does so later, and
- * the times that were written are in the future.
+ * Makes everything under a prefix look as after the clock of a single Redis was set back. Keys expire later, and
+ * written times are in the future.
  */
 export async function setClockBack(
   redis: Pick<RedisClient, "eval">,

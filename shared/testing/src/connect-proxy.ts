@@ -7,7 +7,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 export interface ConnectProxyOptions {
   /** `USER:PASSWORD` that it wants. */
   readonly credentials?: string;
-  /** PEM, for one that speaks TLS itself. */
+  /** PEM, for a proxy that speaks TLS itself. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** What it says before it answers, raw. */
   readonly interim?: string;
@@ -21,7 +21,7 @@ export class ConnectProxy {
   readonly #sockets = new Set<Socket>();
   /** `HOST:PORT` of every tunnel that was asked for, in order. */
   readonly targets: string[] = [];
-  /** Whoever asked for something else than a tunnel. */
+  /** Requests for anything but a tunnel. */
   readonly others: string[] = [];
   /** Answers instead of opening a tunnel, where it is set: raw bytes, or nothing at all. */
   answer: ((socket: Socket) => void) | undefined;
@@ -72,7 +72,7 @@ export class ConnectProxy {
     client.on("error", () => undefined);
     this.targets.push(request.url ?? "");
     if (this.answer) {
-      // Read to its end, or nobody would notice that it was closed.
+      // Read to its end, or its close would go unnoticed.
       client.on("end", () => client.destroy()).resume();
       this.answer(client);
       return;

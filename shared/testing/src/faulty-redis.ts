@@ -21,7 +21,7 @@ export class FaultyRedis {
     this.network = network;
   }
 
-  /** Starts one that keeps its data on disk. */
+  /** Starts a Redis that keeps its data on disk. */
   static async start(): Promise<FaultyRedis> {
     const directory = await mkdtemp(join(tmpdir(), "openclaw-faulty-redis-"));
     const server = await startServer(join(directory, "0"), await freePort());
@@ -75,8 +75,8 @@ export class FaultyRedis {
   }
 
   /**
-   * A replica takes over, as a managed Redis does it: new connections lead to the new master, those
-   * that exist still lead to the old one, which is a replica by now and only reads.
+   * A replica takes over, as with a managed Redis. New connections lead to the new master. Existing ones still lead
+   * to the old master, which is a replica by now and only reads.
    */
   async failOver(): Promise<void> {
     this.#generation += 1;

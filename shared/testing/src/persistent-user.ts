@@ -1,6 +1,6 @@
 /**
- * A user of protocol v2 as a good client makes one: asks, and when the connection closes, comes back and goes on
- * behind what it has, at whichever edge takes it.
+ * A user of protocol v2 with a good client. It asks, and comes back when the connection closes. It then resumes
+ * behind its last position, at any edge that takes it.
  */
 import { sleep } from "@openclaw/runtime/waits";
 import { Refused, V2Client, type V2Fault, type V2Run } from "./v2-client.ts";

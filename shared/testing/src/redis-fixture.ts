@@ -18,8 +18,8 @@ export interface RedisFixture {
   /** A subscriber connection, not yet connected. */
   subscriber(): RedisClient;
   /**
-   * Waits until every key of the test has an expiry or is gone, deletes them, and closes every connection. What the
-   * test has started may still be ending.
+   * Waits until every key of the test has an expiry or is gone, deletes them, and closes every connection. Processes
+   * of the test may still be ending.
    *
    * @throws where a key without an expiry is still there after 5 s: it would have stayed for ever
    */

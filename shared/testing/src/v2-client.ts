@@ -43,7 +43,7 @@ export interface V2Fault {
 
 /**
  * A strict v2 client: every frame must be one of the schema, and every piece must follow the one
- * before it. What is not so is a fault of the server.
+ * before it. Any other order is a fault of the server.
  */
 export class V2Client {
   readonly #socket: WebSocket;
@@ -115,7 +115,7 @@ export class V2Client {
     return this.#track(answer.run);
   }
 
-  /** Goes on with a run that another connection began, behind what that one has. */
+  /** Resumes a run of another connection, behind the last position of that connection. */
   async resume(run: V2Run): Promise<Frame<"resumed">> {
     const answers = () => this.all("resumed").filter((frame) => frame.run === run.id);
     const before = answers().length;

@@ -1,5 +1,5 @@
 /**
- * The answers of the collector. The exporter hides them: it names no status after which it tries again, and takes
+ * The answers of the collector. The exporter hides them. It names no status after which it tries again, and takes
  * rejected spans and the page of a web server for success.
  *
  * So its HTTP requests are watched on Node's own channel, where they are known by their `User-Agent`.

@@ -25,7 +25,7 @@ console.error("cannot find my shoes");
 process.exit(3);
 `;
 
-/** Logs, and then ends as Node does with an error that nobody catches. */
+/** Logs, and then ends as Node does with an uncaught error. */
 export const CRASHES_AT_LENGTH = `
 for (let line = 0; line < 30; line += 1) console.log("looking around " + line);
 console.error("Error: no room at the inn");

@@ -42,7 +42,7 @@ export class Admission {
     this.#inFlight.set(profile, (this.#inFlight.get(profile) ?? 1) - 1);
   }
 
-  /** Minutes begin anew; requests in flight keep their places. */
+  /** Minutes begin again; requests in flight keep their places. */
   forget(): void {
     this.#recent.clear();
   }
@@ -53,7 +53,7 @@ export class Admission {
       return { kind: "concurrency", fields: { status: 429 } };
     }
     if (others < (capacity[profile] ?? Number.POSITIVE_INFINITY)) return undefined;
-    // A full server says so in two ways, and nobody knows when in which.
+    // A full server answers in two ways, and no document says when in which.
     this.#full += 1;
     return { kind: "capacity", fields: this.#full % 2 === 1 ? { status: 503 } : { errorAfter: 0 } };
   }

@@ -1,6 +1,6 @@
 /**
- * Every way an answer can be made to fail. A fault has one name everywhere: the field of a directive
- * that asks for it, the key of its probability in the simulator's settings, and its row in the stats.
+ * Every way an answer can be made to fail. A fault has one name everywhere. It is the field of a directive, the key
+ * of the fault's probability in the simulator's settings, and its row in the stats.
  */
 import { z } from "zod";
 

@@ -1,9 +1,9 @@
 /**
  * Decides which request gets which fault.
  *
- * A decision depends on the seed, the profile and the number of the request among the profile's own,
- * and on nothing else: each request makes the same draws whether or not they are needed, so neither
- * another profile's traffic nor a request's own wishes shift the sequence.
+ * A decision depends only on the seed, the profile and the number of the request among the profile's own. Each
+ * request makes the same draws, needed or not. So the traffic of another profile and the directive of a request do
+ * not shift the sequence.
  */
 import { type Directive, withoutFaults } from "../directive.ts";
 import { createRandom, type Random, seedOf } from "../text/random.ts";
@@ -13,7 +13,7 @@ import { type FaultSettings, NO_FAULTS } from "./fault-settings.ts";
 
 /** The latest place of a random fault, in deltas: most answers are longer. */
 const LATEST = 40;
-/** Later than anybody likes to wait, and sooner than anybody gives up. */
+/** Later than a user likes to wait, and sooner than a user gives up. */
 const LATE_MS = 10_000;
 /** A byte each so often makes a frame take seconds. */
 const DRIP_MS = 20;
@@ -57,7 +57,7 @@ export class FaultInjector {
     return this.#settings;
   }
 
-  /** Begins every sequence anew; requests in flight keep what was decided and still count. */
+  /** Begins every sequence again; requests in flight keep their decisions and still count. */
   set(settings: FaultSettings): void {
     this.#settings = settings;
     this.#sequences.clear();

@@ -1,8 +1,8 @@
 /**
  * Closes connections that carry no request, as the front of a provider does.
  *
- * It does so without a word, and without telling in advance: a request that is on its way just then
- * finds its connection closed, and that is the point.
+ * It does so without a notice in advance. A request that is on its way just then finds its connection closed, which
+ * is what this fault tests.
  */
 
 /** A socket, or what carries requests on one. */

@@ -5,7 +5,7 @@ import { encodeEvent, type Framing } from "../sse.ts";
 /** Above the line limit of any careful client; the longest real frames are below a kilobyte. */
 const HUGE_CHARS = 4 * 1024 * 1024;
 
-/** What is sent where a delta should be. */
+/** The frame in the place of a delta. */
 export function spoiled(kind: SpoilKind, framing: Framing): string {
   switch (kind) {
     case "garbage":

@@ -1,6 +1,6 @@
 /**
- * NVIDIA speaks with two voices: its gateway in problem JSON without an `error` key, the model
- * server behind it with one, and at times an HTML page or nothing at all.
+ * NVIDIA refuses in several forms. Its gateway sends problem JSON without an `error` key, and the model server behind
+ * it sends JSON with that key. At times the body is an HTML page, or empty.
  */
 import type { Json, Refusal, RefusalCause } from "./dialect.ts";
 

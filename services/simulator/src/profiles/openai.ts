@@ -12,7 +12,7 @@ import {
 import { openaiRefusal } from "./openai-refusal.ts";
 
 export const openai: Dialect = {
-  // As the servers do that one runs oneself; the specification knows nothing of it.
+  // As self-hosted servers do; the specification does not have it.
   continues: true,
   streamType: "text/event-stream; charset=utf-8",
   fields: [

@@ -1,6 +1,6 @@
 /**
- * Zhipu / BigModel: no role-only chunk but the role on every one, no `object`, no `finish_reason`
- * key before the last chunk, and that one carries finish reason and usage together.
+ * Zhipu / BigModel: every chunk has the role, and none has the role alone. Chunks have no `object`. Only the last
+ * chunk has `finish_reason`, together with the usage.
  */
 import { randomUUID } from "node:crypto";
 import { expiryOf } from "../quirks/json-web-token.ts";
@@ -25,7 +25,7 @@ export const zhipu: Dialect = {
     ...["stop", "do_sample", "request_id", "user_id", "tools", "tool_choice", "tool_stream"],
     ...["response_format", "thinking", "reasoning_effort", "sensitive_word_check"],
   ],
-  // A signed key is as good as the clock of whoever signed it.
+  // A signed key depends on the clock of its signer.
   keyProblem: (key) =>
     (expiryOf(key) ?? Number.POSITIVE_INFINITY) < Date.now() ? "1003" : undefined,
   newId: (now) => beijingTime(now) + randomUUID().replaceAll("-", "").slice(0, 16),

@@ -1,4 +1,4 @@
-/** When a JSON Web Token expires, in ms since 1970 as Zhipu counts; undefined where `key` is none. */
+/** When a JSON Web Token expires, in ms since 1970 as Zhipu counts; undefined for any other `key`. */
 export function expiryOf(key: string): number | undefined {
   const [, claims, signature] = key.split(".");
   if (claims === undefined || signature === undefined) return undefined;

@@ -27,9 +27,9 @@ export const quirkShape = {
   /** What text is: a list of parts, or a refusal. */
   contentAs: z.enum(["parts", "refusal"]).optional(),
   /**
-   * How calls are streamed: as specified, at index -1 and each whole in one chunk, with the last one's
-   * arguments in the chunk that has the finish reason, each whole and then once more, without any
-   * arguments, or in the older form, which has room for one.
+   * How calls are streamed: as specified; at index -1, each whole in one chunk; with the last arguments in the chunk
+   * of the finish reason. Further ways: each whole and then once more; without arguments; in the older form, for one
+   * call alone.
    */
   callsAs: z
     .enum(["indexed", "negative", "withFinish", "repeated", "empty", "function_call"])
@@ -38,12 +38,12 @@ export const quirkShape = {
   wholeLast: yes,
   /** Every chunk has an `error` with nothing in it. */
   emptyError: yes,
-  /** Compresses the stream, though nobody asked for it. */
+  /** Compresses the stream, though the client did not ask for it. */
   encoding: z.enum(ENCODINGS).optional(),
 
   /** One JSON body instead of a stream. */
   whole: yes,
-  /** Wire forms the specification allows and nobody expects; a line of one tab ends an event. */
+  /** Wire forms that the specification allows and few clients expect; a line of one tab ends an event. */
   framing: z.array(z.enum(["noSpace", "tabLine", "manyLines"])).optional(),
   /** `false` leaves out the line ends behind the last event. */
   lastBlank: z.literal(false).optional(),

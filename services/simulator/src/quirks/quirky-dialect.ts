@@ -43,7 +43,7 @@ function hasChoices({ choices }: Json): boolean {
   return Array.isArray(choices) && choices.length > 0;
 }
 
-/** Reasoning as a model writes it that nobody parses: between tags, in the text. */
+/** Reasoning of a model whose output the server does not parse: between tags, in the text. */
 export function inlined(deltas: readonly Delta[]): readonly Delta[] {
   const reasoning = deltas.filter(({ kind }) => kind === "reasoning");
   if (reasoning.length === 0) return deltas;

@@ -89,7 +89,7 @@ export interface RawAnswer {
   readonly complete: boolean;
 }
 
-/** Reads a response portion by portion, also one that breaks off. */
+/** Reads a response portion by portion, also a response that breaks off. */
 export function readRaw(url: string, prompt: string): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, { method: "POST", agent: false }, (response) => {

@@ -1,7 +1,7 @@
 import { fill, pick, type Random } from "./random.ts";
 
-// Numbers stand as words of their own on purpose: a piece such as " 30" is also valid JSON, and
-// whoever relays pieces to clients that try JSON.parse on every frame must survive it.
+// Numbers stand as words of their own on purpose. A piece such as " 30" is also valid JSON, and clients that try
+// JSON.parse on every frame must survive it.
 const WORDS = {
   thing: ["connection", "queue", "answer", "garden", "river", "library", "engine", "market"],
   people: ["engineers", "teachers", "travellers", "readers", "neighbours", "beginners"],

@@ -1,6 +1,6 @@
 /**
- * Cuts a text into pieces about the size of a model's tokens: an English word with the space before
- * it, one or two Chinese characters, a Chinese punctuation mark. Joined, they are the text again.
+ * Cuts a text into pieces about the size of a model's tokens. A piece is an English word with the space before it,
+ * one or two Chinese characters, or a Chinese punctuation mark. Joined, they are the text again.
  */
 const IDEOGRAPH = "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}";
 /** General, CJK and fullwidth punctuation, as Chinese text uses it: “ ” 、 。 ， ： ？ */

@@ -1,6 +1,6 @@
 /**
- * Seeded randomness: the same request gets the same answer at the same pace in every run, so a test
- * knows each byte and a benchmark can be repeated.
+ * Seeded randomness: the same request gets the same answer at the same pace in every run. So a test knows each byte,
+ * and a benchmark can be repeated.
  */
 
 /** Numbers in [0, 1). */

@@ -1,14 +1,14 @@
 /**
  * A certificate that vouches for itself.
  *
- * Made anew at each start, for a day, with a key that never leaves the process: nobody can be made
- * to trust a key that lies in a repository or on a disk.
+ * Made at each start, for one day, with a key that never leaves the process. So no client has to trust a key that
+ * lies in a repository or on a disk.
  */
 import { writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 
 export interface Certificate {
-  /** PEM. What a client must trust, and what it is shown. */
+  /** PEM. The certificate that a client must trust, and that it is shown. */
   readonly cert: string;
   /** PEM, for `tls.createServer` and nowhere else. */
   readonly key: string;
@@ -21,7 +21,7 @@ const LOOPBACK = ["localhost", "127.0.0.1", "::1"];
 
 /** @param host an address or name it is valid for, besides loopback */
 export async function makeCertificate(host: string): Promise<Certificate> {
-  // Only those who want TLS wait for it to load.
+  // Only a simulator with TLS waits for it to load.
   const { generate } = await import("selfsigned");
   const now = Date.now();
   const made = await generate([{ name: "commonName", value: "openclaw simulator" }], {

@@ -1,10 +1,9 @@
 /**
  * The simulator's TLS port.
  *
- * On one machine a handshake costs a millisecond of work and nobody's patience. So each new
- * connection is accepted and then held for `handshakeMs` before its first byte is read, which is
- * what a far provider costs those who did not connect ahead of time. A resumed handshake is held as
- * long: what a ticket saves is work, and with TLS 1.3 no round trip.
+ * On one machine a handshake costs 1 ms. So each new connection is held for `handshakeMs` before its first byte is
+ * read, as a far provider would hold a client that did not connect ahead of time. A resumed handshake is held as
+ * long: a ticket saves work, and with TLS 1.3 no round trip.
  */
 import { once } from "node:events";
 import type { RequestListener } from "node:http";
