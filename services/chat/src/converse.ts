@@ -51,7 +51,7 @@ class Conversation {
         break;
       case "/new":
         this.#messages = [];
-        screen.note("What was said is forgotten.");
+        screen.note("The conversation is forgotten.");
         break;
       case "/provider":
         this.#provider = name ?? this.#provider;

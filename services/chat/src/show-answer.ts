@@ -19,7 +19,7 @@ export async function showAnswer(run: Run, screen: Screen): Promise<RunResult> {
         screen.endLine();
         throw error;
       }
-      screen.note("(that attempt was lost; the answer begins anew)");
+      screen.note("(that attempt was lost; the answer begins again)");
     }
   }
   await news;

@@ -62,8 +62,12 @@ export class RestartedError extends GatewayError {
   override name = "RestartedError";
 
   constructor() {
-    super("restarted", "The answer was begun anew and differs from what was read of it.", {
-      retryable: true,
-    });
+    super(
+      "restarted",
+      "Another attempt began, and its answer differs from the text that was read.",
+      {
+        retryable: true,
+      },
+    );
   }
 }

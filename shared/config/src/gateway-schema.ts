@@ -35,7 +35,7 @@ const timeoutsSchema = z.strictObject({
   firstTokenMs: ms(20_000).describe("From taking the run to the first text, connecting included."),
   stallMs: ms(15_000).describe("Longest silence between two pieces of text."),
   endMs: ms(1_000).describe(
-    "How long usage and the end of the stream are waited for once the provider has said why it stopped, and nothing behind it. Some give a reason with every piece of text: behind a reason that came with text, a third of `stallMs` is waited if that is longer, and nine tenths of it once text did follow a reason.",
+    "How long the worker waits for usage and the end of the stream behind the finish reason. Some providers give a reason with every piece of text. Behind a reason that came with text the wait is a third of `stallMs` if that is longer. Once text did follow a reason, it is nine tenths of `stallMs`.",
   ),
   totalMs: ms(120_000).describe("Whole run, from the moment a worker takes it."),
 });
@@ -99,7 +99,7 @@ const providerSchema = z.strictObject({
     .max(100_000_000)
     .optional()
     .describe(
-      "How many tokens its model takes, question and answer together. A request that is surely too long, or that it refuses as too long, goes to a provider of `fallback` that takes more, or whose size is not known. What a question takes is estimated from below, as only the provider can count. Default: not known.",
+      "How many tokens its model takes, question and answer together. A request that is surely too long, or that it refuses as too long, goes to a provider of `fallback` that takes more, or whose size is not known. The tokens of a question are estimated from below, as only the provider can count them. Default: not known.",
     ),
   retries: z
     .int()
@@ -115,7 +115,7 @@ const providerSchema = z.strictObject({
     .max(10_000)
     .default(2_000)
     .describe(
-      "Longest `Retry-After` that is waited for before it is asked again by `retries`; with a longer one, or a 429 without any, `fallback` is asked at once.",
+      "Longest `Retry-After` that the worker waits before it asks again by `retries`. With a longer one, or a 429 without any, it asks `fallback` at once.",
     ),
   hedgeAfterMs: milliseconds
     .optional()
@@ -126,7 +126,7 @@ const providerSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      "When this provider takes over an answer that broke off: true has it continue the text so far, false has it begin anew. For servers that continue a trailing assistant message (vLLM, SGLang, DeepSeek, Kimi, Model Studio), of kind `openai` only.",
+      "When this provider takes over an answer that broke off: true has it continue the text so far, false has it begin again. For servers that continue a trailing assistant message (vLLM, SGLang, DeepSeek, Kimi, Model Studio), of kind `openai` only.",
     ),
   finishesWithDone: z
     .boolean()
@@ -144,7 +144,7 @@ const providerSchema = z.strictObject({
     .enum(["pass", "refuse"])
     .optional()
     .describe(
-      "What becomes of a client's field that is not on the list of this kind (docs/fields.md). Default: `pass` for kind `openai` but for OpenAI's own host, else `refuse`. Set to `pass`, it also lets clients use tools that the provider runs itself, such as `web_search`.",
+      "How a client's field is treated that is not on the list of this kind (docs/fields.md). Default: `pass` for kind `openai` but for OpenAI's own host, else `refuse`. Set to `pass`, it also lets clients use tools that the provider runs itself, such as `web_search`.",
     ),
   maxTokensName: z
     .enum(["max_tokens", "max_completion_tokens"])
@@ -186,7 +186,7 @@ export const gatewayConfigSchema = z.strictObject({
     .record(z.string(), z.array(z.string()).min(1).max(16))
     .default({})
     .describe(
-      'Names that stand for several providers, such as the accounts of one: {"nvidia": ["nvidia1", "nvidia2"]}. The one that is best right now answers. `auto` stands for all, unless it is named here.',
+      'Names that stand for several providers, such as the accounts of one: {"nvidia": ["nvidia1", "nvidia2"]}. The best of them right now answers. `auto` stands for all, unless it is named here.',
     ),
   defaultProvider: z
     .string()
