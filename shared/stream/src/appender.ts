@@ -14,13 +14,8 @@ import type { StreamKeys } from "./keys.ts";
 import { LARGEST_ENTRY_BYTES } from "./pieces.ts";
 import { PublishBudget } from "./publish-budget.ts";
 import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
-import {
-  type AppendOutcome,
-  type OnLost,
-  type RunAnswer,
-  type RunBatch,
-  RunWriter,
-} from "./run-writer.ts";
+import type { AppendOutcome, RunAnswer, RunBatch } from "./run-batch.ts";
+import { type OnLost, RunWriter } from "./run-writer.ts";
 import { Script, type ScriptArgument } from "./script.ts";
 
 /** Most runs, and most entries of one run, in one call: bounds how long a call holds Redis. */

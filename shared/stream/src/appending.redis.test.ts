@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test }
 import { Appender } from "./appender.ts";
 import { BEGINNING } from "./position.ts";
 import { DEFAULT_RETENTION } from "./retention.ts";
+import type { LossReason } from "./run-batch.ts";
 import { RunRecords } from "./run-records.ts";
-import type { LossReason } from "./run-writer.ts";
 import { Script } from "./script.ts";
 import {
   CANCELLED,

@@ -5,7 +5,7 @@ import { eventually, TcpProxy } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { type AnsweredCall, Appender } from "./appender.ts";
 import { BEGINNING } from "./position.ts";
-import type { LossReason } from "./run-writer.ts";
+import type { LossReason } from "./run-batch.ts";
 import { CANCELLED, COMPLETED, createTestStream, type TestStream } from "./testing/test-stream.ts";
 
 let stream: TestStream;

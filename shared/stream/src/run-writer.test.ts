@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type DeltaEntry, decodeEntry, type LoggedEntry, type ToolCallEntry } from "./entry.ts";
-import { type RunBatch, RunWriter } from "./run-writer.ts";
+import type { RunBatch } from "./run-batch.ts";
+import { RunWriter } from "./run-writer.ts";
 
 function entriesOf(pieces: readonly (DeltaEntry | ToolCallEntry)[]): LoggedEntry[] {
   const writer = new RunWriter({

@@ -2,59 +2,22 @@
  * The writer of one attempt: gathers pieces until the appender takes them, numbers them, and learns of the loss of
  * its right to write.
  */
-import type { TerminalState } from "@openclaw/protocol";
 import { type Moves, moved } from "@openclaw/runtime";
 import { charactersOf, type Entry, encodeEntry, isTerminal, type TerminalEntry } from "./entry.ts";
 import { cutLong, cutTail, fitting, isEmpty, isLong, merge, type Piece } from "./pieces.ts";
 import type { Position } from "./position.ts";
-
-/** Why an attempt may not write (any more). */
-export type LossReason =
-  | "fenced" // another attempt holds the run
-  | "ended" // cancelled, or past a deadline
-  | "unknown" // the run is not known: Redis lost it, or it expired
-  | "gap" // Redis lost entries that it had acknowledged
-  | "too_large" // the log is full; a terminal entry is still taken
-  | "orphaned" // no edge listens any more; a terminal entry is still taken
-  | "broken" // Redis answers, but cannot work with the run's record or log
-  | "unavailable"; // Redis did not answer for too long
-
-export type AppendOutcome = "appended" | LossReason;
+import type { AppendOutcome, LossReason, RunAnswer, RunBatch } from "./run-batch.ts";
 
 /** A writer with no more than this waiting goes before those that have more. */
 const SMALL = 4_096;
 /** A writer with more than this waiting asks its source to pause. */
 const HIGH_WATERMARK = 256 * 1024;
 
-/** What one append call carries for one run. `firstSeq` to `firstSeq + payloads.length - 1`. */
-export interface RunBatch {
-  readonly firstSeq: number;
-  readonly payloads: readonly Buffer[];
-  /** Of the payloads as they are published; a little too much rather than too little. */
-  readonly bytes: number;
-  /**
-   * How many payloads are in the log alone, from the first on. The last one is short then, and published: its
-   * readers see that something is missing, and read the log.
-   */
-  readonly unpublished: number;
-  /** The state a terminal entry puts the run in; '' without one. */
-  readonly closes: TerminalState | "";
-}
-
 /** Most entries and bytes of a batch, and whether one of so many bytes is published whole. */
 interface Taking {
   readonly entries: number;
   readonly bytes: number;
   readonly isPublished: (bytes: number) => boolean;
-}
-
-/** What became of one run's part of an append call. */
-export interface RunAnswer {
-  readonly outcome: AppendOutcome;
-  /** How many subscribers heard it; undefined where that is not known, as after a repeated call. */
-  readonly listeners?: number | undefined;
-  /** What Redis says of a run that is `broken`. */
-  readonly fault?: Error | undefined;
 }
 
 /** When the first text of an attempt went which way, on the monotonic clock. */

@@ -4,7 +4,8 @@ import { expect } from "vitest";
 import type { AnsweredCall } from "../appender.ts";
 import type { TerminalEntry } from "../entry.ts";
 import { comparePositions, type Position } from "../position.ts";
-import type { LossReason, RunWriter } from "../run-writer.ts";
+import type { LossReason } from "../run-batch.ts";
+import type { RunWriter } from "../run-writer.ts";
 import { TestEdge } from "./test-edge.ts";
 
 export const COMPLETED: TerminalEntry = {
