@@ -1,5 +1,5 @@
 /** Replaces `${NAME}` in the strings of a configuration by variables of the environment. */
-import type { FieldProblem } from "./field-problem.ts";
+import type { FieldProblem } from "./problem.ts";
 
 export interface Expansion {
   readonly env: NodeJS.ProcessEnv;

@@ -1,6 +1,6 @@
 /** What must hold between the parts of a configuration: names that refer to providers and groups. */
 import { continuationProblem } from "./continuation.ts";
-import { type FieldProblem, fieldsOf } from "./field-problem.ts";
+import { type FieldProblem, fieldsOf } from "./problem.ts";
 
 /** The group that every configuration has. */
 export const EVERYBODY = "auto";

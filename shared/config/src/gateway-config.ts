@@ -6,9 +6,8 @@
  */
 import { expand } from "./config-variables.ts";
 import { crossCheck, EVERYBODY } from "./cross-check.ts";
-import { describe, type FieldProblem } from "./field-problem.ts";
 import { gatewayConfigSchema, type WrittenConfig, type WrittenProvider } from "./gateway-schema.ts";
-import { ConfigError } from "./problem.ts";
+import { ConfigError, describe, type FieldProblem } from "./problem.ts";
 import { proxyOf, proxyProblems } from "./proxy.ts";
 
 /** In a parsed configuration `proxy` is what counts for it: a URL, with the environment heeded; undefined for none. */

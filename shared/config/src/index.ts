@@ -10,7 +10,7 @@ export * from "./load-gateway-config.ts";
 export * from "./option-limits.ts";
 export * from "./placeholder.ts";
 export * from "./places.ts";
-export * from "./problem.ts";
+export { ConfigError } from "./problem.ts";
 export * from "./request-fields.ts";
 export * from "./settings.ts";
 export * from "./shipped-providers.ts";

@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { variablesOf } from "./config-variables.ts";
-import { fieldsOf } from "./field-problem.ts";
 import { type GatewayConfig, parseGatewayConfig } from "./gateway-config.ts";
 import { parseJson } from "./parse-json.ts";
-import { ConfigError } from "./problem.ts";
+import { ConfigError, fieldsOf } from "./problem.ts";
 import {
   keyVariable,
   SHIPPED_PROVIDERS,

@@ -3,7 +3,6 @@ export * from "./back-off.ts";
 export * from "./code-hash.ts";
 export * from "./file-watch.ts";
 export * from "./free-port.ts";
-export * from "./hangup.ts";
 export * from "./idle.ts";
 export * from "./life-cycle.ts";
 export * from "./log.ts";

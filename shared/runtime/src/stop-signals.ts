@@ -1,15 +1,15 @@
 /**
  * One Ctrl-C may arrive twice: the terminal signals the whole process group, and npm passes its own
- * copy on. Only a later one is a second wish.
+ * copy on. Only a later signal is a second request to stop.
  */
 const SAME_SIGNAL_MS = 1_000;
 
 export interface StopSignals {
   /** Called once, with the signal's name: leave in good order. */
   readonly onFirst: (signal: string) => void;
-  /** Called for every later wish: leave at once. */
+  /** Called for every later signal: leave at once. */
   readonly onAgain: (signal: string) => void;
-  /** Whether a closed terminal is a wish to stop as well. */
+  /** Whether a closed terminal is a request to stop as well. */
   readonly hangup?: boolean;
 }
 
@@ -25,4 +25,15 @@ export function listenForStopSignals({ onFirst, onAgain, hangup = false }: StopS
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   if (hangup) process.on("SIGHUP", onSignal);
+}
+
+/**
+ * Calls `onHangup` for each SIGHUP, by which operators tell a service to read its configuration again.
+ * While there is a listener, neither the signal nor a closed terminal ends the process.
+ *
+ * @returns stops listening
+ */
+export function listenForHangup(onHangup: () => void): () => void {
+  process.on("SIGHUP", onHangup);
+  return () => void process.off("SIGHUP", onHangup);
 }

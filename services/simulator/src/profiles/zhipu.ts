@@ -3,7 +3,6 @@
  * chunk has `finish_reason`, together with the usage.
  */
 import { randomUUID } from "node:crypto";
-import { expiryOf } from "../quirks/json-web-token.ts";
 import {
   type Delta,
   type Dialect,
@@ -84,4 +83,17 @@ function usageOf(usage: Usage): Json {
 function beijingTime(now: Date): string {
   const iso = new Date(now.getTime() + BEIJING_MS).toISOString();
   return iso.slice(0, 19).replaceAll(/[-T:]/g, "");
+}
+
+/** When a JSON Web Token expires, in ms since 1970 as Zhipu counts; undefined for any other `key`. */
+function expiryOf(key: string): number | undefined {
+  const [, claims, signature] = key.split(".");
+  if (claims === undefined || signature === undefined) return undefined;
+  try {
+    const { exp }: { exp?: unknown } = JSON.parse(Buffer.from(claims, "base64url").toString());
+    return typeof exp === "number" ? exp : undefined;
+  } catch {
+    // Three parts, but no claims: some other key, which is not judged by its looks.
+    return undefined;
+  }
 }

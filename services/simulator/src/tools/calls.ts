@@ -1,7 +1,6 @@
 /** Which tools an answer calls, and with what. */
 import { randomUUID } from "node:crypto";
 import type { Directive } from "../directive.ts";
-import { sampleOf } from "./sample.ts";
 import type { ToolRequest, ToolResult } from "./tool-request.ts";
 
 export interface Call {
@@ -40,4 +39,26 @@ export function answerToResults(results: readonly ToolResult[]): string {
 /** Unique, not repeatable, as ids of answers are. */
 function newId(): string {
   return `call_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
+}
+
+/** A value that a JSON schema allows, as far as its types say; a stand-in for what a model would choose. */
+function sampleOf(schema: unknown): unknown {
+  if (typeof schema !== "object" || schema === null) return {};
+  const { type, enum: choices, properties, items } = schema as Readonly<Record<string, unknown>>;
+  if (Array.isArray(choices)) return choices[0];
+  switch (type) {
+    case "string":
+      return "text";
+    case "number":
+    case "integer":
+      return 1;
+    case "boolean":
+      return true;
+    case "array":
+      return [sampleOf(items)];
+    default:
+      return Object.fromEntries(
+        Object.entries(properties ?? {}).map(([name, value]) => [name, sampleOf(value)]),
+      );
+  }
 }
