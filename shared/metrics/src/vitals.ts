@@ -1,4 +1,4 @@
-/** What every process tells of itself and of Redis. */
+/** The gauges that every process has about itself and about Redis. */
 import type { LabelValue } from "./labels.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -10,7 +10,7 @@ interface RedisVitals {
 }
 
 export interface Vitals extends RedisVitals {
-  /** Why it is not ready; empty while it is. */
+  /** The reasons why the process is not ready; empty while it is. */
   readonly troubles: () => readonly string[];
 }
 
@@ -20,11 +20,11 @@ export interface RedisTroubles extends RedisVitals {
 }
 
 export function registerVitals(metrics: Metrics, { redis, subscription, troubles }: Vitals): void {
-  const tell = (name: "redis_up" | "subscription_up" | "ready", isSo: () => boolean) =>
+  const register = (name: "redis_up" | "subscription_up" | "ready", isSo: () => boolean) =>
     metrics.gauge(`openclaw_${name}`).from(() => [[{}, Number(isSo())]]);
-  tell("redis_up", redis);
-  tell("subscription_up", subscription);
-  tell("ready", () => troubles().length === 0);
+  register("redis_up", redis);
+  register("subscription_up", subscription);
+  register("ready", () => troubles().length === 0);
 }
 
 /** Why a process cannot do its work, in the words of `/health`. */
