@@ -89,13 +89,13 @@ export interface Asked extends Readonly<RunParameters> {
 export async function ask(
   client: ProviderClient,
   fields: Directive,
-  { history = [], signal = new AbortController().signal, onEvent, ...wishes }: Asked = {},
+  { history = [], signal = new AbortController().signal, onEvent, ...parameters }: Asked = {},
 ): Promise<Answer> {
   const messages = [...history, { role: "user", content: directive(fields) } as const];
   const events: ProviderEvent[] = [];
   let error: ProviderError | undefined;
   try {
-    for await (const event of client.stream({ messages, ...wishes }, { signal })) {
+    for await (const event of client.stream({ messages, ...parameters }, { signal })) {
       onEvent?.(event);
       if (event.type !== "headers") events.push(event);
     }

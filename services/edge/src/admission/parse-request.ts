@@ -1,35 +1,59 @@
-/** From the body of `POST /v1/runs` to what a run is asked. */
+/** From the body of a request over HTTP to what a run is asked. */
 import {
+  type ChatCompletionRequest,
   type ConversationMessage,
+  chatCompletionRequestSchema,
+  parametersOfRun,
   type RunParameters,
   runRequestSchema,
-  parametersOfRun,
 } from "@openclaw/protocol";
 import { lengthProblem, type ParsedBody, parseBody } from "./request-body.ts";
 import { tidyRequest } from "./tidy-request.ts";
 
-const SHAPE = {
+const CHAT = {
+  schema: chatCompletionRequestSchema,
+  hint: "Send an object with `model` and `messages`.",
+  prepare: (json: unknown) => tidyRequest(json, ["model", "messages"]),
+} as const;
+const RUN = {
   schema: runRequestSchema,
   hint: 'Send an object such as {"message": "Hello"}.',
   prepare: tidyRequest,
 } as const;
 
+export interface ParseLimits {
+  /** Longest conversation, in UTF-8 bytes of its JSON. */
+  readonly maxMessageBytes: number;
+}
+
+/** The body of `POST /v1/runs`. */
 export interface AskedRun {
   readonly messages: readonly ConversationMessage[];
-  /** The default where it is absent. */
+  /** Not set: the default provider. */
   readonly provider: string | undefined;
   readonly session: string | undefined;
-  readonly wishes: RunParameters;
-  /** Where a field stands that was wished for. */
+  readonly parameters: RunParameters;
+  /** Where in the body a wish stands: some fields may be inside `options`. */
   readonly placeOf: (field: string) => string;
 }
 
-/** Reads a body. Never throws: what is wrong is a failure to be told. */
+/** Reads the body of `POST /v1/chat/completions`. Never throws: a wrong body is a failure. */
+export function parseChatRequest(
+  body: Buffer,
+  { maxMessageBytes }: ParseLimits,
+): ParsedBody<ChatCompletionRequest> {
+  const parsed = parseBody(body, CHAT);
+  if (!parsed.ok) return parsed;
+  const failure = lengthProblem(parsed.request.messages, maxMessageBytes);
+  return failure ? { ok: false, failure, param: "messages" } : parsed;
+}
+
+/** Reads the body of `POST /v1/runs`. Never throws: a wrong body is a failure. */
 export function parseRunRequest(
   body: Buffer,
-  { maxMessageBytes }: { readonly maxMessageBytes: number },
+  { maxMessageBytes }: ParseLimits,
 ): ParsedBody<AskedRun> {
-  const parsed = parseBody(body, SHAPE);
+  const parsed = parseBody(body, RUN);
   if (!parsed.ok) return parsed;
   const { message, messages, provider, session, options } = parsed.request;
   const conversation = messages ?? [{ role: "user" as const, content: message ?? "" }];
@@ -39,7 +63,7 @@ export function parseRunRequest(
     messages: conversation,
     provider: provider ?? undefined,
     session,
-    wishes: parametersOfRun(parsed.request),
+    parameters: parametersOfRun(parsed.request),
     placeOf: (field: string) => (Object.hasOwn(options ?? {}, field) ? `options.${field}` : field),
   };
   return { ok: true, request };

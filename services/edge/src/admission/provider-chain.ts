@@ -35,7 +35,7 @@ function inWords(problem: OptionProblem) {
 /** Why no provider could answer a request, whatever the state of the cluster. */
 export function chainRefusal(
   asked: string,
-  wishes: RequestParameters,
+  parameters: RequestParameters,
   gateway: GatewayConfig,
 ): RequestRefusal | undefined {
   const members = membersOf(asked, gateway);
@@ -43,7 +43,7 @@ export function chainRefusal(
     const known = Object.keys({ ...gateway.providers, ...gateway.groups }).join(", ");
     return failure("unknown_provider", `No provider has that name. Known providers: ${known}.`);
   }
-  const problems = members.map((name) => problemOf(name, wishes, gateway));
+  const problems = members.map((name) => problemOf(name, parameters, gateway));
   const [problem] = problems;
   if (problem === undefined || problems.includes(undefined)) return undefined;
   return { ...failure("invalid_request"), ...inWords(problem) };
@@ -58,13 +58,13 @@ export function chainRefusal(
  */
 export function chainOf(
   asked: string,
-  wishes: RequestParameters,
+  parameters: RequestParameters,
   { gateway, choice, leastTokens = 0 }: ChainOptions,
 ): string[] {
   const members = membersOf(asked, gateway);
-  const able = members.filter((name) => problemOf(name, wishes, gateway) === undefined);
+  const able = members.filter((name) => problemOf(name, parameters, gateway) === undefined);
   const [first = "", ...others] = able.length > 1 ? choice.order(able) : able;
-  const standsIn = (name: string) => mayStandIn(name, { first, wishes, gateway });
+  const standsIn = (name: string) => mayStandIn(name, { first, parameters, gateway });
   const rest = members.filter((name) => !able.includes(name));
   const standIns = [...others, ...rest, ...fallbackOf(first, gateway)];
   const chain = [first, ...new Set(standIns.filter(standsIn))];
@@ -101,21 +101,25 @@ function membersOf(name: string, { providers, groups }: GatewayConfig): readonly
 
 function problemOf(
   provider: string,
-  wishes: RequestParameters,
+  parameters: RequestParameters,
   gateway: GatewayConfig,
 ): OptionProblem | undefined {
   const asked = askedOf(provider, gateway);
-  return asked && optionProblem(asked, wishes);
+  return asked && optionProblem(asked, parameters);
 }
 
 function mayStandIn(
   provider: string,
-  { first, wishes, gateway }: { first: string; wishes: RequestParameters; gateway: GatewayConfig },
+  {
+    first,
+    parameters,
+    gateway,
+  }: { first: string; parameters: RequestParameters; gateway: GatewayConfig },
 ): boolean {
   const standIn = askedOf(provider, gateway);
   const asked = askedOf(first, gateway);
   if (!standIn || !asked || provider === first) return false;
-  return standInProblem(standIn, wishes, asked) === undefined;
+  return standInProblem(standIn, parameters, asked) === undefined;
 }
 
 function askedOf(name: string, { providers }: GatewayConfig): Asked | undefined {

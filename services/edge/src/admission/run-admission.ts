@@ -1,5 +1,5 @@
 /** Admits or refuses each request for a run at once, before anything of the run exists. */
-import type { GatewayConfigSource, Wishes } from "@openclaw/config";
+import type { GatewayConfigSource, RequestParameters } from "@openclaw/config";
 import { type ConversationMessage, type Failure, failure } from "@openclaw/protocol";
 import type { Component } from "@openclaw/runtime";
 import type { LiveRuns } from "../runs/live-runs.ts";
@@ -42,15 +42,15 @@ export class RunAdmission implements Component {
     // Nothing to release.
   }
 
-  /** Why a request for this provider, with these wishes, is refused right now. Counts the refusal. */
+  /** Why a request for this provider, with these parameters, is refused right now. Counts the refusal. */
   refusal(
     provider: string | undefined,
-    wishes: Wishes = {},
+    parameters: RequestParameters = {},
     messages?: readonly ConversationMessage[],
   ): RequestRefusal | undefined {
     const refusal =
-      this.#refusal(provider, wishes) ??
-      (messages && this.#options.prompts?.refusal(promptBytes({ messages, wishes })));
+      this.#refusal(provider, parameters) ??
+      (messages && this.#options.prompts?.refusal(promptBytes({ messages, parameters })));
     if (refusal) this.refused(refusal);
     return refusal;
   }
@@ -68,10 +68,13 @@ export class RunAdmission implements Component {
     this.#options.onRefused?.(reason);
   }
 
-  #refusal(provider: string | undefined, wishes: Wishes): RequestRefusal | undefined {
+  #refusal(
+    provider: string | undefined,
+    parameters: RequestParameters,
+  ): RequestRefusal | undefined {
     const { runs, maxRuns, isRedisWell } = this.#options;
     const gateway = this.#options.gateway.current;
-    const refusal = chainRefusal(provider ?? gateway.defaultProvider, wishes, gateway);
+    const refusal = chainRefusal(provider ?? gateway.defaultProvider, parameters, gateway);
     if (refusal) return refusal;
     if (this.#draining) return failure("draining");
     if (!isRedisWell()) return failure("unavailable");

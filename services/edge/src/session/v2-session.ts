@@ -108,13 +108,13 @@ export class V2Session implements Session {
   #run({ ref, run: chosen, message, messages, session, ...asked }: Request<"run">): void {
     const { admission, starter } = this.#options;
     const provider = asked.provider ?? undefined;
-    const wishes = parametersOf(asked.options);
+    const parameters = parametersOf(asked.options);
     const own = this.#refusal(chosen);
     if (own) admission.refused(own);
     const conversation: readonly ChatMessage[] = messages ?? [
       { role: "user", content: message ?? "" },
     ];
-    const refusal = own ?? this.#unheeded(admission.refusal(provider, wishes, conversation));
+    const refusal = own ?? this.#unheeded(admission.refusal(provider, parameters, conversation));
     if (refusal) {
       this.#refuse(refusal, ref);
       return;
@@ -126,7 +126,7 @@ export class V2Session implements Session {
       session: session ?? this.#connection.session,
       messages: conversation,
       provider,
-      wishes,
+      parameters,
       traceparent: this.#connection.traceparent,
       answer,
       onEnded: (run) => this.#ended(run, answer),

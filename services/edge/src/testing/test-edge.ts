@@ -207,7 +207,7 @@ export class TestEdge {
       session: "s",
       messages: [{ role: "user", content: "hi" }],
       provider: undefined,
-      ...(options && { wishes: { options } }),
+      ...(options && { parameters: { options } }),
       background,
       answer,
       onEnded: () => {

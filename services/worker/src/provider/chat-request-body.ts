@@ -1,4 +1,4 @@
-/** What a provider is sent: the run's conversation and wishes, in the words of its dialect. */
+/** What a provider is sent: the run's conversation and parameters, in the words of its dialect. */
 import type { ConversationMessage } from "@openclaw/protocol";
 import type { ChatRequest } from "./contract/provider-event.ts";
 import { type Fields, type Recipient, requestFields } from "./dialects/request-fields.ts";

@@ -1,8 +1,8 @@
 /**
- * `POST /v1/chat/completions`: what people's OpenAI clients speak, on the same queue and stream as
- * everything else.
+ * `POST /v1/chat/completions`, for OpenAI clients. Its runs use the same queue and stream as all others.
  */
 import type { TemplatedApp } from "uWebSockets.js";
+import { randomUUID } from "node:crypto";
 import type { GatewayConfigSource } from "@openclaw/config";
 import {
   type ChatCompletion,
@@ -12,22 +12,23 @@ import {
   parametersOfChat,
 } from "@openclaw/protocol";
 import type { TerminalEntry } from "@openclaw/stream";
-import { parseChatRequest } from "../../admission/chat-request.ts";
 import { namedModels, providerFor } from "../../admission/model-choice.ts";
+import { parseChatRequest } from "../../admission/parse-request.ts";
+import type { RunAdmission } from "../../admission/run-admission.ts";
 import type { RunStarter } from "../../admission/run-starter.ts";
-import type { Answer } from "../../answers/answer.ts";
+import { type Answer, failureOf } from "../../answers/answer.ts";
 import { messageOf, usageOf } from "../../answers/chat-shape.ts";
 import { ChatStreamAnswer } from "../../answers/chat-stream-answer.ts";
 import { GatheredAnswer } from "../../answers/gathered-answer.ts";
 import type { GatheredText } from "../../answers/gathered-text.ts";
-import { failureOf } from "../../answers/terminal-failure.ts";
 import { apiError, refuse } from "../exchange/api-error.ts";
 import type { HttpExchange } from "../exchange/http-exchange.ts";
 import { readRequest } from "./read-request.ts";
 import { type RouteGroup, type RouteOptions, route } from "./route-group.ts";
 
-export interface ChatDoorOptions extends RouteOptions {
-  readonly starter: Pick<RunStarter, "newRunId" | "refusal" | "refused" | "begin">;
+export interface ChatRoutesOptions extends RouteOptions {
+  readonly admission: Pick<RunAdmission, "refusal" | "refused">;
+  readonly starter: Pick<RunStarter, "begin">;
   readonly gateway: Pick<GatewayConfigSource, "current">;
   /** Longest body that is read, in bytes. */
   readonly maxBodyBytes: number;
@@ -35,7 +36,7 @@ export interface ChatDoorOptions extends RouteOptions {
   readonly maxMessageBytes: number;
 }
 
-/** What is known of an answer before it begins. */
+/** The part of an answer that is known before it begins. */
 interface AnswerHead {
   readonly requestId: string;
   readonly id: string;
@@ -44,9 +45,9 @@ interface AnswerHead {
 }
 
 export class ChatRoutes implements RouteGroup {
-  readonly #options: ChatDoorOptions;
+  readonly #options: ChatRoutesOptions;
 
-  constructor(options: ChatDoorOptions) {
+  constructor(options: ChatRoutesOptions) {
     this.#options = options;
   }
 
@@ -58,7 +59,7 @@ export class ChatRoutes implements RouteGroup {
   }
 
   async #answer(exchange: HttpExchange): Promise<void> {
-    const { starter, gateway, maxBodyBytes: maxBytes } = this.#options;
+    const { admission, gateway, maxBodyBytes: maxBytes } = this.#options;
     const parse = (body: Buffer) => parseChatRequest(body, this.#options);
     const request = await readRequest(exchange, { maxBytes, parse });
     if (!request) return;
@@ -67,23 +68,23 @@ export class ChatRoutes implements RouteGroup {
       refuse(exchange, this.#unknownModel(request.model), { param: "model" });
       return;
     }
-    const refusal = starter.refusal(provider, parametersOfChat(request), request.messages);
+    const refusal = admission.refusal(provider, parametersOfChat(request), request.messages);
     if (refusal) refuse(exchange, refusal, { param: refusal.problem?.field ?? null });
     else this.#begin(exchange, request, provider);
   }
 
   #begin(exchange: HttpExchange, request: ChatCompletionRequest, provider: string): void {
     const { starter } = this.#options;
-    const requestId = starter.newRunId();
+    const requestId = randomUUID();
     const created = Math.floor(Date.now() / 1_000);
     const head = { requestId, id: `chatcmpl-${requestId}`, created };
     const run = starter.begin({
       runId: requestId,
-      // Nobody can come back for it, so it is nobody else's.
+      // No client can come back for this run, so its session has no other run.
       session: requestId,
       messages: request.messages,
       provider,
-      wishes: parametersOfChat(request),
+      parameters: parametersOfChat(request),
       traceparent: exchange.request.header("traceparent"),
       answer: request.stream
         ? this.#streamed(exchange, head, request)

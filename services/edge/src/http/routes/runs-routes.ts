@@ -78,7 +78,7 @@ export class RunsRoutes implements RouteGroup {
     const parse = (body: Buffer) => parseRunRequest(body, this.#options);
     const asked = await readRequest(exchange, { maxBytes, parse });
     if (!asked) return;
-    const refusal = admission.refusal(asked.provider, asked.wishes, asked.messages);
+    const refusal = admission.refusal(asked.provider, asked.parameters, asked.messages);
     if (!refusal) {
       this.#begin(exchange, asked);
       return;
@@ -97,7 +97,7 @@ export class RunsRoutes implements RouteGroup {
       session: asked.session ?? runId,
       messages: asked.messages,
       provider: asked.provider,
-      wishes: asked.wishes,
+      parameters: asked.parameters,
       traceparent: exchange.request.header("traceparent"),
       background: true,
       answer: new BackgroundAnswer(

@@ -25,12 +25,12 @@ const LIMIT_NAMES: readonly LimitName[] = ["max_tokens", "max_completion_tokens"
 
 /** A field that is undefined is not sent. */
 export function requestFields(
-  wishes: Readonly<RunParameters>,
+  parameters: Readonly<RunParameters>,
   { config, dialect }: Recipient,
 ): Fields {
-  const { options = {}, passed = {}, limitName } = wishes;
+  const { options = {}, passed = {}, limitName } = parameters;
   const taken = (fields: Fields) => withoutUnknown(fields, config);
-  const extra = taken(wishes.extra ?? {});
+  const extra = taken(parameters.extra ?? {});
   const standing = merged(dialect.requestFields(config), withoutNulls(config.extraBody ?? {}));
   // The dialect's own switch would contradict the other one.
   const switched = "enable_thinking" in { ...config.extraBody, ...extra };
