@@ -11,15 +11,15 @@ import {
 import type { Tracing } from "@openclaw/tracing";
 import { failUnreadable } from "./intake/fail-unreadable.ts";
 import { ServedProviders } from "./intake/served-providers.ts";
+import { accountIdOf } from "./provider/health/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
-import { accountIdOf } from "./provider/refusals/account-refusal.ts";
 import type { ActiveAttempts } from "./run/active-attempts.ts";
 import { executeRun } from "./run/execute-run.ts";
 import { HedgeBudget } from "./run/hedge.ts";
 import type { AttemptCounts } from "./telemetry/attempt-counts.ts";
 import { AttemptMeter } from "./telemetry/attempt-meter.ts";
 import { ProviderMeters } from "./telemetry/provider-meter.ts";
-import { traceAttempt } from "./telemetry/trace-attempt.ts";
+import { traceAttempt } from "./tracing/trace-attempt.ts";
 import type { WorkerDeps } from "./worker-deps.ts";
 import type { WorkerRedis } from "./worker-redis.ts";
 

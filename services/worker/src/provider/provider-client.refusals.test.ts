@@ -22,8 +22,8 @@ async function refuse(status: number, body: unknown, kind: string) {
     { messages: [{ role: "user", content: MESSAGE }], extra: { top_k: FIELD } },
     { signal: new AbortController().signal },
   );
-  const { code, withoutWords } = await errorOf(readAll(asked));
-  return [code, effectOf(code, withoutWords)] as const;
+  const { code, codeWithoutText } = await errorOf(readAll(asked));
+  return [code, effectOf(code, codeWithoutText)] as const;
 }
 
 async function readAll(asked: AsyncIterable<unknown>): Promise<void> {

@@ -6,16 +6,17 @@ import type { ErrorCode } from "@openclaw/protocol";
 import type { AccountVerdict } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
 import type { MeteredClient, ProviderMeter, RequestMeter } from "../telemetry/provider-meter.ts";
-import { chatRequestBody } from "./chat-request-body.ts";
+import { chatRequestBody, chatRequestHeaders } from "./chat-request.ts";
 import { type Fail, ProviderError } from "./contract/provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "./contract/provider-event.ts";
 import { AnswerReader } from "./decode/answer-reader.ts";
 import { type Receiving, receiveAnswer } from "./decode/receive-answer.ts";
-import { classifyRefusal, type Dialect, dialectOf, refusalDetail } from "./dialects/dialect.ts";
+import { classifyRefusal, RefusalReader, refusalDetail } from "./dialects/classify-refusal.ts";
+import type { Dialect } from "./dialects/dialect.ts";
+import { dialectOf } from "./dialects/dialect-of.ts";
+import type { QuestionResult } from "./health/account-refusal.ts";
 import { policyOf } from "./health/failure-policy.ts";
 import { ProviderHealth } from "./health/provider-health.ts";
-import type { QuestionResult } from "./refusals/account-refusal.ts";
-import { HeardRefusal } from "./refusals/heard-refusal.ts";
 import { readRefusal } from "./refusals/refusal.ts";
 import { DecodedBody } from "./transport/content-encoding.ts";
 import type { TlsOptions } from "./transport/dialer.ts";
@@ -88,7 +89,8 @@ class HttpProviderClient implements ProviderClient {
     this.#meter = meter;
     this.config = config;
     this.#dialect = dialectOf(config.kind);
-    this.#upstream = new Upstream({ name, config, log, tls });
+    const headers = chatRequestHeaders(config, this.#dialect);
+    this.#upstream = new Upstream({ name, config, headers, log, tls });
     const ask = () => this.#tryOut();
     const probe = (code: ErrorCode) =>
       code === "provider_unreachable" ? this.#upstream.probe() : ask();
@@ -125,15 +127,15 @@ class HttpProviderClient implements ProviderClient {
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<ProviderEvent, void, undefined> {
     signal.throwIfAborted();
-    const heard = new HeardRefusal(this.#dialect, request);
-    const { dialect } = heard;
+    const refusals = new RefusalReader(this.#dialect, request);
+    const { dialect } = refusals;
     const json = chatRequestBody(request, { config: this.config, dialect });
     const meter = this.#meter?.begin();
     const response = await this.#post(json, signal, meter);
     const { connection, sentAt } = response;
     const mayBeEmpty = request.partial !== undefined;
     const mayCall = request.passed?.tools !== undefined;
-    const fail = this.#failing(response, heard);
+    const fail = this.#failing(response, refusals);
     const { finishesWithDone = dialect.finishesWithDone } = this.config;
     const reader = new AnswerReader({ dialect, fail, mayBeEmpty, mayCall, finishesWithDone });
     let body: DecodedBody | undefined;
@@ -216,10 +218,14 @@ class HttpProviderClient implements ProviderClient {
     return receiveAnswer(reader, { ...own, endMs, unsureMs, goneOnMs, close, broken });
   }
 
-  #failing({ status, connection, retryAfterMs }: UpstreamResponse, heard: HeardRefusal): Fail {
+  #failing({ status, connection, retryAfterMs }: UpstreamResponse, refusals: RefusalReader): Fail {
     const known = { provider: this.name, status, connection, retryAfterMs };
     return (code, detail) =>
-      new ProviderError(code, { ...known, detail, withoutWords: heard.withoutWords(status) });
+      new ProviderError(code, {
+        ...known,
+        detail,
+        codeWithoutText: refusals.codeWithoutText(status),
+      });
   }
 
   #broken({ status, connection }: UpstreamResponse, error: unknown): ProviderError {

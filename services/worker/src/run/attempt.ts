@@ -22,8 +22,8 @@ import { effectOf, policyOf } from "../provider/health/failure-policy.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { AttemptClock } from "../telemetry/attempt-clock.ts";
 import type { AttemptTally, LetGoReason } from "../telemetry/attempt-counts.ts";
-import { type AttemptOutcome, reportAttempt } from "../telemetry/attempt-report.ts";
 import type { ActiveAttempts } from "./active-attempts.ts";
+import { type AttemptOutcome, reportAttempt } from "./attempt-report.ts";
 import { condemnRun } from "./condemn-run.ts";
 import { failOver, waitBeforeRetry } from "./fail-over.ts";
 import type { HedgeBudget } from "./hedge.ts";
@@ -199,11 +199,11 @@ function refuseIfClosed({ name, health }: ProviderClient): void {
 
 /** What the next runs of this provider are spared. */
 export function learnFrom(
-  { code, withoutWords, retryAfterMs }: ProviderError,
+  { code, codeWithoutText, retryAfterMs }: ProviderError,
   { provider, limits }: Pick<AttemptContext, "provider" | "limits">,
 ): void {
-  provider.health.failed(code, withoutWords);
-  if (!effectOf(code, withoutWords).slowsDown) return;
+  provider.health.failed(code, codeWithoutText);
+  if (!effectOf(code, codeWithoutText).slowsDown) return;
   provider.health.complained(code, retryAfterMs);
   void limits.slowDown(provider.name, retryAfterMs);
 }

@@ -3,11 +3,11 @@ import type { GatewayConfigSource } from "@openclaw/config";
 import type { Metrics } from "@openclaw/metrics";
 import type { QueueLimits } from "@openclaw/queue";
 import type { AnsweredCall } from "@openclaw/stream";
-import type { ActiveAttempts } from "../run/active-attempts.ts";
 
 export interface WorkerState {
   readonly gateway: Pick<GatewayConfigSource, "current">;
-  readonly attempts: Pick<ActiveAttempts, "count">;
+  /** Attempts at work in this process. */
+  readonly attempts: { readonly count: number };
   readonly limits: Pick<QueueLimits, "inForce">;
 }
 

@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { ProviderError } from "../provider/contract/provider-error.ts";
 import type { ProviderEvent } from "../provider/contract/provider-event.ts";
 import { AnswerReader } from "../provider/decode/answer-reader.ts";
-import { dialectOf } from "../provider/dialects/dialect.ts";
+import { dialectOf } from "../provider/dialects/dialect-of.ts";
 
 export interface Outcome {
   readonly text: string;

@@ -10,8 +10,8 @@ import {
   type StreamFixture,
   type StreamFixtureOptions,
 } from "@openclaw/testing";
+import { accountIdOf } from "../provider/health/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
-import { accountIdOf } from "../provider/refusals/account-refusal.ts";
 import { ActiveAttempts } from "../run/active-attempts.ts";
 import type { AttemptContext } from "../run/attempt.ts";
 import { executeRun } from "../run/execute-run.ts";

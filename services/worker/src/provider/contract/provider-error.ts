@@ -21,8 +21,8 @@ export interface ProviderErrorOptions {
   readonly status?: number | undefined;
   readonly connection?: ConnectionLabel | undefined;
   readonly retryAfterMs?: number | undefined;
-  /** See `ProviderError.withoutWords`. */
-  readonly withoutWords?: ErrorCode | undefined;
+  /** See `ProviderError.codeWithoutText`. */
+  readonly codeWithoutText?: ErrorCode | undefined;
   readonly cause?: unknown;
 }
 
@@ -41,15 +41,15 @@ export class ProviderError extends Error {
    * What it would be without the provider's sentences, which may quote the request: others are slowed down or
    * kept away by no more than that.
    */
-  readonly withoutWords: ErrorCode;
+  readonly codeWithoutText: ErrorCode;
 
   constructor(code: ErrorCode, options: ProviderErrorOptions) {
-    const { provider, detail, status, connection, retryAfterMs, withoutWords, cause } = options;
+    const { provider, detail, status, connection, retryAfterMs, codeWithoutText, cause } = options;
     const message = sentence(code, provider, detail);
     super(message, cause === undefined ? undefined : { cause });
     this.name = "ProviderError";
     this.code = code;
-    this.withoutWords = withoutWords ?? code;
+    this.codeWithoutText = codeWithoutText ?? code;
     this.failure = failure(code, message, retryAfterMs);
     if (detail !== undefined) this.detail = detail;
     if (status !== undefined) this.status = status;

@@ -9,7 +9,8 @@ import type { FinishReason } from "@openclaw/protocol";
 import { isObject, type JsonObject, listOf, parseJson } from "../contract/json.ts";
 import type { Fail, ProviderError } from "../contract/provider-error.ts";
 import type { ProviderEvent } from "../contract/provider-event.ts";
-import { classifyRefusal, type Dialect, refusalDetail } from "../dialects/dialect.ts";
+import { classifyRefusal, refusalDetail } from "../dialects/classify-refusal.ts";
+import type { Dialect } from "../dialects/dialect.ts";
 import {
   errorFieldsOf,
   readErrorObject,
@@ -23,8 +24,6 @@ import { gluedChunk } from "./glued-chunk.ts";
 import { notUnderstood } from "./not-understood.ts";
 import type { SseEvent } from "./sse-parser.ts";
 import { UsageTally } from "./usage.ts";
-
-export const CHAT_COMPLETIONS_PATH = "/chat/completions";
 
 /** A model's name longer than this is not one. */
 const MAX_MODEL_LENGTH = 256;

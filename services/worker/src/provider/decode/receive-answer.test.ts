@@ -5,7 +5,7 @@ import type { ErrorCode } from "@openclaw/protocol";
 import { expect, test, vi } from "vitest";
 import { frame } from "../../testing/fake-provider.ts";
 import { ProviderError } from "../contract/provider-error.ts";
-import { dialectOf } from "../dialects/dialect.ts";
+import { dialectOf } from "../dialects/dialect-of.ts";
 import { DecodedBody } from "../transport/content-encoding.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { receiveAnswer } from "./receive-answer.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { ProviderError } from "../contract/provider-error.ts";
 import type { ProviderEvent, ToolCallEvent } from "../contract/provider-event.ts";
-import { dialectOf } from "../dialects/dialect.ts";
+import { dialectOf } from "../dialects/dialect-of.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { ToolCalls } from "./tool-calls.ts";
 

@@ -2,9 +2,9 @@
 import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@openclaw/config";
 import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
-import { chatRequestBody } from "../chat-request-body.ts";
+import { chatRequestBody } from "../chat-request.ts";
 import type { ChatRequest } from "../contract/provider-event.ts";
-import { dialectOf } from "./dialect.ts";
+import { dialectOf } from "./dialect-of.ts";
 
 const OPENAI = "https://api.openai.com/v1";
 

@@ -1,4 +1,4 @@
-import type { ProviderConfig, ProviderKind } from "@openclaw/config";
+import type { ProviderConfig } from "@openclaw/config";
 import type {
   ConversationMessage,
   ErrorCode,
@@ -7,11 +7,6 @@ import type {
   RunOptions,
 } from "@openclaw/protocol";
 import type { Refusal } from "../refusals/refusal.ts";
-import { classifyCommon, isCommonCode, reasonOf } from "../refusals/refusal-rules.ts";
-import { nvidia } from "./nvidia.ts";
-import { openai } from "./openai.ts";
-import { tencent } from "./tencent.ts";
-import { zhipu } from "./zhipu.ts";
 
 /** Where one kind of provider differs from the OpenAI chat completions API. */
 export interface Dialect {
@@ -40,8 +35,8 @@ export interface Dialect {
   readonly codes: Readonly<Record<string, ErrorCode>>;
   /** What cannot be told by code alone; undefined leaves it to the common rules. */
   classify?(refusal: Refusal): ErrorCode | undefined;
-  /** In one exchange: a refusal without what it quotes of the request. */
-  heard?(refusal: Refusal): Refusal;
+  /** For one request: the refusal without the words that it quotes of that request. */
+  redact?(refusal: Refusal): Refusal;
 }
 
 /** What makes a trailing assistant message the beginning of the answer instead of history. */
@@ -50,38 +45,4 @@ export interface Continuation {
   readonly message?: Readonly<Record<string, unknown>>;
   /** Fields of the request. */
   readonly request?: Readonly<Record<string, unknown>>;
-}
-
-const DIALECTS: Readonly<Record<ProviderKind, Dialect>> = { openai, nvidia, zhipu, tencent };
-
-export function dialectOf(kind: ProviderKind): Dialect {
-  return DIALECTS[kind];
-}
-
-export function classifyRefusal(dialect: Dialect, refusal: Refusal): ErrorCode {
-  const heard = dialect.heard?.(refusal) ?? refusal;
-  return classifyByDialect(dialect, heard) ?? classifyCommon(heard);
-}
-
-/**
- * What may be told of a refusal: its status, its code where the code is one we know, and why it came, in
- * our own words.
- */
-export function refusalDetail(dialect: Dialect, said: Refusal): string | undefined {
-  const refusal = dialect.heard?.(said) ?? said;
-  const { status, code } = refusal;
-  const isKnown = Object.hasOwn(dialect.codes, code) || isCommonCode(code);
-  const reason = classifyByDialect(dialect, refusal) === undefined ? reasonOf(refusal) : undefined;
-  const parts = [
-    ...(status === undefined ? [] : [`HTTP ${status}`]),
-    ...(isKnown ? [`code ${code}`] : []),
-    ...(reason === undefined ? [] : [reason]),
-  ];
-  return parts.length === 0 ? undefined : parts.join(", ");
-}
-
-function classifyByDialect(dialect: Dialect, refusal: Refusal): ErrorCode | undefined {
-  const { codes } = dialect;
-  const known = Object.hasOwn(codes, refusal.code) ? codes[refusal.code] : undefined;
-  return known ?? dialect.classify?.(refusal);
 }

@@ -82,9 +82,9 @@ export function policyOf(code: ErrorCode): FailurePolicy {
 /**
  * What a failure does to others, who have no part in what one request made a provider say.
  *
- * @param withoutWords what it means by its status alone
+ * @param codeWithoutText what it means by its status alone
  */
-export function effectOf(code: ErrorCode, withoutWords: ErrorCode): Effect {
-  const [said, sure] = [policyOf(code), policyOf(withoutWords)];
+export function effectOf(code: ErrorCode, codeWithoutText: ErrorCode): Effect {
+  const [said, sure] = [policyOf(code), policyOf(codeWithoutText)];
   return { slowsDown: said.slowsDown && sure.slowsDown, counts: said.counts && sure.counts };
 }

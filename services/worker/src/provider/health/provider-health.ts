@@ -1,7 +1,7 @@
 import { type ProviderHealthReport, RecentMean } from "@openclaw/metrics";
 import type { ErrorCode } from "@openclaw/protocol";
 import type { AccountVerdict } from "@openclaw/queue";
-import { AccountRefusal, type QuestionResult } from "../refusals/account-refusal.ts";
+import { AccountRefusal, type QuestionResult } from "./account-refusal.ts";
 import { CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
 import { effectOf, policyOf } from "./failure-policy.ts";
 
@@ -78,11 +78,11 @@ export class ProviderHealth {
   /**
    * An attempt failed. That an account is refused counts only once it is confirmed.
    *
-   * @param withoutWords see `ProviderError.withoutWords`
+   * @param codeWithoutText see `ProviderError.codeWithoutText`
    */
-  failed(code: ErrorCode, withoutWords = code): void {
-    if ([code, withoutWords].every(isSure)) this.#failures.add(1);
-    if (effectOf(code, withoutWords).counts) this.#breaker.failed(code);
+  failed(code: ErrorCode, codeWithoutText = code): void {
+    if ([code, codeWithoutText].every(isSure)) this.#failures.add(1);
+    if (effectOf(code, codeWithoutText).counts) this.#breaker.failed(code);
     if (policyOf(code).askMostMs !== undefined) this.#refusal?.suspect();
   }
 

@@ -1,7 +1,8 @@
 /** Whose fault a refusal is: the same status may be the request's, the account's or the provider's. */
 import { describe, expect, test } from "vitest";
 import { ACCOUNT, IN_STREAM, PROVIDER, REQUEST, say } from "../../testing/real-refusals.ts";
-import { classifyRefusal, dialectOf, refusalDetail } from "../dialects/dialect.ts";
+import { classifyRefusal, refusalDetail } from "../dialects/classify-refusal.ts";
+import { dialectOf } from "../dialects/dialect-of.ts";
 import { type FailurePolicy, policyOf } from "../health/failure-policy.ts";
 import { readErrorText, readRefusal } from "./refusal.ts";
 

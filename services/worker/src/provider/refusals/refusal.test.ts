@@ -1,6 +1,7 @@
 /** One table reads what a provider refuses with, whatever envelope it comes in. */
 import { describe, expect, it, test } from "vitest";
-import { classifyRefusal, dialectOf } from "../dialects/dialect.ts";
+import { classifyRefusal } from "../dialects/classify-refusal.ts";
+import { dialectOf } from "../dialects/dialect-of.ts";
 import { readErrorObject, readRefusal, saysSomething } from "./refusal.ts";
 
 const SAYS = "This model's maximum context length is 8192 tokens, however you requested 9000.";

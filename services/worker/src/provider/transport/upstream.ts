@@ -8,9 +8,8 @@ import type { ProviderConfig } from "@openclaw/config";
 import type { ConnectionLabel } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
 import { type Dispatcher, Pool } from "undici";
+import { untilAborted } from "../../until-aborted.ts";
 import { ProviderError } from "../contract/provider-error.ts";
-import { CHAT_COMPLETIONS_PATH } from "../decode/chat-completions.ts";
-import { dialectOf } from "../dialects/dialect.ts";
 import { CarrierWatch } from "./carrier.ts";
 import { encodingsOf } from "./content-encoding.ts";
 import { Dialer, type TlsOptions } from "./dialer.ts";
@@ -18,13 +17,16 @@ import { readRetryAfter } from "./retry-after.ts";
 import { describeTransportError, isClosedByPeer } from "./transport-error.ts";
 import { WarmConnector } from "./warm-connector.ts";
 
+const CHAT_COMPLETIONS_PATH = "/chat/completions";
 const MODELS_PATH = "/models";
 const PROBE_MS = 2_000;
 const STALE_WITHIN_MS = 2_000;
 
 export interface UpstreamOptions {
   readonly name: string;
-  readonly config: ProviderConfig;
+  readonly config: Pick<ProviderConfig, "baseUrl" | "pool" | "timeouts" | "proxy">;
+  /** Of every request. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly log: Pick<Logger, "info" | "warn">;
   readonly tls?: TlsOptions | undefined;
 }
@@ -62,12 +64,12 @@ export class Upstream {
   /** For the second try of a request whose socket had gone stale: every request dials for itself. */
   readonly #freshPool: Pool;
 
-  constructor({ name, config, log, tls }: UpstreamOptions) {
+  constructor({ name, config, headers, log, tls }: UpstreamOptions) {
     const { baseUrl, pool, timeouts, proxy } = config;
     const url = new URL(baseUrl);
     this.#name = name;
     this.#connectMs = timeouts.connectMs;
-    this.#request = { path: pathOf(url), method: "POST", headers: headersOf(config) };
+    this.#request = { path: pathOf(url), method: "POST", headers };
     this.#dialer = new Dialer({ origin: url, connectMs: timeouts.connectMs, proxy, tls });
     this.#connector = new WarmConnector({ provider: name, dialer: this.#dialer, pool, log });
     const { resting } = this.#connector;
@@ -151,7 +153,7 @@ export class Upstream {
     const path = this.#request.path.replace(CHAT_COMPLETIONS_PATH, MODELS_PATH);
     const { headers } = this.#request;
     const asked = this.#freshPool.request({ path, headers, method: "GET", reset: true, signal });
-    const { body } = await orAborted(asked, signal);
+    const { body } = await untilAborted(asked, signal);
     body.on("error", ignore).destroy();
   }
 
@@ -169,7 +171,8 @@ export class Upstream {
       // A request without a socket may wait behind dials and pauses of the pool; its own wait is bounded.
       const either = AbortSignal.any([signal, connecting.signal]);
       const request = pool.request({ ...this.#request, ...reset, body, signal: either });
-      const response = await orAborted(request, either);
+      // undici hears of an abort only once the request has its socket. A run that is over must not wait for that.
+      const response = await untilAborted(request, either);
       // undici destroys a body with an error; whoever reads it hears of it, and nobody may be reading.
       response.body.on("error", ignore).on("close", forget);
       return {
@@ -221,28 +224,6 @@ export class Upstream {
 
 function pathOf({ pathname, search }: URL): string {
   return `${pathname.replace(/\/+$/, "")}${CHAT_COMPLETIONS_PATH}${search}`;
-}
-
-function headersOf(config: ProviderConfig): Record<string, string> {
-  const { apiKey, kind } = config;
-  return {
-    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey.trim()}` }),
-    "content-type": "application/json",
-    accept: "text/event-stream, application/json",
-    // Compression would gather text that is to be seen at once.
-    "accept-encoding": "identity",
-    "user-agent": "openclaw-streaming-gateway",
-    ...dialectOf(kind).requestHeaders?.(config),
-  };
-}
-
-/** undici hears of an abort only once a request has its socket; a run that is over must not wait for that. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }
 
 function ignore(): void {

@@ -15,7 +15,7 @@ import { type ErrorCode, isErrorCode } from "@openclaw/protocol";
 import { type AccountVerdict, ASK_EVERY_MS, type RefusedAccount } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
 import { ProviderError } from "../contract/provider-error.ts";
-import { policyOf } from "../health/failure-policy.ts";
+import { policyOf } from "./failure-policy.ts";
 
 /** How often a worker that holds an account for refused looks whether it still is. */
 const LOOK_EVERY_MS = 1_000;

@@ -8,7 +8,7 @@ import type { ErrorCode } from "@openclaw/protocol";
 import { type RunJob, RunPostponedError, RunReleasedError } from "@openclaw/queue";
 import type { Span, Tracer } from "@openclaw/tracing";
 import type { ProviderClient } from "../provider/provider-client.ts";
-import type { AttemptTally } from "./attempt-counts.ts";
+import type { AttemptTally } from "../telemetry/attempt-counts.ts";
 import { tracedClient } from "./traced-client.ts";
 
 /** What an attempt is made with, and a trace listens to. */

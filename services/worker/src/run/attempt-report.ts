@@ -3,9 +3,9 @@ import type { RunJob } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
 import type { TerminalEntry } from "@openclaw/stream";
 import type { ProviderError } from "../provider/contract/provider-error.ts";
-import type { Continuance } from "../run/fail-over.ts";
-import type { AttemptClock } from "./attempt-clock.ts";
-import type { LetGoReason } from "./attempt-counts.ts";
+import type { AttemptClock } from "../telemetry/attempt-clock.ts";
+import type { LetGoReason } from "../telemetry/attempt-counts.ts";
+import type { Continuance } from "./fail-over.ts";
 
 /** How an attempt came out: the terminal it wrote, or why it wrote none. */
 export type AttemptOutcome =
