@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { startRawProvider, until } from "../../testing/fake-provider.ts";
 import { IdleLimit } from "./idle-limit.ts";
-import { RestingSockets } from "./resting-sockets.ts";
+import { IdleSockets } from "./idle-sockets.ts";
 
 /** A socket as the pool has it, an hour's patience, and a clock that the test moves. */
 async function start() {
@@ -15,20 +15,20 @@ async function start() {
   const clock = { ms: 0 };
   const limit = new IdleLimit({ idleMs: 3_600_000, random: () => 1, now: () => clock.ms });
   const lost: number[] = [];
-  const resting = new RestingSockets({ limit, onLost: (idledMs) => lost.push(idledMs) });
-  socket.on("error", () => undefined).once("close", () => resting.remove(socket));
-  return { server, socket, clock, limit, resting, lost };
+  const sockets = new IdleSockets({ limit, onLost: (idledMs) => lost.push(idledMs) });
+  socket.on("error", () => undefined).once("close", () => sockets.remove(socket));
+  return { server, socket, clock, limit, sockets, lost };
 }
 
 const closed = (socket: Socket) =>
   new Promise<void>((resolve) => socket.once("close", () => resolve()));
 
 it("tells how long a socket had idled that the server reset", async () => {
-  const { server, socket, clock, resting, lost } = await start();
-  resting.add(socket, 0);
-  resting.wake(socket);
+  const { server, socket, clock, sockets, lost } = await start();
+  sockets.add(socket, 0);
+  sockets.markBusy(socket);
   clock.ms = 1_000;
-  resting.rest(socket);
+  sockets.markIdle(socket);
   clock.ms = 8_000;
   server.accepted[0]?.resetAndDestroy();
   await closed(socket);
@@ -36,9 +36,9 @@ it("tells how long a socket had idled that the server reset", async () => {
 });
 
 it("counts from the opening for a socket that has carried nothing yet", async () => {
-  const { server, socket, clock, resting, lost } = await start();
+  const { server, socket, clock, sockets, lost } = await start();
   clock.ms = 9_000;
-  resting.add(socket, 2_000);
+  sockets.add(socket, 2_000);
   server.accepted[0]?.resetAndDestroy();
   await closed(socket);
   expect(lost).toEqual([7_000]);
@@ -46,9 +46,9 @@ it("counts from the opening for a socket that has carried nothing yet", async ()
 
 it("tells nothing of a socket that broke under a request, nor of one that we close", async () => {
   for (const busy of [true, false]) {
-    const { server, socket, resting, lost } = await start();
-    resting.add(socket, 0);
-    if (busy) resting.wake(socket);
+    const { server, socket, sockets, lost } = await start();
+    sockets.add(socket, 0);
+    if (busy) sockets.markBusy(socket);
     if (busy) server.accepted[0]?.resetAndDestroy();
     else socket.destroy();
     await closed(socket);
@@ -57,20 +57,20 @@ it("tells nothing of a socket that broke under a request, nor of one that we clo
 });
 
 it("tells how long a socket had idled whose next request found it closed", async () => {
-  const { socket, clock, resting, lost } = await start();
-  resting.add(socket, 0);
+  const { socket, clock, sockets, lost } = await start();
+  sockets.add(socket, 0);
   clock.ms = 6_000;
-  resting.wake(socket);
+  sockets.markBusy(socket);
   clock.ms = 7_000;
-  resting.wasStale(socket);
+  sockets.wasStale(socket);
   expect(lost).toEqual([6_000]);
 });
 
 it("closes a socket that idles for longer than the limit became, and none that carries a request", async () => {
-  const { socket: idle, clock, limit, resting } = await start();
+  const { socket: idle, clock, limit, sockets } = await start();
   const { socket: busy } = await start();
-  for (const socket of [idle, busy]) resting.add(socket, 0);
-  resting.wake(busy);
+  for (const socket of [idle, busy]) sockets.add(socket, 0);
+  sockets.markBusy(busy);
   clock.ms = 9_000;
   limit.closedAfter(9_000);
   await closed(idle);
@@ -79,10 +79,10 @@ it("closes a socket that idles for longer than the limit became, and none that c
 });
 
 it("leaves sockets alone that were never given to the pool", async () => {
-  const { socket, clock, limit, resting } = await start();
+  const { socket, clock, limit, sockets } = await start();
   const stranger = await start();
-  resting.add(socket, 0);
-  resting.rest(stranger.socket);
+  sockets.add(socket, 0);
+  sockets.markIdle(stranger.socket);
   clock.ms = 9_000;
   limit.closedAfter(9_000);
   await closed(socket);

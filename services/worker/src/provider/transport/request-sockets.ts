@@ -1,19 +1,18 @@
 /**
- * Finds the socket that really carries a request.
+ * Finds the socket that carries a request.
  *
- * undici does not tell its callers which of its sockets a request went out on. It does publish it on
- * diagnostics channels, for every request of the process. The request is recognised by its body:
- * undici keeps the very object it was given, and every attempt here has one of its own.
+ * undici does not tell its caller which of its sockets carries a request. It publishes that on diagnostics
+ * channels, for every request of the process. A request is recognised by its body: undici keeps the object
+ * that it is given, and each request here has its own.
  */
 import diagnostics from "node:diagnostics_channel";
 import { Socket } from "node:net";
 
 const SEND_HEADERS = "undici:client:sendHeaders";
-/** The last of a response was read, or the request failed: the socket is the pool's again. */
+/** The response is complete, or the request failed: the socket is the pool's again. */
 const OVER = ["undici:request:trailers", "undici:request:error"];
 
-/** The socket of a request, and what is known of their time together. */
-export interface Carrier {
+export interface RequestSocket {
   readonly socket: Socket;
   /** When the request went out, on this process's monotonic clock. */
   readonly sentAt: number;
@@ -23,19 +22,19 @@ export interface Carrier {
   readonly busy: boolean;
 }
 
-export interface CarrierEvents {
+export interface RequestSocketEvents {
   /** A request goes out on this socket, which may be any of the process. */
   readonly onSent: (socket: Socket) => void;
   /** Its response is complete, or it failed. */
   readonly onOver: (socket: Socket) => void;
 }
 
-export class CarrierWatch {
-  readonly #events: CarrierEvents;
-  readonly #carriers = new WeakMap<object, Carrier>();
+export class RequestSockets {
+  readonly #events: RequestSocketEvents;
+  readonly #sockets = new WeakMap<object, RequestSocket>();
   readonly #used = new WeakSet<Socket>();
 
-  constructor(events: CarrierEvents) {
+  constructor(events: RequestSocketEvents) {
     this.#events = events;
   }
 
@@ -49,21 +48,21 @@ export class CarrierWatch {
     for (const channel of OVER) diagnostics.unsubscribe(channel, this.#onOver);
   }
 
-  /** What the request with this body was written to; undefined while it waits for a socket. */
-  carrierOf(body: Uint8Array): Carrier | undefined {
-    return this.#carriers.get(body);
+  /** The socket of the request with this body; undefined while the request waits for one. */
+  of(body: Uint8Array): RequestSocket | undefined {
+    return this.#sockets.get(body);
   }
 
   /**
-   * Closes the socket, unless the response is complete and the socket may carry another run by now.
+   * Closes the socket of a request, unless its response is complete and the socket may carry another run.
    *
-   * undici's own way to abort leaves the request in its queue and opens a new connection only to
-   * find out that nobody wants it: every cancelled run would cost a handshake, and a run against a
-   * dead host would occupy its place in the pool until the connect timeout.
+   * undici's own abort leaves the request in its queue and opens a new connection for it. Every cancelled run
+   * would cost a handshake. A run against a dead host would keep its place in the pool until the connect
+   * timeout.
    */
   close(body: Uint8Array): void {
-    const carrier = this.#carriers.get(body);
-    if (carrier?.busy) carrier.socket.destroy(new Error("the run is over"));
+    const found = this.#sockets.get(body);
+    if (found?.busy) found.socket.destroy(new Error("the run is over"));
   }
 
   readonly #onSendHeaders = (message: unknown): void => {
@@ -72,21 +71,21 @@ export class CarrierWatch {
     if (body === undefined || !(socket instanceof Socket)) return;
     const reused = this.#used.has(socket);
     this.#used.add(socket);
-    this.#carriers.set(body, { socket, sentAt: performance.now(), reused, busy: true });
+    this.#sockets.set(body, { socket, sentAt: performance.now(), reused, busy: true });
     this.#events.onSent(socket);
   };
 
   readonly #onOver = (message: unknown): void => {
     const body = bodyOf(message);
-    const carrier = body === undefined ? undefined : this.#carriers.get(body);
-    if (body !== undefined && carrier !== undefined) {
-      this.#carriers.set(body, { ...carrier, busy: false });
-      this.#events.onOver(carrier.socket);
+    const found = body === undefined ? undefined : this.#sockets.get(body);
+    if (body !== undefined && found !== undefined) {
+      this.#sockets.set(body, { ...found, busy: false });
+      this.#events.onOver(found.socket);
     }
   };
 }
 
-/** Other versions of undici in the process publish here too, so nothing is taken for granted. */
+/** Other versions of undici in the process publish here too, in shapes that we do not know. */
 function bodyOf(message: unknown): object | undefined {
   const { request } = message as { request?: { body?: unknown } };
   const body = request?.body;

@@ -1,17 +1,17 @@
 /**
- * Open sockets waiting for a run.
+ * Open sockets that wait for a run.
  *
- * Nothing reads from them, so the reserve watches for the only things that may happen to an unused
- * connection: the provider closes it, or says something unasked (some proxies send a 408 first).
- * Either way it is worthless. What is lent out carries no listener of the reserve.
+ * An unused connection can do only two things: the provider closes it, or sends something unasked (some
+ * proxies send a 408). Either makes it useless, so it is dropped. A socket that `take` gives away has no
+ * listener of this class.
  */
 import type { Socket } from "node:net";
 import type { IdleLimit, IdleWatch } from "./idle-limit.ts";
 
-export interface SocketReserveOptions {
-  /** A socket older than this is to be replaced: providers drop idle ones, some without a word. */
+export interface SpareSocketsOptions {
+  /** A socket older than this needs a replacement: providers drop idle sockets, some without notice. */
   readonly limit: IdleLimit;
-  /** A socket was lost that had not reached its age. */
+  /** A socket was lost before it reached the limit. */
   readonly onLost: (livedMs: number) => void;
   readonly onAged: () => void;
 }
@@ -24,19 +24,19 @@ interface Entry {
   aged: boolean;
 }
 
-/** A socket that was open before it was asked for. */
+/** A socket that was open before a run asked for it. */
 export interface SpareSocket {
   readonly socket: Socket;
   /** When it was opened, by `performance.now()`. */
   readonly since: number;
 }
 
-export class SocketReserve {
-  readonly #options: SocketReserveOptions;
+export class SpareSockets {
+  readonly #options: SpareSocketsOptions;
   /** Oldest first. */
   #entries: Entry[] = [];
 
-  constructor(options: SocketReserveOptions) {
+  constructor(options: SpareSocketsOptions) {
     this.#options = options;
   }
 
@@ -65,27 +65,27 @@ export class SocketReserve {
     this.#entries.push(entry);
   }
 
-  /** Gives the youngest usable socket, the one least likely to be half dead. */
+  /** Gives the youngest usable socket, since the provider is least likely to have dropped it. */
   take(): SpareSocket | undefined {
     for (let entry = this.#entries.pop(); entry !== undefined; entry = this.#entries.pop()) {
       const { socket, addedAt } = entry;
       this.#forget(entry);
       const usable = !socket.destroyed && socket.readable && socket.writable;
-      // undici only ever takes a reference away, so it must have one.
+      // undici only calls `unref`, so the socket must have its reference back.
       if (usable && socket.readableLength === 0) return { socket: socket.ref(), since: addedAt };
       socket.destroy();
     }
     return undefined;
   }
 
-  /** Closes sockets until no more than `size` are left: aged ones first, then the oldest. */
+  /** Closes sockets until at most `size` are left: aged ones first, then the oldest. */
   trim(size: number): void {
     const surplus = this.#entries.length - size;
     if (surplus <= 0) return;
-    const byWorth = this.#entries.toSorted((a, b) => Number(b.aged) - Number(a.aged));
-    const victims = new Set(byWorth.slice(0, surplus));
-    this.#entries = this.#entries.filter((entry) => !victims.has(entry));
-    for (const entry of victims) {
+    const agedFirst = this.#entries.toSorted((a, b) => Number(b.aged) - Number(a.aged));
+    const closing = new Set(agedFirst.slice(0, surplus));
+    this.#entries = this.#entries.filter((entry) => !closing.has(entry));
+    for (const entry of closing) {
       this.#forget(entry);
       entry.socket.destroy();
     }
