@@ -8,14 +8,14 @@ import type { Fail } from "../contract/provider-error.ts";
 import type { ProviderEvent } from "../contract/provider-event.ts";
 import { NOTHING, type Said } from "./content.ts";
 import { CumulativeText } from "./cumulative-text.ts";
-import { type DeltaSaid, readSaid } from "./delta-said.ts";
+import { type DeltaSaid, readSaid } from "./delta-content.ts";
 import { InlineThinking } from "./inline-thinking.ts";
 import { ListedThought } from "./listed-thought.ts";
 import { notUnderstood } from "./not-understood.ts";
 import { SurrogateJoiner } from "./surrogate-joiner.ts";
-import { TaggedThought, ThoughtEcho } from "./thought-echo.ts";
+import { TaggedThought, ThoughtEcho } from "./thought-copies.ts";
 import { ToolCalls } from "./tool-calls.ts";
-import { CopiedText, SaidText } from "./whole-text.ts";
+import { CopiedText, SaidText } from "./text-so-far.ts";
 
 const KINDS = ["reasoning", "text", "refusal"] as const;
 type Kind = (typeof KINDS)[number];

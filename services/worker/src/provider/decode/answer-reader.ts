@@ -8,7 +8,7 @@
 import { parseJson } from "../contract/json.ts";
 import type { Fail } from "../contract/provider-error.ts";
 import type { ProviderEvent } from "../contract/provider-event.ts";
-import { CompletionReader, type CompletionReaderOptions } from "./chat-completions.ts";
+import { CompletionReader, type CompletionReaderOptions } from "./completion-reader.ts";
 import { MAX_EVENT_LENGTH, SseParser } from "./sse-parser.ts";
 
 type Shape = "unknown" | "events" | "json";

@@ -4,7 +4,7 @@
  * Providers sign thinking once it is whole, and some repeat it with the signature. A list may have all
  * that was thought, or what was thought since the last one.
  */
-import { SaidText } from "./whole-text.ts";
+import { SaidText } from "./text-so-far.ts";
 
 export class ListedThought {
   readonly #told: SaidText;

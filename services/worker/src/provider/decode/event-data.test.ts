@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { gluedChunk } from "./glued-chunk.ts";
+import { gluedChunk } from "./event-data.ts";
 
 const broken = '{"id":"a","choices":[{"delta":{"content":"Hel';
 const other = '{"id":"b","choices":[{"delta":{"content":"Hi"}}]}';

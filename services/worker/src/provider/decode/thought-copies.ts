@@ -5,7 +5,7 @@
  * it then stands between tags as well, at the same time or later. What stands there is held back as
  * long as it may be a copy, and told once it turns out to be none. Each piece is compared once.
  */
-import { SaidText } from "./whole-text.ts";
+import { SaidText } from "./text-so-far.ts";
 
 export class ThoughtEcho {
   readonly #told: SaidText;

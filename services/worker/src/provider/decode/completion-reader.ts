@@ -20,7 +20,7 @@ import {
 import { AnswerContent } from "./answer-content.ts";
 import { isEndMarker, isSignOfLife } from "./event-marks.ts";
 import { type Ending, laterEnding, readFinishReason } from "./finish-reason.ts";
-import { gluedChunk } from "./glued-chunk.ts";
+import { gluedChunk } from "./event-data.ts";
 import { notUnderstood } from "./not-understood.ts";
 import type { SseEvent } from "./sse-parser.ts";
 import { UsageTally } from "./usage.ts";
