@@ -38,7 +38,7 @@ export function readAnswer(
     for (const piece of pieces) {
       const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
       for (const event of reader.push(bytes)) events.push(event);
-      if (reader.done) break;
+      if (reader.isDone) break;
     }
     events.push(...reader.end());
   } catch (error) {

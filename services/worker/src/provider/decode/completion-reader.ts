@@ -1,13 +1,12 @@
 /**
- * The answers of the chat completions API as all providers share it: chunks, read into events.
+ * Reads the answers of the chat completions API into events.
  *
- * Providers differ in what they leave out, repeat and merge, so nothing here relies on one order of
- * chunks: role, text, reasoning, finish reason and usage may come alone or together, in any chunk.
- * What carries the answer and is not understood fails the attempt; other fields are passed over.
+ * Providers differ in what they leave out, repeat and merge, so nothing here relies on one order of chunks. Role,
+ * text, reasoning, finish reason and usage may come alone or together, in any chunk. An unknown form in a field that
+ * carries the answer fails the attempt. Other fields are ignored.
  */
-import type { FinishReason } from "@openclaw/protocol";
 import { isObject, type JsonObject, listOf, parseJson } from "../contract/json.ts";
-import type { Fail, ProviderError } from "../contract/provider-error.ts";
+import { type Fail, malformed, type ProviderError } from "../contract/provider-error.ts";
 import type { ProviderEvent } from "../contract/provider-event.ts";
 import { classifyRefusal, refusalDetail } from "../dialects/classify-refusal.ts";
 import type { Dialect } from "../dialects/dialect.ts";
@@ -17,106 +16,78 @@ import {
   readErrorText,
   saysSomething,
 } from "../refusals/refusal.ts";
-import { AnswerContent } from "./answer-content.ts";
-import { isEndMarker, isSignOfLife } from "./event-marks.ts";
-import { type Ending, laterEnding, readFinishReason } from "./finish-reason.ts";
-import { gluedChunk } from "./event-data.ts";
-import { notUnderstood } from "./not-understood.ts";
+import { AnswerContent, type AnswerContentOptions } from "./answer-content.ts";
+import { AnswerEnding, type AnswerEndingOptions } from "./answer-ending.ts";
+import { gluedChunk, isEndMarker, isKeepAlive } from "./event-data.ts";
+import { readFinishReason } from "./finish-reason.ts";
 import type { SseEvent } from "./sse-parser.ts";
 import { UsageTally } from "./usage.ts";
 
-/** A model's name longer than this is not one. */
+/** A longer text is not the name of a model. */
 const MAX_MODEL_LENGTH = 256;
 
-export interface CompletionReaderOptions {
+export interface CompletionReaderOptions extends AnswerContentOptions, AnswerEndingOptions {
   readonly dialect: Dialect;
-  readonly fail: Fail;
-  /** An answer without content is none, except as the continuation of one that was whole already. */
-  readonly mayBeEmpty?: boolean;
-  /** The request had tools. Otherwise nobody knows what to do with a call: it is no part of the answer. */
-  readonly mayCall?: boolean;
-  /** An end marker behind content is an end, without any reason. */
-  readonly finishesWithDone?: boolean;
 }
 
-/** Reads one answer. Knows nothing of bytes: it is given events, or the value of a plain JSON answer. */
 export class CompletionReader {
+  readonly ending: AnswerEnding;
   readonly #options: CompletionReaderOptions;
   readonly #fail: Fail;
   #content: AnswerContent;
-  /** Which of several answers this one is, where the provider numbers them. */
+  /** The number of the answer that is read, if the provider numbers its choices. */
   #index: unknown;
-  #ending: Ending | undefined;
-  #hasGoneOn = false;
-  #isSure = false;
   #usage: UsageTally;
   #model: string | undefined;
-  #done = false;
+  #isDone = false;
 
   constructor(options: CompletionReaderOptions) {
     this.#options = options;
     this.#fail = options.fail;
+    this.ending = new AnswerEnding(options);
     this.#content = new AnswerContent(options);
     this.#usage = new UsageTally(options.fail);
   }
 
-  /** The provider said that nothing follows. */
-  get done(): boolean {
-    return this.#done;
+  /** The end marker came. */
+  get isDone(): boolean {
+    return this.#isDone;
   }
 
-  /** The provider said why it stopped; only usage and the end marker may follow, and may be missing. */
-  get finishing(): boolean {
-    return this.#ending !== undefined;
-  }
-
-  /** It said so before, and went on: its reasons do not mean much. */
-  get hasGoneOn(): boolean {
-    return this.#hasGoneOn;
-  }
-
-  /**
-   * Whether its reason is as good as an end: it came behind the answer, or with all of it, or usage came behind
-   * it. One that comes together with a piece may come with the next one as well.
-   */
-  get isSure(): boolean {
-    return this.finishing && this.#isSure;
-  }
-
-  /** There is no word of the answer yet, and there has to be one. */
+  /** The answer is empty so far, and must not stay so. */
   get isUnbegun(): boolean {
-    return this.#content.saidNothing && !this.#options.mayBeEmpty;
+    return this.#content.isEmpty && !this.#options.mayBeEmpty;
   }
 
-  /** How many events have said something of the answer itself. */
+  /** How many events had a new part of the answer. */
   get pieces(): number {
     return this.#content.pieces;
   }
 
-  /** @throws ProviderError for an error in the stream, and for what is not understood */
+  /** @throws ProviderError for an error in the stream, and for an unknown form */
   readEvent({ event, data }: SseEvent): ProviderEvent[] {
     const trimmed = data.trim();
-    if (this.#done || trimmed === "") return [];
+    if (this.#isDone || trimmed === "") return [];
     if (isEndMarker(trimmed)) {
-      this.#done = true;
+      this.#isDone = true;
       return [];
     }
-    if (isSignOfLife(event, trimmed)) return [];
+    if (isKeepAlive(event, trimmed)) return [];
     const json = parseJson(trimmed);
     if (event === "error" && saysSomething(json ?? trimmed)) throw this.#refused(json, trimmed);
-    if (this.#isWhole && (typeof json !== "object" || json === null)) return [];
+    if (this.#isComplete && (typeof json !== "object" || json === null)) return [];
     return json === undefined ? this.readValue(this.#resync(trimmed)) : this.readValue(json);
   }
 
-  /** Nothing is missing: what follows and is no event of ours was not to be one. */
-  get #isWhole(): boolean {
-    return this.isSure && this.#usage.usage !== undefined;
+  /** Nothing is missing. An unknown event behind this is not a part of the answer. */
+  get #isComplete(): boolean {
+    return this.ending.isSure && this.#usage.usage !== undefined;
   }
 
   /**
-   * As `readEvent`, for an event the stream broke off in: one that is not whole does not count.
+   * As `readEvent`, for the last event of a stream that broke off.
    *
-   * @returns undefined where it is not whole
+   * @returns undefined if the event itself broke off
    */
   readLastEvent(event: SseEvent): ProviderEvent[] | undefined {
     const data = event.data.trim();
@@ -124,16 +95,16 @@ export class CompletionReader {
     return isWhole ? this.readEvent(event) : undefined;
   }
 
-  /** Reads a chunk, a whole completion, which has `message` where a chunk has `delta`, or a list of them. */
+  /** Reads a chunk, a whole completion (with `message` for `delta`), or a list of them. */
   readValue(json: unknown): ProviderEvent[] {
     if (Array.isArray(json)) return json.flatMap((element) => this.#readObject(element));
     return this.#readObject(json);
   }
 
   /**
-   * Reads the one value that a plain JSON answer is.
+   * Reads the one value of a plain JSON answer.
    *
-   * @throws ProviderError also where it is neither an answer nor an error
+   * @throws ProviderError also for a value that is neither an answer nor an error
    */
   readBody(json: unknown): ProviderEvent[] {
     const isAnswer = listOf(json).some((one) => isObject(one) && Array.isArray(one.choices));
@@ -146,13 +117,13 @@ export class CompletionReader {
   }
 
   /**
-   * The answer is over: gives the last event.
+   * The answer is over: returns the last events.
    *
-   * @throws ProviderError where the provider did not finish, or finished with nothing
+   * @throws ProviderError if the provider did not finish, or finished with an empty answer
    */
   finish(): ProviderEvent[] {
     const rest = this.#content.flush();
-    const finish = this.#judge();
+    const finish = this.ending.judge(this.#content, { isDone: this.#isDone });
     return [
       ...rest,
       ...this.#content.end({ isWhole: finish === "stop" || finish === "tool_calls" }),
@@ -161,7 +132,7 @@ export class CompletionReader {
   }
 
   #readObject(json: unknown): ProviderEvent[] {
-    if (!isObject(json)) throw notUnderstood(this.#fail, "an event", json);
+    if (!isObject(json)) throw malformed(this.#fail, "an event", json);
     if (readErrorObject(json)) throw this.#refused(json);
     if (typeof json.model === "string" && json.model !== "") {
       this.#model ??= json.model.slice(0, MAX_MODEL_LENGTH);
@@ -170,16 +141,16 @@ export class CompletionReader {
     const before = this.#content.pieces;
     const events = choices.flatMap((choice) => this.#readChoice(choice, json.object));
     this.#usage.read(json, this.#content.pieces > before);
-    if (choices.length === 0 && json.usage) this.#isSure = this.finishing && !this.#hasGoneOn;
+    if (choices.length === 0 && json.usage) this.ending.usage();
     return events;
   }
 
-  /** One answer was asked for. An event may have several pieces of it. */
+  /** A request asks for one answer. An event may have several pieces of it. */
   #choicesOf({ choices }: JsonObject): JsonObject[] {
     if (choices === undefined || choices === null) return [];
-    if (!Array.isArray(choices)) throw notUnderstood(this.#fail, "choices", choices);
+    if (!Array.isArray(choices)) throw malformed(this.#fail, "choices", choices);
     return choices.map((choice: unknown) => {
-      if (!isObject(choice)) throw notUnderstood(this.#fail, "choices[]", choice);
+      if (!isObject(choice)) throw malformed(this.#fail, "choices[]", choice);
       return choice;
     });
   }
@@ -191,24 +162,21 @@ export class CompletionReader {
     }
     const before = this.#content.pieces;
     const events = this.#content.read(choice, object);
-    const isSaying = this.#content.pieces > before;
-    for (const holder of [choice, choice.delta]) this.#usage.read(holder, isSaying);
-    // A reason that something follows was none.
-    if (isSaying) {
+    const isPiece = this.#content.pieces > before;
+    for (const holder of [choice, choice.delta]) this.#usage.read(holder, isPiece);
+    if (isPiece) {
       this.#keepTo(choice.index);
-      this.#hasGoneOn ||= this.finishing;
-      this.#ending = undefined;
+      this.ending.goOn();
     }
     const ending = readFinishReason(choice.finish_reason, this.#fail);
     if (ending !== undefined) {
-      const isBehind = !isSaying && !this.#content.saidNothing;
-      this.#isSure = !this.#hasGoneOn && (isBehind || isObject(choice.message));
-      this.#ending = laterEnding(this.#ending, ending);
+      const isBehind = !isPiece && !this.#content.isEmpty;
+      this.ending.reason(ending, { isLast: isBehind || isObject(choice.message) });
     }
     return events;
   }
 
-  /** Two answers are never spliced. What has no number belongs to the one that spoke first. */
+  /** Two answers are never mixed. A choice without a number belongs to the answer that came first. */
   #keepTo(number: unknown): void {
     const index = typeof number === "string" && number.trim() !== "" ? Number(number) : number;
     this.#index ??= index;
@@ -218,63 +186,22 @@ export class CompletionReader {
   }
 
   /**
-   * A frame that is not JSON may be one that broke off, with another stream glued to it. Where
-   * nothing was said yet, that one is the answer; otherwise text of two answers would be spliced.
+   * A frame that is not JSON may have broken off, with the chunk of another stream glued to it. Before the first
+   * text, the other stream is the answer. Later, its text would be mixed with this one.
    */
   #resync(data: string): JsonObject {
     const glued = gluedChunk(data);
     if (glued === undefined) throw this.#fail("provider_malformed", "not JSON");
-    if (!this.#content.saidNothing) throw this.#fail("provider_malformed", "two streams in one");
+    if (!this.#content.isEmpty) throw this.#fail("provider_malformed", "two streams in one");
     this.#content = new AnswerContent(this.#options);
     this.#index = undefined;
-    this.#ending = undefined;
+    this.ending.restart();
     this.#usage = new UsageTally(this.#fail);
     this.#model = undefined;
     return glued;
   }
 
-  #judge(): FinishReason {
-    const { saidNothing, saysText, calls } = this.#content;
-    const ending = this.#ending ?? this.#endingOfDone();
-    if (ending === undefined) {
-      // An end marker alone, with nothing before it, is a finished answer without content.
-      throw this.#fail(this.#done && saidNothing ? "provider_empty" : "provider_cut");
-    }
-    if (ending === "failed") throw this.#fail(saidNothing ? "provider_error" : "provider_cut");
-    if (ending === "unknown") {
-      throw this.#fail("provider_cut", "finish_reason is a word that is not known");
-    }
-    if (ending === "context_full") {
-      if (!saysText && !calls.any) throw this.#fail("context_length_exceeded");
-      return "length";
-    }
-    if (saidNothing && ending === "content_filter") throw this.#fail("content_filtered");
-    // The limit left no room for a word: to ask again would cost the same and bring as much.
-    if (saidNothing && ending !== "length" && !this.#options.mayBeEmpty)
-      throw this.#fail("provider_empty");
-    return this.#withCalls(ending);
-  }
-
-  /** Thinking alone is no answer, and half a call is none either. */
-  #endingOfDone(): FinishReason | undefined {
-    const { saysText, calls } = this.#content;
-    const isWhole = (saysText || calls.any) && calls.areWhole;
-    return this.#done && this.#options.finishesWithDone && isWhole ? "stop" : undefined;
-  }
-
-  /**
-   * Clients go by the reason whether they are to call a tool, and providers do not agree on it: a call
-   * that was demanded, and any call of some, ends with `stop`; a call that a parser lost, with `tool_calls`.
-   */
-  #withCalls(ending: FinishReason): FinishReason {
-    const { calls, saysText } = this.#content;
-    if (ending === "stop" && calls.any) return "tool_calls";
-    if (ending !== "tool_calls" || calls.any) return ending;
-    if (!saysText) throw this.#fail("provider_malformed", "a tool call that never came");
-    return "stop";
-  }
-
-  /** @param text what came where it is no JSON */
+  /** @param text the event's data, if it is not JSON */
   #refused(json: unknown, text = ""): ProviderError {
     const refusal = readErrorText(json ?? text);
     return this.#fail(

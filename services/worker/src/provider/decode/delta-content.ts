@@ -1,33 +1,31 @@
-/** What a delta or a message says: its content, and the fields beside it that have a part of the answer. */
-
+/** The content of a delta or a message, with the fields beside `content` that hold a part of the answer. */
 import type { JsonObject } from "../contract/json.ts";
-import type { Fail } from "../contract/provider-error.ts";
-import { readContent, readThought, type Said } from "./content.ts";
-import { notUnderstood } from "./not-understood.ts";
+import { type Fail, malformed } from "../contract/provider-error.ts";
+import { type Content, readContent, readThought } from "./content.ts";
 
-/** Where thinking stands. Some servers fill two of them with the same. */
+/** Fields with thinking. Some servers fill two of them with the same. */
 const THOUGHT_FIELDS = ["reasoning_content", "reasoning", "thinking", "reasoning_text"];
-/** The same in parts: beside one of the former, in its place, or behind it. */
+/** The same in parts: beside one of these fields, instead of it, or behind it. */
 const THOUGHT_LISTS = ["reasoning_details", "thinking_blocks"];
 
-/** A part of the answer that cannot be passed on. */
+/** A part of the answer that this gateway cannot pass on. */
 const PICTURES = "images";
 
 const BESIDE_CONTENT = ["refusal", PICTURES, ...THOUGHT_FIELDS, ...THOUGHT_LISTS];
 
-export interface DeltaSaid extends Said {
-  /** Its thinking stands in a list alone. */
+export interface DeltaContent extends Content {
+  /** Only a list has its thinking. */
   readonly isListed?: boolean;
 }
 
-/** What a delta or a message says in so many words; tags in its text are text here. */
-export function readSaid(delta: JsonObject, fail: Fail): DeltaSaid {
+/** Tags in the text are text here. @throws ProviderError for a form that is not known */
+export function readDelta(delta: JsonObject, fail: Fail): DeltaContent {
   const content = readContent(delta.content, "content", fail);
   // Nearly every chunk.
   if (BESIDE_CONTENT.every((name) => delta[name] === undefined)) return content;
   const pictures = delta[PICTURES];
   if (Array.isArray(pictures) ? pictures.length > 0 : pictures) {
-    throw notUnderstood(fail, PICTURES, pictures);
+    throw malformed(fail, PICTURES, pictures);
   }
   const refusal = delta.refusal === false ? undefined : delta.refusal;
   const refused = readContent(refusal, "refusal", fail);
@@ -42,7 +40,7 @@ export function readSaid(delta: JsonObject, fail: Fail): DeltaSaid {
   };
 }
 
-/** Some have a switch of this name instead. */
+/** Some providers have a switch of this name instead. */
 function thoughtIn(delta: JsonObject, name: string): unknown {
   return typeof delta[name] === "boolean" ? undefined : delta[name];
 }
@@ -53,7 +51,7 @@ function readLists(delta: JsonObject, fail: Fail): string {
   );
 }
 
-/** Texts that say the same, or the beginning of it, as one. */
+/** Joins texts, without those that repeat another one or its beginning. */
 function once(texts: readonly string[]): string {
   const some = texts.filter((text) => text !== "");
   if (some.length < 2) return some[0] ?? "";

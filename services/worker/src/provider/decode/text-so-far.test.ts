@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { SurrogateJoiner } from "./surrogate-joiner.ts";
+import { SurrogateJoiner } from "./text-so-far.ts";
 
 it("joins a character split between two deltas", () => {
   const joiner = new SurrogateJoiner();

@@ -1,77 +1,74 @@
-/**
- * A whole text that comes behind its own pieces, as some providers send one in their last event.
- */
-
+/** One text of an answer: its characters kept whole across deltas, and later copies of it recognised. */
 import type { Fail } from "../contract/provider-error.ts";
 
-/** Of what was said, so much is kept to compare. A whole text is one event, which is no longer. */
+/** How much of a text is kept to compare a whole message with. A whole message is one event, which is no longer. */
 const MAX_KEPT = 1024 * 1024;
 
-/** What was said of one text so far. */
-export class SaidText {
-  #said = "";
+/** A text as far as it was passed on. */
+export class TextSoFar {
+  #text = "";
 
   get any(): boolean {
-    return this.#said !== "";
+    return this.#text !== "";
   }
 
-  /** Its beginning, where it is long. */
+  /** The text; of a long one, its beginning. */
   get text(): string {
-    return this.#said;
+    return this.#text;
   }
 
   add(text: string): void {
-    if (this.#said.length <= MAX_KEPT) this.#said += text;
+    if (this.#text.length <= MAX_KEPT) this.#text += text;
   }
 
   /**
-   * What a whole text has beyond what was said: nothing where it is as long or shorter. White space at
-   * both ends does not count, since many servers trim a whole text and no piece.
+   * What a whole text adds to this one: "" if it is as long or shorter. White space at both ends does not count,
+   * since many servers trim a whole text and never a piece.
    *
-   * @returns undefined where the two differ: then one of them is wrong
+   * @returns undefined if the two differ: then one of them is wrong
    */
   restOf(whole: string): string | undefined {
     if (!this.any) return whole;
-    const [text, said] = [whole.trimStart(), this.#said.trimStart()];
-    if (text.trimEnd() === said.trimEnd()) return "";
-    if (text.startsWith(said)) return text.slice(said.length);
-    return said.startsWith(text.trimEnd()) ? "" : undefined;
+    const [text, known] = [whole.trimStart(), this.#text.trimStart()];
+    if (text.trimEnd() === known.trimEnd()) return "";
+    if (text.startsWith(known)) return text.slice(known.length);
+    return known.startsWith(text.trimEnd()) ? "" : undefined;
   }
 
-  /** What a text that may be a copy has beyond what was said: all of it where it is none. */
+  /** What a text adds that may be a copy of this one. A text that is not a copy adds all of itself. */
   freshOf(text: string): string {
     const rest = this.restOf(text);
-    // A copy would be whole by now: what only begins like it is something else.
+    // A copy would be complete by now. A shorter text with the same beginning is another text.
     const isShorter = rest === "" && !this.isAll(text);
     return isShorter ? text : (rest ?? text);
   }
 
-  /** Whether a whole text ends with all that was said, behind a beginning that was said elsewhere. */
+  /** Whether a whole text ends with this one, behind a beginning that is not in it. */
   isEndOf(whole: string): boolean {
-    return whole.trimEnd().endsWith(this.#said.trimEnd());
+    return whole.trimEnd().endsWith(this.#text.trimEnd());
   }
 
-  /** Whether `text`, but for white space at its ends, is all that was said; both have some. */
+  /** Whether `text` equals this one, white space at both ends aside. Never true for empty texts. */
   isAll(text: string): boolean {
-    const core = this.#said.trim();
+    const core = this.#text.trim();
     return core !== "" && core === text.trim();
   }
 }
 
-/** Pieces behind a whole text, which may be what it was made of. */
+/** Recognises deltas that repeat, behind a whole message, what the message had. */
 export class CopiedText {
-  /** What would come next of a copy; undefined where there is none. */
+  /** The rest of the copy; undefined without one. */
   #ahead: string | undefined;
   #hasBegun = false;
 
-  /** A whole answer was told. */
+  /** A whole answer was passed on. */
   mayFollow(whole: string): void {
     this.#ahead = whole === "" ? undefined : whole;
     this.#hasBegun = false;
   }
 
   /**
-   * Gives what is to be told of a piece.
+   * Returns what a piece adds.
    *
    * @throws ProviderError for a copy that ends as another text
    */
@@ -88,4 +85,35 @@ export class CopiedText {
     this.#ahead = undefined;
     return piece;
   }
+}
+
+/**
+ * Keeps characters whole across deltas.
+ *
+ * JSON may spell a character beyond the BMP as two escapes, and a provider may put them into two deltas. One half
+ * alone cannot be written as UTF-8: it would reach the user as U+FFFD.
+ */
+export class SurrogateJoiner {
+  #held = "";
+
+  /** Returns what can be passed on now. A high surrogate at the end waits for its other half. */
+  push(text: string): string {
+    if (text === "") return "";
+    const whole = this.#held + text;
+    this.#held = "";
+    if (!isHighSurrogate(whole.charCodeAt(whole.length - 1))) return whole;
+    this.#held = whole.slice(-1);
+    return whole.slice(0, -1);
+  }
+
+  /** The answer is over: returns what still waits. */
+  flush(): string {
+    const held = this.#held;
+    this.#held = "";
+    return held;
+  }
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
 }

@@ -1,47 +1,50 @@
 /**
- * Keeps thinking from being told twice.
+ * Keeps thinking from being passed on twice.
  *
- * Servers that move their model's thinking into a field of its own do not all take it out of the text:
- * it then stands between tags as well, at the same time or later. What stands there is held back as
- * long as it may be a copy, and told once it turns out to be none. Each piece is compared once.
+ * Thinking may stand in a field, between tags in the text, or in a list. Servers fill more than one of these with
+ * the same thinking, at the same time or later. Each class here compares one place with another.
  */
-import { SaidText } from "./text-so-far.ts";
+import { TextSoFar } from "./text-so-far.ts";
 
+/**
+ * Thinking between tags, behind the same thinking in a field. It is held back as long as it may be a copy. Each piece
+ * is compared once.
+ */
 export class ThoughtEcho {
-  readonly #told: SaidText;
-  /** What was told and has not come again; undefined until something comes between tags. */
+  readonly #fromFields: TextSoFar;
+  /** What fields had and tags did not repeat yet; undefined until the first thinking between tags. */
   #ahead: string | undefined;
   #held = "";
-  /** White space at the end of what was held, which a copy need not have. */
+  /** White space at the end of what is held, which a copy may lack. */
   #blank = "";
   #hasMatched = false;
-  /** What stands between the tags is thinking of its own. */
+  /** The thinking between the tags is not a copy. */
   #isOwn = false;
 
-  /** @param told thinking of fields and parts, as far as it was told */
-  constructor(told: SaidText) {
-    this.#told = told;
+  /** @param fromFields thinking of fields and parts, as far as it was passed on */
+  constructor(fromFields: TextSoFar) {
+    this.#fromFields = fromFields;
   }
 
-  /** More of it was told just now. */
-  told(text: string): void {
+  /** Thinking of a field was passed on. */
+  note(text: string): void {
     if (this.#ahead !== undefined) this.#ahead += text;
   }
 
-  /** Takes thinking between tags, which are open still or not; gives what is to be told of it now. */
-  heard(text: string, isOpen: boolean): string {
+  /** Takes thinking between tags, which may still be open. Returns what to pass on now. */
+  freshOf(text: string, isOpen: boolean): string {
     if (this.#isOwn || (text === "" && this.#held === "")) return text;
     this.#held += text;
-    if (isOpen && this.#told.any && this.#mayBeCopy(text)) return "";
+    if (isOpen && this.#fromFields.any && this.#mayBeCopy(text)) return "";
     const held = this.#held;
     this.#held = "";
     this.#isOwn = true;
-    if (!this.#told.any) return held;
-    return held.trim() === "" ? "" : this.#told.freshOf(held);
+    if (!this.#fromFields.any) return held;
+    return held.trim() === "" ? "" : this.#fromFields.freshOf(held);
   }
 
   #mayBeCopy(text: string): boolean {
-    this.#ahead ??= this.#told.text.trimStart();
+    this.#ahead ??= this.#fromFields.text.trimStart();
     const more = this.#blank + text;
     const known = this.#hasMatched ? more : more.trimStart();
     const piece = known.trimEnd();
@@ -53,22 +56,54 @@ export class ThoughtEcho {
   }
 }
 
-/** The other way round: thinking that stood between tags may come once more, as a whole, in a field. */
+/** Thinking in a field, behind the same thinking between tags: a field may repeat it as a whole. */
 export class TaggedThought {
-  readonly #told = new SaidText();
+  readonly #fromTags = new TextSoFar();
   /** Fields have thinking of their own. */
   #isOwn = false;
 
-  /** More of it was told, from between tags. */
-  told(text: string): void {
-    this.#told.add(text);
+  /** Thinking between tags was passed on. */
+  note(text: string): void {
+    this.#fromTags.add(text);
   }
 
-  /** Takes thinking of a field; gives what is to be told of it. */
-  heard(text: string): string {
+  /** Takes thinking of a field. Returns what to pass on. */
+  freshOf(text: string): string {
     if (this.#isOwn || text === "") return text;
-    const fresh = this.#told.any ? this.#told.freshOf(text) : text;
+    const fresh = this.#fromTags.any ? this.#fromTags.freshOf(text) : text;
     this.#isOwn = fresh === text;
+    return fresh;
+  }
+}
+
+/**
+ * Thinking in a list, behind its pieces in a field. Providers sign thinking once it is complete, and some repeat it
+ * with the signature. A list may have all thinking so far, or only the thinking since the last list.
+ */
+export class ListedThought {
+  readonly #all: TextSoFar;
+  /** What fields had since the last list. */
+  #recent = new TextSoFar();
+  /** Lists have thinking of their own. */
+  #isOwn = false;
+
+  /** @param all thinking, as far as it was passed on */
+  constructor(all: TextSoFar) {
+    this.#all = all;
+  }
+
+  /** Thinking of a field is passed on. */
+  note(text: string): void {
+    this.#recent.add(text);
+  }
+
+  /** Takes thinking of a list that came without a field. Returns what to pass on. */
+  freshOf(text: string): string {
+    if (this.#isOwn || text === "") return text;
+    const ofAll = this.#all.freshOf(text);
+    const fresh = ofAll === text ? this.#recent.freshOf(text) : ofAll;
+    this.#isOwn = fresh === text;
+    this.#recent = new TextSoFar();
     return fresh;
   }
 }

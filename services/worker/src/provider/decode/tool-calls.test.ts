@@ -362,8 +362,8 @@ describe("arguments", () => {
   ])("%s are told once", (_, pieces, whole) => expect(given(...pieces)).toEqual([whole]));
 
   it("of pieces that may have had all so far fail once that is certain", () => {
-    expect(() => given('{"c":', '{"c":"Pa', '{"c":"Paris"}')).toThrow("begin anew");
-    expect(() => given('{"c"', '{"c":"Pa', '{"d"')).toThrow("begin anew");
+    expect(() => given('{"c":', '{"c":"Pa', '{"c":"Paris"}')).toThrow("begin again");
+    expect(() => given('{"c"', '{"c":"Pa', '{"d"')).toThrow("begin again");
   });
 });
 
