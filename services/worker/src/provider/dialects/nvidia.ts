@@ -1,6 +1,5 @@
 import type { Dialect } from "./dialect.ts";
-import { plainMessage } from "./messages.ts";
-import { withoutDefaults } from "./passed-fields.ts";
+import { plainMessage, withoutDefaults } from "./plain-request.ts";
 
 /** A model's worker is broken or full. Clears within seconds or minutes, whatever the status says. */
 const FULL_OR_BROKEN = /degraded function|resourceexhausted|worker local total request limit/;

@@ -1,6 +1,6 @@
 import { isOn, OPENAI_ITSELF } from "@openclaw/config";
 import type { Dialect } from "./dialect.ts";
-import { withSystemRole } from "./messages.ts";
+import { withSystemRole } from "./plain-request.ts";
 
 /** Services that mark the message; the others of this kind are servers one runs oneself. */
 const MESSAGE_MARKS = [

@@ -1,7 +1,6 @@
 import type { Refusal } from "../refusals/refusal.ts";
 import type { Dialect } from "./dialect.ts";
-import { plainMessage } from "./messages.ts";
-import { isThoughtless, withoutDefaults } from "./passed-fields.ts";
+import { isThoughtless, plainMessage, withoutDefaults } from "./plain-request.ts";
 
 /** Third-party models behind the same host have switches of their own, which refuse this one. */
 const THINKING_CAN_BE_DISABLED = /^hy3(?:-|$)/i;

@@ -1,7 +1,6 @@
 import type { PassedFields } from "@openclaw/protocol";
 import type { Dialect } from "./dialect.ts";
-import { plainMessage } from "./messages.ts";
-import { isThoughtless, withoutDefaults } from "./passed-fields.ts";
+import { isThoughtless, plainMessage, withoutDefaults } from "./plain-request.ts";
 
 /**
  * Models documented to think unless told otherwise and to accept being told. Newer ones (5.3) refuse

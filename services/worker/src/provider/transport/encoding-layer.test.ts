@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import zlib from "node:zlib";
 import { expect, test } from "vitest";
-import { isPlainText } from "./plain-text.ts";
+import { isPlainText } from "./encoding-layer.ts";
 
 test.each([
   "data: 静夜思",
