@@ -203,7 +203,9 @@ test("a master that dies in mid-answer is replaced by its replica: runs and queu
     return electedMs !== undefined && knocks.some(({ outcome }) => outcome === "done");
   };
   // An election may fail and be held again, which is the time of Redis.
-  await eventually("a new run", isOpen, { withinMs: 25_000, everyMs: 200 });
+  await eventually("a new run", isOpen, { withinMs: 25_000, everyMs: 200 }).catch((cause) => {
+    throw new Error(`elected after ${electedMs} ms; ${JSON.stringify(knocks)}`, { cause });
+  });
   const openMs = Math.min(
     ...knocks.filter(({ outcome }) => outcome === "done").map(({ atMs }) => atMs),
   );

@@ -157,6 +157,10 @@ describe("a message with all so far beside each delta", () => {
   reads({
     "is told once": [beside("chat.completion.chunk", ...WORDS), said],
     "is told once, whatever it is called": [beside("chat.completion", ...WORDS), said],
+    "is told once, though its pieces look like all so far": [
+      beside("chat.completion.chunk", "ha", "haha", "!"),
+      { text: "hahaha!" },
+    ],
     "is told once with thinking": [beside("chat.completion.chunk", ...thinking), thought],
     "is told once with tags in two pieces": [beside("chat.completion", ...torn), thought],
     "alone is told once": [

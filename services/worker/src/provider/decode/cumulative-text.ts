@@ -53,9 +53,11 @@ export class CumulativeText {
     return isProven ? this.#prove() : "";
   }
 
-  /** Takes a whole text. It is proof if it continues the last piece. */
+  /** Takes a whole text. If all held pieces fit into it one after the other, they were pieces; otherwise wholes. */
   settle(whole: string): string {
-    return this.#held.length > 0 && whole.startsWith(this.#whole) ? this.#prove() : "";
+    if (this.#held.length === 0 || !whole.startsWith(this.#whole)) return "";
+    const passed = this.#whole.slice(0, this.#passed);
+    return whole.startsWith(passed + this.#held.join("")) ? this.#refute() : this.#prove();
   }
 
   /** Returns what was held back: it is text like any other. */
