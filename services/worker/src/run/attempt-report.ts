@@ -1,4 +1,4 @@
-/** One line in the log for each attempt, with all its numbers. */
+/** One log line for each attempt, with all its numbers. */
 import type { RunJob } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
 import type { TerminalEntry } from "@openclaw/stream";
@@ -7,7 +7,7 @@ import type { AttemptClock } from "../telemetry/attempt-clock.ts";
 import type { LetGoReason } from "../telemetry/attempt-counts.ts";
 import type { Continuance } from "./fail-over.ts";
 
-/** How an attempt came out: the terminal it wrote, or why it wrote none. */
+/** The result of an attempt: its terminal entry, or the reason why it wrote none. */
 export type AttemptOutcome =
   | { readonly terminal: TerminalEntry; readonly error?: ProviderError | undefined }
   | (Continuance & { readonly error: ProviderError })
@@ -26,15 +26,15 @@ export function reportAttempt(
 ): void {
   const facts = { runId, epoch, provider, ...clock.read() };
   if ("lost" in outcome) {
-    // A run ended from outside is a user who cancelled; the other reasons are somebody's trouble.
+    // `ended` is mostly a user's cancel. The other reasons are faults.
     const level = outcome.lost === "ended" ? "info" : "warn";
     log[level]({ ...facts, reason: outcome.lost }, "attempt let go");
     return;
   }
   if (!("terminal" in outcome)) {
-    const { error, ...goesOn } = outcome;
-    const what = "movedTo" in goesOn ? "attempt failed over" : "attempt postponed";
-    log.warn({ ...facts, ...factsOf(error), code: error.code, ...goesOn }, what);
+    const { error, ...continuance } = outcome;
+    const what = "movedTo" in continuance ? "attempt failed over" : "attempt postponed";
+    log.warn({ ...facts, ...factsOf(error), code: error.code, ...continuance }, what);
     return;
   }
   const { terminal, error } = outcome;
@@ -44,7 +44,7 @@ export function reportAttempt(
   } else log.info({ ...facts, outcome: terminal.type }, "attempt finished");
 }
 
-/** What only the operator is to know, or knows what to do with. */
+/** Facts for the operator, which no client gets. */
 function factsOf(error: ProviderError | undefined) {
   return { httpStatus: error?.status, detail: error?.detail };
 }

@@ -5,8 +5,8 @@ import { eventually, FaultyRedis } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { CANCELLED, LATER, TestWorkers } from "../testing/test-workers.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
-import { RunHandedBackError } from "./attempt.ts";
 import { executeRun } from "./execute-run.ts";
+import { RunHandedBackError } from "./let-go.ts";
 
 let workers: TestWorkers;
 

@@ -31,7 +31,7 @@ beforeEach(async () => {
     node: process.node,
     log: createLogger({ service: "test", level: "silent" }),
     onBatch: (batch) => attempts.onBatch(batch),
-    onRestored: () => attempts.missedSomething(),
+    onRestored: () => attempts.onRestored(),
   });
   await subscription.start();
 });

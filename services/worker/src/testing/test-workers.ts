@@ -13,7 +13,7 @@ import {
 import { accountIdOf } from "../provider/health/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { ActiveAttempts } from "../run/active-attempts.ts";
-import type { AttemptContext } from "../run/attempt.ts";
+import type { AttemptContext } from "../run/attempt-context.ts";
 import { executeRun } from "../run/execute-run.ts";
 import { HedgeBudget } from "../run/hedge.ts";
 import { AttemptCounts } from "../telemetry/attempt-counts.ts";

@@ -36,7 +36,7 @@ export class ProviderError extends Error {
   readonly status?: number;
   /** Whether the socket was warm, if the request had one. */
   readonly connection?: ConnectionLabel;
-  /** How long the provider asks for a pause, if it does; at most ten minutes. */
+  /** How long the account is to rest, if the provider says so; at most ten minutes. */
   readonly retryAfterMs?: number;
   /**
    * The code without the provider's sentences, which may quote the request. The effect on other runs follows the

@@ -1,13 +1,13 @@
 /**
  * Whether a provider account is refused as such: for its key, its quota or its model.
  *
- * Providers refuse single requests in the same words and statuses. So a refused run is only a suspicion,
- * and holds up nobody. A plain question of our own decides: what is refused to it is refused to all. The
- * cluster asks it at most once a second, and of a refused account ever more rarely, as mostly somebody has
- * to mend something first. All workers share what it has shown (`AccountVerdicts`).
+ * Providers refuse single requests with the same words and statuses. So a refused run is only a suspicion, and delays no
+ * other run. A plain question of the worker decides: if it is refused too, the account is. The cluster asks at most once
+ * a second, and a refused account with growing waits, since mostly an operator has to repair something first. All
+ * workers share the verdict (`AccountVerdicts`).
  *
- * Without Redis there is no question and no new verdict: nobody is held back. What was confirmed before
- * stays so until Redis answers again.
+ * During an outage of Redis there are no questions and no new verdicts. A confirmed verdict stays until Redis answers
+ * again.
  */
 import { createHash } from "node:crypto";
 import type { ProviderConfig } from "@openclaw/config";
@@ -17,16 +17,16 @@ import type { Logger } from "@openclaw/runtime";
 import { ProviderError } from "../contract/provider-error.ts";
 import { policyOf } from "./failure-policy.ts";
 
-/** How often a worker that holds an account for refused looks whether it still is. */
-const LOOK_EVERY_MS = 1_000;
+/** How often a worker checks the verdict on a refused account. */
+const CHECK_EVERY_MS = 1_000;
 const ID_LENGTH = 16;
 
-/** What came of a question. `unknown`: it could not be asked, or failed in another way. */
+/** The result of a question. `unknown`: it could not be asked, or failed for another reason. */
 export type QuestionResult = "accepted" | "refused" | "unknown";
 
 export interface AccountRefusalOptions {
   readonly provider: string;
-  /** Asks the account a plain question. Throws where it fails; bounded in time. */
+  /** Asks the account a plain question. Throws if it fails. Bounded in time. */
   readonly ask: () => Promise<void>;
   readonly verdict: AccountVerdict;
   readonly onAsked: (result: QuestionResult) => void;
@@ -36,7 +36,7 @@ export interface AccountRefusalOptions {
 export class AccountRefusal {
   readonly #options: AccountRefusalOptions;
   #code: ErrorCode | undefined;
-  #isAtIt = false;
+  #isChecking = false;
   #next: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -44,14 +44,14 @@ export class AccountRefusal {
     this.#options = options;
   }
 
-  /** What the account is refused for, once that is confirmed. */
+  /** Why the account is refused; undefined unless that is confirmed. */
   get code(): ErrorCode | undefined {
     return this.#code;
   }
 
-  /** A run was refused in words that are the account's. */
+  /** A run was refused with an account's failure. */
   suspect(): void {
-    if (this.#code === undefined) void this.#look();
+    if (this.#code === undefined) void this.#check();
   }
 
   stop(): void {
@@ -60,21 +60,21 @@ export class AccountRefusal {
   }
 
   /** Once at a time. Never rejects. */
-  async #look(): Promise<void> {
-    if (this.#isAtIt || this.#stopped) return;
-    this.#isAtIt = true;
+  async #check(): Promise<void> {
+    if (this.#isChecking || this.#stopped) return;
+    this.#isChecking = true;
     try {
-      await this.#judge();
+      await this.#update();
     } catch {
-      // Redis is away. The next refused run, or the next look, tries again.
+      // An outage of Redis. The next refused run, or the next check, tries again.
       this.#options.onAsked("unknown");
     }
-    this.#isAtIt = false;
+    this.#isChecking = false;
     if (this.#code === undefined || this.#stopped) return;
-    this.#next = setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref();
+    this.#next = setTimeout(() => void this.#check(), CHECK_EVERY_MS).unref();
   }
 
-  async #judge(): Promise<void> {
+  async #update(): Promise<void> {
     const { verdict } = this.#options;
     const known = await verdict.read();
     if (this.#code !== undefined && known === undefined) this.#code = undefined;
@@ -82,7 +82,7 @@ export class AccountRefusal {
     else if (await verdict.mayAsk(waitAfter(known))) await this.#ask(waitAfter(known));
   }
 
-  /** Another worker has asked. */
+  /** Another worker has the verdict. */
   #learn({ code }: RefusedAccount): void {
     if (isErrorCode(code)) this.#code = code;
   }
@@ -108,7 +108,7 @@ export class AccountRefusal {
       await this.#options.ask();
       return { result: "accepted" };
     } catch (error) {
-      // Out of reach, silent or broken: that says nothing of the account.
+      // A provider that is out of reach, silent or broken shows nothing about the account.
       if (!(error instanceof ProviderError) || !isOfAccount(error.code)) {
         return { result: "unknown" };
       }
@@ -117,12 +117,12 @@ export class AccountRefusal {
   }
 }
 
-/** Whether a failure means that the account is refused, if it is not the request. */
+/** Whether a failure means a refused account, unless it is the request's. */
 function isOfAccount(code: ErrorCode): boolean {
   return policyOf(code).askMostMs !== undefined;
 }
 
-/** How long nobody may ask again: twice as long each time, up to what the policy says. */
+/** The wait until the next question of the cluster: doubled each time, up to the limit of the policy. */
 function waitAfter(known: RefusedAccount | undefined): number {
   if (known === undefined) return ASK_EVERY_MS;
   const { askMostMs } = isErrorCode(known.code) ? policyOf(known.code) : {};
@@ -130,8 +130,8 @@ function waitAfter(known: RefusedAccount | undefined): number {
 }
 
 /**
- * The id of an account in the cluster. It changes with all that a refusal may lie in, so that a mended
- * configuration begins anew, and two names for one account share it. The key cannot be read from it.
+ * The id of an account in the cluster. Two names for one account share it. It changes with every setting that may cause a
+ * refusal, so that a repaired configuration starts without a verdict. The key cannot be read from it.
  */
 export function accountIdOf({ baseUrl, apiKey, model }: ProviderConfig): string {
   const account = JSON.stringify([baseUrl, apiKey, model]);

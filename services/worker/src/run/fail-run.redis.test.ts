@@ -3,7 +3,7 @@ import { UnreadableJobError } from "@openclaw/queue";
 import { createLogger } from "@openclaw/runtime";
 import { createStreamFixture, type StreamFixture } from "@openclaw/testing";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
-import { failUnreadable } from "./fail-unreadable.ts";
+import { failUnreadable } from "./fail-run.ts";
 
 const error = new UnreadableJobError("it is of version 9");
 
