@@ -1,7 +1,7 @@
 import { parseGatewayConfig } from "@openclaw/config";
 import { describe, expect, test } from "vitest";
-import { isStreamed, judge } from "./judge.ts";
-import { type Answer, verdictOf } from "./report.ts";
+import { findingsOf } from "./findings.ts";
+import { type Answer, isStreamed, verdictOf } from "./report.ts";
 
 const { targets } = parseGatewayConfig(
   { providers: { any: { kind: "openai", baseUrl: "http://127.0.0.1:1", model: "m" } } },
@@ -19,14 +19,14 @@ const answer = (rest: Partial<Answer> = {}): Answer => ({
 });
 const warm = (rest: Partial<Answer> = {}) => answer({ connection: "warm", ...rest });
 
-const codesOf = (answers: Parameters<typeof judge>[0], region: "domestic" | "overseas") =>
-  judge(answers, { region, targets }).map(({ code }) => code);
+const codesOf = (answers: Parameters<typeof findingsOf>[0], region: "domestic" | "overseas") =>
+  findingsOf(answers, { region, targets }).map(({ code }) => code);
 
 describe("the targets of its region", () => {
   test("cold counts against the cold target, warm against the warm one", () => {
     const at = (firstTextMs: number) => ({ firstTokenMs: firstTextMs, firstTextMs, fullMs: 4_500 });
     expect(codesOf({ cold: answer(at(4_000)), warm: warm(at(2_900)) }, "overseas")).toEqual([]);
-    const [finding, ...others] = judge(
+    const [finding, ...others] = findingsOf(
       { cold: answer(at(4_000)), warm: warm(at(3_100)) },
       { region: "overseas", targets },
     );
@@ -41,7 +41,7 @@ describe("the targets of its region", () => {
   test("exactly on the target is met, the whole answer has one of its own", () => {
     const cold = answer({ firstTextMs: 1_000, fullMs: 3_000 });
     expect(codesOf({ cold }, "domestic")).toEqual([]);
-    const late = judge({ cold: { ...cold, fullMs: 3_001 } }, { region: "domestic", targets });
+    const late = findingsOf({ cold: { ...cold, fullMs: 3_001 } }, { region: "domestic", targets });
     expect(late.map(({ action }) => action)).toEqual([
       expect.stringContaining("`targets.domestic.fullMs`"),
     ]);
@@ -49,7 +49,7 @@ describe("the targets of its region", () => {
 
   test("one target that both miss is one finding", () => {
     const slow = { firstTokenMs: 1_200, firstTextMs: 1_200, fullMs: 2_000 };
-    const findings = judge(
+    const findings = findingsOf(
       { cold: answer(slow), warm: warm(slow) },
       { region: "domestic", targets },
     );
@@ -71,7 +71,7 @@ describe("whether it streams", () => {
   test("one answer that streamed is enough, none is a warning and no failure", () => {
     const lump = { pieces: 20, streamedMs: 1 };
     expect(codesOf({ cold: answer(lump), warm: warm() }, "domestic")).toEqual([]);
-    const findings = judge(
+    const findings = findingsOf(
       { cold: answer(lump), warm: warm(lump) },
       { region: "domestic", targets },
     );
@@ -92,7 +92,7 @@ test("an answer of nothing but reasoning is a warning, and as late as its reason
   ]);
 });
 
-test("without an answer there is nothing to judge", () => {
-  expect(judge({}, { region: "domestic", targets })).toEqual([]);
+test("without an answer there is nothing to findingsOf", () => {
+  expect(findingsOf({}, { region: "domestic", targets })).toEqual([]);
   expect(verdictOf([])).toBe("ok");
 });

@@ -1,27 +1,19 @@
-/** Whether answers are what is promised to users: in time, piece by piece, on a connection that waits. */
-import { type ProviderConfig, type Target, type Targets, targetNameOf } from "@openclaw/config";
-import { MAX_TOKENS } from "./asker.ts";
-import { duration } from "./duration.ts";
-import { type Answer, type Finding, type ProviderReport, TEMPERATURES } from "./report.ts";
+/** Compares answers with the promises to users: in time, piece by piece, on a warm connection. */
+import { type ProviderConfig, type Targets, targetNameOf } from "@openclaw/config";
+import {
+  type Answer,
+  duration,
+  type Finding,
+  firstTextOf,
+  isStreamed,
+  LUMP_MS,
+  MAX_TOKENS,
+  type ProviderReport,
+  TEMPERATURES,
+} from "./report.ts";
 
-/** Pieces that all arrive within this came together: no model writes as fast. */
-const LUMP_MS = 20;
-
-/** When text begins; where there was none, it would have begun later than the reasoning did. */
-export function firstTextOf({ firstTextMs, firstTokenMs }: Answer): number {
-  return firstTextMs ?? firstTokenMs;
-}
-
-export function meets(answer: Answer, { firstTextMs, fullMs }: Target): boolean {
-  return firstTextOf(answer) <= firstTextMs && answer.fullMs <= fullMs;
-}
-
-export function isStreamed({ pieces, streamedMs }: Answer): boolean {
-  return pieces > 1 && streamedMs >= LUMP_MS;
-}
-
-/** Everything that is not as it should be about the answers there are. */
-export function judge(
+/** Everything that is wrong with the answers. */
+export function findingsOf(
   answers: ProviderReport["answers"],
   { region, targets }: { readonly region: ProviderConfig["region"]; readonly targets: Targets },
 ): Finding[] {
@@ -38,7 +30,7 @@ const FIGURES = [
   ["whole answer", ({ fullMs }: Answer) => fullMs, "fullMs"],
 ] as const;
 
-/** One finding for each target that is missed, be it by the cold answer, the warm one, or both. */
+/** One finding for each missed target, for the cold answer, the warm one, or both. */
 function missedTargets(
   answers: ProviderReport["answers"],
   { region, targets }: { readonly region: ProviderConfig["region"]; readonly targets: Targets },
@@ -66,7 +58,7 @@ interface Miss {
   readonly what: string;
   readonly late: readonly string[];
   readonly target: number;
-  /** Below `targets`. */
+  /** The setting, below `targets`. */
   readonly path: string;
 }
 
@@ -75,7 +67,7 @@ function targetMissed({ what, late, target, path }: Miss): Finding {
     level: "fail",
     code: "target_missed",
     message: `The ${what} took ${late.join(" and ")}; the target is ${duration(target)}.`,
-    action: `Choose a faster model or a nearer host, or set \`targets.${path}\` to what can be kept.`,
+    action: `Choose a faster model or a nearer host, or set \`targets.${path}\` to a time that can be kept.`,
   };
 }
 
@@ -85,8 +77,8 @@ function oneLump(answers: readonly Answer[]): Finding {
   return {
     level: "warn",
     code: "one_lump",
-    message: `The answer came in one lump (${pieces}): users see nothing until all of it is there.`,
-    action: "Look for a proxy in between that buffers, or for a model that streams.",
+    message: `The answer came in one lump (${pieces}): users see nothing until it is complete.`,
+    action: "Look for a proxy that buffers, or for a model that streams.",
   };
 }
 
@@ -94,12 +86,12 @@ const REASONING_ONLY: Finding = {
   level: "warn",
   code: "reasoning_only",
   message: `The model reasoned for all of its ${MAX_TOKENS} tokens: its text begins later than the times shown.`,
-  action: "Choose a model that does not reason, or less, where the first text counts.",
+  action: "If the first text counts, choose a model that reasons less or not at all.",
 };
 
 const NEVER_WARM: Finding = {
   level: "warn",
   code: "never_warm",
-  message: "No connection stayed open until it was needed: every run has to open one.",
-  action: "Look for a proxy or firewall in between that closes idle connections at once.",
+  message: "No connection stayed open until it was needed: every run opens a new one.",
+  action: "Look for a proxy or firewall that closes idle connections at once.",
 };
