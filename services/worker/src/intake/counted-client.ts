@@ -2,7 +2,7 @@ import type { ProviderConfig } from "@openclaw/config";
 import type { ProviderHealth } from "../provider/health/provider-health.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 
-/** A provider's client that knows its users, so that it can be replaced while they finish with it. */
+/** A provider's client that counts its users, so that it can be replaced while runs still use it. */
 export class CountedClient {
   readonly #client: ProviderClient;
   #users = 0;
@@ -20,7 +20,7 @@ export class CountedClient {
     return this.#client.health;
   }
 
-  /** Opens its warm sockets. Resolves when they are open, or after `withinMs`. */
+  /** Opens the warm sockets. Resolves when they are open, or after `withinMs`. */
   async warmUp(withinMs: number): Promise<void> {
     const late = new Promise((resolve) => setTimeout(resolve, withinMs).unref());
     await Promise.race([this.#client.start(), late]);
@@ -36,7 +36,7 @@ export class CountedClient {
     }
   }
 
-  /** Closes its sockets once nobody uses it any more. Give it to nobody else from now on. */
+  /** Closes the sockets once no run uses the client. From now on, give it to no run. */
   async retire(): Promise<void> {
     if (this.#users > 0) {
       await new Promise<void>((resolve) => {
@@ -46,7 +46,7 @@ export class CountedClient {
     await this.#client.stop();
   }
 
-  /** Closes its sockets now; runs that still stream fail. Safe twice. */
+  /** Closes the sockets now. Runs that still stream fail. Safe twice. */
   stop(): Promise<void> {
     return this.#client.stop();
   }

@@ -1,8 +1,8 @@
 /**
  * One attempt at a claimed run: lets the provider answer, and writes the end of the run.
  *
- * A failure of the provider ends the run, or moves it to another provider. An attempt that loses the right to write
- * (another worker holds the run, or the user cancelled) ends silently: the run is no longer its own to end.
+ * A failure of the provider ends the run, or moves it to another provider. An attempt loses the right to write if another
+ * worker holds the run, or if the user cancelled it. Such an attempt ends silently.
  */
 import { setTimeout } from "node:timers/promises";
 import { failure } from "@openclaw/protocol";

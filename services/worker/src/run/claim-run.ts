@@ -1,4 +1,4 @@
-/** The claim of a run, and what becomes of a run that cannot be claimed here. */
+/** Claims a run, and deals with a run that cannot be claimed here. */
 import { randomUUID } from "node:crypto";
 import { type Failure, failure } from "@openclaw/protocol";
 import { type RunJob, RunPostponedError } from "@openclaw/queue";

@@ -1,8 +1,8 @@
 /**
  * Moves a run after its provider failed.
  *
- * The run goes to the next provider of its chain, over the queue of that provider, so that the provider's limit holds
- * for moved runs too. Without another provider, the run may come back to the same one a moment later.
+ * The run goes to the queue of the next provider of its chain. So the limit of that provider holds for moved runs too.
+ * Without another provider, the run may come back to the same one a moment later.
  *
  * A worker may die at any point of the move. So the record moves first. From then on, a worker that takes the old job
  * finds the run moved, and only repeats the second step.

@@ -1,8 +1,8 @@
 /**
- * The worker's part of a run's trace: a consumer span for each job, with the requests to the provider in it.
+ * The worker's part of a run's trace: a consumer span for each job, with the spans of its requests.
  *
- * The attempt itself knows nothing of it. It is given a client and a tally that tell the span as well, and only
- * where the span is kept; otherwise it has its own, and there is nothing to pay.
+ * The attempt does not know of traces. If the span is recorded, it gets a client and a tally that also write to the span.
+ * Otherwise it gets the plain ones, at no cost.
  */
 import type { ErrorCode } from "@openclaw/protocol";
 import { type RunJob, RunPostponedError, RunReleasedError } from "@openclaw/queue";
@@ -11,13 +11,13 @@ import type { ProviderClient } from "../provider/provider-client.ts";
 import type { AttemptTally } from "../telemetry/attempt-counts.ts";
 import { tracedClient } from "./traced-client.ts";
 
-/** What an attempt is made with, and a trace listens to. */
+/** The parts of an attempt that write to a trace. */
 export interface AttemptTools {
   readonly provider: ProviderClient;
   readonly counts: AttemptTally;
 }
 
-/** Has `work` done on a job as a part of its run's trace. @throws what `work` throws */
+/** Runs `work` as a part of the run's trace. @throws the error of `work` */
 export async function traceAttempt(
   tracer: Tracer,
   job: RunJob,
@@ -37,7 +37,7 @@ export async function traceAttempt(
     });
     span.end({ error: failed });
   } catch (error) {
-    // To be offered a run again, later or elsewhere, is no failure of its own.
+    // A run that the queue offers again has not failed.
     const goesOn = error instanceof RunPostponedError || error instanceof RunReleasedError;
     span.end({ error: goesOn ? failed : (failed ?? codeOf(error)) });
     throw error;
@@ -60,7 +60,7 @@ function begin(tracer: Tracer, { runId, provider, hedges, traceparent }: RunJob)
   });
 }
 
-/** Tells the span what is counted: how the attempt came out last, and what became of it on the way there. */
+/** Writes each counted result to the span, as an event, and the last one as an attribute. */
 function tracedTally(counts: AttemptTally, span: Span): AttemptTally {
   return {
     count: (result) => {
@@ -77,7 +77,7 @@ function tracedTally(counts: AttemptTally, span: Span): AttemptTally {
   };
 }
 
-/** Our errors have one; what has none is a fault of ours. */
+/** An error without a code is a fault of the worker. */
 function codeOf(error: unknown): string {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" ? code : "internal";

@@ -1,6 +1,6 @@
 /**
- * The trace of what a provider is asked: a client span for each request, by the semantic conventions of
- * OpenTelemetry for generative AI. It has counts and names, and never a word of the conversation.
+ * Traces requests to a provider: a client span for each, by OpenTelemetry's semantic conventions for generative AI. A span
+ * has counts and names, and no word of the conversation.
  */
 import type { ProviderConfig } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
@@ -9,17 +9,17 @@ import { ProviderError } from "../provider/contract/provider-error.ts";
 import type { ChatRequest, ProviderEvent } from "../provider/contract/provider-event.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 
-/** A provider says what it likes where the name of its model belongs. */
-const MOST_OF_A_NAME = 128;
+/** A provider may send any text as the name of its model. */
+const MAX_NAME = 128;
 
 export interface RequestTrace {
-  /** The span that its requests are a part of. */
+  /** The parent of the spans. */
   readonly parent: Span;
-  /** A request is over; the code of what it failed with, where it failed. */
+  /** A request is over. @param error its code, if it failed */
   readonly onOver: (error: ErrorCode | undefined) => void;
 }
 
-/** The same client, whose requests leave spans. */
+/** The same client, with a span for each request. */
 export function tracedClient(client: ProviderClient, trace: RequestTrace): ProviderClient {
   const { name, config, canContinue, health } = client;
   return {
@@ -63,12 +63,12 @@ async function* traced(
   }
 }
 
-/** Ends once, whoever is the first to know. */
+/** Ends only once. */
 class RequestSpan {
   readonly #span: Span;
   readonly #onOver: RequestTrace["onOver"];
   readonly #beganAt = performance.now();
-  #hasSpoken = false;
+  #hasToken = false;
   #isOver = false;
 
   constructor({ parent, onOver }: RequestTrace, options: SpanOptions) {
@@ -79,14 +79,14 @@ class RequestSpan {
   see(event: ProviderEvent): void {
     if (event.type === "headers") this.#span.set({ "openclaw.connection": event.connection });
     else if (event.type === "finished") this.#span.set(attributesOfEnd(event));
-    else if (!this.#hasSpoken) {
-      this.#hasSpoken = true;
+    else if (!this.#hasToken) {
+      this.#hasToken = true;
       const seconds = (performance.now() - this.#beganAt) / 1_000;
       this.#span.set({ "gen_ai.response.time_to_first_chunk": seconds });
     }
   }
 
-  /** @param reason whatever is no `ProviderError` is why nobody wants the rest: no failure of the provider */
+  /** @param reason only a `ProviderError` is a failure of the provider; anything else is a cancellation */
   end(reason?: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -115,7 +115,7 @@ function attributesOf({ kind, model, baseUrl }: ProviderConfig, { options }: Cha
 function attributesOfEnd({ finish, usage, model }: Extract<ProviderEvent, { type: "finished" }>) {
   return {
     "gen_ai.response.finish_reasons": [finish],
-    "gen_ai.response.model": model?.slice(0, MOST_OF_A_NAME),
+    "gen_ai.response.model": model?.slice(0, MAX_NAME),
     "gen_ai.usage.input_tokens": usage?.inputTokens,
     "gen_ai.usage.output_tokens": usage?.outputTokens,
   };

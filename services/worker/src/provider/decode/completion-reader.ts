@@ -10,12 +10,7 @@ import { type Fail, malformed, type ProviderError } from "../contract/provider-e
 import type { ProviderEvent } from "../contract/provider-event.ts";
 import { classifyRefusal, refusalDetail } from "../dialects/classify-refusal.ts";
 import type { Dialect } from "../dialects/dialect.ts";
-import {
-  errorFieldsOf,
-  readErrorObject,
-  readErrorText,
-  saysSomething,
-} from "../refusals/refusal.ts";
+import { errorFieldsOf, holdsError, readErrorObject, readErrorText } from "../refusals/refusal.ts";
 import { AnswerContent, type AnswerContentOptions } from "./answer-content.ts";
 import { AnswerEnding, type AnswerEndingOptions } from "./answer-ending.ts";
 import { gluedChunk, isEndMarker, isKeepAlive } from "./event-data.ts";
@@ -74,7 +69,7 @@ export class CompletionReader {
     }
     if (isKeepAlive(event, trimmed)) return [];
     const json = parseJson(trimmed);
-    if (event === "error" && saysSomething(json ?? trimmed)) throw this.#refused(json, trimmed);
+    if (event === "error" && holdsError(json ?? trimmed)) throw this.#refused(json, trimmed);
     if (this.#isComplete && (typeof json !== "object" || json === null)) return [];
     return json === undefined ? this.readValue(this.#resync(trimmed)) : this.readValue(json);
   }

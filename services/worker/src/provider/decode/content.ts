@@ -1,6 +1,6 @@
 /**
- * The field `content` of a delta or a message, in every form of the chat completions API and its relatives: a text, a
- * part, or a list of parts. Parts may hold thinking and refusals beside text.
+ * The field `content` of a delta or a message, in every known form: a text, a part, or a list of parts. Parts may hold
+ * thinking and refusals beside text.
  */
 import { isObject, type JsonObject } from "../contract/json.ts";
 import { type Fail, malformed } from "../contract/provider-error.ts";

@@ -1,8 +1,7 @@
 /**
  * Finds the call that a piece belongs to.
  *
- * Providers mark it in different ways: by an index, by an index that is -1, absent or 0 for all calls, by an id, or
- * only by order and name.
+ * Providers mark it by an index, by an id, or only by order and name. The index may be -1, absent or 0 for all calls.
  */
 import type { Fail } from "../contract/provider-error.ts";
 import type { CallArguments } from "./call-arguments.ts";

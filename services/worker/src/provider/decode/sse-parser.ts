@@ -2,9 +2,9 @@
  * Reads server-sent events from bytes that are cut anywhere.
  *
  * Follows the WHATWG event-stream rules: LF, CRLF and CR line ends, byte order mark, comments, several `data` lines.
- * It is more tolerant in two ways, since providers are not exact: a line of blanks ends an event, and the last event
- * counts without its empty line. It is stricter in one way: a line that is not a field is an error, since it may be a
- * damaged piece of the answer. It reads each character once.
+ * Providers are not exact, so it tolerates two faults: a line of blanks ends an event, and the last event counts without
+ * its empty line. It is stricter in one way. A line that is not a field is an error, since it may be a damaged piece of the
+ * answer. It reads each character once.
  */
 import type { Fail } from "../contract/provider-error.ts";
 

@@ -12,7 +12,7 @@ import { TextSoFar } from "./text-so-far.ts";
  */
 export class ThoughtEcho {
   readonly #fromFields: TextSoFar;
-  /** What fields had and tags did not repeat yet; undefined until the first thinking between tags. */
+  /** The thinking of fields that tags did not repeat yet; undefined until the first thinking between tags. */
   #ahead: string | undefined;
   #held = "";
   /** White space at the end of what is held, which a copy may lack. */

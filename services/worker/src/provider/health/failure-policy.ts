@@ -1,6 +1,6 @@
 /**
- * What the worker does about each failure of a provider: whose fault it is, whether the run goes to another provider or
- * comes back later, and what becomes of the account.
+ * The table of failures of a provider. It says whose fault each is, whether the run may go to another provider or come
+ * back later, and how it affects the account.
  *
  * The dialect of a provider maps the provider's codes to failures.
  */
@@ -20,7 +20,7 @@ export interface FailurePolicy extends Effect {
    */
   readonly fault: "request" | "account" | "provider";
   /**
-   * Another provider may succeed; `roomier`: only one that takes longer requests. False if the fault is the request's, or
+   * Another provider may succeed; `roomier`: only a provider that takes longer requests. False if the fault is the request's, or
    * the run is over.
    */
   readonly elsewhere: boolean | "roomier";

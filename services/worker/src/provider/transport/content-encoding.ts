@@ -2,7 +2,7 @@
  * Undoes the `content-encoding` of a response, piece by piece.
  *
  * The worker asks for no compression, since compression collects text that the user should see at once. Some proxies
- * compress all the same. What the provider flushed is decoded at once.
+ * compress all the same. Flushed data is decoded at once.
  */
 import zlib from "node:zlib";
 import type { Fail, ProviderError } from "../contract/provider-error.ts";

@@ -1,15 +1,15 @@
-/** An OpenAI-compatible provider that says what the test tells it to, when the test tells it to. */
+/** An OpenAI-compatible provider that sends what the test says, when the test says so. */
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 
-export class SpeakingProvider {
+export class ScriptedProvider {
   readonly #server: Server;
-  readonly #arrived: SpokenStream[] = [];
+  readonly #arrived: ScriptedStream[] = [];
   #wake: () => void = () => undefined;
   requests = 0;
-  /** Requests that get an HTTP error instead of a stream, and which. */
+  /** Requests that get an HTTP error instead of a stream. */
   refuses: (body: unknown) => boolean = () => false;
   refusalStatus = 400;
 
@@ -23,13 +23,13 @@ export class SpeakingProvider {
       }
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.flushHeaders();
-      this.#arrived.push(new SpokenStream(response, body));
+      this.#arrived.push(new ScriptedStream(response, body));
       this.#wake();
     });
   }
 
-  static async start(): Promise<SpeakingProvider> {
-    const provider = new SpeakingProvider();
+  static async start(): Promise<ScriptedProvider> {
+    const provider = new ScriptedProvider();
     provider.#server.listen(0, "127.0.0.1");
     await once(provider.#server, "listening");
     return provider;
@@ -40,7 +40,7 @@ export class SpeakingProvider {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
   }
 
-  async nextRequest(): Promise<SpokenStream> {
+  async nextRequest(): Promise<ScriptedStream> {
     for (;;) {
       const stream = this.#arrived.shift();
       if (stream) return stream;
@@ -57,11 +57,11 @@ export class SpeakingProvider {
   }
 }
 
-export class SpokenStream {
+export class ScriptedStream {
   readonly #response: ServerResponse;
-  /** Resolves when the caller is gone. */
+  /** Resolves when the caller has closed the connection. */
   readonly closed: Promise<unknown>;
-  /** What was asked. */
+  /** The body of the request. */
   readonly body: unknown;
 
   constructor(response: ServerResponse, body: unknown) {
@@ -74,7 +74,7 @@ export class SpokenStream {
     this.#data({ choices: [{ index: 0, delta: { content: text }, finish_reason: null }] });
   }
 
-  /** A piece of a tool call, as it is to stand in the chunk. */
+  /** Sends a piece of a tool call. */
   call(piece: object): void {
     this.#data({
       choices: [{ index: 0, delta: { tool_calls: [piece] }, finish_reason: null }],
@@ -95,7 +95,7 @@ export class SpokenStream {
     this.#response.end("data: [DONE]\n\n");
   }
 
-  /** Writes as fast as the caller reads; answers how many megabytes went out in that time. */
+  /** Writes as fast as the caller reads. Returns how many megabytes went out in that time. */
   async flood({ megabytes, forMs }: { megabytes: number; forMs: number }): Promise<number> {
     const deadline = performance.now() + forMs;
     const piece = "x".repeat(64 * 1024);
