@@ -21,12 +21,13 @@ import {
 } from "@openclaw/runtime";
 import { Tracing } from "@openclaw/tracing";
 import type { WorkerConfig } from "./config.ts";
+import type { ServedProviders } from "./intake/served-providers.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
 import { warmUp } from "./run/warm-up.ts";
 import { AttemptCounts } from "./telemetry/attempt-counts.ts";
 import { registerGauges } from "./telemetry/worker-gauges.ts";
 import { createProviders } from "./worker-providers.ts";
-import { createRedis } from "./worker-redis.ts";
+import { createRedis, type WorkerDeps, type WorkerRedis } from "./worker-redis.ts";
 
 /** How long the sign of a leaving build outlasts a drain. The next worker of the build may start its drain later. */
 const SIGN_STAYS_MS = 10_000;
@@ -50,21 +51,7 @@ export function createWorker(
   const tools = { metrics, tracing, attempts, counts, nodes };
   const { limits, providers } = createProviders(base, redis, tools);
   const { commands, queueing, pulse, queuePulse, subscription, appender, queues } = redis;
-  const registry = new NodeRegistry({
-    redis: commands,
-    keyPrefix: redis.keyPrefix,
-    id: node,
-    kind: "worker",
-    log,
-    describe: () => ({
-      host: hostname(),
-      pid: process.pid,
-      activeRuns: attempts.count,
-      providers: providers.health(),
-      places: providers.places(),
-    }),
-    takeTotals: () => counts.takeTotals(),
-  });
+  const registry = createRegistry(base, redis, { attempts, counts, providers });
   const vitals = {
     redis: () => pulse.alive && queuePulse.alive,
     subscription: () => subscription.alive,
@@ -118,4 +105,33 @@ export function createWorker(
     admin.readiness,
     new ReadinessLog({ troubles, log }),
   ];
+}
+
+/** Reports this worker to the cluster. */
+function createRegistry(
+  { node, log }: WorkerDeps,
+  { commands, keyPrefix }: WorkerRedis,
+  { attempts, counts, providers }: Reported,
+): NodeRegistry {
+  return new NodeRegistry({
+    redis: commands,
+    keyPrefix,
+    id: node,
+    kind: "worker",
+    log,
+    describe: () => ({
+      host: hostname(),
+      pid: process.pid,
+      activeRuns: attempts.count,
+      providers: providers.health(),
+      places: providers.places(),
+    }),
+    takeTotals: () => counts.takeTotals(),
+  });
+}
+
+interface Reported {
+  readonly attempts: ActiveAttempts;
+  readonly counts: AttemptCounts;
+  readonly providers: ServedProviders;
 }

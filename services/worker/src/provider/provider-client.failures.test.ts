@@ -88,7 +88,7 @@ describe("an answer that goes wrong after some text keeps the text and ends in o
     (bytes: string): Break =>
     (response) =>
       response.end(bytes);
-  /** Whoever reads has read all before the connection goes. */
+  /** The client has read everything before the connection closes. */
   const close =
     (how: "destroy" | "resetAndDestroy", bytes = ""): Break =>
     (response) => {

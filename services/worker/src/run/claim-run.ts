@@ -81,6 +81,6 @@ export async function leaveUnclaimed(
 
 /** This provider has failed the run often enough: the run goes to the next provider, or ends. */
 async function leaveProvider(job: RunJob, epoch: number, context: AttemptContext): Promise<void> {
-  if ((await passOn(job, context, epoch)) !== "nobody") return;
+  if ((await passOn(job, context, epoch)) !== "none") return;
   await retryFor(() => context.records.end(job.runId, EXHAUSTED), END_WITHIN_MS);
 }

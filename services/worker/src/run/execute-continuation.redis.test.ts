@@ -71,7 +71,7 @@ describe("an attempt that continues the one before it", () => {
     });
   });
 
-  test("begins anew, at once, where the provider refuses to continue", async () => {
+  test("begins again, at once, where the provider refuses to continue", async () => {
     const isContinuation = (body: unknown) => JSON.stringify(body).includes("continue_final");
     worker.scripted.refuses = isContinuation;
     const { runId, finished } = await takenOver("Hello wor");

@@ -123,7 +123,7 @@ test("a run that loses worker after worker is ended, and named in the log", asyn
 });
 
 test("a fire-hose provider is paused while Redis does not take its text", async () => {
-  // Of its own, as it stands still for all who use it.
+  // A Redis of its own, since the fault stops it for every user.
   const redis = await FaultyRedis.start();
   onTestFinished(() => redis.stop());
   const options = { maxLogBytes: 1e6, giveUpMs: 5_000 };

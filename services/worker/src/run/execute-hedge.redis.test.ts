@@ -56,7 +56,7 @@ async function take(hedge: RunJob) {
   return { second, stream: await quick.scripted.nextRequest() };
 }
 
-/** Who began, and what was said, in the order of the log. */
+/** The attempts and their text, in the order of the log. */
 const told = async (runId: string) =>
   (await workers.entries(runId)).map((entry) =>
     entry.type === "started" ? entry.provider : entry.type === "text" ? entry.text : entry.type,

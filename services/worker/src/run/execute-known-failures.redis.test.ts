@@ -133,7 +133,7 @@ describe("a run that is refused in words that are the account's", () => {
     const question = await worker.scripted.nextRequest();
     refusesRuns = false;
     const next = await workers.begin(worker, { fallback: ["other"] });
-    // The question is still open: nobody waits for what comes of it.
+    // The question is still open, and no run waits for its answer.
     const stream = await worker.scripted.nextRequest();
     question.finish();
     stream.say("as ever");

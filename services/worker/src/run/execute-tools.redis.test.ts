@@ -99,7 +99,7 @@ test("a call is a first token: silence behind it is a stall", async () => {
 });
 
 describe("another provider", () => {
-  test("that takes a run over is asked the same, and begins anew in the middle of a call", async () => {
+  test("that takes a run over is asked the same, and begins again in the middle of a call", async () => {
     const first = await add("first");
     const { runId, finished } = await begin(first);
     const broken = await first.scripted.nextRequest();

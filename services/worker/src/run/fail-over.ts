@@ -94,9 +94,9 @@ export async function passOn(
   job: RunJob,
   { records, queues }: Pick<FailOverContext, "records" | "queues">,
   epoch: number = UNCLAIMED,
-): Promise<"moved" | "elsewhere" | "nobody"> {
+): Promise<"moved" | "elsewhere" | "none"> {
   const next = nextOf(job, queues);
-  if (next === undefined) return "nobody";
+  if (next === undefined) return "none";
   const run = { runId: job.runId, epoch, from: job.provider, provider: next };
   const outcome = await retryFor(() => records.move(run), MOVE_WITHIN_MS);
   if (outcome !== "moved") return "elsewhere";

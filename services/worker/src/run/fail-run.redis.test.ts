@@ -1,4 +1,4 @@
-/** What becomes of the run of a job that no worker can read. */
+/** The run of a job that no worker can read. */
 import { UnreadableJobError } from "@openclaw/queue";
 import { createLogger } from "@openclaw/runtime";
 import { createStreamFixture, type StreamFixture } from "@openclaw/testing";

@@ -50,11 +50,7 @@ export function readAnswer(
   return outcomeOf(events, events.at(-1));
 }
 
-export function outcomeOf(
-  events: readonly ProviderEvent[],
-  last: Outcome["last"],
-  message = "",
-): Outcome {
+function outcomeOf(events: readonly ProviderEvent[], last: Outcome["last"], message = ""): Outcome {
   const joined = (wanted: "text" | "reasoning", isRefusal?: true) =>
     events
       .map((event) =>

@@ -1,4 +1,4 @@
-/** What becomes of a conversation, and of the fields that are passed on, on its way to each kind. */
+/** How each kind of provider gets a conversation and the passed fields. */
 import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@openclaw/config";
 import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";

@@ -178,7 +178,7 @@ test("without Redis nothing is asked and nobody is held back; what was confirmed
   await refuseRuns([fresh], () => isHeldBack(fresh));
 });
 
-test("a mended configuration begins anew at once, and the key is not to be read in its id", async () => {
+test("a mended configuration begins again at once, and the key is not to be read in its id", async () => {
   answer = refuse(401);
   const old = await worker({ apiKey: "sk-old-secret" });
   await refuseRuns([old], () => isHeldBack(old));

@@ -26,7 +26,7 @@ import {
 } from "./refusal-words.ts";
 
 /** A row fits if all its conditions hold. */
-export interface RefusalRule {
+interface RefusalRule {
   readonly means: ErrorCode;
   /** A hint for the user in our own words. The provider's words may quote the prompt or the key. */
   readonly says?: string;
