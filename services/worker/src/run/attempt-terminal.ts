@@ -29,7 +29,7 @@ function failureOf({ failed }: RunJob, error: unknown, log: Logger): Failure {
     // The user knows of the provider that failed first. A refusal of the request itself says more.
     const isFirst = failed === undefined || policyOf(error.code).elsewhere !== true;
     if (isFirst || !isErrorCode(failed.code)) return error.failure;
-    return failure(failed.code, `${failed.message} No other provider could answer.`);
+    return failure(failed.code, `${failed.message} No other provider could answer in its place.`);
   }
   if (error instanceof AttemptLostError) return failure("answer_too_large");
   log.error({ err: error }, "run failed unexpectedly");
