@@ -63,7 +63,8 @@ const unit = {
   exclude: [
     ...LOADING,
     "**/*.redis.test.ts",
-    "tests/{e2e,warm,chaos,clients,slow,skew,containers}/**",
+    "tests/{e2e,warm,clients,slow,skew,containers}/**",
+    "tests/chaos/chaos.test.ts",
   ],
   ...quick,
 };

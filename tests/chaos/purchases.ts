@@ -6,8 +6,10 @@ import type { ClusterProcess } from "@openclaw/testing";
 import type { History } from "./history.ts";
 
 const MAX_ATTEMPTS = 2;
-/** An attempt that was lost with its worker, or released by it, counts for nothing; more than these are a fault. */
+/** A fifth attempt that is lost with its worker ends the run. */
 const MOST_LOST = 4;
+/** Workers that leave in an orderly way release their runs: an attempt each, bounded by the run's deadline alone. */
+const RELEASES = /^(SIGTERM worker|all of worker)/;
 /** A process that was stopped before may be taken for lost only now. */
 const LONGEST_STOP_MS = 10_000;
 /**
@@ -44,7 +46,8 @@ export class Purchases {
     bought.times.push({ provider, at: this.#history.now() });
     bought.open += 1;
     const mayBeLost = bought.times.filter(({ at }) => this.#wasHarmedSince(at - LONGEST_STOP_MS));
-    const lost = Math.min(MOST_LOST, mayBeLost.length);
+    const releases = this.#releasesSince(bought.times[0]?.at ?? 0);
+    const lost = Math.min(MOST_LOST + releases, mayBeLost.length);
     const allowed = MAX_ATTEMPTS + lost + (SAYS_NOTHING.test(prompt) ? 1 : 0);
     if (bought.times.length > allowed && !ASKED_AGAIN.test(prompt)) {
       const times = bought.times.map(({ provider, at }) => `${at} ms ${provider}`).join(", ");
@@ -72,6 +75,13 @@ export class Purchases {
   /** Whether an attempt of then may have been lost, also one that had all of its answer: its end was not written. */
   #wasHarmedSince(then: number): boolean {
     return this.#history.injected.some(({ kind, at }) => at >= then && /worker|redis/.test(kind));
+  }
+
+  /** How often a worker was told to leave while the run may have been at work on it. */
+  #releasesSince(begun: number): number {
+    const since = begun - LONGEST_STOP_MS;
+    return this.#history.injected.filter(({ kind, at }) => at >= since && RELEASES.test(kind))
+      .length;
   }
 
   /** Whether two attempts of one run both came to write its end. */
