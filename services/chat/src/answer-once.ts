@@ -1,9 +1,9 @@
 /** For scripts: one question on the standard input, its answer on the standard output. */
 import { text } from "node:stream/consumers";
 import { CancelledError, type GatewayClient, GatewayError } from "@openclaw/client";
+import type { ChatStreams } from "./chat-streams.ts";
 import type { ChatConfig } from "./config.ts";
 import { writeWhole } from "./output.ts";
-import type { ChatStreams } from "./run-chat.ts";
 import { Screen } from "./screen.ts";
 import { showAnswer } from "./show-answer.ts";
 

@@ -1,6 +1,6 @@
 /** The runs of one socket: who asked for what on it, and whose each frame is. */
 import { GatewayError } from "./gateway-error.ts";
-import type { OpenRun } from "./open-run.ts";
+import type { OpenRun, RunCarrier } from "./open-run.ts";
 import { randomId } from "./random-id.ts";
 import { Socket, type SocketOptions } from "./socket.ts";
 import { type Down, type DownFrame, type Limits, type UpFrame, utf8Length } from "./wire.ts";
@@ -31,7 +31,7 @@ const NOT_NOW: ReadonlySet<string> = new Set(["draining", "unavailable", "too_ma
 /** Close codes of RFC 6455 by which the other side says that it was sent what it cannot take. */
 const OUR_FAULT: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009]);
 
-export class Connection {
+export class Connection implements RunCarrier {
   readonly #socket: Socket;
   /** To whom the gateway says that this connection belongs. */
   #session = "";

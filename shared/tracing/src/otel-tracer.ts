@@ -26,7 +26,7 @@ import {
 } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { Attributes, Span, SpanEnd, SpanOptions } from "./tracer.ts";
-import type { ExportingTracer, TracingOptions } from "./tracing.ts";
+import type { ExportingTracer, TracingOptions } from "./tracing-options.ts";
 import { WatchedExporter } from "./watched-exporter.ts";
 
 const KINDS = {
