@@ -5,8 +5,15 @@
  * expired ones are looked for twice a second. A worker that is slow rather than dead may lose
  * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
  */
-import { setTimeout as delay } from "node:timers/promises";
-import { type Component, isOutage, type Logger, type RedisClient } from "@openclaw/runtime";
+import {
+  type Component,
+  Idle,
+  isOutage,
+  type Logger,
+  type RedisClient,
+  sleep,
+  within,
+} from "@openclaw/runtime";
 import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
 import { ReplyError } from "ioredis";
 import { LeaseClock } from "./lease-clock.ts";
@@ -69,7 +76,7 @@ class BoundedWorker extends Worker {
       this.onFault(error);
       if (!(error instanceof ReplyError)) throw error;
       // Ends early where this worker leaves, which a refusal must not hold up.
-      await delay(RETRY_MS, undefined, { signal: this.#leaving.signal }).catch(() => undefined);
+      await sleep(RETRY_MS, this.#leaving.signal);
       throw error;
     }
   }
@@ -105,12 +112,7 @@ class BoundedWorker extends Worker {
    */
   async leave(withinMs: number): Promise<void> {
     this.#leaving.abort();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, withinMs);
-    });
-    await Promise.race([this.close(), late]);
-    clearTimeout(timer);
+    await within(withinMs, this.close());
     // Where that came first: what a forced close does, which cannot be asked for any more.
     await this.lockManager.close();
     await this.backend.close(true);
@@ -195,7 +197,7 @@ export class RunIntake implements Component {
   #worker: BoundedWorker | undefined;
   #draining = false;
   #isHeld = false;
-  #onIdle: () => void = () => undefined;
+  readonly #idle = new Idle(() => this.#working.size === 0);
 
   constructor(options: RunIntakeOptions) {
     this.name = `intake ${options.provider}`;
@@ -293,11 +295,7 @@ export class RunIntake implements Component {
     this.#draining = true;
     // Without waiting: BullMQ's own wait has no bound.
     await this.#worker?.pause(true);
-    if (this.#working.size === 0 || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await this.#idle.wait(signal);
   }
 
   /** Leaves runs that are still at work to other workers, who take them when their leases expire. */
@@ -362,7 +360,7 @@ export class RunIntake implements Component {
       await work;
     } finally {
       this.#working.delete(id);
-      if (this.#working.size === 0) this.#onIdle();
+      this.#idle.check();
     }
   }
 

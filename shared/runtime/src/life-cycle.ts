@@ -6,6 +6,7 @@
  */
 import type { Logger } from "./log.ts";
 import { listenForStopSignals } from "./stop-signals.ts";
+import { LATE, within } from "./waits.ts";
 
 /** Anything with a lifetime. A failed `start` has released what it took; `stop` is safe twice. */
 export interface Component {
@@ -66,12 +67,9 @@ export class LifeCycle {
     const parts = this.#started.toReversed();
     this.#started = [];
     for (const part of parts) {
-      const late = new Promise<"late">((resolve) =>
-        setTimeout(resolve, STOP_DEADLINE_MS, "late").unref(),
-      );
       try {
-        const outcome = await Promise.race([part.stop(), late]);
-        if (outcome === "late") this.#log.warn({ part: part.name }, "part is late to stop");
+        const outcome = await within(STOP_DEADLINE_MS, part.stop());
+        if (outcome === LATE) this.#log.warn({ part: part.name }, "part is late to stop");
       } catch (error) {
         this.#log.error({ part: part.name, err: error }, "stop failed");
       }

@@ -10,11 +10,11 @@
  *
  * A Redis Cluster answers in time when every partition of the streams does: a run may belong to any of them.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { Cluster } from "ioredis";
 import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 import { connectionName, type RedisClient } from "./redis.ts";
+import { LATE, within } from "./waits.ts";
 
 const TICK_MS = 250;
 /** An answer is late after one tick; after this many late ones in a row, Redis does not answer. */
@@ -125,8 +125,8 @@ function dropDeafNodes(cluster: Cluster): void {
       () => true,
       () => true,
     );
-    void Promise.race([heard, delay(TICK_MS, false)]).then((hears) => {
-      if (!hears) node.disconnect();
+    void within(TICK_MS, heard).then((hears) => {
+      if (hears === LATE) node.disconnect();
     });
   }
 }

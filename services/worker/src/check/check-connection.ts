@@ -4,6 +4,7 @@
  * A worker's own connector does the same in one go and says only that it failed. The limits and the
  * way of trying a host's addresses are the worker's.
  */
+
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import {
@@ -14,12 +15,12 @@ import {
   type TcpNetConnectOpts,
 } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { untilAborted } from "@openclaw/runtime/waits";
 import {
   askForTunnel,
   ProxyFailedError,
   type TunnelRequest,
 } from "../provider/transport/proxy-tunnel.ts";
-import { untilAborted } from "../until-aborted.ts";
 import type { ConnectionReport, Step } from "./report.ts";
 
 /** As the worker's dialer: how long one address of a host is tried before the next. */

@@ -4,11 +4,10 @@
  * A changed provider keeps its intake and gets another client. Runs that are at work finish with the
  * client they began with, whose sockets are closed behind the last of them.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Places, ProviderConfig } from "@openclaw/config";
 import type { QueueCounts, RunIntake, RunJob } from "@openclaw/queue";
-import type { Logger } from "@openclaw/runtime";
+import { type Logger, sleep } from "@openclaw/runtime";
 import type { ProviderHealth } from "../provider/health/provider-health.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { CountedClient } from "./counted-client.ts";
@@ -155,7 +154,7 @@ export class ServedProvider {
       if (await this.#isBusy()) busyAt = performance.now();
       const now = performance.now();
       if (now - busyAt >= emptyMs || now - since >= mostMs) return;
-      await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined); // seen above
+      await sleep(LOOK_EVERY_MS, signal);
     }
   }
 

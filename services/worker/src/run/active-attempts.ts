@@ -1,4 +1,4 @@
-import type { Component } from "@openclaw/runtime";
+import { type Component, Idle, within } from "@openclaw/runtime";
 import { isTerminal, type PublishedEntry } from "@openclaw/stream";
 
 /** An attempt at work in this process. */
@@ -28,7 +28,7 @@ export class ActiveAttempts implements Component {
   /** What came for runs not at work here (yet), oldest first, and when. */
   readonly #early = new Map<string, { readonly published: PublishedEntry; readonly at: number }>();
   #count = 0;
-  #onEmpty: () => void = () => undefined;
+  readonly #idle = new Idle(() => this.#count === 0);
 
   get count(): number {
     return this.#count;
@@ -48,7 +48,7 @@ export class ActiveAttempts implements Component {
     if (!attempts?.delete(attempt)) return;
     this.#count -= 1;
     if (attempts.size === 0) this.#attempts.delete(runId);
-    if (this.#count === 0) this.#onEmpty();
+    this.#idle.check();
   }
 
   /** Takes what was published to this worker: what others did to runs that are at work here. */
@@ -88,11 +88,8 @@ export class ActiveAttempts implements Component {
 
   async stop(): Promise<void> {
     if (this.#count === 0) return;
-    const empty = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-    });
     for (const attempt of this.#all()) attempt.abort("stopping");
-    await Promise.race([empty, new Promise((resolve) => setTimeout(resolve, LET_GO_MS).unref())]);
+    await within(LET_GO_MS, this.#idle.wait());
   }
 }
 

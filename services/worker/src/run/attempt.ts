@@ -5,7 +5,6 @@
  * goes wrong with the right to write (another worker holds the run, the user cancelled) ends only this
  * attempt, silently: the run is no longer ours to end.
  */
-import { setTimeout } from "node:timers/promises";
 import { type Failure, failure, isErrorCode } from "@openclaw/protocol";
 import {
   type QueueLimits,
@@ -14,7 +13,7 @@ import {
   type RunQueues,
   RunReleasedError,
 } from "@openclaw/queue";
-import { type Logger, retryFor } from "@openclaw/runtime";
+import { type Logger, retryFor, sleep } from "@openclaw/runtime";
 import type { Appender, RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
 import { ProviderError } from "../provider/contract/provider-error.ts";
 import type { ProviderEvent } from "../provider/contract/provider-event.ts";
@@ -181,7 +180,7 @@ async function isAskedBesideHedge(
   const facts = { runId, epoch, provider, code: error.code, detail: error.detail, afterMs };
   log.warn(facts, "provider failed beside its hedge, asked again");
   // Where the hedge wins meanwhile, the next question is not asked.
-  await setTimeout(afterMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+  await sleep(afterMs, stopping.signal);
   return true;
 }
 

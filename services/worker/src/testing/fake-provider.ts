@@ -1,6 +1,7 @@
 /**
  * Providers for tests: real servers on a free port, which see what a real provider would see.
  */
+
 import { once } from "node:events";
 import {
   createServer as createHttpServer,
@@ -10,6 +11,7 @@ import {
 } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { type ProviderConfig, parseGatewayConfig } from "@openclaw/config";
+import { eventually } from "@openclaw/testing";
 
 export interface FakeProvider {
   readonly url: string;
@@ -66,9 +68,8 @@ export function configFor(url: string, rest: object = {}): ProviderConfig {
 
 const FROM_TEST = { source: "a test", env: {} };
 
-/** Resolves when `condition` holds; the test's own timeout is the bound. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+  await eventually("the condition", condition, { everyMs: 2 });
 }
 
 /** Resolves when undici has put the socket of a response that just ended back into its pool. */

@@ -1,8 +1,10 @@
 /** An OpenAI-compatible provider that says what the test tells it to, when the test tells it to. */
+
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
+import { within } from "@openclaw/runtime/waits";
 
 export class SpeakingProvider {
   readonly #server: Server;
@@ -105,10 +107,7 @@ export class SpokenStream {
       written += 1 / 16;
       if (this.#response.writableNeedDrain) {
         const leftMs = Math.max(1, deadline - performance.now());
-        await Promise.race([
-          once(this.#response, "drain"),
-          new Promise((resolve) => setTimeout(resolve, leftMs)),
-        ]);
+        await within(leftMs, once(this.#response, "drain"));
       }
     }
     return written;
