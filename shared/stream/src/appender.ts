@@ -13,7 +13,7 @@ import { backOffMs, isOutage, isStateOfRedis, type RedisClient, sleep } from "@o
 import type { StreamKeys } from "./keys.ts";
 import { LARGEST_ENTRY_BYTES } from "./pieces.ts";
 import { PublishBudget } from "./publish-budget.ts";
-import { DEFAULT_RETENTION, type Retention } from "./run-records.ts";
+import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
 import {
   type AppendOutcome,
   type OnLost,

@@ -15,8 +15,8 @@ import {
   MalformedEntryError,
   type UnreadableEntry,
 } from "./entry.ts";
+import type { LogPage } from "./log-page.ts";
 import { comparePositions, follows, type Position } from "./position.ts";
-import type { LogPage } from "./run-outcomes.ts";
 
 /**
  * Reading begins with small pages, and again whenever the reader had to stop: it may take only little

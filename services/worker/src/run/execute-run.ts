@@ -56,7 +56,7 @@ async function execute(job: RunJob, context: AttemptContext): Promise<void> {
       // known any more, so what it said is not to be built upon.
       await requeue({ ...run, anew: true }, claim.provider, context.queues);
       break;
-    case "tired":
+    case "out_of_tries":
       await leaveProvider(run, claim.epoch, context);
       break;
     case "lost":
