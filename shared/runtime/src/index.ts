@@ -16,5 +16,6 @@ export * from "./redis-pulse.ts";
 export * from "./redis-rights.ts";
 export * from "./redis-url.ts";
 export * from "./retry-for.ts";
+export * from "./states.ts";
 export * from "./stop-signals.ts";
 export * from "./waits.ts";
