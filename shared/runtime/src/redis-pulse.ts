@@ -61,10 +61,7 @@ export class RedisPulse implements Component {
   }
 
   async start(): Promise<void> {
-    this.#redis.on("ready", () => {
-      this.#deaf = 0;
-      void this.#ask();
-    });
+    this.#redis.on("ready", this.#onReady);
     // What has arrived is read before it is judged.
     this.#ticking = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
   }
@@ -72,7 +69,13 @@ export class RedisPulse implements Component {
   async stop(): Promise<void> {
     clearInterval(this.#ticking);
     this.#ticking = undefined;
+    this.#redis.off("ready", this.#onReady);
   }
+
+  readonly #onReady = (): void => {
+    this.#deaf = 0;
+    void this.#ask();
+  };
 
   #tick(): void {
     if (!this.#ticking) return;
