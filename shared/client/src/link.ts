@@ -138,9 +138,8 @@ export class Link {
     const opened = this.#connect({
       onReady: (connection) => {
         isAsked = true;
-        connection.isLeaving = true;
         if (run.isEnded) connection.close();
-        else connection.ask(run);
+        else connection.askAlone(run);
       },
       onDraining: () => undefined,
       onClosed: (connection) => {

@@ -2,12 +2,12 @@ import type {
   ConnectionLabel,
   ConversationMessage,
   FinishReason,
-  RunWishes,
+  RunParameters,
   Usage,
 } from "@openclaw/protocol";
 
 /** What a run asks of a provider; everything else (model, key, host) is the provider's configuration. */
-export interface ChatRequest extends Readonly<RunWishes> {
+export interface ChatRequest extends Readonly<RunParameters> {
   readonly messages: readonly ConversationMessage[];
   /**
    * The beginning of the answer, which the provider is to continue: its events are what follows, which
