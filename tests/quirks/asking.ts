@@ -3,7 +3,7 @@
  * the other makes of it. Everything that is started here ends with the test.
  */
 import { type ProviderKind, parseGatewayConfig } from "@openclaw/config";
-import type { ConversationMessage, RunWishes } from "@openclaw/protocol";
+import type { ConversationMessage, RunParameters } from "@openclaw/protocol";
 import { createLogger } from "@openclaw/runtime";
 import {
   createSimulator,
@@ -78,7 +78,7 @@ export interface Answer {
   readonly error: ProviderError | undefined;
 }
 
-export interface Asked extends Readonly<RunWishes> {
+export interface Asked extends Readonly<RunParameters> {
   /** Said before the directive. */
   readonly history?: readonly ConversationMessage[];
   readonly signal?: AbortSignal;

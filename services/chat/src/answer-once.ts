@@ -1,9 +1,10 @@
 /** For scripts: one question on the standard input, its answer on the standard output. */
 import { text } from "node:stream/consumers";
-import { CancelledError, type GatewayClient, GatewayError } from "@openclaw/client";
+import { type GatewayClient, GatewayError } from "@openclaw/client";
+import { untilAborted } from "@openclaw/runtime/waits";
+import type { ChatStreams } from "./chat-streams.ts";
 import type { ChatConfig } from "./config.ts";
 import { writeWhole } from "./output.ts";
-import type { ChatStreams } from "./run-chat.ts";
 import { Screen } from "./screen.ts";
 import { showAnswer } from "./show-answer.ts";
 
@@ -18,7 +19,7 @@ export async function answerOnce(
   { provider, styled }: ChatConfig,
   { stdin, stdout, stderr, stop }: ChatStreams,
 ): Promise<void> {
-  const question = (await Promise.race([text(stdin), interruptionOf(stop)])).trim();
+  const question = (await untilAborted(text(stdin), stop)).trim();
   if (question === "") {
     throw new GatewayError("invalid_request", "Nothing was asked.", { retryable: false });
   }
@@ -30,12 +31,4 @@ export async function answerOnce(
   }
   const answer = await run.text();
   await writeWhole(stdout, `${answer.replace(/\n$/, "")}\n`);
-}
-
-function interruptionOf(stop: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const interrupt = () => reject(new CancelledError("Interrupted."));
-    if (stop.aborted) interrupt();
-    else stop.addEventListener("abort", interrupt, { once: true });
-  });
 }

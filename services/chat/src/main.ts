@@ -1,4 +1,5 @@
 /** `npm run chat`: a conversation in the terminal. */
+import { CancelledError } from "@openclaw/client";
 import { listenForStopSignals } from "@openclaw/runtime/stop-signals";
 import { exitCodeOf } from "./output.ts";
 import { runChat } from "./run-chat.ts";
@@ -7,7 +8,7 @@ const INTERRUPTED = 130;
 
 const stop = new AbortController();
 listenForStopSignals({
-  onFirst: () => stop.abort(),
+  onFirst: () => stop.abort(new CancelledError("Interrupted.")),
   onAgain: () => process.exit(INTERRUPTED),
   hangup: true,
 });

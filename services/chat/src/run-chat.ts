@@ -1,20 +1,12 @@
-import type { ReadStream, WriteStream } from "node:tty";
 import { GatewayClient, GatewayError } from "@openclaw/client";
 import { WebSocket } from "ws";
 import { answerOnce } from "./answer-once.ts";
+import type { ChatStreams } from "./chat-streams.ts";
 import { type ChatConfig, HELP, readConfig } from "./config.ts";
 import { converse } from "./converse.ts";
 import { Keyboard } from "./keyboard.ts";
-import { exitCodeOf, isWriteError, type OutputStream, wholeOutput, writeWhole } from "./output.ts";
+import { exitCodeOf, isWriteError, wholeOutput, writeWhole } from "./output.ts";
 import { Screen } from "./screen.ts";
-
-export interface ChatStreams {
-  readonly stdin: ReadStream;
-  readonly stdout: OutputStream;
-  readonly stderr: WriteStream;
-  /** Leave: cancels what is being answered. */
-  readonly stop: AbortSignal;
-}
 
 /** Answers the exit code. */
 export async function runChat(argv: readonly string[], streams: ChatStreams): Promise<number> {

@@ -8,7 +8,7 @@ try {
   const log = createLogger({ service: "edge", level: config.LOG_LEVEL });
   for (const variable of unknown) log.warn({ variable }, "unknown environment variable");
   const parts = createEdge(config, gateway, log);
-  await runService({ log, parts, drainMs: config.EDGE_DRAIN_MS });
+  await runService({ log, components: parts, drainMs: config.EDGE_DRAIN_MS });
 } catch (error) {
   // Configuration errors, a missing Redis and an unfit machine are the operator's to read, not a stack trace.
   console.error(error instanceof Error ? error.message : error);

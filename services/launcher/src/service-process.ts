@@ -1,5 +1,6 @@
 /** One service as a child process: forked, waited for until it says it is ready, and ended. */
 import { type ChildProcess, fork } from "node:child_process";
+import { LATE, within } from "@openclaw/runtime";
 import { LaunchError } from "./launch-error.ts";
 import { ChildOutput, type Output } from "./output.ts";
 import type { RunningProcess } from "./supervised-process.ts";
@@ -74,8 +75,8 @@ function exitOf(child: ChildProcess): Promise<string> {
     });
     child.once("exit", (code, signal) => {
       const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-      child.once("close", () => resolve(how));
-      setTimeout(resolve, CLOSE_DEADLINE_MS, how).unref();
+      const closed = new Promise((onClose) => child.once("close", onClose));
+      void within(CLOSE_DEADLINE_MS, closed).then(() => resolve(how));
     });
   });
 }
@@ -134,9 +135,8 @@ function handle(
       if (withinMs !== undefined) child.send({ type: "hurry", withinMs }, () => undefined);
       child.kill("SIGTERM");
       const mostMs = withinMs === undefined ? graceMs : Math.min(graceMs, withinMs + CLOSING_MS);
-      const force = setTimeout(() => child.kill("SIGKILL"), mostMs);
+      if ((await within(mostMs, exited)) === LATE) child.kill("SIGKILL");
       await exited;
-      clearTimeout(force);
     },
   };
 }

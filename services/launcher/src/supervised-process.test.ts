@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { startService } from "./service-process.ts";
-import { backOffMs, SupervisedProcess } from "./supervised-process.ts";
+import { restartDelayMs, SupervisedProcess } from "./supervised-process.ts";
 import {
   CRASHES_AT_LENGTH,
   DIES_STARTING,
@@ -138,7 +138,7 @@ describe("a supervised service", () => {
 });
 
 test("backoff doubles from 0.5 s to 10 s, its last third up to chance", () => {
-  const most = [1, 2, 3, 4, 5, 6, 60].map((failures) => backOffMs(failures, () => 1));
+  const most = [1, 2, 3, 4, 5, 6, 60].map((failures) => restartDelayMs(failures, () => 1));
   expect(most).toEqual([500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
-  expect(backOffMs(1, () => 0)).toBe(333);
+  expect(restartDelayMs(1, () => 0)).toBe(333);
 });

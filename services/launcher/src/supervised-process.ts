@@ -4,10 +4,10 @@
  * A process that dies is started again, at first almost at once and then more and more slowly, so
  * that one that cannot live does not eat the machine. One that lives for a while is trusted anew.
  */
-import { setTimeout as delay } from "node:timers/promises";
+import { backOffMs, sleep } from "@openclaw/runtime";
 
-const FIRST_BACKOFF_MS = 500;
-const LONGEST_BACKOFF_MS = 10_000;
+/** The last third is chance, so that siblings do not return as one. */
+const BACK_OFF = { firstMs: 500, mostMs: 10_000, steady: 2 / 3 };
 const TRUSTED_AFTER_MS = 30_000;
 
 /** A process that is up. */
@@ -97,10 +97,10 @@ export class SupervisedProcess<P extends RunningProcess = RunningProcess> {
   }
 
   async #backOff({ what, details }: Death, failures: number): Promise<void> {
-    const ms = backOffMs(failures, this.#options.random ?? Math.random);
+    const ms = restartDelayMs(failures, this.#options.random);
     const seconds = (ms / 1_000).toFixed(1);
     this.#options.report(`${this.name} ${what}; starting it again in ${seconds} s${details}`);
-    await delay(ms, undefined, { signal: this.#leaving.signal }).catch(() => undefined); // leaving
+    await sleep(ms, this.#leaving.signal);
   }
 }
 
@@ -113,8 +113,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** 0.5 s doubling to 10 s, of which the last third is chance, so that siblings do not return as one. */
-export function backOffMs(failures: number, random: () => number): number {
-  const ceiling = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
-  return Math.round(ceiling * (2 / 3 + random() / 3));
+/** @param failures in a row, from 1; @returns milliseconds until the next start */
+export function restartDelayMs(failures: number, random = Math.random): number {
+  return Math.round(backOffMs(failures - 1, { ...BACK_OFF, random }));
 }

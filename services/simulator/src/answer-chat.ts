@@ -12,8 +12,9 @@ import { quirkyDialect } from "./quirks/quirky-dialect.ts";
 import { readBody } from "./read-body.ts";
 import { directedRefusal, refuse, sendRefusal } from "./refusals.ts";
 import type { Reply } from "./reply.ts";
+import type { StagedAnswer } from "./staged-answer.ts";
 import type { Outcome } from "./stats.ts";
-import { type StagedAnswer, streamAnswer } from "./stream-answer.ts";
+import { streamAnswer } from "./stream-answer.ts";
 import { sendWholeAnswer, wholeAnswer } from "./whole-answer.ts";
 
 export interface Exchange {

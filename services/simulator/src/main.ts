@@ -17,7 +17,7 @@ const announcement: Component = {
 };
 
 // The simulator has nothing to drain: its streams may be stalled on purpose, for ever.
-await runService({ log, parts: [simulator, announcement], drainMs: 0 });
+await runService({ log, components: [simulator, announcement], drainMs: 0 });
 
 function configOrExit(): SimulatorConfig {
   try {

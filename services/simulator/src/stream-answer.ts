@@ -9,30 +9,16 @@ import { encodingHeader } from "./encoder.ts";
 import { spliced } from "./faults/spliced.ts";
 import { spoiled } from "./faults/spoiled.ts";
 import { type Plan, usageAfter } from "./plan.ts";
-import type { Dialect, Json, SseEvent, Turn } from "./profiles/dialect.ts";
+import type { Json, SseEvent } from "./profiles/dialect.ts";
 import type { Reply } from "./reply.ts";
 import { DONE, EventSink, encodeEvent } from "./sse.ts";
+import type { StagedAnswer, TimedText } from "./staged-answer.ts";
 import type { Outcome } from "./stats.ts";
 import { withClosingCall } from "./tools/call-deltas.ts";
 import { bodyOf } from "./whole-answer.ts";
 
-export interface StagedAnswer {
-  readonly reply: Reply;
-  readonly dialect: Dialect;
-  readonly turn: Turn;
-  readonly plan: Plan;
-  /** When the provider began to work on it, on the clock of `performance.now()`. */
-  readonly startedAt: number;
-}
-
 /** Bounds the memory of one write when a very long answer is due all at once. */
 const MAX_BATCH_CHARS = 64 * 1024;
-
-export interface TimedText {
-  /** From the start of the answer. */
-  readonly atMs: number;
-  readonly text: string;
-}
 
 export async function streamAnswer(staged: StagedAnswer): Promise<Outcome> {
   const { reply, dialect, turn, plan } = staged;

@@ -5,8 +5,8 @@ import { usageAfter } from "./plan.ts";
 import type { Delta, Refusal as HttpResponse } from "./profiles/dialect.ts";
 import type { Headers } from "./reply.ts";
 import { PLAIN } from "./sse.ts";
+import type { StagedAnswer } from "./staged-answer.ts";
 import type { Outcome } from "./stats.ts";
-import type { StagedAnswer } from "./stream-answer.ts";
 import { callsIn } from "./tools/call-deltas.ts";
 
 export async function sendWholeAnswer(staged: StagedAnswer): Promise<Outcome> {

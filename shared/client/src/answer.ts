@@ -8,6 +8,7 @@
  */
 import { CancelledError, GatewayError } from "./gateway-error.ts";
 import type { RunEvent, RunResult } from "./run-event.ts";
+import { type Moves, moved } from "./states.ts";
 import type { Down, DownFrame, Position } from "./wire.ts";
 
 /** What one attempt has said so far. */
@@ -29,6 +30,19 @@ type Piece = Down<Kind>;
 /** More than a gateway keeps of a run (4 MiB), so that only a broken one gets there. */
 const LONGEST_ANSWER = 8 * 1024 * 1024;
 
+/**
+ * - `following`: takes what comes next.
+ * - `behind`: a piece was missing; nothing is taken until the run is read again.
+ * - `ended`: has its result or its error, and takes nothing more.
+ */
+type State = "following" | "behind" | "ended";
+
+const MOVES: Moves<State> = {
+  following: ["behind", "ended"],
+  behind: ["following", "ended"],
+  ended: [],
+};
+
 export class Answer {
   #attempt: Attempt = { epoch: 0, delta: [], reasoning: [] };
   #end: End | undefined;
@@ -37,8 +51,7 @@ export class Answer {
   #by: { provider: string; model: string } | undefined;
   #queued: Extract<RunEvent, { type: "queued" }> | undefined;
   #length = 0;
-  /** A piece was missing; nothing is taken until the run is read again. */
-  #isBehind = false;
+  #state: State = "following";
   #hasEndedAway = false;
   readonly #askedAt = performance.now();
   #firstTextMs: number | undefined;
@@ -88,14 +101,14 @@ export class Answer {
    * @param isOver the run has ended meanwhile; how, comes behind the rest of it
    */
   resumed(isOver = false): void {
-    this.#isBehind = false;
+    if (this.#state === "behind") this.#move("following");
     this.#hasEndedAway = isOver;
     this.#emit({ type: "resumed" });
   }
 
   /** Takes a frame of this run. Answers `false` where one before it is missing. */
   apply(frame: DownFrame): boolean {
-    if (this.#end || this.#isBehind) return true;
+    if (this.#state !== "following") return true;
     switch (frame.type) {
       case "queued":
         this.#queued = { type: "queued", position: frame.position, waitMs: frame.waitMs };
@@ -125,7 +138,8 @@ export class Answer {
 
   /** Ends the run, unless it has ended. */
   fail(error: GatewayError): void {
-    if (this.#end) return;
+    if (this.#state === "ended") return;
+    this.#move("ended");
     this.#end = { error };
     this.#notify();
   }
@@ -152,7 +166,7 @@ export class Answer {
     const { epoch: current, seq: last } = this.#at;
     if (epoch < this.#attempt.epoch || (epoch === current && seq <= last)) return true;
     if (epoch !== current || seq !== last + 1) {
-      this.#isBehind = true;
+      this.#move("behind");
       return false;
     }
     this.#at = { epoch, seq };
@@ -185,6 +199,7 @@ export class Answer {
       timings,
       seen: { ...(firstTextMs !== undefined && { firstTextMs }), totalMs: this.#elapsedMs() },
     };
+    this.#move("ended");
     this.#end = { result };
     this.#emit({ type: "done", ...result });
   }
@@ -210,6 +225,10 @@ export class Answer {
       ...(texts.refusal ? [{ type: "delta", text: texts.refusal, refusal: true } as const] : []),
       ...(end ? [{ type: "done", ...end } as const] : []),
     ];
+  }
+
+  #move(to: State): void {
+    this.#state = moved(MOVES, this.#state, to);
   }
 
   #emit(event: RunEvent): void {

@@ -1,8 +1,9 @@
 /** The runs of one socket: who asked for what on it, and whose each frame is. */
 import { GatewayError } from "./gateway-error.ts";
-import type { OpenRun } from "./open-run.ts";
+import type { OpenRun, RunCarrier } from "./open-run.ts";
 import { randomId } from "./random-id.ts";
 import { Socket, type SocketOptions } from "./socket.ts";
+import { type Moves, moved } from "./states.ts";
 import { type Down, type DownFrame, type Limits, type UpFrame, utf8Length } from "./wire.ts";
 
 export interface ConnectionOptions extends SocketOptions {
@@ -31,7 +32,17 @@ const NOT_NOW: ReadonlySet<string> = new Set(["draining", "unavailable", "too_ma
 /** Close codes of RFC 6455 by which the other side says that it was sent what it cannot take. */
 const OUR_FAULT: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009]);
 
-export class Connection {
+/**
+ * - `open`: takes runs.
+ * - `leaving`: takes no more runs, and closes behind its last one: the gateway drains, or the connection was made for
+ *   one run alone.
+ * - `closed`: its socket is gone, and its runs go elsewhere.
+ */
+type State = "open" | "leaving" | "closed";
+
+const MOVES: Moves<State> = { open: ["leaving", "closed"], leaving: ["closed"], closed: [] };
+
+export class Connection implements RunCarrier {
   readonly #socket: Socket;
   /** To whom the gateway says that this connection belongs. */
   #session = "";
@@ -40,7 +51,7 @@ export class Connection {
   readonly #pending = new Map<string, OpenRun>();
   readonly #runs = new Map<string, OpenRun>();
   #limits: Limits = { maxMessageBytes: 0, maxRuns: 0 };
-  isLeaving = false;
+  #state: State = "open";
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#events = events;
@@ -56,6 +67,12 @@ export class Connection {
       },
       onClosed: (code, why) => this.#onClosed(code, why),
     });
+  }
+
+  /** Serves one run alone, and closes behind it. */
+  askAlone(run: OpenRun): void {
+    this.#move("leaving");
+    this.ask(run);
   }
 
   get isIdle(): boolean {
@@ -113,7 +130,7 @@ export class Connection {
   /** One that leaves is closed behind its last run. */
   #settle(): void {
     this.#socket.watch(!this.isIdle);
-    if (this.isLeaving && this.isIdle) this.close();
+    if (this.#state === "leaving" && this.isIdle) this.close();
   }
 
   #onFrame(frame: DownFrame): void {
@@ -155,7 +172,7 @@ export class Connection {
     run.refusedAt = undefined;
     this.#runs.set(id, run);
     run.answer.accepted(id);
-    if (this.isLeaving) this.#events.onAdrift(run);
+    if (this.#state === "leaving") this.#events.onAdrift(run);
   }
 
   #onRefused(ref: string, { code, message, ...more }: Down<"error">): void {
@@ -221,8 +238,8 @@ export class Connection {
   }
 
   #leave(): void {
-    if (this.isLeaving) return;
-    this.isLeaving = true;
+    if (this.#state !== "open") return;
+    this.#move("leaving");
     this.#events.onDraining();
     for (const run of this.#runs.values()) this.#events.onAdrift(run);
   }
@@ -234,7 +251,12 @@ export class Connection {
     else run.fail(broken("A piece of the answer was missing, again and again."));
   }
 
+  #move(to: State): void {
+    this.#state = moved(MOVES, this.#state, to);
+  }
+
   #onClosed(code: number, why: string | undefined): void {
+    this.#move("closed");
     this.#events.onClosed(code, why);
     const isOver = !comesBack(code);
     const isOurs = OUR_FAULT.has(code);

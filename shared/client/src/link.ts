@@ -46,12 +46,12 @@ export class Link {
   /** To be asked for as soon as there is a connection with room. */
   readonly #waiting = new Set<OpenRun>();
   /** To be asked for once more, in a moment. */
-  readonly #later = new Map<OpenRun, ReturnType<typeof setTimeout>>();
+  readonly #later = new Map<OpenRun, () => void>();
   readonly #waiters = new Set<Waiter>();
   /** What the WebSocket last said of why it was closed. */
   #why: string | undefined;
   #failures = 0;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #stopRetry: (() => void) | undefined;
   #stopGivingUp: (() => void) | undefined;
 
   constructor(options: LinkOptions) {
@@ -81,7 +81,7 @@ export class Link {
   /** A run has ended: there is room for another. */
   ended(run: OpenRun): void {
     this.#waiting.delete(run);
-    clearTimeout(this.#later.get(run));
+    this.#later.get(run)?.();
     this.#later.delete(run);
     for (const connection of this.#connections) connection.forget(run);
     if (this.#waiting.size === 0) this.#calmDown();
@@ -91,7 +91,7 @@ export class Link {
   /** For when no run needs it any more. */
   close(): void {
     for (const connection of this.#connections) connection.close();
-    clearTimeout(this.#retry);
+    this.#stopRetry?.();
     this.#calmDown();
     this.#tell(this.#unreachable("was left"));
   }
@@ -119,7 +119,7 @@ export class Link {
   }
 
   #open(): void {
-    if (this.#opening || this.#retry) return;
+    if (this.#opening || this.#stopRetry) return;
     this.#opening = this.#connect({
       onReady: (connection) => this.#onReady(connection),
       onDraining: (connection) => this.#lost(connection),
@@ -138,9 +138,8 @@ export class Link {
     const opened = this.#connect({
       onReady: (connection) => {
         isAsked = true;
-        connection.isLeaving = true;
         if (run.isEnded) connection.close();
-        else connection.ask(run);
+        else connection.askAlone(run);
       },
       onDraining: () => undefined,
       onClosed: (connection) => {
@@ -207,10 +206,10 @@ export class Link {
     this.#opening = undefined;
     this.#tell(this.#unreachable(`cannot be reached${this.#reason}`));
     this.#failures = wasStable ? 0 : this.#failures + 1;
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
+    this.#stopRetry = after(backoffMs(this.#failures), () => {
+      this.#stopRetry = undefined;
       this.#pump();
-    }, backoffMs(this.#failures));
+    });
   }
 
   /** A run without a connection that will go on with it. */
@@ -238,7 +237,7 @@ export class Link {
       this.#later.delete(run);
       this.serve(run);
     };
-    this.#later.set(run, setTimeout(again, ms));
+    this.#later.set(run, after(ms, again));
   }
 
   #calmDown(): void {

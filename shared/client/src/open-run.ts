@@ -1,11 +1,16 @@
 /** A run that has not ended, as connections have it. */
 import { Answer } from "./answer.ts";
 import type { Question } from "./check.ts";
-import type { Connection } from "./connection.ts";
 import { CancelledError, GatewayError } from "./gateway-error.ts";
 import { randomId } from "./random-id.ts";
 import { after } from "./timer.ts";
 import { type UpFrame, utf8Length } from "./wire.ts";
+
+/** As much of a connection as a run needs: it carries the run's requests and frames. */
+export interface RunCarrier {
+  send(frame: UpFrame): void;
+  forget(run: OpenRun): void;
+}
 
 export interface OpenRunOptions {
   /** This client's own name for it. */
@@ -32,9 +37,9 @@ export class OpenRun {
   /** Why it was not begun again, where that may mean that it was begun before. */
   refusal: GatewayError | undefined;
   /** The connection that brings its frames. */
-  via: Connection | undefined;
+  via: RunCarrier | undefined;
   /** The connection that was last asked for it, or to go on with it. */
-  asked: Connection | undefined;
+  asked: RunCarrier | undefined;
   /** How often it was sent without being accepted or refused. */
   sent = 0;
   /** A gateway closed a connection, saying that it was sent what it cannot take, when this had been asked for. */

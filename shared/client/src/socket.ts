@@ -6,6 +6,7 @@
  * asked whether it lives, and its answer has a deadline, as has its beginning.
  */
 
+import { type Moves, moved } from "./states.ts";
 import { after } from "./timer.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
 import type { Down, DownFrame, UpFrame } from "./wire.ts";
@@ -30,14 +31,23 @@ export interface SocketEvents {
 
 const ABNORMAL = 1006;
 
+/**
+ * - `connecting`: the gateway's `ready` has not come.
+ * - `ready`: frames go both ways.
+ * - `closed`: the gateway, the network or this client has closed it; its owner has been told.
+ */
+type State = "connecting" | "ready" | "closed";
+
+const MOVES: Moves<State> = { connecting: ["ready", "closed"], ready: ["closed"], closed: [] };
+
 export class Socket {
   readonly #options: SocketOptions;
   readonly #events: SocketEvents;
   readonly #socket: WebSocketLike;
-  #state: "connecting" | "ready" | "closed" = "connecting";
+  #state: State = "connecting";
   #isWatched = false;
   #why: string | undefined;
-  #heardAt = 0;
+  #lastFrameAt = 0;
   #stopTimer: () => void;
 
   /** @throws what the constructor of the WebSocket throws */
@@ -86,7 +96,7 @@ export class Socket {
 
   #receive(data: unknown): void {
     if (this.#state === "closed") return;
-    this.#heardAt = performance.now();
+    this.#lastFrameAt = performance.now();
     const frame = parse(data);
     try {
       if (frame) this.#take(frame);
@@ -100,7 +110,7 @@ export class Socket {
   #take(frame: DownFrame): void {
     if (this.#state === "ready") this.#events.onFrame(frame);
     else if (frame.type === "ready") {
-      this.#state = "ready";
+      this.#move("ready");
       this.#stopTimer();
       this.#events.onReady(frame);
     }
@@ -112,7 +122,7 @@ export class Socket {
     this.#stopTimer();
     if (!this.#isWatched || !this.isReady) return;
     const { silenceMs, pongMs } = this.#options;
-    const quietMs = performance.now() - this.#heardAt;
+    const quietMs = performance.now() - this.#lastFrameAt;
     if (quietMs < silenceMs) {
       this.#stopTimer = after(silenceMs - quietMs, () => this.#listen());
       return;
@@ -122,7 +132,7 @@ export class Socket {
     this.#stopTimer = after(pongMs, () => {
       // A machine that slept in between has not listened, and asks once more.
       const hasSlept = performance.now() - askedAt > 2 * pongMs;
-      if (this.#heardAt >= askedAt || hasSlept) this.#listen();
+      if (this.#lastFrameAt >= askedAt || hasSlept) this.#listen();
       else this.#lost();
     });
   }
@@ -144,9 +154,13 @@ export class Socket {
 
   #closed(code: number): void {
     if (this.#state === "closed") return;
-    this.#state = "closed";
+    this.#move("closed");
     this.#stopTimer();
     this.#events.onClosed(code, this.#why);
+  }
+
+  #move(to: State): void {
+    this.#state = moved(MOVES, this.#state, to);
   }
 }
 

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { fieldsOf, type GatewayConfig, parseGatewayConfig, variablesOf } from "./gateway-config.ts";
+import { variablesOf } from "./config-variables.ts";
+import { fieldsOf } from "./field-problem.ts";
+import { type GatewayConfig, parseGatewayConfig } from "./gateway-config.ts";
 import { parseJson } from "./parse-json.ts";
 import { ConfigError } from "./problem.ts";
 import {

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { ProviderKind } from "./gateway-config.ts";
-import { type Asked, optionProblem, standInProblem, type Wishes } from "./option-limits.ts";
+import {
+  type Asked,
+  optionProblem,
+  type RequestParameters,
+  standInProblem,
+} from "./option-limits.ts";
 
 const tools = [{ type: "function" }];
 const ALL: readonly ProviderKind[] = ["openai", "nvidia", "zhipu", "tencent"];
@@ -11,7 +16,7 @@ function asked(kind: ProviderKind, config: Partial<Asked["config"]> = {}): Asked
 }
 const openaiItself = asked("openai", { baseUrl: "https://api.openai.com/v1" });
 
-test.each<readonly [string, Wishes, readonly ProviderKind[]]>([
+test.each<readonly [string, RequestParameters, readonly ProviderKind[]]>([
   ["two stop sequences", { options: { stop: ["a", "b"] } }, ["zhipu"]],
   ["a call that is demanded", { passed: { tools, tool_choice: "required" } }, ["zhipu"]],
   ["a tool that is demanded", { passed: { tools, tool_choice: { type: "function" } } }, ["zhipu"]],
@@ -20,8 +25,8 @@ test.each<readonly [string, Wishes, readonly ProviderKind[]]>([
   ["a seed, though it is 0", { passed: { seed: 0 } }, ["zhipu"]],
   ["a presence penalty", { passed: { presence_penalty: -1 } }, ["zhipu", "tencent"]],
   ["a frequency penalty", { passed: { frequency_penalty: 0.5 } }, ["zhipu", "tencent"]],
-])("%s cannot be had of everybody", (_, wishes, kinds) => {
-  const unable = ALL.filter((kind) => optionProblem(asked(kind), wishes) !== undefined);
+])("%s cannot be had of everybody", (_, parameters, kinds) => {
+  const unable = ALL.filter((kind) => optionProblem(asked(kind), parameters) !== undefined);
   expect(unable).toEqual(expect.arrayContaining([...kinds]));
   expect(unable).toHaveLength(kinds.length);
 });
@@ -43,7 +48,7 @@ test("what is a default, or heeded in another way, is no problem for anybody", (
   }
 });
 
-test.each<readonly [Wishes, string, string]>([
+test.each<readonly [RequestParameters, string, string]>([
   [
     { passed: { response_format: { type: "json_schema" } } },
     "response_format",
@@ -55,8 +60,8 @@ test.each<readonly [Wishes, string, string]>([
     "frequency_penalty",
     "was given; glm is not known to take it.",
   ],
-])("%j: the field, and what of it the provider does not take", (wishes, field, reason) => {
-  expect(optionProblem({ ...asked("zhipu"), name: "glm" }, wishes)).toEqual({ field, reason });
+])("%j: the field, and what of it the provider does not take", (parameters, field, reason) => {
+  expect(optionProblem({ ...asked("zhipu"), name: "glm" }, parameters)).toEqual({ field, reason });
 });
 
 describe("a tool of the provider's own", () => {
@@ -97,18 +102,18 @@ describe("a tool of the provider's own", () => {
 const TOP_K = { extra: { top_k: 40 } };
 const GUIDED = { extra: { guided_json: { type: "object" } } };
 
-test.each<readonly [string, Wishes, readonly ProviderKind[]]>([
+test.each<readonly [string, RequestParameters, readonly ProviderKind[]]>([
   ["top_k", TOP_K, ["zhipu", "tencent"]],
   ["a guide", GUIDED, ["zhipu", "tencent"]],
   ["a switch of thinking", { extra: { thinking: { type: "disabled" } } }, ["nvidia"]],
   ["do_sample", { extra: { do_sample: false } }, ["nvidia", "tencent"]],
   ["a field that nobody documents", { extra: { foo: 1 } }, ["nvidia", "zhipu", "tencent"]],
   ["a name that objects have", { extra: { constructor: 1 } }, ["nvidia", "zhipu", "tencent"]],
-])("%s is refused by kinds that do not list it", (_, wishes, kinds) => {
-  const unable = ALL.filter((kind) => optionProblem(asked(kind), wishes) !== undefined);
+])("%s is refused by kinds that do not list it", (_, parameters, kinds) => {
+  const unable = ALL.filter((kind) => optionProblem(asked(kind), parameters) !== undefined);
   expect(unable).toEqual(kinds);
   for (const kind of ALL) {
-    expect(optionProblem(asked(kind, { unknownFields: "pass" }), wishes)).toBeUndefined();
+    expect(optionProblem(asked(kind, { unknownFields: "pass" }), parameters)).toBeUndefined();
   }
 });
 
@@ -122,8 +127,8 @@ test("OpenAI's own host is known to know less than servers of its kind", () => {
 
 describe("a provider that stands in for another", () => {
   const first = asked("openai");
-  const may = (wishes: Wishes, standIn: Asked) =>
-    standInProblem(standIn, wishes, first) === undefined;
+  const may = (parameters: RequestParameters, standIn: Asked) =>
+    standInProblem(standIn, parameters, first) === undefined;
 
   test("answers without fields that only say how words are chosen, or how long to think", () => {
     const extra = { top_k: 40, min_p: 0.1, enable_thinking: false, chat_template_kwargs: { a: 1 } };

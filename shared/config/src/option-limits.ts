@@ -1,6 +1,6 @@
 /**
- * What a provider cannot heed. The edge asks here before it chooses a chain: a run goes to a provider that
- * can, and is refused with the reason where none of those asked can.
+ * The parameters that a provider cannot heed. The edge asks here before it chooses a chain: a run goes to a provider
+ * that heeds all of them. Where no provider does, the edge refuses the run with the reason.
  */
 import type { ProviderConfig, ProviderKind } from "./gateway-config.ts";
 import {
@@ -12,8 +12,8 @@ import {
   takesTool,
 } from "./request-fields.ts";
 
-/** What a run wishes for, as far as a provider may be unable to heed it. Named as the protocol does. */
-export interface Wishes {
+/** The parameters of a request that some providers cannot heed. Named as in the protocol. */
+export interface RequestParameters {
   readonly options?: { readonly stop?: readonly string[] | undefined } | undefined;
   readonly passed?:
     | {
@@ -38,31 +38,31 @@ export interface OptionProblem {
 /** Between the two parts of the reason stands the provider's name. */
 interface Unheeded {
   readonly field: string;
-  readonly wish: string;
+  readonly given: string;
   readonly but: string;
 }
 
-type Limit = (wishes: Wishes) => Unheeded | undefined;
+type Limit = (parameters: RequestParameters) => Unheeded | undefined;
 
 const oneStop: Limit = ({ options: { stop = [] } = {} }) =>
   stop.length <= 1
     ? undefined
-    : { field: "stop", wish: `has ${stop.length} sequences`, but: "takes 1" };
+    : { field: "stop", given: `has ${stop.length} sequences`, but: "takes 1" };
 
 /** `none` is heeded all the same: the worker then leaves the tools out. */
 const freeToolChoice: Limit = ({ passed: { tool_choice: choice = "auto" } = {} }) =>
   choice === "auto" || choice === "none"
     ? undefined
-    : { field: "tool_choice", wish: "demands a call", but: 'takes only "auto" and "none"' };
+    : { field: "tool_choice", given: "demands a call", but: 'takes only "auto" and "none"' };
 
 const manyCalls: Limit = ({ passed }) =>
   passed?.tools === undefined || passed.parallel_tool_calls !== false
     ? undefined
-    : { field: "parallel_tool_calls", wish: "is false", but: "cannot be told so" };
+    : { field: "parallel_tool_calls", given: "is false", but: "cannot be told so" };
 
 const noSchema: Limit = ({ passed }) =>
   passed?.response_format?.type === "json_schema"
-    ? { field: "response_format", wish: "has a schema", but: "knows only `json_object`" }
+    ? { field: "response_format", given: "has a schema", but: "knows only `json_object`" }
     : undefined;
 
 const LIMITS: Readonly<Record<ProviderKind, readonly Limit[]>> = {
@@ -79,11 +79,14 @@ export interface Asked {
 }
 
 /**
- * Why a provider that the client asked for cannot heed the wishes of a run. A number out of its range is
+ * Why a provider that the client asked for cannot heed the parameters of a run. A number out of its range is
  * no reason: the worker takes the nearest value.
  */
-export function optionProblem(asked: Asked, wishes: Wishes): OptionProblem | undefined {
-  return problemOf(asked, wishes, ({ config }, field) => takesField(config, field));
+export function optionProblem(
+  asked: Asked,
+  parameters: RequestParameters,
+): OptionProblem | undefined {
+  return problemOf(asked, parameters, ({ config }, field) => takesField(config, field));
 }
 
 /**
@@ -92,10 +95,10 @@ export function optionProblem(asked: Asked, wishes: Wishes): OptionProblem | und
  */
 export function standInProblem(
   standIn: Asked,
-  wishes: Wishes,
+  parameters: RequestParameters,
   { config: { model } }: Asked,
 ): OptionProblem | undefined {
-  return problemOf(standIn, wishes, ({ config }, field) => {
+  return problemOf(standIn, parameters, ({ config }, field) => {
     if (isOfOneModel(field) && config.model !== model) return false;
     return mayBeLeftOut(field) || takesFieldAsStandIn(config, field);
   });
@@ -103,28 +106,31 @@ export function standInProblem(
 
 function problemOf(
   asked: Asked,
-  wishes: Wishes,
+  parameters: RequestParameters,
   isHeeded: (asked: Asked, field: string) => boolean,
 ): OptionProblem | undefined {
-  const limits = LIMITS[asked.config.kind].map((limit) => limit(wishes));
-  const limited = ownTool(asked, wishes) ?? limits.find((found) => found !== undefined);
-  const field = fieldsGiven(wishes).find((name) => !isHeeded(asked, name));
+  const limits = LIMITS[asked.config.kind].map((limit) => limit(parameters));
+  const limited = ownTool(asked, parameters) ?? limits.find((found) => found !== undefined);
+  const field = fieldsGiven(parameters).find((name) => !isHeeded(asked, name));
   const unheeded =
-    limited ?? (field && { field, wish: "was given", but: "is not known to take it" });
+    limited ?? (field && { field, given: "was given", but: "is not known to take it" });
   if (!unheeded) return undefined;
-  const { wish, but } = unheeded;
-  return { field: unheeded.field, reason: `${wish}; ${asked.name} ${but}.` };
+  const { given, but } = unheeded;
+  return { field: unheeded.field, reason: `${given}; ${asked.name} ${but}.` };
 }
 
 /** A fallback is no exception: its account would pay all the same. */
-function ownTool({ config }: Asked, { passed: { tools = [] } = {} }: Wishes): Unheeded | undefined {
+function ownTool(
+  { config }: Asked,
+  { passed: { tools = [] } = {} }: RequestParameters,
+): Unheeded | undefined {
   if (tools.every(({ type }) => takesTool(config, type))) return undefined;
   const but = "takes only functions from clients, as others may cost money or reach other services";
-  return { field: "tools", wish: "has others than functions", but };
+  return { field: "tools", given: "has others than functions", but };
 }
 
 /** The fields of a run that only some providers take. */
-function fieldsGiven({ passed = {}, extra = {} }: Wishes): string[] {
+function fieldsGiven({ passed = {}, extra = {} }: RequestParameters): string[] {
   const { presence_penalty, frequency_penalty, ...others } = passed;
   // Stated as 0 they are the default, and nothing is lost without them.
   const penalties = {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
-import { gatewayConfigSchema } from "./gateway-config.ts";
+import { gatewayConfigSchema } from "./gateway-schema.ts";
 import { keyVariables, loadGatewayConfig } from "./load-gateway-config.ts";
 import { starterConfig, starterVariables } from "./starter-config.ts";
 

@@ -6,7 +6,8 @@
  * therefore goes on following the schema until somebody decides otherwise.
  */
 import { z } from "zod";
-import { gatewayConfigSchema, variablesOf } from "./gateway-config.ts";
+import { variablesOf } from "./config-variables.ts";
+import { gatewayConfigSchema } from "./gateway-schema.ts";
 import { SHIPPED_DEFAULT_PROVIDER, SHIPPED_PROVIDERS } from "./shipped-providers.ts";
 
 /** The part of JSON Schema that zod writes for these schemas. */

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { conversationMessageSchema, passedFieldsOf, passedFieldsSchema } from "./conversation.ts";
 import { checkExtra, extraFieldsOf, IGNORED_FIELDS } from "./extra-fields.ts";
 import { type RunOptions, runOptionsSchema } from "./run.ts";
-import { type RunWishes, withoutUndefined } from "./run-wishes.ts";
+import { type RunParameters, withoutUndefined } from "./run-parameters.ts";
 
 const { temperature, maxTokens, stop } = runOptionsSchema.shape;
 
@@ -70,8 +70,8 @@ export const chatCompletionRequestSchema = z
   .check(checkExtra(SHAPE, V2_NAMES));
 export type ChatCompletionRequest = z.infer<typeof chatCompletionRequestSchema>;
 
-/** What a request wishes for, in the words of a run. */
-export function wishesOfChat(request: ChatCompletionRequest): RunWishes {
+/** The parameters of a request, in the words of a run. */
+export function parametersOfChat(request: ChatCompletionRequest): RunParameters {
   return withoutUndefined({
     options: runOptionsOf(request),
     passed: passedFieldsOf(request),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { chatCompletionRequestSchema, wishesOfChat } from "./chat-completions.ts";
+import { chatCompletionRequestSchema, parametersOfChat } from "./chat-completions.ts";
 import { EXTRA_LIMITS, IGNORED_FIELDS, REFUSED_FIELDS } from "./extra-fields.ts";
 import { requestProblem } from "./request-problem.ts";
-import { askedOptionsSchema, wishesOf } from "./run-wishes.ts";
-import { runRequestSchema, wishesOfRun } from "./runs.ts";
+import { askedOptionsSchema, parametersOf } from "./run-parameters.ts";
+import { parametersOfRun, runRequestSchema } from "./runs.ts";
 
 const CHAT = { model: "m", messages: [{ role: "user", content: "x" }] };
 const RUN = { message: "x" };
@@ -34,12 +34,14 @@ function runProblem(fields: object) {
 
 describe("fields of providers are handed on as they came", () => {
   test("by every door", () => {
-    expect(wishesOfChat(chatCompletionRequestSchema.parse({ ...CHAT, ...USUAL })).extra).toEqual(
+    expect(
+      parametersOfChat(chatCompletionRequestSchema.parse({ ...CHAT, ...USUAL })).extra,
+    ).toEqual(USUAL);
+    expect(parametersOfRun(runRequestSchema.parse({ ...RUN, ...USUAL })).extra).toEqual(USUAL);
+    expect(parametersOfRun(runRequestSchema.parse({ ...RUN, options: USUAL })).extra).toEqual(
       USUAL,
     );
-    expect(wishesOfRun(runRequestSchema.parse({ ...RUN, ...USUAL })).extra).toEqual(USUAL);
-    expect(wishesOfRun(runRequestSchema.parse({ ...RUN, options: USUAL })).extra).toEqual(USUAL);
-    expect(wishesOf(askedOptionsSchema.parse(USUAL)).extra).toEqual(USUAL);
+    expect(parametersOf(askedOptionsSchema.parse(USUAL)).extra).toEqual(USUAL);
   });
 
   test("but for empty ones, and those that change no answer", () => {
@@ -47,16 +49,16 @@ describe("fields of providers are handed on as they came", () => {
     const inCapitals = { Store: true, METADATA: { a: "x" } };
     const empty = { top_k: null, stop_token_ids: [], chat_template_kwargs: {} };
     const nothing = { ...empty, ...ignored, ...inCapitals };
-    expect(wishesOfChat(chatCompletionRequestSchema.parse({ ...CHAT, ...nothing }))).toEqual({
+    expect(parametersOfChat(chatCompletionRequestSchema.parse({ ...CHAT, ...nothing }))).toEqual({
       options: {},
     });
-    expect(wishesOf(askedOptionsSchema.parse(nothing))).toEqual({ options: {} });
+    expect(parametersOf(askedOptionsSchema.parse(nothing))).toEqual({ options: {} });
   });
 
   test("a field beside the options of a run counts before the same one in them", () => {
     const options = { top_k: 1, min_p: 0.1, seed: 1, maxTokens: 5 };
     const run = runRequestSchema.parse({ ...RUN, options, top_k: 2, seed: 2 });
-    expect(wishesOfRun(run)).toEqual({
+    expect(parametersOfRun(run)).toEqual({
       options: { maxTokens: 5 },
       passed: { seed: 2 },
       extra: { top_k: 2, min_p: 0.1 },
@@ -186,7 +188,7 @@ describe("a key `__proto__`", () => {
     const request = JSON.parse(
       `{"model":"m","messages":[{"role":"user","content":"x"}],"__proto__":{"top_k":1},"min_p":1}`,
     );
-    const { extra = {} } = wishesOfChat(chatCompletionRequestSchema.parse(request));
+    const { extra = {} } = parametersOfChat(chatCompletionRequestSchema.parse(request));
     expect(Object.keys(extra)).toEqual(["min_p"]);
     expect(extra.top_k).toBeUndefined();
     expect(Object.prototype).not.toHaveProperty("top_k");

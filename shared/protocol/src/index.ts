@@ -7,7 +7,7 @@ export * from "./json-size.ts";
 export * from "./json-text.ts";
 export * from "./request-problem.ts";
 export * from "./run.ts";
-export * from "./run-wishes.ts";
+export * from "./run-parameters.ts";
 export * from "./runs.ts";
 export * from "./session-id.ts";
 export * from "./v1.ts";

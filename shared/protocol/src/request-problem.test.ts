@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { chatCompletionRequestSchema, wishesOfChat } from "./chat-completions.ts";
+import { chatCompletionRequestSchema, parametersOfChat } from "./chat-completions.ts";
 import { requestProblem } from "./request-problem.ts";
 import { runOptionsSchema } from "./run.ts";
 
@@ -72,7 +72,7 @@ test("what asks for nothing is accepted, and null is the same as absent", () => 
     ...ignored,
     stop: null,
   });
-  expect(wishesOfChat(request)).toEqual({ options: {} });
+  expect(parametersOfChat(request)).toEqual({ options: {} });
 });
 
 test("limits and stops are a run's own, the rest is passed on as it is", () => {
@@ -86,7 +86,7 @@ test("limits and stops are a run's own, the rest is passed on as it is", () => {
     seed: 1,
     tools,
   });
-  expect(wishesOfChat(request)).toEqual({
+  expect(parametersOfChat(request)).toEqual({
     options: { maxTokens: 7, topP: 0.5, stop: ["END"] },
     passed: { tools, seed: 1 },
     limitName: "max_completion_tokens",
@@ -95,7 +95,7 @@ test("limits and stops are a run's own, the rest is passed on as it is", () => {
 
 test("a top_p of 0, which is OpenAI's least, becomes one that a run may have", () => {
   const request = chatCompletionRequestSchema.parse({ ...REQUEST, top_p: 0 });
-  const { options } = wishesOfChat(request);
+  const { options } = parametersOfChat(request);
   expect(options).toEqual({ topP: 0.01 });
   expect(runOptionsSchema.safeParse(options).success).toBe(true);
   expect(problemOf({ ...REQUEST, top_p: -0.1 })?.message).toBe("`top_p` must be at least 0.");

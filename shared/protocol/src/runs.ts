@@ -7,7 +7,12 @@ import { z } from "zod";
 import { conversationMessageSchema, passedFieldsOf, passedFieldsSchema } from "./conversation.ts";
 import { ERROR_CODES, type ErrorCode } from "./error-code.ts";
 import { checkExtra, extraFieldsOf } from "./extra-fields.ts";
-import { askedOptionsSchema, type RunWishes, wishesOf, withoutUndefined } from "./run-wishes.ts";
+import {
+  askedOptionsSchema,
+  parametersOf,
+  type RunParameters,
+  withoutUndefined,
+} from "./run-parameters.ts";
 import { sessionIdSchema } from "./session-id.ts";
 import { type V2Down, v2DownSchema } from "./v2.ts";
 
@@ -62,9 +67,9 @@ export const runRequestSchema = z
   });
 export type RunRequestBody = z.infer<typeof runRequestSchema>;
 
-/** What a request wishes for. A field beside `options` counts before the same one in them. */
-export function wishesOfRun(request: RunRequestBody): RunWishes {
-  const { options, passed, extra } = wishesOf(request.options);
+/** The parameters of a request. A field beside `options` counts before the same one in them. */
+export function parametersOfRun(request: RunRequestBody): RunParameters {
+  const { options, passed, extra } = parametersOf(request.options);
   return withoutUndefined({
     options,
     passed: both(passed, passedFieldsOf(request)),

@@ -10,7 +10,7 @@ import { frameProblems } from "./frame-problem.ts";
 import { jsonSizeProblem } from "./json-size.ts";
 import { parseJsonText } from "./json-text.ts";
 import { chatMessageSchema } from "./run.ts";
-import { askedOptionsSchema } from "./run-wishes.ts";
+import { askedOptionsSchema } from "./run-parameters.ts";
 import { sessionIdSchema } from "./session-id.ts";
 
 /** Asked for as the WebSocket subprotocol. */

@@ -5,10 +5,10 @@
  * expired ones are looked for twice a second. A worker that is slow rather than dead may lose
  * a lease while it still runs: harmless, because the log fences it (see `claim.lua`).
  */
-import { setTimeout as delay } from "node:timers/promises";
-import { type Component, isOutage, type Logger, type RedisClient } from "@openclaw/runtime";
-import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
-import { ReplyError } from "ioredis";
+import { type Component, Idle, isOutage, type Logger, type RedisClient } from "@openclaw/runtime";
+import { DelayedError, type Job, WaitingError } from "bullmq";
+import { BLOCK_S, BoundedWorker, RETRY_MS } from "./bounded-worker.ts";
+import { RunPostponedError, RunReleasedError, UnreadableJobError } from "./intake-errors.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { queueNames } from "./queue-names.ts";
 import { jobIdOf, type ReadJob, type RunJob, readJob } from "./run-job.ts";
@@ -19,13 +19,6 @@ const RENEW_MS = 1_000;
 const STALLED_CHECK_MS = 500;
 /** How often at most it is looked for jobs that make BullMQ's scripts fail. */
 const UNWORKABLE_CHECK_MS = 1_000;
-/**
- * How long a read blocks while there is nothing to take, in seconds. BullMQ takes one that is silent for a
- * second more for dead and connects anew, so this decides how soon work flows after a silent cut.
- */
-const BLOCK_S = 0.5;
-/** Waits after a command that failed, instead of BullMQ's 5 and 15 s. */
-const RETRY_MS = 500;
 /**
  * How often a run is tried is decided where it is claimed. The queue must not give up before that:
  * a job it drops would leave a run without an end.
@@ -47,111 +40,6 @@ const GIVEN_BACK_MS = { first: 100, most: 1_000 };
 
 /** How long a worker that leaves waits for what became of its runs to be written. */
 const WRITTEN_WITHIN_MS = 500;
-
-/**
- * A worker that is back soon after Redis is, and leaves in order, though not at any price.
- *
- * BullMQ waits only after an error of the connection. It asks again at once after a command that Redis
- * refuses, 30,000 times a second, so every way in which its loop asks for a job is paced here.
- */
-class BoundedWorker extends Worker {
-  readonly #leaving = new AbortController();
-  /** Told at once, before the pause. */
-  onFault: (error: unknown) => void = () => undefined;
-
-  /** Gives the loop a refusal only after a pause. */
-  protected override async moveToActive(
-    ...args: Parameters<Worker["moveToActive"]>
-  ): ReturnType<Worker["moveToActive"]> {
-    try {
-      return await super.moveToActive(...args);
-    } catch (error) {
-      this.onFault(error);
-      if (!(error instanceof ReplyError)) throw error;
-      // Ends early where this worker leaves, which a refusal must not hold up.
-      await delay(RETRY_MS, undefined, { signal: this.#leaving.signal }).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  /**
-   * BullMQ's loop would fail with a job whose data is no JSON, and leave it to be found stalled again and
-   * again. One whose stalls cannot be counted would be lost with its worker.
-   */
-  protected override createJob(...[data, jobId]: Parameters<Worker["createJob"]>): Job {
-    try {
-      const job = super.createJob(data, jobId);
-      if (!Number.isNaN(job.stalledCounter)) return job;
-    } catch {
-      // As below.
-    }
-    // No run has such data: it is refused as what cannot be read.
-    return super.createJob({ ...data, data: "null" }, jobId);
-  }
-
-  /** BullMQ's own, while a job is delayed, is 10 s. It looks again for what is due after each read. */
-  override get maximumBlockTimeout(): number {
-    return BLOCK_S;
-  }
-
-  /** BullMQ's own default, after a blocking read that failed (a failover does that), is 5 s. */
-  override delay(...[milliseconds = RETRY_MS, abort]: Parameters<Worker["delay"]>): Promise<void> {
-    return super.delay(milliseconds, abort);
-  }
-
-  /**
-   * Closes, as soon as it is written what became of each job, which BullMQ does some time after its
-   * processor is done. Its own `close` waits for that without a bound; forced, it writes nothing more.
-   */
-  async leave(withinMs: number): Promise<void> {
-    this.#leaving.abort();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, withinMs);
-    });
-    await Promise.race([this.close(), late]);
-    clearTimeout(timer);
-    // Where that came first: what a forced close does, which cannot be asked for any more.
-    await this.lockManager.close();
-    await this.backend.close(true);
-  }
-}
-
-async function ignore(): Promise<void> {
-  // Nobody asked to be told.
-}
-
-/** No worker of this release or an earlier one understands the job. */
-export class UnreadableJobError extends Error {
-  readonly code = "unreadable_job";
-
-  constructor(problem: string) {
-    super(`a job cannot be read: ${problem}`);
-    this.name = "UnreadableJobError";
-  }
-}
-
-/** The run is to be offered again, though not at once. */
-export class RunPostponedError extends Error {
-  readonly code = "run_postponed";
-  readonly forMs: number;
-
-  constructor(runId: string, forMs: number) {
-    super(`run ${runId} is postponed for ${forMs} ms`);
-    this.name = "RunPostponedError";
-    this.forMs = forMs;
-  }
-}
-
-/** This worker leaves: the run is to be offered again at once, before those that wait, at no cost. */
-export class RunReleasedError extends Error {
-  readonly code = "run_released";
-
-  constructor(runId: string) {
-    super(`run ${runId} is released`);
-    this.name = "RunReleasedError";
-  }
-}
 
 export interface RunIntakeOptions {
   /** A blocking connection; each intake makes one more of its kind for its blocking reads. */
@@ -180,6 +68,10 @@ export interface UnreadableJob {
   readonly error: Error;
 }
 
+async function ignore(): Promise<void> {
+  // Nobody asked to be told.
+}
+
 export class RunIntake implements Component {
   readonly name: string;
   readonly #options: RunIntakeOptions;
@@ -195,7 +87,7 @@ export class RunIntake implements Component {
   #worker: BoundedWorker | undefined;
   #draining = false;
   #isHeld = false;
-  #onIdle: () => void = () => undefined;
+  readonly #idle = new Idle(() => this.#working.size === 0);
 
   constructor(options: RunIntakeOptions) {
     this.name = `intake ${options.provider}`;
@@ -293,11 +185,7 @@ export class RunIntake implements Component {
     this.#draining = true;
     // Without waiting: BullMQ's own wait has no bound.
     await this.#worker?.pause(true);
-    if (this.#working.size === 0 || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await this.#idle.wait(signal);
   }
 
   /** Leaves runs that are still at work to other workers, who take them when their leases expire. */
@@ -362,7 +250,7 @@ export class RunIntake implements Component {
       await work;
     } finally {
       this.#working.delete(id);
-      if (this.#working.size === 0) this.#onIdle();
+      this.#idle.check();
     }
   }
 

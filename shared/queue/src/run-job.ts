@@ -1,4 +1,4 @@
-import { conversationMessageSchema, runWishesSchema } from "@openclaw/protocol";
+import { conversationMessageSchema, runParametersSchema } from "@openclaw/protocol";
 import { z } from "zod";
 
 /** What a worker needs to know of a run before it starts: the whole request, and nothing else. */
@@ -7,7 +7,7 @@ export const runJobSchema = z.object({
   session: z.string(),
   provider: z.string().min(1),
   messages: z.array(conversationMessageSchema).min(1),
-  ...runWishesSchema.shape,
+  ...runParametersSchema.shape,
   /** Goes on though nobody reads it. */
   background: z.boolean().optional(),
   /** Providers to ask next if this one fails, in order. */

@@ -40,7 +40,7 @@ async function start(lookEveryMs = NEVER_MS): Promise<void> {
   await watch.start();
 }
 
-const toldTimes = (times: number) =>
+const reportedTimes = (times: number) =>
   vi.waitUntil(() => changes === times, { timeout: 1_500, interval: 5 });
 
 describe("a change is told of once", () => {
@@ -51,9 +51,9 @@ describe("a change is told of once", () => {
   test("when the file is written in place", async () => {
     await start();
     await writeFile(path, "two");
-    await toldTimes(1);
+    await reportedTimes(1);
     await writeFile(path, "three");
-    await toldTimes(2);
+    await reportedTimes(2);
   });
 
   test("when another file is renamed over it, again and again", async () => {
@@ -61,16 +61,16 @@ describe("a change is told of once", () => {
     for (const [index, text] of ["two", "three", "four"].entries()) {
       await writeFile(`${path}.new`, text);
       await rename(`${path}.new`, path);
-      await toldTimes(index + 1);
+      await reportedTimes(index + 1);
     }
   });
 
   test("when it is removed, and when it is back", async () => {
     await start();
     await rm(path);
-    await toldTimes(1);
+    await reportedTimes(1);
     await writeFile(path, "one");
-    await toldTimes(2);
+    await reportedTimes(2);
   });
 });
 
@@ -82,7 +82,7 @@ test("what says the same as before is no change, nor is what happens to neighbou
   await writeFile(join(directory, "neighbour"), "y");
   // The directory is looked at all the same: this one is found.
   await writeFile(path, "two");
-  await toldTimes(1);
+  await reportedTimes(1);
 });
 
 test("a directory in which something happens all the time does not put it off", async () => {
@@ -90,7 +90,7 @@ test("a directory in which something happens all the time does not put it off", 
   await start();
   const busy = setInterval(() => void writeFile(join(directory, "log"), "more"), 10);
   await writeFile(path, "two");
-  await toldTimes(1);
+  await reportedTimes(1);
   clearInterval(busy);
 });
 
@@ -107,9 +107,9 @@ test("a ConfigMap is followed through its links, each time they are turned", asy
   await symlink("..data/file.json", path);
   await start();
   await edition("..2", "two");
-  await toldTimes(1);
+  await reportedTimes(1);
   await edition("..3", "three");
-  await toldTimes(2);
+  await reportedTimes(2);
 });
 
 test("a file that is a link is followed where it leads", async () => {
@@ -119,7 +119,7 @@ test("a file that is a link is followed where it leads", async () => {
   await symlink(join(elsewhere, "real.json"), path);
   await start();
   await writeFile(join(elsewhere, "real.json"), "two");
-  await toldTimes(1);
+  await reportedTimes(1);
 });
 
 test("where nothing can be watched it is looked at all the same, and that is said once", async () => {
@@ -128,7 +128,7 @@ test("where nothing can be watched it is looked at all the same, and that is sai
   await vi.waitUntil(() => complaints > 0, { timeout: 1_500 });
   await mkdir(join(directory, "not yet"));
   await writeFile(path, "one");
-  await toldTimes(1);
+  await reportedTimes(1);
   expect(complaints).toBe(1);
 });
 
@@ -148,6 +148,6 @@ test("once it is stopped it says nothing more", async () => {
   });
   await other.start();
   await writeFile(path, "three");
-  await toldTimes(told + 10);
+  await reportedTimes(told + 10);
   await other.stop();
 });

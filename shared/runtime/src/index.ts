@@ -1,8 +1,10 @@
 export * from "./admin-server.ts";
+export * from "./back-off.ts";
 export * from "./code-hash.ts";
 export * from "./file-watch.ts";
 export * from "./free-port.ts";
 export * from "./hangup.ts";
+export * from "./idle.ts";
 export * from "./life-cycle.ts";
 export * from "./log.ts";
 export * from "./node-registry.ts";
@@ -14,4 +16,6 @@ export * from "./redis-pulse.ts";
 export * from "./redis-rights.ts";
 export * from "./redis-url.ts";
 export * from "./retry-for.ts";
+export * from "./states.ts";
 export * from "./stop-signals.ts";
+export * from "./waits.ts";

@@ -1,80 +1,84 @@
 /**
  * Starting in dependency order, leaving in reverse.
  *
- * A process that is told to stop must first take nothing new, then finish what is in flight, then
- * release. Each part says how in three verbs, and this file walks them in order, bounded in time.
+ * A process that is told to stop must first take nothing new, then finish the work in flight, then release what it
+ * holds. Each component says how in three verbs. This file calls them in order, bounded in time.
  */
 import type { Logger } from "./log.ts";
 import { listenForStopSignals } from "./stop-signals.ts";
+import { LATE, within } from "./waits.ts";
 
-/** Anything with a lifetime. A failed `start` has released what it took; `stop` is safe twice. */
+/** Anything with a lifetime: started once, drained once at most, then stopped. */
 export interface Component {
   readonly name: string;
+  /** Rejects when the component cannot work. Its owner then calls `stop`, which releases what `start` took. */
   start(): Promise<void>;
-  /** Takes nothing new; resolves when the work in flight is done, or early once `signal` aborts. */
+  /** Takes nothing new. Resolves when the work in flight is done, or early once `signal` aborts. */
   drain?(signal: AbortSignal): Promise<void>;
-  /** Releases everything now. */
+  /** Releases everything now, also after a `start` that failed. Safe twice. */
   stop(): Promise<void>;
 }
 
 const STOP_DEADLINE_MS = 5_000;
 
-/** The parts of one process. Later parts may use earlier ones. */
+/** The components of one process. Later ones may use earlier ones. */
 export class LifeCycle {
-  readonly #parts: readonly Component[];
+  readonly #components: readonly Component[];
   readonly #log: Logger;
   #started: Component[] = [];
 
-  constructor(parts: readonly Component[], log: Logger) {
-    this.#parts = parts;
+  constructor(components: readonly Component[], log: Logger) {
+    this.#components = components;
     this.#log = log;
   }
 
+  /** @throws the error of the first component that does not start, once all is stopped again */
   async start(): Promise<void> {
-    for (const part of this.#parts) {
+    for (const component of this.#components) {
       try {
-        await part.start();
+        await component.start();
       } catch (error) {
+        await this.#stop(component);
         await this.stop();
         throw error;
       }
-      this.#started.push(part);
+      this.#started.push(component);
     }
   }
 
   /**
-   * Drains every part for at most `deadlineMs`, or until `hurry` aborts: all at once, since a part that still took
-   * work while another one waits would never be done.
+   * Drains every component for at most `deadlineMs` milliseconds, or until `hurry` aborts. All drain at once: the wait
+   * of one would not end while another still took work for it.
    */
   async drain(deadlineMs: number, hurry?: AbortSignal): Promise<void> {
     const late = AbortSignal.timeout(deadlineMs);
     const deadline = hurry ? AbortSignal.any([late, hurry]) : late;
     await Promise.all(
-      this.#started.toReversed().map(async (part) => {
+      this.#started.toReversed().map(async (component) => {
         try {
-          await part.drain?.(deadline);
+          await component.drain?.(deadline);
           if (deadline.aborted)
-            this.#log.warn({ part: part.name, deadlineMs }, "part did not drain");
+            this.#log.warn({ component: component.name, deadlineMs }, "component did not drain");
         } catch (error) {
-          this.#log.error({ part: part.name, err: error }, "drain failed");
+          this.#log.error({ component: component.name, err: error }, "drain failed");
         }
       }),
     );
   }
 
   async stop(): Promise<void> {
-    const parts = this.#started.toReversed();
+    const components = this.#started.toReversed();
     this.#started = [];
-    for (const part of parts) {
-      const late = new Promise<"late">((resolve) =>
-        setTimeout(resolve, STOP_DEADLINE_MS, "late").unref(),
-      );
-      try {
-        const outcome = await Promise.race([part.stop(), late]);
-        if (outcome === "late") this.#log.warn({ part: part.name }, "part is late to stop");
-      } catch (error) {
-        this.#log.error({ part: part.name, err: error }, "stop failed");
-      }
+    for (const component of components) await this.#stop(component);
+  }
+
+  async #stop(component: Component): Promise<void> {
+    try {
+      const outcome = await within(STOP_DEADLINE_MS, component.stop());
+      if (outcome === LATE)
+        this.#log.warn({ component: component.name }, "component is late to stop");
+    } catch (error) {
+      this.#log.error({ component: component.name, err: error }, "stop failed");
     }
   }
 }
@@ -96,14 +100,13 @@ async function drainAndStop(
 
 export interface RunServiceOptions {
   readonly log: Logger;
-  readonly parts: readonly Component[];
-  /** How long in-flight work may go on after the first signal. */
+  readonly components: readonly Component[];
+  /** How long the work in flight may go on after the first signal, in milliseconds. */
   readonly drainMs: number;
 }
 
 /**
- * A parent may have less time than `drainMs` when it tells its child to leave: it sends `{type: "hurry", withinMs}`,
- * before or after the signal.
+ * A parent that has less time than `drainMs` sends `{type: "hurry", withinMs}` to its child, before or after the signal.
  */
 function listenForHurry(): AbortSignal {
   const hurry = new AbortController();
@@ -116,10 +119,10 @@ function listenForHurry(): AbortSignal {
 
 /**
  * Runs a service until SIGTERM or SIGINT, or until the parent that holds its IPC channel is gone.
- * The first signal drains, a second one stops at once. A parent is told `ready` once all is up.
+ * The first signal drains, a second one stops at once. The service sends `ready` to its parent once all is up.
  */
-export async function runService({ log, parts, drainMs }: RunServiceOptions): Promise<void> {
-  const lifeCycle = new LifeCycle(parts, log);
+export async function runService({ log, components, drainMs }: RunServiceOptions): Promise<void> {
+  const lifeCycle = new LifeCycle(components, log);
   let leaving = false;
   const hurry = listenForHurry();
   const leave = (reason: string) => {
@@ -144,6 +147,6 @@ export async function runService({ log, parts, drainMs }: RunServiceOptions): Pr
   await lifeCycle.start();
   log.info("ready");
   process.send?.({ type: "ready" });
-  // The same in the word of PM2 (`wait_ready`).
+  // PM2 waits for this word (`wait_ready`).
   process.send?.("ready");
 }

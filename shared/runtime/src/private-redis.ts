@@ -5,11 +5,11 @@
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePort } from "./free-port.ts";
 import { type GuardedRedis, spawnGuarded } from "./redis-guard.ts";
 import { answersAs, type ProbedRedis, rewriteLog } from "./redis-probe.ts";
+import { LATE, poll, within } from "./waits.ts";
 
 const OLDEST_MAJOR = 7;
 const START_DEADLINE_MS = 10_000;
@@ -155,17 +155,12 @@ function settings(
 
 /** The pid of the Redis that answers there; undefined once it is gone or the deadline passed. */
 async function answeringPid(redis: GuardedRedis, probed: ProbedRedis): Promise<number | undefined> {
-  const deadline = performance.now() + START_DEADLINE_MS;
-  let gone = false;
-  void redis.exited.then(() => {
-    gone = true;
-  });
+  const gone = new AbortController();
+  void redis.exited.then(() => gone.abort());
   const pid = await redis.pid;
-  while (pid !== undefined && !gone && performance.now() < deadline) {
-    if (await answersAs(pid, probed)) return pid;
-    await delay(10);
-  }
-  return undefined;
+  if (pid === undefined) return undefined;
+  const limits = { everyMs: 10, withinMs: START_DEADLINE_MS, signal: gone.signal };
+  return poll(async () => ((await answersAs(pid, probed)) ? pid : undefined), limits);
 }
 
 function handle(
@@ -190,9 +185,8 @@ function handle(
     kill: () => redis.signal("SIGKILL"),
     stop: async () => {
       redis.signal("SIGTERM");
-      const force = setTimeout(redis.signal, STOP_DEADLINE_MS, "SIGKILL");
+      if ((await within(STOP_DEADLINE_MS, redis.exited)) === LATE) redis.signal("SIGKILL");
       await redis.exited;
-      clearTimeout(force);
     },
   };
 }

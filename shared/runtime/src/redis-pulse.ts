@@ -10,11 +10,11 @@
  *
  * A Redis Cluster answers in time when every partition of the streams does: a run may belong to any of them.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { Cluster } from "ioredis";
 import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 import { connectionName, type RedisClient } from "./redis.ts";
+import { LATE, within } from "./waits.ts";
 
 const TICK_MS = 250;
 /** An answer is late after one tick; after this many late ones in a row, Redis does not answer. */
@@ -61,10 +61,7 @@ export class RedisPulse implements Component {
   }
 
   async start(): Promise<void> {
-    this.#redis.on("ready", () => {
-      this.#deaf = 0;
-      void this.#ask();
-    });
+    this.#redis.on("ready", this.#onReady);
     // What has arrived is read before it is judged.
     this.#ticking = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
   }
@@ -72,7 +69,13 @@ export class RedisPulse implements Component {
   async stop(): Promise<void> {
     clearInterval(this.#ticking);
     this.#ticking = undefined;
+    this.#redis.off("ready", this.#onReady);
   }
+
+  readonly #onReady = (): void => {
+    this.#deaf = 0;
+    void this.#ask();
+  };
 
   #tick(): void {
     if (!this.#ticking) return;
@@ -125,8 +128,8 @@ function dropDeafNodes(cluster: Cluster): void {
       () => true,
       () => true,
     );
-    void Promise.race([heard, delay(TICK_MS, false)]).then((hears) => {
-      if (!hears) node.disconnect();
+    void within(TICK_MS, heard).then((hears) => {
+      if (hears === LATE) node.disconnect();
     });
   }
 }

@@ -4,9 +4,11 @@
  * for commands, the probe of the subscription, the watchdog of BullMQ's blocking reads.
  */
 import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { backOffMs } from "./back-off.ts";
 import type { Component } from "./life-cycle.ts";
 import type { Logger } from "./log.ts";
 import { parseRedisUrl, type RedisTarget } from "./redis-url.ts";
+import { LATE, within } from "./waits.ts";
 
 /** One Redis or a Redis Cluster: what is done with either is the same but for what this file and its neighbours say. */
 export type RedisClient = Redis | Cluster;
@@ -140,24 +142,17 @@ function isDemoted({ message }: Error): 2 | false {
 
 /** Full jitter over an exponential from 50 ms to 1 s: quick after a blip, never a tight loop. */
 function reconnectDelayMs(attempt: number): number {
-  const ceiling = Math.min(1_000, 50 * 2 ** Math.min(attempt, 6));
-  return 20 + Math.random() * ceiling;
+  return 20 + backOffMs(attempt, { firstMs: 50, mostMs: 1_000, steady: 0 });
 }
 
 /** Connects for the first time. @throws when Redis does not answer within 5 s */
 export async function connectRedis(redis: RedisClient): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RedisUnreachableError()), FIRST_CONNECT_DEADLINE_MS);
-  });
-  try {
-    await Promise.race([redis.connect(), late]);
-  } catch (cause) {
-    redis.disconnect();
-    throw cause instanceof RedisUnreachableError ? cause : new RedisUnreachableError({ cause });
-  } finally {
-    clearTimeout(timer);
-  }
+  const outcome = await within(FIRST_CONNECT_DEADLINE_MS, redis.connect()).catch(
+    (cause: unknown) => ({ cause }),
+  );
+  if (outcome === undefined) return;
+  redis.disconnect();
+  throw new RedisUnreachableError(outcome === LATE ? undefined : outcome);
 }
 
 /** Asks a Redis Cluster now who has which slots, as is done every 5 s. Where nobody answers, all stays as it was. */

@@ -9,11 +9,11 @@
  * A call whose answer is lost is repeated as it was. The script recognises what it already has by
  * position, so nothing is lost and nothing is written twice.
  */
-import { isOutage, isStateOfRedis, type RedisClient } from "@openclaw/runtime";
+import { backOffMs, isOutage, isStateOfRedis, type RedisClient, sleep } from "@openclaw/runtime";
 import type { StreamKeys } from "./keys.ts";
 import { LARGEST_ENTRY_BYTES } from "./pieces.ts";
 import { PublishBudget } from "./publish-budget.ts";
-import { DEFAULT_RETENTION, type Retention } from "./run-records.ts";
+import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
 import {
   type AppendOutcome,
   type OnLost,
@@ -35,8 +35,7 @@ const KEPT_FOR_LARGE = 32;
 const MOST_LOOKED_AT = 512;
 /** A silent writer asks this often whether the run is still its own. */
 const TOUCH_INTERVAL_MS = 1_000;
-const RETRY_FIRST_MS = 25;
-const RETRY_MOST_MS = 500;
+const BACK_OFF = { firstMs: 25, mostMs: 500 };
 
 export interface AppenderOptions {
   readonly retention?: Retention;
@@ -198,7 +197,7 @@ export class Appender {
     call: Call,
     giveUpAt: number = performance.now() + this.#giveUpMs,
   ): Promise<RunAnswer[]> {
-    for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(2 * delayMs, RETRY_MOST_MS)) {
+    for (let failures = 0; ; failures += 1) {
       try {
         const sentAt = performance.now();
         const answers = await this.#ask(call);
@@ -211,7 +210,7 @@ export class Appender {
         if (performance.now() > giveUpAt || this.#stopped.signal.aborted) {
           return call.parts.map(() => ({ outcome: "unavailable" }));
         }
-        await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random() / 2)));
+        await sleep(backOffMs(failures, BACK_OFF), this.#stopped.signal);
       }
     }
   }

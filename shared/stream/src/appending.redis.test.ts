@@ -3,7 +3,8 @@ import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { Appender } from "./appender.ts";
 import { BEGINNING } from "./position.ts";
-import { DEFAULT_RETENTION, RunRecords } from "./run-records.ts";
+import { DEFAULT_RETENTION } from "./retention.ts";
+import { RunRecords } from "./run-records.ts";
 import type { LossReason } from "./run-writer.ts";
 import { Script } from "./script.ts";
 import {

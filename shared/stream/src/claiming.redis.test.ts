@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { eventually, setClockBack } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { BEGINNING } from "./position.ts";
-import { DEFAULT_RETENTION, RunRecords } from "./run-records.ts";
+import { DEFAULT_RETENTION } from "./retention.ts";
+import { RunRecords } from "./run-records.ts";
 import {
   CANCELLED,
   createTestStream,

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Entry, type LoggedEntry, MalformedEntryError } from "./entry.ts";
 import { Follower, type FollowerOptions } from "./follower.ts";
+import type { LogPage } from "./log-page.ts";
 import { BEGINNING, type Position } from "./position.ts";
-import type { LogPage } from "./run-outcomes.ts";
 
 const BATCHED = 64 * 1024;
 

@@ -6,7 +6,7 @@
  * silence) leads to reading the log from the last delivered position. Messages that come in
  * meanwhile are not kept: they are in the log too, and `#seen` makes sure it is read far enough.
  */
-import { isOutage } from "@openclaw/runtime";
+import { isOutage, type Moves, moved } from "@openclaw/runtime";
 import {
   charactersOf,
   type Entry,
@@ -15,8 +15,8 @@ import {
   MalformedEntryError,
   type UnreadableEntry,
 } from "./entry.ts";
+import type { LogPage } from "./log-page.ts";
 import { comparePositions, follows, type Position } from "./position.ts";
-import type { LogPage } from "./run-outcomes.ts";
 
 /**
  * Reading begins with small pages, and again whenever the reader had to stop: it may take only little
@@ -56,13 +56,28 @@ export interface FollowerOptions {
   readonly onUnreadable: (error: unknown) => void;
 }
 
+/**
+ * - `live`: a published entry that comes next is delivered at once.
+ * - `filling`: a page of the log is on its way, begun by a gap, by `refill` or by `resume`.
+ * - `paused`: the reader takes nothing until it calls `resume`.
+ * - `closed`: nothing more is delivered: the run has ended, is lost or unreadable, or the reader has left.
+ */
+type State = "live" | "filling" | "paused" | "closed";
+
+const MOVES: Moves<State> = {
+  live: ["filling", "paused", "closed"],
+  filling: ["live", "paused", "closed"],
+  paused: ["live", "closed"],
+  closed: [],
+};
+
 export class Follower {
   readonly runId: string;
   readonly #options: FollowerOptions;
   #position: Position;
   /** The furthest position heard of; the log is read at least up to it. */
   #seen: Position;
-  #state: "live" | "filling" | "paused" | "closed" = "live";
+  #state: State = "live";
   #behind = false;
   #pageLimit = FIRST_PAGE;
   #cutBackSince: number | undefined;
@@ -109,17 +124,17 @@ export class Follower {
   /** The reader can take entries again. */
   resume(): void {
     if (this.#state !== "paused") return;
-    this.#state = "live";
+    this.#move("live");
     this.refill();
   }
 
   /** Delivers nothing more. */
   close(): void {
-    this.#state = "closed";
+    if (!this.#is("closed")) this.#move("closed");
   }
 
   async #fill(): Promise<void> {
-    this.#state = "filling";
+    this.#move("filling");
     this.#behind = false;
     while (this.#is("filling")) {
       const seen = this.#seen;
@@ -152,7 +167,7 @@ export class Follower {
       this.#pageLimit = this.#limitAfter(page);
     }
     this.#pageLimit = FIRST_PAGE;
-    if (this.#is("filling")) this.#state = "live";
+    if (this.#is("filling")) this.#move("live");
   }
 
   /** Answers undefined where it has given up. */
@@ -197,23 +212,27 @@ export class Follower {
     this.#position = position;
     if (entry.type === "unknown") return;
     const wantsMore = this.#options.deliver(position, entry);
-    if (isTerminal(entry)) this.#state = "closed";
-    else if (!wantsMore && this.#state !== "closed") this.#state = "paused";
+    if (isTerminal(entry)) this.close();
+    else if (!wantsMore && !this.#is("closed") && !this.#is("paused")) this.#move("paused");
   }
 
   #lose(): void {
     if (this.#is("closed")) return;
-    this.#state = "closed";
+    this.close();
     this.#options.onLost();
   }
 
   #giveUp(error: unknown): void {
-    this.#state = "closed";
+    this.close();
     this.#options.onUnreadable(error);
   }
 
-  /** Asked anew after every await and every call out, both of which may change the state. */
-  #is(state: "live" | "filling" | "paused" | "closed"): boolean {
+  #move(to: State): void {
+    this.#state = moved(MOVES, this.#state, to);
+  }
+
+  /** Asked again after every await and every call out, both of which may change the state. */
+  #is(state: State): boolean {
     return this.#state === state;
   }
 }

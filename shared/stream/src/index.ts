@@ -1,9 +1,12 @@
 export * from "./appender.ts";
+export { type Claim, MAX_TRIES } from "./claim.ts";
 export * from "./due-runs.ts";
 export * from "./entry.ts";
 export * from "./follower.ts";
 export * from "./keys.ts";
+export type { LogPage } from "./log-page.ts";
 export * from "./position.ts";
+export * from "./retention.ts";
 export * from "./run-outcomes.ts";
 export * from "./run-records.ts";
 export type { RunStatus } from "./run-status.ts";

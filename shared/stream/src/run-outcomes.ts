@@ -1,6 +1,5 @@
 /** What becomes of the questions that are asked of a run's record and its log. */
 import type { RunState } from "@openclaw/protocol";
-import type { LoggedEntry } from "./entry.ts";
 import type { Position } from "./position.ts";
 
 /** `waiting`, `taken`: the id is another submission's; the first may not have reached its queue. */
@@ -23,10 +22,10 @@ export type ClaimOutcome =
   | { readonly outcome: "moved"; readonly provider: string }
   /** Another attempt is at work on it; ask again after `forMs`. */
   | { readonly outcome: "held"; readonly forMs: number }
-  /** This provider had its tries; the last one was `epoch`. The run may have another provider. */
-  | { readonly outcome: "tired"; readonly epoch: number }
-  /** The attempt that a hedge was to stand in for has said something, or has ended. */
-  | { readonly outcome: "spoken" }
+  /** This provider has had all its tries; the last one was `epoch`. The run may go to another provider. */
+  | { readonly outcome: "out_of_tries"; readonly epoch: number }
+  /** The attempt that a hedge was to stand in for has its first token, or has ended. */
+  | { readonly outcome: "answering" }
   | { readonly outcome: "exhausted" }
   /** So many workers were lost while they worked on it; that ended it. */
   | { readonly outcome: "lost"; readonly workers: number }
@@ -61,12 +60,24 @@ export type WatchOutcome =
   | { readonly outcome: "full" }
   | { readonly outcome: "unknown" };
 
-export interface LogPage {
-  readonly entries: ReadonlyArray<{ readonly position: Position; readonly entry: LoggedEntry }>;
-  /** False where more entries were already there than the page holds. */
-  readonly complete: boolean;
-  /** Where the log ends, as Redis knows it. */
-  readonly end: Position;
-  /** Whether nothing will come after that. */
-  readonly isEnded: boolean;
+/** Reads the answer of `watch.lua`. */
+export function watchOutcomeOf(reply: unknown): WatchOutcome {
+  // The shape is the script's own.
+  const [outcome, state, epoch, seq, provider, owner, dueIn, left, waited] = reply as [
+    "watching" | "full" | "unknown",
+    RunState,
+    number,
+    number,
+    string,
+    string,
+    number | "",
+    number | "",
+    number | "",
+  ];
+  if (outcome !== "watching") return { outcome };
+  const [dueInMs, leftMs, waitedMs] = [dueIn, left, waited].map((ms) =>
+    ms === "" ? undefined : ms,
+  );
+  const position = { epoch, seq };
+  return { outcome, state, position, provider, session: owner, dueInMs, leftMs, waitedMs };
 }

@@ -4,57 +4,29 @@
  * Every method is one round trip and may throw what the connection throws (a deadline,
  * no connection). Every write may be repeated after such an error without harm.
  */
-import type { RunState } from "@openclaw/protocol";
 import { isOutage, type RedisClient } from "@openclaw/runtime";
-import {
-  decodeEntry,
-  encodeEntry,
-  encodePublished,
-  type StartedEntry,
-  type TerminalEntry,
-} from "./entry.ts";
+import { type Claim, claimArguments, claimOutcomeOf } from "./claim.ts";
+import { encodeEntry, encodePublished, type TerminalEntry } from "./entry.ts";
 import type { StreamKeys } from "./keys.ts";
-import { entryId, type Position, parseEntryId } from "./position.ts";
-import type {
-  ClaimOutcome,
-  CreateOutcome,
-  EndOutcome,
-  HedgeOutcome,
-  LogPage,
-  MoveOutcome,
-  WatchOutcome,
+import { type LogPage, logPageOf } from "./log-page.ts";
+import { entryId, type Position } from "./position.ts";
+import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
+import {
+  type ClaimOutcome,
+  type CreateOutcome,
+  type EndOutcome,
+  type HedgeOutcome,
+  type MoveOutcome,
+  type WatchOutcome,
+  watchOutcomeOf,
 } from "./run-outcomes.ts";
 import { parseRunStatus, type RunStatus } from "./run-status.ts";
 import { Script } from "./script.ts";
-
-/** Time limits of what is kept, in milliseconds. */
-export interface Retention {
-  /** A run that nobody ever ends is forgotten after this long. */
-  readonly liveMs: number;
-  /** How long an ended run can still be read. */
-  readonly resumeWindowMs: number;
-  /**
-   * How long an attempt that was heard of keeps its run from other workers: less than a lease of the
-   * queue, more than two of the appender's touches.
-   */
-  readonly heldMs: number;
-}
-
-export const DEFAULT_RETENTION: Retention = {
-  liveMs: 3_600_000,
-  resumeWindowMs: 300_000,
-  heldMs: 2_500,
-};
 
 /** Behind every position: what is published there leads its readers to the log. */
 const BEYOND: Position = { epoch: Number.MAX_SAFE_INTEGER, seq: 0 };
 /** Most edges that may watch one run: two tabs, a few reconnects; a bound against abuse. */
 const MAX_WATCHERS = 16;
-/**
- * What one account did not manage twice is left to another, however many attempts a run may have; `retries` of its
- * configuration come on top.
- */
-export const MAX_TRIES = 2;
 
 export class RunRecords {
   static readonly #create = new Script("create");
@@ -112,62 +84,15 @@ export class RunRecords {
 
   /**
    * Takes the right to write for a run; see `claim.lua`.
-   *
-   * @param lease unique to this claim; the same lease again gets the same epoch
-   * @param exhausted what ends the run where it was tried `maxAttempts` times already
-   * @param lost what ends it where `maxLost` workers were lost while they worked on it, which are no attempts
-   * @param retries how often this provider may be asked again besides
-   * @param overdue what ends it where the `totalMs` of its creation are over
-   * @param hedges the epoch of the attempt that this one is to stand in for, if that has said nothing
    */
-  async claim(claim: {
-    runId: string;
-    lease: string;
-    worker: string;
-    maxAttempts: number;
-    maxLost: number;
-    retries?: number;
-    started: StartedEntry;
-    exhausted: TerminalEntry;
-    lost: TerminalEntry;
-    overdue: TerminalEntry;
-    hedges?: number;
-  }): Promise<ClaimOutcome> {
+  async claim(claim: Claim): Promise<ClaimOutcome> {
     const { runId } = claim;
     const reply = await RunRecords.#claim.run(
       this.#redis,
       [this.#keys.record(runId), this.#keys.log(runId)],
-      [
-        runId,
-        this.#channelPrefix(runId),
-        claim.lease,
-        claim.worker,
-        claim.maxAttempts,
-        this.#retention.liveMs,
-        this.#retention.resumeWindowMs,
-        encodeEntry(claim.started),
-        encodeEntry(claim.exhausted),
-        claim.started.provider,
-        this.#retention.heldMs,
-        claim.hedges ?? "",
-        MAX_TRIES + (claim.retries ?? 0),
-        encodeEntry(claim.overdue),
-        claim.maxLost,
-        encodeEntry(claim.lost),
-      ],
+      claimArguments(claim, this.#channelPrefix(runId), this.#retention),
     );
-    // The shape is the script's own.
-    const [outcome, detail, ...counts] = reply as [string, (string | number)?, ...number[]];
-    if (outcome === "claimed") {
-      const [attempt = 1, tries = 1, begun = 1] = counts;
-      return { outcome, epoch: Number(detail), attempt, tries, isFirst: begun === 1 };
-    }
-    if (outcome === "ended") return { outcome, state: detail as RunState };
-    if (outcome === "moved") return { outcome, provider: String(detail) };
-    if (outcome === "tired") return { outcome, epoch: Number(detail) };
-    if (outcome === "held") return { outcome, forMs: Number(detail) };
-    if (outcome === "lost") return { outcome, workers: Number(detail) };
-    return { outcome: outcome as "spoken" | "exhausted" | "overdue" | "unknown" };
+    return claimOutcomeOf(reply);
   }
 
   /**
@@ -257,23 +182,7 @@ export class RunRecords {
       [this.#keys.record(runId)],
       [node, MAX_WATCHERS, session],
     );
-    const [outcome, state, epoch, seq, provider, owner, dueIn, left, waited] = reply as [
-      "watching" | "full" | "unknown",
-      RunState,
-      number,
-      number,
-      string,
-      string,
-      number | "",
-      number | "",
-      number | "",
-    ];
-    if (outcome !== "watching") return { outcome };
-    const [dueInMs, leftMs, waitedMs] = [dueIn, left, waited].map((ms) =>
-      ms === "" ? undefined : ms,
-    );
-    const position = { epoch, seq };
-    return { outcome, state, position, provider, session: owner, dueInMs, leftMs, waitedMs };
+    return watchOutcomeOf(reply);
   }
 
   /** Redis' clock was set back: attempts that were heard of in what is the future now were heard of now. */
@@ -364,24 +273,7 @@ export class RunRecords {
       .hmget(this.#keys.record(runId), "state", "epoch", "seq")
       .xrangeBuffer(this.#keys.log(runId), `(${entryId(after)}`, "+", "COUNT", limit)
       .exec();
-    const [record, rows] = (replies ?? []).map(([error, value]) => {
-      if (error) throw error;
-      return value;
-    });
-    // The fields that were asked for, in that order.
-    const [state, epoch, seq] = record as [RunState | null, string, string];
-    if (state === null) return undefined;
-    // An entry is [id, [field, value]] with the one field 'p'.
-    const entries = (rows as [Buffer, [Buffer, Buffer]][]).map(([id, [, payload]]) => ({
-      position: parseEntryId(id.toString()),
-      entry: decodeEntry(payload),
-    }));
-    return {
-      entries,
-      complete: entries.length < limit,
-      end: { epoch: Number(epoch), seq: Number(seq) },
-      isEnded: state !== "queued" && state !== "active",
-    };
+    return logPageOf(replies ?? [], limit);
   }
 
   #channelPrefix(runId: string): string {

@@ -3,6 +3,7 @@
  * loss of its right to write.
  */
 import type { TerminalState } from "@openclaw/protocol";
+import { type Moves, moved } from "@openclaw/runtime";
 import { charactersOf, type Entry, encodeEntry, isTerminal, type TerminalEntry } from "./entry.ts";
 import { cutLong, cutTail, fitting, isEmpty, isLong, merge, type Piece } from "./pieces.ts";
 import type { Position } from "./position.ts";
@@ -78,6 +79,22 @@ export interface RunWriterOptions {
   readonly onPending: (writer: RunWriter) => void;
 }
 
+/**
+ * - `open`: takes pieces.
+ * - `ending`: the terminal entry waits or is on its way; pieces are dropped.
+ * - `ended`: the terminal entry is in the log.
+ * - `lost`: the right to write is lost, for the reason that `lost` has. After `too_large` and `orphaned` the log
+ *   still takes a terminal entry.
+ */
+type State = "open" | "ending" | "ended" | "lost";
+
+const MOVES: Moves<State> = {
+  open: ["ending", "lost"],
+  ending: ["ended", "lost"],
+  ended: [],
+  lost: ["ending"],
+};
+
 export class RunWriter {
   readonly runId: string;
   readonly epoch: number;
@@ -92,7 +109,8 @@ export class RunWriter {
   readonly #flushing: (() => void)[] = [];
   /** Batches that were taken and not answered. */
   #inFlight = 0;
-  #lost: LossReason | undefined;
+  #state: State = "open";
+  #lossReason: LossReason | undefined;
   #fault: Error | undefined;
   #ending: PromiseWithResolve<AppendOutcome> | undefined;
   /** When what was published began to reach nobody, on the monotonic clock. */
@@ -111,7 +129,7 @@ export class RunWriter {
 
   /** Why nothing more is taken, once that is so. */
   get lost(): LossReason | undefined {
-    return this.#lost;
+    return this.#state === "lost" ? this.#lossReason : undefined;
   }
 
   /** What Redis says of a run that is `broken`. */
@@ -135,7 +153,7 @@ export class RunWriter {
 
   /** Adds a piece of the answer. After a loss or the end it is dropped. */
   write(piece: Piece): void {
-    if (this.#lost || this.#ending || isEmpty(piece)) return;
+    if (this.#state !== "open" || isEmpty(piece)) return;
     if (!this.#firstText && piece.type !== "reasoning") {
       const followsReasoning = this.#nextSeq > 1 || this.#pending.length > 0;
       this.#firstText = { writtenAt: performance.now(), followsReasoning };
@@ -160,7 +178,7 @@ export class RunWriter {
 
   /** Whether so much is waiting that the source should pause until `ready`. */
   get isFull(): boolean {
-    return this.#lost === undefined && this.#pendingChars >= HIGH_WATERMARK;
+    return this.#state !== "lost" && this.#pendingChars >= HIGH_WATERMARK;
   }
 
   /** Resolves when enough of what waits has been taken, or the run is lost. */
@@ -176,7 +194,7 @@ export class RunWriter {
   }
 
   get #isFlushed(): boolean {
-    return this.#lost !== undefined || (this.#pending.length === 0 && this.#inFlight === 0);
+    return this.#state === "lost" || (this.#pending.length === 0 && this.#inFlight === 0);
   }
 
   /**
@@ -184,8 +202,9 @@ export class RunWriter {
    * a log still takes a terminal entry, which then must not claim that the answer is whole.
    */
   async end(terminal: TerminalEntry): Promise<AppendOutcome> {
-    if (this.#lost && this.#lost !== "too_large" && this.#lost !== "orphaned") return this.#lost;
-    this.#lost = undefined;
+    const { lost } = this;
+    if (lost && lost !== "too_large" && lost !== "orphaned") return lost;
+    if (this.#state === "open" || lost) this.#move("ending");
     this.#ending ??= createPromise<AppendOutcome>();
     this.#pending.push(terminal);
     this.#onPending(this);
@@ -221,9 +240,9 @@ export class RunWriter {
       if (this.#firstText && batch.firstSeq === this.#firstTextSeq) {
         this.#firstText.publishedAt ??= performance.now();
       }
-      if (batch.closes !== "") this.#ending?.resolve("appended");
+      if (batch.closes !== "") this.#ended();
       // An end on its way costs nothing more, heard or not.
-      else if (batch.payloads.length > 0 && !this.#ending) this.#noteListeners(listeners);
+      else if (batch.payloads.length > 0 && this.#state === "open") this.#noteListeners(listeners);
       this.#wake();
       return;
     }
@@ -246,8 +265,9 @@ export class RunWriter {
   }
 
   #lose(reason: LossReason, fault?: Error): void {
-    if (this.#lost) return;
-    this.#lost = reason;
+    if (this.#state === "lost" || this.#state === "ended") return;
+    this.#move("lost");
+    this.#lossReason = reason;
     this.#fault = fault;
     this.#pending = [];
     this.#pendingChars = 0;
@@ -256,6 +276,16 @@ export class RunWriter {
     this.#ending = undefined;
     if (ending) ending.resolve(reason);
     else this.#onLost(reason, fault);
+  }
+
+  #ended(): void {
+    if (this.#state !== "ending") return;
+    this.#move("ended");
+    this.#ending?.resolve("appended");
+  }
+
+  #move(to: State): void {
+    this.#state = moved(MOVES, this.#state, to);
   }
 
   #wake(): void {

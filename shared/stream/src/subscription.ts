@@ -14,8 +14,15 @@
  * connections to all masters thrown away, since the library does not say which one leads where. They are replaced by a new
  * client, not made again by the old one: its subscribers may wait for ever for a connection that was given up half made.
  */
-import type { Component, Logger, RedisClient } from "@openclaw/runtime";
-import { connectRedis, refreshSlots } from "@openclaw/runtime";
+import {
+  type Component,
+  connectRedis,
+  LATE,
+  type Logger,
+  type RedisClient,
+  refreshSlots,
+  within,
+} from "@openclaw/runtime";
 import { ChannelProbe, MAKING_PROBES } from "./channel-probe.ts";
 import { decodeBatch, type PublishedEntry } from "./entry.ts";
 import type { StreamKeys } from "./keys.ts";
@@ -114,22 +121,12 @@ export class Subscription implements Component {
 
   /** Answers why there is no acknowledgement. The client library forgets a command that a cluster sends elsewhere. */
   async #subscribeTo(channel: string): Promise<Error | undefined> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<Error>((resolve) => {
-      timer = setTimeout(
-        () => resolve(new Error("subscribe was not acknowledged")),
-        SUBSCRIBE_DEADLINE_MS,
-      );
-    });
     const acknowledged = this.#subscriber.ssubscribe(channel).then(
       () => undefined,
       (error: Error) => error,
     );
-    try {
-      return await Promise.race([acknowledged, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const outcome = await within(SUBSCRIBE_DEADLINE_MS, acknowledged);
+    return outcome === LATE ? new Error("subscribe was not acknowledged") : outcome;
   }
 
   readonly #restore = async (): Promise<void> => {

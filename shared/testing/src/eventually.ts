@@ -1,3 +1,5 @@
+import { poll } from "@openclaw/runtime/waits";
+
 /** How much longer than on an idle machine a busy one may take. */
 const SLACK = 3;
 
@@ -12,11 +14,7 @@ export async function eventually<T>(
   condition: () => T | Promise<T>,
   { withinMs = 5_000, everyMs = 10 }: { withinMs?: number; everyMs?: number } = {},
 ): Promise<NonNullable<T>> {
-  const deadline = performance.now() + SLACK * withinMs;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (performance.now() > deadline) throw new Error(`not within ${SLACK * withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
+  const value = await poll(condition, { everyMs, withinMs: SLACK * withinMs });
+  if (value === undefined) throw new Error(`not within ${SLACK * withinMs} ms: ${what}`);
+  return value;
 }

@@ -2,7 +2,7 @@
  * A user of protocol v2 as a good client makes one: asks, and when the connection closes, comes back and goes on
  * behind what it has, at whichever edge takes it.
  */
-import { setTimeout as delay } from "node:timers/promises";
+import { sleep } from "@openclaw/runtime/waits";
 import { Refused, V2Client, type V2Fault, type V2Run } from "./v2-client.ts";
 
 const PAUSE_MS = 100;
@@ -46,7 +46,7 @@ export class PersistentUser {
     const deadline = begunAt + ENDS_WITHIN_MS;
     while (run.terminals.length === 0 && performance.now() < deadline) {
       if (this.#client?.closed) await this.#resume(run);
-      await delay(PAUSE_MS / 10);
+      await sleep(PAUSE_MS / 10);
     }
     const [terminal] = run.terminals;
     const outcome = terminal?.type === "error" ? terminal.code : (terminal?.type ?? "no end");
@@ -63,7 +63,7 @@ export class PersistentUser {
         // Nothing was promised: it is asked again, elsewhere.
         if (error instanceof Refused && !NOT_NOW.has(error.code)) throw error;
         this.#leave(client);
-        await delay(PAUSE_MS);
+        await sleep(PAUSE_MS);
       }
     }
   }
@@ -91,7 +91,7 @@ export class PersistentUser {
         return this.#client;
       } catch (error) {
         if (performance.now() > deadline) throw error;
-        await delay(PAUSE_MS);
+        await sleep(PAUSE_MS);
       }
     }
   }

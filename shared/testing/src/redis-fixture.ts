@@ -3,6 +3,7 @@ import {
   createCommandConnection,
   createLogger,
   createSubscriberConnection,
+  poll,
   type RedisClient,
 } from "@openclaw/runtime";
 
@@ -60,12 +61,13 @@ const GONE_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 50;
 
 async function keysThatStay(redis: RedisClient, prefix: string): Promise<string[]> {
-  const deadline = performance.now() + GONE_WITHIN_MS;
-  for (;;) {
-    const eternal = await eternalKeys(redis, prefix);
-    if (eternal.length === 0 || performance.now() > deadline) return eternal;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-  }
+  let eternal: string[] = [];
+  const areGone = async () => {
+    eternal = await eternalKeys(redis, prefix);
+    return eternal.length === 0;
+  };
+  await poll(areGone, { everyMs: LOOK_EVERY_MS, withinMs: GONE_WITHIN_MS });
+  return eternal;
 }
 
 async function eternalKeys(redis: RedisClient, prefix: string): Promise<string[]> {

@@ -1,3 +1,4 @@
+import { within } from "@openclaw/runtime/waits";
 import { WebSocket } from "ws";
 
 /** A stopped edge accepts nothing; its share of new connections must go elsewhere. */
@@ -91,13 +92,10 @@ export class V1Client {
       if (this.closed) throw new Error(`closed with ${this.closed.code} ${this.closed.reason}`);
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) throw new Error(`no signal within ${withinMs} ms`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, leftMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
       });
+      await within(leftMs, woken);
     }
     const next = this.#signals.shift();
     if (!next) throw new Error("unreachable: a signal was there");

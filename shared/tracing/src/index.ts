@@ -1,2 +1,3 @@
 export * from "./tracer.ts";
 export * from "./tracing.ts";
+export * from "./tracing-options.ts";

@@ -6,6 +6,8 @@
  * monotonic clock, set against the wall clock once for each span that begins a process's part of a trace, so
  * that a clock that is put right in the middle of a run makes no phase negative.
  */
+
+import { LATE, within } from "@openclaw/runtime/waits";
 import {
   type Context,
   type Span as OtelSpan,
@@ -26,7 +28,7 @@ import {
 } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { Attributes, Span, SpanEnd, SpanOptions } from "./tracer.ts";
-import type { ExportingTracer, TracingOptions } from "./tracing.ts";
+import type { ExportingTracer, TracingOptions } from "./tracing-options.ts";
 import { WatchedExporter } from "./watched-exporter.ts";
 
 const KINDS = {
@@ -57,8 +59,11 @@ export function createOtelTracer({ service, node, log }: TracingOptions): Export
     close: async () => {
       // Who does not listen is not talked to while somebody waits for this process to end.
       if (exporter.isFailing) return exporter.stopListening();
-      const outcome = await Promise.race([provider.shutdown().catch(() => "failed"), late()]);
-      if (outcome === "late") log.warn({ withinMs: CLOSE_WITHIN_MS }, "last traces not exported");
+      const outcome = await within(
+        CLOSE_WITHIN_MS,
+        provider.shutdown().catch(() => "failed"),
+      );
+      if (outcome === LATE) log.warn({ withinMs: CLOSE_WITHIN_MS }, "last traces not exported");
     },
   };
 }
@@ -147,8 +152,4 @@ function defined(attributes: Attributes): Record<string, string | number | boole
   const pairs = Object.entries(attributes).filter(([, value]) => value !== undefined);
   // Its type asks for arrays that may be written to, and it writes to none.
   return Object.fromEntries(pairs) as Record<string, string | number | boolean | string[]>;
-}
-
-function late(): Promise<"late"> {
-  return new Promise((resolve) => setTimeout(resolve, CLOSE_WITHIN_MS, "late").unref());
 }

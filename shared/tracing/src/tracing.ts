@@ -1,21 +1,7 @@
-/** The traces of one process, as a part of it: off unless there is somewhere to send them. */
+/** The traces of one process, as a component of it: off unless a collector is configured. */
 import type { Component } from "@openclaw/runtime";
 import { NO_SPAN, type Span, type SpanOptions, type Tracer } from "./tracer.ts";
-
-export interface TracingOptions {
-  /** Whether there is a collector. Where it is, and everything else, OpenTelemetry reads from the environment. */
-  readonly isOn: boolean;
-  readonly service: "edge" | "worker";
-  /** Which of them, as logs call it. */
-  readonly node: string;
-  readonly log: Readonly<Record<"warn", (facts: object, message: string) => void>>;
-}
-
-/** A tracer that sends what it recorded somewhere. */
-export interface ExportingTracer extends Tracer {
-  /** Sends what is left, within two seconds, or not at all. */
-  close(): Promise<void>;
-}
+import type { ExportingTracer, TracingOptions } from "./tracing-options.ts";
 
 export class Tracing implements Component, Tracer {
   readonly name = "tracing";
@@ -26,7 +12,7 @@ export class Tracing implements Component, Tracer {
     this.#options = options;
   }
 
-  /** Loads OpenTelemetry, if it is wanted: 70 ms and 9 MB that nobody else pays for. */
+  /** Loads OpenTelemetry only where traces are on: it costs 70 ms and 9 MB. */
   async start(): Promise<void> {
     if (!this.#options.isOn) return;
     const { createOtelTracer } = await import("./otel-tracer.ts");

@@ -1,7 +1,7 @@
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
 import { CollectorAnswers } from "./collector-answers.ts";
-import type { TracingOptions } from "./tracing.ts";
+import type { TracingOptions } from "./tracing-options.ts";
 
 interface Trouble {
   readonly message: "traces cannot be exported" | "collector rejects spans";

@@ -1,4 +1,4 @@
-import { parseGatewayConfig, type Wishes } from "@openclaw/config";
+import { parseGatewayConfig, type RequestParameters } from "@openclaw/config";
 import { expect, test } from "vitest";
 import { chainOf, chainRefusal } from "./provider-chain.ts";
 
@@ -23,7 +23,8 @@ const gateway = parseGatewayConfig(
 const choice = { order: (members: readonly string[]) => [...members] };
 const seeded = { passed: { seed: 7 } };
 const guided = { extra: { guided_json: { type: "object" } } };
-const chain = (name: string, wishes: Wishes) => chainOf(name, wishes, { gateway, choice });
+const chain = (name: string, wishes: RequestParameters) =>
+  chainOf(name, wishes, { gateway, choice });
 
 test("a provider that leaves a field out answers behind the providers that take it", () => {
   expect(chain("both", {})).toEqual(["glm", "local"]);

@@ -4,8 +4,8 @@ import {
   type GatewayConfig,
   type OptionProblem,
   optionProblem,
+  type RequestParameters,
   standInProblem,
-  type Wishes,
 } from "@openclaw/config";
 import { type Failure, failure } from "@openclaw/protocol";
 import type { ProviderChoice } from "./provider-choice.ts";
@@ -33,7 +33,7 @@ function inWords(problem: OptionProblem) {
 /** Why nobody could answer a request, whatever the state of the cluster. */
 export function chainRefusal(
   asked: string,
-  wishes: Wishes,
+  wishes: RequestParameters,
   gateway: GatewayConfig,
 ): RequestRefusal | undefined {
   const members = membersOf(asked, gateway);
@@ -55,7 +55,7 @@ export function chainRefusal(
  */
 export function chainOf(
   asked: string,
-  wishes: Wishes,
+  wishes: RequestParameters,
   { gateway, choice, leastTokens = 0 }: ChainOptions,
 ): string[] {
   const members = membersOf(asked, gateway);
@@ -98,7 +98,7 @@ function membersOf(name: string, { providers, groups }: GatewayConfig): readonly
 
 function problemOf(
   provider: string,
-  wishes: Wishes,
+  wishes: RequestParameters,
   gateway: GatewayConfig,
 ): OptionProblem | undefined {
   const asked = askedOf(provider, gateway);
@@ -107,7 +107,7 @@ function problemOf(
 
 function mayStandIn(
   provider: string,
-  { first, wishes, gateway }: { first: string; wishes: Wishes; gateway: GatewayConfig },
+  { first, wishes, gateway }: { first: string; wishes: RequestParameters; gateway: GatewayConfig },
 ): boolean {
   const standIn = askedOf(provider, gateway);
   const asked = askedOf(first, gateway);

@@ -1,9 +1,9 @@
 /** From the body of `POST /v1/runs` to what a run is asked. */
 import {
   type ConversationMessage,
-  type RunWishes,
+  type RunParameters,
   runRequestSchema,
-  wishesOfRun,
+  parametersOfRun,
 } from "@openclaw/protocol";
 import { lengthProblem, type ParsedBody, parseBody } from "./request-body.ts";
 import { tidyRequest } from "./tidy-request.ts";
@@ -19,7 +19,7 @@ export interface AskedRun {
   /** The default where it is absent. */
   readonly provider: string | undefined;
   readonly session: string | undefined;
-  readonly wishes: RunWishes;
+  readonly wishes: RunParameters;
   /** Where a field stands that was wished for. */
   readonly placeOf: (field: string) => string;
 }
@@ -39,7 +39,7 @@ export function parseRunRequest(
     messages: conversation,
     provider: provider ?? undefined,
     session,
-    wishes: wishesOfRun(parsed.request),
+    wishes: parametersOfRun(parsed.request),
     placeOf: (field: string) => (Object.hasOwn(options ?? {}, field) ? `options.${field}` : field),
   };
   return { ok: true, request };

@@ -3,7 +3,7 @@
  * Redis and its queue, and tells the cluster when this edge ends a run itself.
  */
 import { randomUUID } from "node:crypto";
-import type { GatewayConfigSource, Wishes } from "@openclaw/config";
+import type { GatewayConfigSource, RequestParameters } from "@openclaw/config";
 import { type ConversationMessage, type Failure, failure } from "@openclaw/protocol";
 import type { RunQueues } from "@openclaw/queue";
 import { type Component, type Logger, retryFor } from "@openclaw/runtime";
@@ -120,7 +120,7 @@ export class RunStarter implements Component {
   /** Why a request for this provider, with these wishes, is refused right now. Counts it if so. */
   refusal(
     provider: string | undefined,
-    wishes: Wishes = {},
+    wishes: RequestParameters = {},
     messages?: readonly ConversationMessage[],
   ): RequestRefusal | undefined {
     const refusal =
@@ -143,7 +143,7 @@ export class RunStarter implements Component {
     this.#options.meter?.refused(code);
   }
 
-  #refusal(provider: string | undefined, wishes: Wishes): RequestRefusal | undefined {
+  #refusal(provider: string | undefined, wishes: RequestParameters): RequestRefusal | undefined {
     const { runs, maxRuns, isRedisWell } = this.#options;
     const gateway = this.#options.gateway.current;
     const refusal = chainRefusal(provider ?? gateway.defaultProvider, wishes, gateway);

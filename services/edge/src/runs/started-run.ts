@@ -1,5 +1,5 @@
 /** What a client asks of the cluster, and what it is given to follow. */
-import type { ConversationMessage, RunWishes } from "@openclaw/protocol";
+import type { ConversationMessage, RunParameters } from "@openclaw/protocol";
 import type { CancelReason, Position } from "@openclaw/stream";
 import type { Answer } from "../answers/answer.ts";
 
@@ -11,7 +11,7 @@ export interface RunRequest {
   /** A provider or a group. The default answers where none is named. */
   readonly provider: string | undefined;
   /** How it is to be answered. */
-  readonly wishes?: RunWishes;
+  readonly wishes?: RunParameters;
   /** Goes on though nobody reads it, also without this edge. */
   readonly background?: boolean;
   /** W3C trace context of the client, where it sent one. */

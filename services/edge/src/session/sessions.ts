@@ -1,5 +1,5 @@
 import { CLOSE_CODES, type Failure } from "@openclaw/protocol";
-import type { Component } from "@openclaw/runtime";
+import { type Component, Idle } from "@openclaw/runtime";
 import type { Connection } from "../socket/connection.ts";
 import type { ConnectionEvents } from "../socket/socket-server.ts";
 import { FrameBudget } from "./frame-budget.ts";
@@ -28,7 +28,7 @@ export class Sessions implements Component {
   readonly #open = new Map<Connection, Session>();
   #looking: NodeJS.Timeout | undefined;
   #draining = false;
-  #onEmpty: () => void = () => undefined;
+  readonly #idle = new Idle(() => this.#open.size === 0);
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -94,7 +94,7 @@ export class Sessions implements Component {
       onClose: () => {
         this.#open.delete(connection);
         session.onClose();
-        if (this.#open.size === 0) this.#onEmpty();
+        this.#idle.check();
       },
     };
   }
@@ -109,11 +109,7 @@ export class Sessions implements Component {
       session.drain();
       if (session.isIdle) sendAway(connection, "when written");
     }
-    if (this.#open.size === 0 || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await this.#idle.wait(signal);
   }
 
   /**

@@ -5,12 +5,12 @@ import {
   type ChatMessage,
   type Failure,
   failure,
+  parametersOf,
   parseV2Up,
   type V2Down,
   type V2Limits,
   type V2Up,
   v2Error,
-  wishesOf,
 } from "@openclaw/protocol";
 import { isOutage, type Logger } from "@openclaw/runtime";
 import { type RequestRefusal, withPlaceOf } from "../admission/provider-chain.ts";
@@ -110,7 +110,7 @@ export class V2Session implements Session {
   #run({ ref, run: chosen, message, messages, session, ...asked }: Request<"run">): void {
     const { starter } = this.#options;
     const provider = asked.provider ?? undefined;
-    const wishes = wishesOf(asked.options);
+    const wishes = parametersOf(asked.options);
     const own = this.#refusal(chosen);
     if (own) starter.refused(own);
     const conversation: readonly ChatMessage[] = messages ?? [

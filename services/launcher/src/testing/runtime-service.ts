@@ -21,4 +21,4 @@ const idle: Component = {
 };
 
 const log = createLogger({ service: "idle", level: "trace" });
-await runService({ log, parts: [idle], drainMs: Number(drainMs ?? 1_000) });
+await runService({ log, components: [idle], drainMs: Number(drainMs ?? 1_000) });

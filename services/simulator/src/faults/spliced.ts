@@ -1,4 +1,4 @@
-import type { TimedText } from "../stream-answer.ts";
+import type { TimedText } from "../staged-answer.ts";
 
 /**
  * Two streams in one response: the first breaks off in the middle of its last event, and after a

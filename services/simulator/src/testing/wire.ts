@@ -1,6 +1,7 @@
 /** A client for the tests: requests over real sockets, and the events of a stream taken apart. */
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { connect } from "node:net";
+import { eventually } from "@openclaw/testing";
 import { onTestFinished } from "vitest";
 import type { FaultOptions } from "../faults/fault-settings.ts";
 import { INSTANT, type ProfileTable, profilesAt } from "../profiles/profiles.ts";
@@ -137,7 +138,6 @@ export function requestFor(profile: string, prompt: string): string {
   return `${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
 
-/** Polls until it holds; the test's own timeout bounds it. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
+  await eventually("the condition", holds, { everyMs: 2 });
 }

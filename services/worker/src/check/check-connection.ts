@@ -4,6 +4,7 @@
  * A worker's connector does the same without steps, and reports only that it failed. The limits here, and the order of a
  * host's addresses, are the worker's.
  */
+
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import {
@@ -14,12 +15,12 @@ import {
   type TcpNetConnectOpts,
 } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { untilAborted } from "@openclaw/runtime/waits";
 import {
   askForTunnel,
   ProxyFailedError,
   type TunnelRequest,
 } from "../provider/transport/proxy-tunnel.ts";
-import { untilAborted } from "../until-aborted.ts";
 import type { ConnectionReport, Step } from "./report.ts";
 
 /** How long one address of a host is tried before the next, as in the worker's dialer. */

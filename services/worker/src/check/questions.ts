@@ -6,11 +6,10 @@
  * of a worker do.
  */
 import type { ProviderConfig, Target } from "@openclaw/config";
-import type { Logger } from "@openclaw/runtime";
+import { type Logger, untilAborted } from "@openclaw/runtime";
 import { ProviderError } from "../provider/contract/provider-error.ts";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { Deadlines } from "../run/deadlines.ts";
-import { untilAborted } from "../until-aborted.ts";
 import {
   type Answer,
   firstTextOf,

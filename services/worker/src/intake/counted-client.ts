@@ -1,4 +1,5 @@
 import type { ProviderConfig } from "@openclaw/config";
+import { Idle, within } from "@openclaw/runtime";
 import type { ProviderHealth } from "../provider/health/provider-health.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 
@@ -6,7 +7,7 @@ import type { ProviderClient } from "../provider/provider-client.ts";
 export class CountedClient {
   readonly #client: ProviderClient;
   #users = 0;
-  #onUnused: () => void = () => undefined;
+  readonly #idle = new Idle(() => this.#users === 0);
 
   constructor(client: ProviderClient) {
     this.#client = client;
@@ -22,8 +23,7 @@ export class CountedClient {
 
   /** Opens the warm sockets. Resolves when they are open, or after `withinMs`. */
   async warmUp(withinMs: number): Promise<void> {
-    const late = new Promise((resolve) => setTimeout(resolve, withinMs).unref());
-    await Promise.race([this.#client.start(), late]);
+    await within(withinMs, this.#client.start());
   }
 
   async use<T>(work: (client: ProviderClient) => Promise<T>): Promise<T> {
@@ -32,17 +32,13 @@ export class CountedClient {
       return await work(this.#client);
     } finally {
       this.#users -= 1;
-      if (this.#users === 0) this.#onUnused();
+      this.#idle.check();
     }
   }
 
   /** Closes the sockets once no run uses the client. From now on, give it to no run. */
   async retire(): Promise<void> {
-    if (this.#users > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onUnused = resolve;
-      });
-    }
+    await this.#idle.wait();
     await this.#client.stop();
   }
 

@@ -4,11 +4,10 @@
  * When the configuration changes, the provider keeps its intake and gets a new client. Runs at work finish with their old
  * client. Its sockets are closed behind the last of these runs.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Places, ProviderConfig } from "@openclaw/config";
 import type { QueueCounts, RunIntake, RunJob } from "@openclaw/queue";
-import type { Logger } from "@openclaw/runtime";
+import { type Logger, sleep } from "@openclaw/runtime";
 import type { ProviderHealth } from "../provider/health/provider-health.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { CountedClient } from "./counted-client.ts";
@@ -155,7 +154,7 @@ export class ServedProvider {
       if (await this.#isBusy()) busyAt = performance.now();
       const now = performance.now();
       if (now - busyAt >= emptyMs || now - since >= mostMs) return;
-      await delay(POLL_EVERY_MS, undefined, { signal }).catch(() => undefined); // The loop checks the signal.
+      await sleep(POLL_EVERY_MS, signal);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Component } from "@openclaw/runtime";
+import { type Component, Idle, within } from "@openclaw/runtime";
 import { isTerminal, type PublishedEntry } from "@openclaw/stream";
 
 /** An attempt at work in this process. */
@@ -33,7 +33,7 @@ export class ActiveAttempts implements Component {
   /** Published entries of runs without an attempt here, oldest first, and when they came. */
   readonly #early = new Map<string, { readonly published: PublishedEntry; readonly at: number }>();
   #count = 0;
-  #onEmpty: () => void = () => undefined;
+  readonly #idle = new Idle(() => this.#count === 0);
 
   get count(): number {
     return this.#count;
@@ -53,7 +53,7 @@ export class ActiveAttempts implements Component {
     if (!attempts?.delete(attempt)) return;
     this.#count -= 1;
     if (attempts.size === 0) this.#attempts.delete(runId);
-    if (this.#count === 0) this.#onEmpty();
+    this.#idle.check();
   }
 
   /** Takes entries that were published to this worker. */
@@ -93,11 +93,8 @@ export class ActiveAttempts implements Component {
 
   async stop(): Promise<void> {
     if (this.#count === 0) return;
-    const empty = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-    });
     for (const attempt of this.#all()) attempt.abort("stopping");
-    await Promise.race([empty, new Promise((resolve) => setTimeout(resolve, LET_GO_MS).unref())]);
+    await within(LET_GO_MS, this.#idle.wait());
   }
 }
 

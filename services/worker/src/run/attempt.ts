@@ -4,9 +4,9 @@
  * A failure of the provider ends the run, or moves it to another provider. An attempt loses the right to write if another
  * worker holds the run, or if the user cancelled it. Such an attempt ends silently.
  */
-import { setTimeout } from "node:timers/promises";
 import { failure } from "@openclaw/protocol";
 import { type RunJob, RunPostponedError } from "@openclaw/queue";
+import { sleep } from "@openclaw/runtime";
 import type { TerminalEntry } from "@openclaw/stream";
 import { ProviderError } from "../provider/contract/provider-error.ts";
 import { AttemptClock } from "../telemetry/attempt-clock.ts";
@@ -101,7 +101,7 @@ async function waitsBesideHedge(
   const facts = { runId, epoch, provider, code: error.code, detail: error.detail, afterMs };
   log.warn(facts, "provider failed beside its hedge, asked again");
   // If the hedge wins meanwhile, the abort ends this wait, and `answer` asks nothing.
-  await setTimeout(afterMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+  await sleep(afterMs, stopping.signal);
   return true;
 }
 

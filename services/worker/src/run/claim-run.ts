@@ -63,7 +63,7 @@ export async function leaveUnclaimed(
       // answer begins again.
       await requeue({ ...run, anew: true }, claim.provider, context.queues);
       break;
-    case "tired":
+    case "out_of_tries":
       await leaveProvider(run, claim.epoch, context);
       break;
     case "lost": {

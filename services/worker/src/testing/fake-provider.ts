@@ -8,6 +8,7 @@ import {
 } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { type ProviderConfig, parseGatewayConfig } from "@openclaw/config";
+import { eventually } from "@openclaw/testing";
 
 export interface FakeProvider {
   readonly url: string;
@@ -64,9 +65,8 @@ export function configFor(url: string, rest: object = {}): ProviderConfig {
 
 const FROM_TEST = { source: "a test", env: {} };
 
-/** Resolves when `condition` holds; the test's own timeout is the bound. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+  await eventually("the condition", condition, { everyMs: 2 });
 }
 
 /** Resolves when undici has put the socket of a response that just ended back into its pool. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
+import { within } from "@openclaw/runtime/waits";
 
 export class ScriptedProvider {
   readonly #server: Server;
@@ -105,10 +106,7 @@ export class ScriptedStream {
       written += 1 / 16;
       if (this.#response.writableNeedDrain) {
         const leftMs = Math.max(1, deadline - performance.now());
-        await Promise.race([
-          once(this.#response, "drain"),
-          new Promise((resolve) => setTimeout(resolve, leftMs)),
-        ]);
+        await within(leftMs, once(this.#response, "drain"));
       }
     }
     return written;

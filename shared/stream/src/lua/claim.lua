@@ -23,8 +23,8 @@
 --   begun counts all attempts that may have said something, also those that were lost or released
 --   | {'lost', workers}: so many workers were lost while they worked on it
 --   | {'held', ms}: another attempt is at work; ask again in so long
---   | {'tired', epoch}: this provider has been tried often enough; the run may have another one
---   | {'spoken'}: the attempt that a hedge was to stand in for has said something, or is none any more.
+--   | {'out_of_tries', epoch}: this provider has had all its tries; the run may go to another one
+--   | {'answering'}: the attempt that a hedge was to stand in for has its first token, or has ended.
 -- Invariant: an epoch belongs to one lease. After a claim nothing of an older epoch can be appended,
 -- because its ids are below the last one; so a stale worker is fenced from this moment on.
 -- The epoch is a time, so that this holds even where Redis forgot the last claim (a replica took over
@@ -53,7 +53,7 @@ if lease == ARGV[3] then
   return { 'claimed', epoch, attempts, tries, attempts + lost + releases }
 end
 if is_hedge and (state ~= 'active' or epoch ~= tonumber(ARGV[12]) or seq > 0) then
-  return { 'spoken' }
+  return { 'answering' }
 end
 -- A claim proves nothing about the job it was made for: it may come from a worker that stood still, or
 -- out of a network that did. It must not take a healthy answer from whoever has the job by now.
@@ -93,7 +93,7 @@ else
   attempts, tries = attempts + 1, tries + 1
 end
 if attempts <= tonumber(ARGV[5]) and tries > tonumber(ARGV[13]) then
-  return { 'tired', epoch }
+  return { 'out_of_tries', epoch }
 end
 if attempts > tonumber(ARGV[5]) then
   return fail('exhausted', ARGV[9])

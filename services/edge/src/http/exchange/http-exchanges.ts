@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import type { Failure } from "@openclaw/protocol";
-import type { Component } from "@openclaw/runtime";
+import { type Component, Idle } from "@openclaw/runtime";
 import type { ByteBudget } from "../../admission/byte-budget.ts";
 import { refuse } from "./api-error.ts";
 import { preflightHeaders } from "./cors.ts";
@@ -30,7 +30,7 @@ export class HttpExchanges implements Component {
   readonly #open = new Set<HttpExchange>();
   #sweeping: NodeJS.Timeout | undefined;
   #draining = false;
-  #onEmpty: () => void = () => undefined;
+  readonly #idle = new Idle(() => this.#open.size === 0);
 
   constructor(options: HttpExchangesOptions) {
     this.#options = options;
@@ -83,11 +83,7 @@ export class HttpExchanges implements Component {
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
     for (const exchange of [...this.#open]) exchange.leave();
-    if (this.#open.size === 0 || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await this.#idle.wait(signal);
   }
 
   async stop(): Promise<void> {
@@ -101,7 +97,7 @@ export class HttpExchanges implements Component {
       isLeaving: () => this.#draining,
       onOver: (over) => {
         this.#open.delete(over);
-        if (this.#open.size === 0) this.#onEmpty();
+        this.#idle.check();
       },
     });
     this.#open.add(exchange);

@@ -9,7 +9,7 @@ import {
   type ChatCompletionRequest,
   type Failure,
   failure,
-  wishesOfChat,
+  parametersOfChat,
 } from "@openclaw/protocol";
 import type { TerminalEntry } from "@openclaw/stream";
 import { parseChatRequest } from "../../admission/chat-request.ts";
@@ -67,7 +67,7 @@ export class ChatRoutes implements RouteGroup {
       refuse(exchange, this.#unknownModel(request.model), { param: "model" });
       return;
     }
-    const refusal = starter.refusal(provider, wishesOfChat(request), request.messages);
+    const refusal = starter.refusal(provider, parametersOfChat(request), request.messages);
     if (refusal) refuse(exchange, refusal, { param: refusal.problem?.field ?? null });
     else this.#begin(exchange, request, provider);
   }
@@ -83,7 +83,7 @@ export class ChatRoutes implements RouteGroup {
       session: requestId,
       messages: request.messages,
       provider,
-      wishes: wishesOfChat(request),
+      wishes: parametersOfChat(request),
       traceparent: exchange.request.header("traceparent"),
       answer: request.stream
         ? this.#streamed(exchange, head, request)

@@ -2,12 +2,12 @@ import type {
   ConnectionLabel,
   ConversationMessage,
   FinishReason,
-  RunWishes,
+  RunParameters,
   Usage,
 } from "@openclaw/protocol";
 
 /** The request of a run. Model, key and host are the provider's configuration. */
-export interface ChatRequest extends Readonly<RunWishes> {
+export interface ChatRequest extends Readonly<RunParameters> {
   readonly messages: readonly ConversationMessage[];
   /**
    * The beginning of the answer, for the provider to continue. The events then have only the rest, which may be

@@ -1,6 +1,6 @@
 /** Which fields a provider is sent, and whose value counts. */
 import { type ProviderKind, parseGatewayConfig } from "@openclaw/config";
-import type { RunWishes } from "@openclaw/protocol";
+import type { RunParameters } from "@openclaw/protocol";
 import { describe, expect, test } from "vitest";
 import { dialectOf } from "./dialect-of.ts";
 import { requestFields } from "./request-fields.ts";
@@ -8,14 +8,14 @@ import { requestFields } from "./request-fields.ts";
 const OPENAI = "https://api.openai.com/v1";
 
 /** What would stand in the request. */
-function sent(kind: ProviderKind, wishes: RunWishes, more: object = {}) {
+function sent(kind: ProviderKind, parameters: RunParameters, more: object = {}) {
   const provider = { kind, baseUrl: "http://127.0.0.1:9/v1", model: "m", ...more };
   const { providers } = parseGatewayConfig(
     { providers: { p: provider } },
     { source: "test", env: {} },
   );
   if (!providers.p) throw new Error("it was just configured");
-  const fields = requestFields(wishes, { config: providers.p, dialect: dialectOf(kind) });
+  const fields = requestFields(parameters, { config: providers.p, dialect: dialectOf(kind) });
   const { stream_options, ...rest } = JSON.parse(JSON.stringify(fields));
   return rest;
 }
@@ -73,12 +73,12 @@ describe("the operator's fields", () => {
   });
 
   test("are replaced by the client's, each as a whole, and template settings one by one", () => {
-    const wishes: RunWishes = {
+    const parameters: RunParameters = {
       options: { temperature: 1 },
       passed: { response_format: { type: "json_object" } },
       extra: { top_k: 1, chat_template_kwargs: { enable_thinking: true } },
     };
-    expect(sent("openai", wishes, { extraBody })).toEqual({
+    expect(sent("openai", parameters, { extraBody })).toEqual({
       top_k: 1,
       temperature: 1,
       chat_template_kwargs: { enable_thinking: true, reasoning: "low" },

@@ -7,7 +7,7 @@
  * 4. the client, in the provider's own fields (extra fields).
  */
 import { mayBeLeftOut, type ProviderConfig, takesField } from "@openclaw/config";
-import type { LimitName, RunOptions, RunWishes } from "@openclaw/protocol";
+import type { LimitName, RunOptions, RunParameters } from "@openclaw/protocol";
 import type { Dialect } from "./dialect.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -23,10 +23,13 @@ const BAGS = ["chat_template_kwargs", "nvext"];
 const LIMIT_NAMES: readonly LimitName[] = ["max_tokens", "max_completion_tokens"];
 
 /** A field that is undefined is not sent. */
-export function requestFields(wishes: Readonly<RunWishes>, { config, dialect }: Recipient): Fields {
-  const { options = {}, passed = {}, limitName } = wishes;
+export function requestFields(
+  parameters: Readonly<RunParameters>,
+  { config, dialect }: Recipient,
+): Fields {
+  const { options = {}, passed = {}, limitName } = parameters;
   const taken = (fields: Fields) => withoutUnknown(fields, config);
-  const extra = taken(wishes.extra ?? {});
+  const extra = taken(parameters.extra ?? {});
   const standing = merged(dialect.requestFields(config), withoutNulls(config.extraBody ?? {}));
   // The dialect's own switch for thinking would contradict this one.
   const switched = "enable_thinking" in { ...config.extraBody, ...extra };

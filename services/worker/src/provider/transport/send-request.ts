@@ -1,7 +1,7 @@
 /** One request on a pool, from its queue to the head of the response. */
 import type { Readable } from "node:stream";
+import { untilAborted } from "@openclaw/runtime";
 import type { Dispatcher, Pool } from "undici";
-import { untilAborted } from "../../until-aborted.ts";
 
 export interface SendingOptions {
   readonly pool: Pool;

@@ -6,9 +6,8 @@
 import type { Readable } from "node:stream";
 import type { ProviderConfig } from "@openclaw/config";
 import type { ConnectionLabel } from "@openclaw/protocol";
-import type { Logger } from "@openclaw/runtime";
+import { type Logger, untilAborted } from "@openclaw/runtime";
 import { type Dispatcher, Pool } from "undici";
-import { untilAborted } from "../../until-aborted.ts";
 import { ProviderError } from "../contract/provider-error.ts";
 import { encodingsOf } from "./content-encoding.ts";
 import { Dialer, type TlsOptions } from "./dialer.ts";

@@ -8,7 +8,7 @@
  */
 import type { Socket } from "node:net";
 import type { ProviderConfig } from "@openclaw/config";
-import type { Logger } from "@openclaw/runtime";
+import { backOffMs, type Logger, within } from "@openclaw/runtime";
 import type { buildConnector } from "undici";
 import type { SocketUse } from "../../telemetry/provider-meter.ts";
 import type { Dialer } from "./dialer.ts";
@@ -20,8 +20,7 @@ import { type SpareSocket, SpareSockets } from "./spare-sockets.ts";
 const MAX_REFILLING = 8;
 /** A spare socket that is lost sooner counts as a failed dial: the provider does not keep them open. */
 const MIN_LIFE_MS = 1_000;
-const MIN_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 30_000;
+const BACK_OFF = { firstMs: 250, mostMs: 30_000 };
 
 export interface WarmConnectorOptions {
   readonly provider: string;
@@ -80,14 +79,11 @@ export class WarmConnector {
   /** Opens the spare sockets. Resolves when that is done or has failed, after at most `waitMs`. */
   async start(waitMs: number): Promise<void> {
     this.#running = true;
-    let timer: NodeJS.Timeout | undefined;
     const settled = new Promise<void>((resolve) => {
       this.#onSettled = resolve;
-      timer = setTimeout(resolve, waitMs);
     });
     this.#refill();
-    await settled;
-    clearTimeout(timer);
+    await within(waitMs, settled);
   }
 
   stop(): void {
@@ -186,15 +182,12 @@ export class WarmConnector {
       log.warn({ provider, cause, ...(proxy && { proxy }) }, "provider unreachable");
     }
     if (this.#backoff === undefined) {
-      const ceiling = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#failures);
+      const waitMs = backOffMs(this.#failures, { ...BACK_OFF, random: this.#random });
       this.#failures += 1;
-      this.#backoff = setTimeout(
-        () => {
-          this.#backoff = undefined;
-          this.#refill();
-        },
-        ceiling * (0.5 + 0.5 * this.#random()),
-      ).unref();
+      this.#backoff = setTimeout(() => {
+        this.#backoff = undefined;
+        this.#refill();
+      }, waitMs).unref();
     }
     this.#refill();
   }

@@ -1,13 +1,13 @@
 /**
- * The wishes of a run: how the provider is to make its answer. Every protocol translates its requests
- * into this form, and the job carries it to the worker.
+ * The parameters of a run: how the provider is to make its answer. Each protocol translates its requests into this
+ * form, and the job carries it to the worker.
  */
 import { z } from "zod";
 import { passedFieldsOf, passedFieldsSchema } from "./conversation.ts";
 import { checkExtra, extraFieldsOf } from "./extra-fields.ts";
 import { limitNameSchema, type RunOptions, runOptionsSchema } from "./run.ts";
 
-export const runWishesSchema = z.object({
+export const runParametersSchema = z.object({
   options: runOptionsSchema.optional(),
   /** Fields that have one name and one meaning wherever they are known. */
   passed: passedFieldsSchema.optional(),
@@ -16,7 +16,7 @@ export const runWishesSchema = z.object({
   /** What the client called `maxTokens`, where its API has two names for it. */
   limitName: limitNameSchema.optional(),
 });
-export type RunWishes = z.infer<typeof runWishesSchema>;
+export type RunParameters = z.infer<typeof runParametersSchema>;
 
 const { tools, tool_choice, parallel_tool_calls, ...passedWithoutTools } = passedFieldsSchema.shape;
 
@@ -37,8 +37,8 @@ const ELSEWHERE = {
 export const askedOptionsSchema = z.looseObject(SHAPE).check(checkExtra(SHAPE, ELSEWHERE));
 export type AskedOptions = z.infer<typeof askedOptionsSchema>;
 
-/** What `options` wish for. */
-export function wishesOf(asked: AskedOptions | null | undefined): RunWishes {
+/** The parameters that `options` give. */
+export function parametersOf(asked: AskedOptions | null | undefined): RunParameters {
   if (!asked) return {};
   return withoutUndefined({
     options: runOptionsOf(asked),
@@ -47,9 +47,9 @@ export function wishesOf(asked: AskedOptions | null | undefined): RunWishes {
   });
 }
 
-/** Drops undefined wishes, so that a job has no empty fields. */
-export function withoutUndefined(wishes: RunWishes): RunWishes {
-  return Object.fromEntries(Object.entries(wishes).filter(([, wish]) => wish !== undefined));
+/** Drops undefined parameters, so that a job has no empty fields. */
+export function withoutUndefined(parameters: RunParameters): RunParameters {
+  return Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined));
 }
 
 function runOptionsOf({ temperature, topP, maxTokens, stop }: AskedOptions): RunOptions {
