@@ -16,8 +16,6 @@ import { askPlainQuestion } from "./plain-question.ts";
 import type { TlsOptions } from "./transport/dialer.ts";
 import { Upstream, type UpstreamResponse } from "./transport/upstream.ts";
 
-export type { ChatRequest, ProviderEvent } from "./contract/provider-event.ts";
-
 export interface ProviderClient {
   readonly name: string;
   readonly config: ProviderConfig;

@@ -2,11 +2,8 @@
 import { createLogger } from "@openclaw/runtime";
 import { onTestFinished } from "vitest";
 import { ProviderError } from "../provider/contract/provider-error.ts";
-import {
-  createProviderClient,
-  type ProviderClient,
-  type ProviderEvent,
-} from "../provider/provider-client.ts";
+import type { ProviderEvent } from "../provider/contract/provider-event.ts";
+import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { configFor, type FakeProvider, startProvider, startRawProvider } from "./fake-provider.ts";
 
 const log = createLogger({ service: "test", level: "silent" });
