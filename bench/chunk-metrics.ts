@@ -5,7 +5,7 @@
 import { Metrics } from "@openclaw/metrics";
 import { ProviderError } from "../services/worker/src/provider/contract/provider-error.ts";
 import { AnswerReader } from "../services/worker/src/provider/decode/answer-reader.ts";
-import { dialectOf } from "../services/worker/src/provider/dialects/dialect.ts";
+import { dialectOf } from "../services/worker/src/provider/dialects/dialect-of.ts";
 import {
   ProviderMeters,
   type RequestMeter,

@@ -10,12 +10,6 @@ const PENDING: readonly string[] = [
   "services/chat",
   "services/launcher",
   "services/simulator",
-  "services/worker/src/check",
-  "services/worker/src/intake",
-  "services/worker/src/provider",
-  "services/worker/src/run",
-  "services/worker/src/telemetry",
-  "services/worker/src/testing",
   "shared/client",
   "shared/config",
   "shared/metrics",
@@ -23,8 +17,6 @@ const PENDING: readonly string[] = [
   "shared/queue",
   "shared/runtime",
   "shared/stream",
-  "shared/testing",
-  "shared/tracing",
   "tests/oracle/decode.ts",
 ];
 

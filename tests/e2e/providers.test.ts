@@ -261,7 +261,7 @@ test("--init writes a file that is checked next, and never over another", async 
   expect(written).toContain("// Spare sockets that one worker keeps open and ready.");
 
   const second = await run(["--init"]);
-  expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/there already/)]);
+  expect([second.code, second.stderr]).toEqual([2, expect.stringMatching(/exists already/)]);
   expect(await readFile(path, "utf8")).toBe(written);
   expect(await run(["--init", "other.json"])).toMatchObject({ code: 0 });
 

@@ -4,7 +4,7 @@ import { ProviderError } from "../../services/worker/src/provider/contract/provi
 import type { ProviderEvent } from "../../services/worker/src/provider/contract/provider-event.ts";
 import { AnswerReader } from "../../services/worker/src/provider/decode/answer-reader.ts";
 import { receiveAnswer } from "../../services/worker/src/provider/decode/receive-answer.ts";
-import { dialectOf } from "../../services/worker/src/provider/dialects/dialect.ts";
+import { dialectOf } from "../../services/worker/src/provider/dialects/dialect-of.ts";
 import {
   DecodedBody,
   encodingsOf,

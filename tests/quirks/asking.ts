@@ -17,10 +17,10 @@ import {
 } from "@openclaw/simulator";
 import { onTestFinished } from "vitest";
 import { ProviderError } from "../../services/worker/src/provider/contract/provider-error.ts";
+import type { ProviderEvent } from "../../services/worker/src/provider/contract/provider-event.ts";
 import {
   createProviderClient,
   type ProviderClient,
-  type ProviderEvent,
 } from "../../services/worker/src/provider/provider-client.ts";
 import { Deadlines } from "../../services/worker/src/run/deadlines.ts";
 

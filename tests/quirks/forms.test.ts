@@ -2,8 +2,8 @@
 import { type Directive, directive } from "@openclaw/simulator";
 import { describe, expect, test } from "vitest";
 import { ask as askRaw, askStream } from "../../services/simulator/src/testing/wire.ts";
+import type { ProviderEvent } from "../../services/worker/src/provider/contract/provider-event.ts";
 import { policyOf } from "../../services/worker/src/provider/health/failure-policy.ts";
-import type { ProviderEvent } from "../../services/worker/src/provider/provider-client.ts";
 import { answerOf, ask, clientOf, KINDS, PROVIDERS, startSimulator } from "./asking.ts";
 
 const PIECES = ["Hel", "lo ", "静夜"];

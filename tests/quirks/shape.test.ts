@@ -2,7 +2,7 @@
 import { answerFor, type Directive, directive } from "@openclaw/simulator";
 import { expect, test } from "vitest";
 import { askStream } from "../../services/simulator/src/testing/wire.ts";
-import type { ProviderEvent } from "../../services/worker/src/provider/provider-client.ts";
+import type { ProviderEvent } from "../../services/worker/src/provider/contract/provider-event.ts";
 import { answerOf, ask, clientOf, PROVIDERS, startSimulator } from "./asking.ts";
 
 const PIECES = ["Hel", "lo ", "静夜"];

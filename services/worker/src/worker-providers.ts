@@ -1,4 +1,4 @@
-/** Puts together the providers that a worker serves, and what it does with a run of theirs. */
+/** Creates the providers that a worker serves, and the execution of their runs. */
 import { placesOf } from "@openclaw/config";
 import type { Metrics } from "@openclaw/metrics";
 import {
@@ -9,21 +9,20 @@ import {
   type UnreadableJob,
 } from "@openclaw/queue";
 import type { Tracing } from "@openclaw/tracing";
-import { failUnreadable } from "./intake/fail-unreadable.ts";
 import { ServedProviders } from "./intake/served-providers.ts";
+import { accountIdOf } from "./provider/health/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "./provider/provider-client.ts";
-import { accountIdOf } from "./provider/refusals/account-refusal.ts";
 import type { ActiveAttempts } from "./run/active-attempts.ts";
 import { executeRun } from "./run/execute-run.ts";
+import { failUnreadable } from "./run/fail-run.ts";
 import { HedgeBudget } from "./run/hedge.ts";
 import type { AttemptCounts } from "./telemetry/attempt-counts.ts";
 import { AttemptMeter } from "./telemetry/attempt-meter.ts";
 import { ProviderMeters } from "./telemetry/provider-meter.ts";
-import { traceAttempt } from "./telemetry/trace-attempt.ts";
-import type { WorkerDeps } from "./worker-deps.ts";
-import type { WorkerRedis } from "./worker-redis.ts";
+import { traceAttempt } from "./tracing/trace-attempt.ts";
+import type { WorkerDeps, WorkerRedis } from "./worker-redis.ts";
 
-/** When a removed provider is left though edges still send runs for it: they will not learn. */
+/** The longest that a removed provider is served. An edge that still sends runs for it by then will not learn. */
 const LEAVE_WITHIN_MS = 600_000;
 
 interface Tools {
@@ -43,7 +42,7 @@ export function createProviders(base: WorkerDeps, redis: WorkerRedis, tools: Too
     redis: commands,
     keyPrefix,
     queues,
-    // A provider's configuration says it in the same words.
+    // The configuration of a provider has the limits under the same names.
     limits: () => gateway.current.providers,
     onRest: (provider, forMs) => providers.rest(provider, forMs),
     log,

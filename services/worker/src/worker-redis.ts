@@ -1,10 +1,12 @@
-/** Puts together the connections of a worker, and what speaks over them. */
+/** Creates the connections of a worker, and the parts that use them. */
+import type { LiveGatewayConfig } from "@openclaw/config";
 import { type Metrics, measureRedis } from "@openclaw/metrics";
 import { RunQueues } from "@openclaw/queue";
 import {
   createBlockingConnection,
   createCommandConnection,
   createSubscriberConnection,
+  type Logger,
   RedisPulse,
 } from "@openclaw/runtime";
 import {
@@ -14,9 +16,18 @@ import {
   StreamKeys,
   Subscription,
 } from "@openclaw/stream";
+import type { WorkerConfig } from "./config.ts";
 import type { ActiveAttempts } from "./run/active-attempts.ts";
 import { measureAppends } from "./telemetry/worker-gauges.ts";
-import type { WorkerDeps } from "./worker-deps.ts";
+
+/** What the parts of a worker share. */
+export interface WorkerDeps {
+  readonly config: WorkerConfig;
+  readonly gateway: LiveGatewayConfig;
+  /** The id of this worker in the cluster. */
+  readonly node: string;
+  readonly log: Logger;
+}
 
 export type WorkerRedis = ReturnType<typeof createRedis>;
 
@@ -57,8 +68,8 @@ export function createRedis(
       node,
       log,
       onBatch: (batch) => attempts.onBatch(batch),
-      // A cancel that was missed is learnt with the next append, a second later at most.
-      onRestored: () => attempts.missedSomething(),
+      // An attempt learns of a missed cancel with its next append, after at most a second.
+      onRestored: () => attempts.onRestored(),
     }),
   };
 }

@@ -1,4 +1,4 @@
-/** Puts a worker together, with `worker-redis.ts` and `worker-providers.ts`: nothing else says `new` for its parts. */
+/** Puts a worker together, with `worker-redis.ts` and `worker-providers.ts`. Only these three say `new` for its parts. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import {
@@ -21,14 +21,15 @@ import {
 } from "@openclaw/runtime";
 import { Tracing } from "@openclaw/tracing";
 import type { WorkerConfig } from "./config.ts";
+import type { ServedProviders } from "./intake/served-providers.ts";
 import { ActiveAttempts } from "./run/active-attempts.ts";
-import { rehearse } from "./run/warm-up.ts";
+import { warmUp } from "./run/warm-up.ts";
 import { AttemptCounts } from "./telemetry/attempt-counts.ts";
 import { registerGauges } from "./telemetry/worker-gauges.ts";
 import { createProviders } from "./worker-providers.ts";
-import { createRedis } from "./worker-redis.ts";
+import { createRedis, type WorkerDeps, type WorkerRedis } from "./worker-redis.ts";
 
-/** How long a build is known to leave behind the drain of the first worker that was told to: the next may begin later. */
+/** How long the sign of a leaving build outlasts a drain. The next worker of the build may start its drain later. */
 const SIGN_STAYS_MS = 10_000;
 
 /** The parts of one worker process, in the order they start. */
@@ -50,21 +51,7 @@ export function createWorker(
   const tools = { metrics, tracing, attempts, counts, nodes };
   const { limits, providers } = createProviders(base, redis, tools);
   const { commands, queueing, pulse, queuePulse, subscription, appender, queues } = redis;
-  const registry = new NodeRegistry({
-    redis: commands,
-    keyPrefix: redis.keyPrefix,
-    id: node,
-    kind: "worker",
-    log,
-    describe: () => ({
-      host: hostname(),
-      pid: process.pid,
-      activeRuns: attempts.count,
-      providers: providers.health(),
-      places: providers.places(),
-    }),
-    takeTotals: () => counts.takeTotals(),
-  });
+  const registry = createRegistry(base, redis, { attempts, counts, providers });
   const vitals = {
     redis: () => pulse.alive && queuePulse.alive,
     subscription: () => subscription.alive,
@@ -89,7 +76,7 @@ export function createWorker(
   });
   warnOfShortDrain({ gateway, setting: "WORKER_DRAIN_MS", drainMs, log });
   const partitions = config.REDIS_PARTITIONS;
-  const rehearsal = { redis: commands, keyPrefix: redis.keyPrefix, partitions, log };
+  const warmUpOptions = { redis: commands, keyPrefix: redis.keyPrefix, partitions, log };
   const troubles = () => admin.troubles();
   registerVitals(metrics, { ...vitals, troubles });
   registerGauges(metrics, { gateway, attempts, limits });
@@ -107,15 +94,44 @@ export function createWorker(
     appender,
     queues,
     limits,
-    // Before the first provider is served, and never again.
-    { name: "rehearsal", start: () => rehearse(rehearsal), stop: async () => undefined },
+    // Once, before the first provider is served.
+    { name: "warm-up", start: () => warmUp(warmUpOptions), stop: async () => undefined },
     providers,
-    // From here on the workers of another build may leave their runs to this one.
+    // From here on, workers of another build may leave their runs to this worker.
     roster,
     registry,
-    // Stops before them: runs at work are handed back before their providers are closed.
+    // Stops before the providers: runs at work are released before their sockets are closed.
     attempts,
     admin.readiness,
     new ReadinessLog({ troubles, log }),
   ];
+}
+
+/** Reports this worker to the cluster. */
+function createRegistry(
+  { node, log }: WorkerDeps,
+  { commands, keyPrefix }: WorkerRedis,
+  { attempts, counts, providers }: Reported,
+): NodeRegistry {
+  return new NodeRegistry({
+    redis: commands,
+    keyPrefix,
+    id: node,
+    kind: "worker",
+    log,
+    describe: () => ({
+      host: hostname(),
+      pid: process.pid,
+      activeRuns: attempts.count,
+      providers: providers.health(),
+      places: providers.places(),
+    }),
+    takeTotals: () => counts.takeTotals(),
+  });
+}
+
+interface Reported {
+  readonly attempts: ActiveAttempts;
+  readonly counts: AttemptCounts;
+  readonly providers: ServedProviders;
 }

@@ -15,15 +15,15 @@ const poolSchema = z.strictObject({
     .min(1)
     .max(10_000)
     .optional()
-    .describe("Most sockets one worker opens to this provider. Default: `maxConcurrency`."),
+    .describe("Most sockets that one worker opens to this provider. Default: `maxConcurrency`."),
   warm: z
     .int()
     .min(0)
     .max(256)
     .default(4)
-    .describe("Spare sockets one worker keeps open and ready."),
+    .describe("Spare sockets that one worker keeps open and ready."),
   idleMs: ms(25_000).describe(
-    "How long an unused socket is kept before it is replaced; less where the provider turns out to close it sooner.",
+    "How long an unused socket is kept before it is replaced. Shorter if the provider closes such sockets sooner.",
   ),
 });
 
@@ -31,51 +31,55 @@ const timeoutsSchema = z.strictObject({
   queueMs: milliseconds
     .optional()
     .describe("Longest wait for a worker. Default: `EDGE_QUEUE_TIMEOUT_MS` of the edge."),
-  connectMs: ms(10_000).describe("To open a socket, TLS included."),
-  firstTokenMs: ms(20_000).describe("From taking the run to the first text, connecting included."),
+  connectMs: ms(10_000).describe("Longest time to open a socket, TLS included."),
+  firstTokenMs: ms(20_000).describe(
+    "Longest time from taking the run to the first text, connecting included.",
+  ),
   stallMs: ms(15_000).describe("Longest silence between two pieces of text."),
   endMs: ms(1_000).describe(
-    "How long the worker waits for usage and the end of the stream behind the finish reason. Some providers give a reason with every piece of text. Behind a reason that came with text the wait is a third of `stallMs` if that is longer. Once text did follow a reason, it is nine tenths of `stallMs`.",
+    "How long a worker waits for usage and the end of the stream after the finish reason. Some providers give a reason with every piece of text. After a reason that came with text, the worker waits a third of `stallMs` if that is longer. Once text did follow a reason, it waits nine tenths of `stallMs`.",
   ),
-  totalMs: ms(120_000).describe("Whole run, from the moment a worker takes it."),
+  totalMs: ms(120_000).describe(
+    "Longest time for the whole run, from the moment a worker takes it.",
+  ),
 });
 
 const providerSchema = z.strictObject({
   kind: z
     .enum(["openai", "nvidia", "zhipu", "tencent"])
     .describe(
-      "Which dialect of the API it speaks. NVIDIA's, Zhipu's and Tencent's services have their own; for all others (OpenAI, DeepSeek, Kimi, Qwen, Doubao, vLLM, Ollama) it is `openai`.",
+      "The dialect of the API that it speaks. NVIDIA, Zhipu and Tencent have their own. `openai` is for all others: OpenAI, DeepSeek, Kimi, Qwen, Doubao, vLLM, Ollama.",
     ),
   baseUrl: z
     .url({ protocol: /^https?$/, error: "must be an http or https URL" })
     .refine((url) => !/\/chat\/completions\/*$/.test(url), {
       error: "must end before /chat/completions, which is added to it",
     })
-    .describe("Where `/chat/completions` is found."),
+    .describe("The URL below which `/chat/completions` is found."),
   apiKey: z
     .string()
     .min(1)
     .refine((key) => !isPlaceholder(key), { error: PLACEHOLDER_RULE })
     .optional()
-    .describe("Sent as a bearer token. Leave out where none is needed."),
-  model: z.string().min(1).describe("The provider's name of the model."),
+    .describe("Sent as a bearer token. Leave it out if the provider needs no key."),
+  model: z.string().min(1).describe("The model, by the provider's name for it."),
   region: z
     .enum(["domestic", "overseas"])
     .default("overseas")
-    .describe("Which latency target applies."),
+    .describe("Decides which latency target applies."),
   maxConcurrency: z
     .int()
     .min(1)
     .max(10_000)
     .default(32)
-    .describe("Most runs at once, over the whole cluster."),
+    .describe("Most runs at once, in the whole cluster."),
   rpm: z
     .int()
     .min(1)
     .max(1_000_000)
     .optional()
     .describe(
-      "Most runs begun in any 60 s, over the whole cluster, spread over them: a thirteenth every 5 s, below 26 one after the other. Default: no such limit.",
+      "Most runs that begin in any 60 s, in the whole cluster. They are spread over the 60 s: a thirteenth every 5 s. Below 26, one run begins after the other. Default: no such limit.",
     ),
   proxy: z
     .string()
@@ -84,7 +88,7 @@ const providerSchema = z.strictObject({
     })
     .optional()
     .describe(
-      'HTTP proxy that leads to it, by CONNECT: `http://USER:PASSWORD@HOST:PORT`, or `https://` for one that speaks TLS; `"none"` for no proxy. Default: `HTTPS_PROXY` or `HTTP_PROXY`, by the scheme of `baseUrl`, except for hosts in `NO_PROXY`.',
+      'HTTP proxy on the way to it, used with CONNECT: `http://USER:PASSWORD@HOST:PORT`, or `https://` for a proxy that speaks TLS. `"none"` means no proxy. Default: `HTTPS_PROXY` or `HTTP_PROXY`, by the scheme of `baseUrl`, except for hosts in `NO_PROXY`.',
     ),
   pool: poolSchema.prefault({}),
   timeouts: timeoutsSchema.prefault({}),
@@ -92,14 +96,14 @@ const providerSchema = z.strictObject({
     .array(z.string())
     .max(8)
     .default([])
-    .describe("Providers to ask instead, in this order, when this one fails."),
+    .describe("Providers to ask in this order when this provider fails."),
   contextTokens: z
     .int()
     .min(1)
     .max(100_000_000)
     .optional()
     .describe(
-      "How many tokens its model takes, question and answer together. A request that is surely too long, or that it refuses as too long, goes to a provider of `fallback` that takes more, or whose size is not known. The tokens of a question are estimated from below, as only the provider can count them. Default: not known.",
+      "Tokens that its model takes, question and answer together. If a request is surely too long, or the provider refuses it as too long, a provider of `fallback` is asked. That provider must take more tokens, or have no `contextTokens`. The gateway estimates the tokens of a question from below, because only the provider can count them. Default: not known.",
     ),
   retries: z
     .int()
@@ -107,7 +111,7 @@ const providerSchema = z.strictObject({
     .max(5)
     .default(0)
     .describe(
-      "How often it is asked again, before `fallback`, after a failure that may pass (no connection, HTTP 5xx, 429) and before it said anything. Without a `fallback` it is asked once more at the end, after 1 to 4 s, whatever is set here.",
+      "How often it is asked again before `fallback`. It is asked again after a failure that may pass (no connection, HTTP 5xx, 429), if it has said nothing. Without a `fallback` it is always asked once more at the end, after 1 to 4 s.",
     ),
   retryWithinMs: z
     .int()
@@ -115,60 +119,60 @@ const providerSchema = z.strictObject({
     .max(10_000)
     .default(2_000)
     .describe(
-      "Longest `Retry-After` that the worker waits before it asks again by `retries`. With a longer one, or a 429 without any, it asks `fallback` at once.",
+      "Longest `Retry-After` that a retry (`retries`) waits for. After a longer one, or a 429 without `Retry-After`, `fallback` is asked at once.",
     ),
   hedgeAfterMs: milliseconds
     .optional()
     .describe(
-      "When this provider has not begun to speak after so long, the next of `fallback` is asked as well; who speaks first answers. Default: never.",
+      "If this provider has not begun to answer after this time, the next provider of `fallback` is asked as well. The first of them to begin answers the run. Default: never.",
     ),
   continueFromPartial: z
     .boolean()
     .default(false)
     .describe(
-      "When this provider takes over an answer that broke off: true has it continue the text so far, false has it begin again. For servers that continue a trailing assistant message (vLLM, SGLang, DeepSeek, Kimi, Model Studio), of kind `openai` only.",
+      "Whether this provider continues the text of an answer that broke off (true), or begins again (false). For kind `openai` only, and servers that continue a trailing assistant message: vLLM, SGLang, DeepSeek, Kimi, Model Studio.",
     ),
   finishesWithDone: z
     .boolean()
     .optional()
     .describe(
-      "Whether `[DONE]` behind content is the end of an answer without a finish reason; otherwise such an answer counts as cut. Default: true for kind `nvidia`, some of whose models never give a reason, else false.",
+      "Whether an answer without a finish reason is whole when `[DONE]` follows its content. If false, such an answer counts as cut. Default: true for kind `nvidia`, because some of its models never give a reason. Else false.",
     ),
   extraBody: z
     .record(z.string(), z.unknown())
     .optional()
     .describe(
-      "Fields that every request to this provider has, unless the client gives the same ones: a default that a client's field overrides, and no lock. `null` takes a field away that the gateway sends by itself, such as `stream_options`.",
+      "Fields of every request to this provider. They are defaults: a client's field of the same name replaces them. `null` removes a field that the gateway sends by itself, such as `stream_options`.",
     ),
   unknownFields: z
     .enum(["pass", "refuse"])
     .optional()
     .describe(
-      "How a client's field is treated that is not on the list of this kind (docs/fields.md). Default: `pass` for kind `openai` but for OpenAI's own host, else `refuse`. Set to `pass`, it also lets clients use tools that the provider runs itself, such as `web_search`.",
+      "Whether a client's field that is not on the list of this kind (docs/fields.md) passes. Default: `pass` for kind `openai` except OpenAI's own host, else `refuse`. If you set `pass`, clients may also use tools that run at the provider, such as `web_search`.",
     ),
   maxTokensName: z
     .enum(["max_tokens", "max_completion_tokens"])
     .optional()
     .describe(
-      "What it calls the limit of an answer. Default: the client's name for kind `openai` (`max_tokens` where the client has none), `max_completion_tokens` for OpenAI's own host, else `max_tokens`.",
+      "The provider's name for the limit of an answer. Default: `max_completion_tokens` for OpenAI's own host. For kind `openai` otherwise the client's name, or `max_tokens` if the client gave none. For other kinds `max_tokens`.",
     ),
   wantsReasoning: z
     .boolean()
     .optional()
     .describe(
-      "Whether what models thought earlier in a conversation goes back to it, as `reasoning_content`. Default: true for kinds `tencent` and `zhipu` and for DeepSeek's and Moonshot's own hosts, else false.",
+      "Whether earlier thinking of the model goes back to it, as `reasoning_content`. Default: true for kinds `tencent` and `zhipu`, and for DeepSeek's and Moonshot's own hosts. Else false.",
     ),
   simulated: z
     .boolean()
     .default(false)
-    .describe("True where the provider is the simulator; shown to operators."),
+    .describe("True if the provider is the simulator. Shown to operators."),
 });
 
 const targetSchema = (firstTextMs: number, fullMs: number) =>
   z
     .strictObject({
-      firstTextMs: ms(firstTextMs).describe("To the first text."),
-      fullMs: ms(fullMs).describe("To the end of the answer."),
+      firstTextMs: ms(firstTextMs).describe("Until the first text."),
+      fullMs: ms(fullMs).describe("Until the end of the answer."),
     })
     .prefault({});
 
@@ -186,24 +190,26 @@ export const gatewayConfigSchema = z.strictObject({
     .record(z.string(), z.array(z.string()).min(1).max(16))
     .default({})
     .describe(
-      'Names that stand for several providers, such as the accounts of one: {"nvidia": ["nvidia1", "nvidia2"]}. The best of them right now answers. `auto` stands for all, unless it is named here.',
+      'Names that stand for several providers, such as the accounts of one vendor: {"nvidia": ["nvidia1", "nvidia2"]}. The member that is best right now answers. `auto` stands for all providers, unless it is named here.',
     ),
   defaultProvider: z
     .string()
     .optional()
-    .describe("A provider or a group that answers when a client names none. Default: the first."),
+    .describe(
+      "The provider or group that answers if a client names none. Default: the first provider.",
+    ),
   models: z
     .record(z.string().min(1).max(256), z.string())
     .default({})
     .describe(
-      'Names of models that clients of the OpenAI API ask for, and the provider or group that answers them: {"gpt-4o": "auto"}. Names of providers and groups, and the models that providers serve, need no entry.',
+      'Names of models that clients of the OpenAI API ask for, each with the provider or group that answers: {"gpt-4o": "auto"}. Names of providers and groups need no entry. Models that providers serve need none either.',
     ),
   hedgeBudget: z
     .number()
     .min(0)
     .max(1)
     .default(0.05)
-    .describe("Most of all runs for which a second provider is asked by `hedgeAfterMs`."),
+    .describe("Largest share of all runs for which `hedgeAfterMs` asks a second provider."),
   targets: targetsSchema,
 });
 

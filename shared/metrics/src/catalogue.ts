@@ -53,18 +53,18 @@ export const CATALOGUE = {
     ["provider", "region", "connection", "outcome"],
     {
       buckets: "first_text",
-      help: "From accepting a run to its first text handed to the socket; reasoning, roles and empty chunks do not count.",
+      help: "From accepting a run to handing its first text to the socket. Reasoning, roles and empty chunks are not text.",
     },
   ),
   gen_ai_server_request_duration_seconds: histogram(
     EDGE,
     ["provider", "region", "connection", "outcome"],
-    { buckets: "whole", help: "From accepting a run to its end, its wait for a worker included." },
+    { buckets: "whole", help: "From accepting a run to its end, including its wait for a worker." },
   ),
   openclaw_target_runs_total: counter(
     EDGE,
     ["provider", "target", "measure", "met"],
-    "Runs by whether they met the configured target; failed ones did not, and of cancelled ones those count that were late by then.",
+    "Runs by whether they met the configured target. A failed run did not meet it. A cancelled run counts only if it was already late.",
   ),
   openclaw_target_seconds: gauge(EDGE, ["target", "measure"], "The configured targets."),
   openclaw_run_errors_total: counter(EDGE, ["provider", "code"], "Runs that failed, by code."),
@@ -72,23 +72,23 @@ export const CATALOGUE = {
   openclaw_run_restarts_total: counter(
     EDGE,
     ["provider"],
-    "Attempts behind the first one of a run: of another worker, or another provider.",
+    "Attempts after the first one of a run, by another worker or another provider.",
   ),
   openclaw_stuck_runs_total: counter(
     EDGE,
     [],
-    "Accepted runs that their edge found past every bound without an end; must stay 0.",
+    "Accepted runs that passed every bound without an end, as their edge found. Must stay 0.",
   ),
   openclaw_refusals_total: counter(
     EDGE,
     ["code"],
-    "Runs and connections that were not accepted, by code; unreadable requests do not count.",
+    "Runs and connections that were not accepted, by code. Unreadable requests do not count.",
   ),
   openclaw_resumes_total: counter(EDGE, ["resumed"], "Clients that came back for a run."),
   openclaw_gaps_filled_total: counter(
     EDGE,
     [],
-    "Times that a published chunk was missing, out of order, or too large to be published, and the log was read instead.",
+    "Reads of the log because a published chunk was missing, out of order, or too large to be published.",
   ),
 
   // Where the time goes. Each phase is measured inside one process.
@@ -98,7 +98,7 @@ export const CATALOGUE = {
   }),
 
   // Edges.
-  openclaw_open_runs: gauge(EDGE, [], "Runs this edge follows."),
+  openclaw_open_runs: gauge(EDGE, [], "Runs that this edge follows."),
   openclaw_connections: gauge(
     EDGE,
     ["protocol"],
@@ -108,53 +108,53 @@ export const CATALOGUE = {
   openclaw_buffered_bytes: gauge(
     EDGE,
     [],
-    "Written to sockets and not taken by their clients yet.",
+    "Bytes written to sockets that the clients have not taken yet.",
   ),
   openclaw_inbound_bytes: gauge(
     EDGE,
     [],
-    "Bytes of requests kept that are on no queue yet; at most EDGE_INBOUND_BYTES.",
+    "Bytes of requests that this edge keeps before they are on a queue. At most EDGE_INBOUND_BYTES.",
   ),
   openclaw_prompt_bytes: gauge(
     EDGE,
     [],
-    "Prompts of unfinished runs that began here, which are in Redis; of all edges at most EDGE_QUEUED_BYTES.",
+    "Bytes in Redis of prompts of unfinished runs that began here. All edges together have at most EDGE_QUEUED_BYTES.",
   ),
   openclaw_slow_consumers_total: counter(
     EDGE,
     [],
-    "Connections closed because their client did not read.",
+    "Connections closed because the client did not read.",
   ),
   openclaw_rude_connections_total: counter(
     EDGE,
     [],
-    "Connections closed with 1008 because their client sent more frames, or more bad ones, than allowed.",
+    "Connections closed with 1008 because the client sent more frames, or more bad frames, than allowed.",
   ),
   openclaw_queue_waiting_runs: gauge(
     EDGE,
     ["provider"],
-    "Runs that wait for a worker, in the whole cluster: the same on every edge.",
+    "Runs that wait for a worker, in the whole cluster. The same on every edge.",
   ),
   openclaw_queue_active_runs: gauge(
     EDGE,
     ["provider"],
-    "Runs at work, in the whole cluster: the same on every edge.",
+    "Runs at work, in the whole cluster. The same on every edge.",
   ),
   openclaw_nodes: gauge(EDGE, ["kind"], "Nodes that report to Redis, as this edge sees it."),
   openclaw_nodes_lost_total: counter(
     EDGE,
     ["kind"],
-    "Nodes that fell silent without having left; each is counted by one edge.",
+    "Nodes that fell silent before they left. One edge counts each of them.",
   ),
   openclaw_redis_memory_used_bytes: gauge(
     EDGE,
     [],
-    "What Redis uses of its maxmemory; of several masters the fullest. The same on every edge.",
+    "Memory that Redis uses of its maxmemory. Of several masters, the fullest. The same on every edge.",
   ),
   openclaw_redis_memory_max_bytes: gauge(
     EDGE,
     [],
-    "maxmemory of that same Redis; nothing where it has no limit. Full, it refuses every new run.",
+    "maxmemory of the same Redis. No value if it has no limit. A full Redis makes the gateway refuse every new run.",
   ),
 
   // Providers, as workers see them.
@@ -163,7 +163,7 @@ export const CATALOGUE = {
     ["provider", "region", "connection", "outcome"],
     {
       buckets: "whole",
-      help: "From asking a provider to the end of its answer; cancelled where the rest was not wanted.",
+      help: "From asking a provider to the end of its answer. The outcome is cancelled if the rest was not wanted.",
     },
   ),
   gen_ai_client_operation_time_to_first_chunk_seconds: histogram(
@@ -171,21 +171,21 @@ export const CATALOGUE = {
     ["provider", "region", "connection"],
     {
       buckets: "first_text",
-      help: "From asking a provider to its first token, reasoning included.",
+      help: "From asking a provider to its first token, including reasoning.",
     },
   ),
   gen_ai_client_operation_time_per_output_chunk_seconds: histogram(WORKER, ["provider"], {
     buckets: "gap",
-    help: "Gap between two chunks with content.",
+    help: "Time between two chunks with content.",
   }),
   gen_ai_client_token_usage: histogram(WORKER, ["provider", "token_type"], {
     buckets: "tokens",
-    help: "Tokens of one answer as the provider counted them; its sum gives tokens a second.",
+    help: "Tokens of one answer as the provider counted them. The rate of the sum is tokens a second.",
   }),
   openclaw_answer_characters_total: counter(
     WORKER,
     ["provider", "content"],
-    "UTF-16 units received, as they come.",
+    "UTF-16 units received, counted as they arrive.",
   ),
   openclaw_provider_errors_total: counter(
     WORKER,
@@ -195,59 +195,59 @@ export const CATALOGUE = {
   openclaw_provider_state: gauge(
     WORKER,
     ["provider", "state"],
-    "1 for the state that an account is in here: available, its circuit open, resting as it asked for, or refused.",
+    "1 for the state of an account in this worker: available, open (its circuit), resting (as it asked), or refused.",
   ),
   openclaw_account_questions_total: counter(
     WORKER,
     ["provider", "answer"],
-    "Plain questions of our own to an account after a run was refused as if the account were, by what they showed.",
+    "The gateway's own questions to an account after a refused run, by result. They show whether the account itself is refused.",
   ),
   openclaw_provider_info: gauge(
     WORKER,
     ["provider", "region", "model"],
-    "1 for each provider served; to be joined for its model.",
+    "1 for each provider that is served. Join it to get the model.",
   ),
   openclaw_pool_connections: gauge(
     WORKER,
     ["provider", "use"],
-    "Sockets to a provider: spare (open ahead), idle (between two runs), busy, connecting.",
+    "Sockets to a provider: spare (opened in advance), idle (between two runs), busy, connecting.",
   ),
 
   // Workers.
   openclaw_attempts_total: counter(
     WORKER,
     ["provider", "result"],
-    "Attempts at runs by what became of them; fenced: another worker had taken the run over.",
+    "Attempts at runs, by how they ended. fenced: another worker had claimed the run.",
   ),
   openclaw_hedges_total: counter(
     WORKER,
     ["provider", "hedge"],
-    "Providers that were late (asked, over_budget), and how it came out for the one asked besides (won, lost, failed).",
+    "Late providers (asked, over_budget), and how the second provider did (won, lost, failed).",
   ),
   openclaw_active_attempts: gauge(WORKER, [], "Attempts at work in this process."),
   openclaw_append_batch_entries: histogram(WORKER, [], {
     buckets: "batch",
-    help: "Entries that one append call carries, over all its runs.",
+    help: "Entries in one append call, over all its runs.",
   }),
   openclaw_fenced_chunks_total: counter(
     WORKER,
     [],
-    "Entries that the log refused, because another attempt holds their run.",
+    "Entries that the log refused because another attempt holds their run.",
   ),
 
   // Every process.
   openclaw_queue_limit_runs: gauge(
     BOTH,
     ["provider", "limit"],
-    "Runs that may be at work at once, in the whole cluster; the lowest limit counts. Workers tell configured and in_force, edges places: those of all workers together.",
+    "Runs that may be at work at once, in the whole cluster. The lowest limit counts. Workers report configured and in_force. Edges report places: those of all workers together.",
   ),
   openclaw_redis_round_trip_seconds: histogram(BOTH, ["command"], {
     buckets: "round_trip",
-    help: "From sending a command to its answer: a ping four times a second, and each append call of a worker.",
+    help: "From sending a command to its answer: for a ping four times a second, and for each append call of a worker.",
   }),
   openclaw_redis_up: gauge(BOTH, [], "1 while Redis answers commands in time."),
-  openclaw_subscription_up: gauge(BOTH, [], "1 while what is published reaches this process."),
-  openclaw_ready: gauge(BOTH, [], "1 while /readyz says so."),
+  openclaw_subscription_up: gauge(BOTH, [], "1 while published messages reach this process."),
+  openclaw_ready: gauge(BOTH, [], "1 while /readyz answers 200."),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof CATALOGUE;

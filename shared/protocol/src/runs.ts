@@ -20,7 +20,10 @@ const count = z.int().min(0);
 const runId = z.string().min(1).max(128).describe("The run's id: a random UUID.");
 
 const SHAPE = {
-  message: z.string().optional().describe("What the user says; or `messages`, not both."),
+  message: z
+    .string()
+    .optional()
+    .describe("The user's question. Give either `message` or `messages`, not both."),
   messages: z
     .array(conversationMessageSchema)
     .min(1)
@@ -32,13 +35,15 @@ const SHAPE = {
     .min(1)
     .max(256)
     .nullish()
-    .describe("A provider, a group of them, or `auto`; the default where it is left out."),
+    .describe(
+      "A provider, a group of providers, or `auto`. If left out, the default provider answers.",
+    ),
   options: askedOptionsSchema
     .nullish()
-    .describe("As in protocol v2; what is not named goes to the provider, if it takes it."),
+    .describe("As in protocol v2. Other fields go to the provider, if it takes them."),
   session: sessionIdSchema
     .optional()
-    .describe("A session whose WebSocket clients may resume the run as well."),
+    .describe("A session whose WebSocket clients may also resume the run."),
   ...passedFieldsSchema.shape,
 };
 
@@ -67,7 +72,7 @@ export const runRequestSchema = z
   });
 export type RunRequestBody = z.infer<typeof runRequestSchema>;
 
-/** The parameters of a request. A field beside `options` counts before the same one in them. */
+/** What a request parameters for. A field beside `options` counts before the same one in them. */
 export function parametersOfRun(request: RunRequestBody): RunParameters {
   const { options, passed, extra } = parametersOf(request.options);
   return withoutUndefined({
@@ -88,28 +93,30 @@ const positionSchema = z.strictObject({ epoch: count, seq: count });
 export const acceptedRunSchema = z.strictObject({
   id: runId,
   state: z.literal("queued"),
-  provider: z.string().describe("On whose queue it is."),
+  provider: z.string().describe("The provider whose queue the run is on."),
 });
 export type AcceptedRun = z.infer<typeof acceptedRunSchema>;
 
 /** The answer of `POST /v1/runs/{id}/cancel`. */
 export const cancelledRunSchema = z.strictObject({
   id: runId,
-  state: stateSchema.describe("`cancelled`, unless the run had ended otherwise before."),
+  state: stateSchema.describe("`cancelled`, unless the run had already ended in another way."),
 });
 export type CancelledRun = z.infer<typeof cancelledRunSchema>;
 
 const errorCodeSchema = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
 
-/** `GET /v1/runs/{id}`. Unknown fields are absent. */
+/** `GET /v1/runs/{id}`. What is not known (yet) is absent. */
 export const runSchema = z.strictObject({
   id: runId,
   state: stateSchema,
-  provider: z.string().describe("The provider that answers, or on whose queue the run is."),
+  provider: z.string().describe("The provider that answers, or whose queue the run is on."),
   model: z.string().optional().describe("Absent until an attempt begins."),
   attempts: count,
-  position: positionSchema.describe("Of the last entry that is in `text`: events go on behind it."),
-  text: z.string().describe("What the last attempt has said so far."),
+  position: positionSchema.describe(
+    "Position of the last entry in `text`. Events continue after it.",
+  ),
+  text: z.string().describe("The text of the last attempt so far."),
   reasoning: z.string().optional(),
   refusal: z.string().optional().describe("Why the model does not answer; it is not in `text`."),
   toolCalls: z
@@ -128,14 +135,14 @@ export const runSchema = z.strictObject({
   timings: z
     .strictObject({
       createdAt: z.iso.datetime(),
-      queuedMs: count.describe("How long it has waited for a worker to take it first."),
+      queuedMs: count.describe("How long the run has waited until the first worker took it."),
       startedMs: count.optional().describe("Until a worker took it."),
       firstTextMs: count
         .optional()
         .describe("Until the first piece of an answer, or of the model's thinking."),
       totalMs: count.optional().describe("Until it ended."),
     })
-    .describe("In ms from its creation, by one clock."),
+    .describe("In ms from the run's creation, by one clock."),
 });
 export type RunReport = z.infer<typeof runSchema>;
 
@@ -152,7 +159,7 @@ export const toolCallEventSchema = z.strictObject({
 });
 export type ToolCallEvent = z.infer<typeof toolCallEventSchema>;
 
-/** The frames of protocol v2 that a reader of a run gets. */
+/** What of protocol v2 tells of a run that somebody reads. */
 const FRAMES = [
   "queued",
   "started",

@@ -1,6 +1,6 @@
 /**
- * All providers at once, so that a dead one holds up nobody; but those of one account one after the
- * other, because requests at the same time would meet the account's limits and each other's delay.
+ * Checks all providers at once, so that a dead provider does not delay the others. Providers of one account are checked one
+ * after the other, since parallel requests would meet the account's limits and delay each other.
  */
 import type { Subject } from "./advice.ts";
 import { type CheckOptions, checkProvider } from "./check-provider.ts";
@@ -21,7 +21,7 @@ export async function checkAll(
   return subjects.flatMap((subject) => reports.get(subject) ?? []);
 }
 
-/** Who has the same key at the same host is one account. The map does not leave this file: keys are in it. */
+/** The same key at the same host is one account. The map holds keys, so it must not leave this file. */
 function accountsOf(subjects: readonly Subject[]): Map<string, Subject[]> {
   const accounts = new Map<string, Subject[]>();
   for (const subject of subjects) {

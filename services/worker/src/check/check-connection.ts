@@ -1,8 +1,8 @@
 /**
- * Opens one connection step by step, so that whoever has to mend it knows which step to look at.
+ * Opens one connection step by step, so that an operator knows which step to repair.
  *
- * A worker's own connector does the same in one go and says only that it failed. The limits and the
- * way of trying a host's addresses are the worker's.
+ * A worker's connector does the same without steps, and reports only that it failed. The limits here, and the order of a
+ * host's addresses, are the worker's.
  */
 
 import { lookup } from "node:dns/promises";
@@ -23,19 +23,19 @@ import {
 } from "../provider/transport/proxy-tunnel.ts";
 import type { ConnectionReport, Step } from "./report.ts";
 
-/** As the worker's dialer: how long one address of a host is tried before the next. */
+/** How long one address of a host is tried before the next, as in the worker's dialer. */
 const ADDRESS_ATTEMPT_MS = 1_500;
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 
 export interface CheckConnectionOptions {
-  /** For all steps together, as a worker counts. */
+  /** For all steps together, as in a worker. */
   readonly limitMs: number;
-  /** The proxy that leads there, as a worker's configuration has it: DNS and TCP are those of the proxy then. */
+  /** The proxy, as in a worker's configuration. DNS and TCP then lead to the proxy. */
   readonly proxy?: string | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Resolves with what came of it, whatever that is; the connection is closed again. */
+/** Resolves with a report, also of a failure. The connection is closed again. */
 export async function checkConnection(
   url: URL,
   { limitMs, proxy, signal }: CheckConnectionOptions,
@@ -60,7 +60,7 @@ export async function checkConnection(
   }
 }
 
-/** One connection that is being opened. */
+/** A connection that is being opened. */
 class CheckedConnection {
   readonly #steps: TimedSteps;
   readonly #limit: AbortSignal;
@@ -73,7 +73,7 @@ class CheckedConnection {
 
   async openTo(url: URL): Promise<void> {
     const socket = await this.#reach(url);
-    if (isSecure(url)) await this.#steps.take("tls", this.#said("secureConnect", socket));
+    if (isSecure(url)) await this.#steps.take("tls", this.#until("secureConnect", socket));
   }
 
   async openThrough(proxy: URL, origin: URL): Promise<void> {
@@ -81,10 +81,10 @@ class CheckedConnection {
     await this.#steps.take("proxy", this.#tunnelled(socket, { proxy, origin }));
     if (!isSecure(origin)) return;
     this.#socket = open({ ...targetOf(origin), socket }, true);
-    await this.#steps.take("tls", this.#said("secureConnect", this.#socket));
+    await this.#steps.take("tls", this.#until("secureConnect", this.#socket));
   }
 
-  /** Only the outermost: Node 20 crashes where a socket and the one around it are both destroyed. */
+  /** Destroys only the outer socket: Node 20 crashes if a socket and the socket around it are both destroyed. */
   close(): void {
     this.#socket?.destroy();
   }
@@ -94,18 +94,18 @@ class CheckedConnection {
     const lookupOf = await resolved(target, this.#steps);
     const socket = open({ ...target, ...lookupOf, ...TRY_ADDRESSES }, isSecure(url));
     this.#socket = socket;
-    await this.#steps.take("tcp", this.#said("connect", socket));
+    await this.#steps.take("tcp", this.#until("connect", socket));
     return socket;
   }
 
   async #tunnelled(socket: Socket, request: TunnelRequest): Promise<void> {
-    if (isSecure(request.proxy)) await this.#said("secureConnect", socket);
+    if (isSecure(request.proxy)) await this.#until("secureConnect", socket);
     await new Promise<void>((resolve, reject) => {
       askForTunnel(socket, request, (refused) => (refused ? reject(refused) : resolve()));
     });
   }
 
-  #said(event: "connect" | "secureConnect", socket: Socket): Promise<unknown> {
+  #until(event: "connect" | "secureConnect", socket: Socket): Promise<unknown> {
     return once(socket, event, { signal: this.#limit });
   }
 }
@@ -113,15 +113,15 @@ class CheckedConnection {
 const isSecure = ({ protocol }: URL) => protocol === "https:";
 
 /**
- * One socket for both steps: it says `connect` when TCP is done, and goes on with TLS by itself.
- * (A second one around the first has Node 20 crash when both are destroyed.)
+ * One socket for both steps: it emits `connect` when TCP is done, and goes on with TLS by itself. (With a second socket
+ * around the first, Node 20 crashes when both are destroyed.)
  */
 function open(options: TcpNetConnectOpts & { socket?: Socket }, secure: boolean): Socket {
   const servername = isIP(options.host ?? "") === 0 ? options.host : undefined;
   const socket = secure
     ? connectTls({ ...options, ALPNProtocols: ["http/1.1"], ...(servername && { servername }) })
     : connectTcp(options);
-  // An error that comes when no step waits for one, such as after the last, is not to be thrown.
+  // An error outside the steps, such as after the last one, must not be thrown.
   return socket.on("error", () => undefined);
 }
 
@@ -144,7 +144,7 @@ function shown({ host, port }: Target): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-/** Looks the host up and hands what was found to the connector, which would ask once more. */
+/** Looks the host up, and gives the addresses to the connector, which would look them up again. */
 async function resolved({ host }: Target, steps: TimedSteps): Promise<{ lookup?: LookupFunction }> {
   if (isIP(host) !== 0) return {};
   const addresses = await steps.take("dns", lookup(host, { all: true }));
@@ -159,7 +159,7 @@ class TimedSteps {
     this.#limit = limit;
   }
 
-  /** @throws StepError when the step failed, or took longer than all of them may */
+  /** @throws StepError if the step failed, or all steps together took too long */
   async take<T>(step: Step, work: Promise<T>): Promise<T> {
     const startedAt = performance.now();
     try {

@@ -1,15 +1,14 @@
-/** One provider, from its host name to the verdict. */
+/** Checks one provider, from its host name to the verdict. */
 import { type Targets, targetNameOf } from "@openclaw/config";
 import type { Logger } from "@openclaw/runtime";
 import { ProviderError } from "../provider/contract/provider-error.ts";
 import { adviceFor, connectionAdvice, type Subject } from "./advice.ts";
-import { Asker } from "./asker.ts";
 import { checkConnection } from "./check-connection.ts";
-import { duration } from "./duration.ts";
-import { judge } from "./judge.ts";
-import { Questions } from "./questions.ts";
+import { findingsOf } from "./findings.ts";
+import { QuestionClient, Questions } from "./questions.ts";
 import {
   type ConnectionReport,
+  duration,
   type Finding,
   type ProviderReport,
   TEMPERATURES,
@@ -18,15 +17,15 @@ import {
 
 export interface CheckOptions {
   readonly targets: Targets;
-  /** For one provider, everything together. */
+  /** For one provider, all steps together. */
   readonly timeoutMs: number;
   readonly log: Logger;
 }
 
 /**
- * Opens a connection, then asks on a cold and on a warm one: four requests at most.
+ * Opens a connection, then asks on a cold and on a warm connection: at most four requests.
  *
- * Resolves within `timeoutMs` or little more, whatever the provider does.
+ * Resolves within about `timeoutMs`, whatever the provider does.
  */
 export async function checkProvider(
   subject: Subject,
@@ -39,8 +38,8 @@ export async function checkProvider(
     budget.abort(new ProviderError("run_timeout", { provider: name, detail }));
   }, timeoutMs);
   const { signal } = budget;
-  const asker = new Asker({ name, config, log, signal });
-  const questions = new Questions((temperature) => asker.ask(temperature));
+  const client = new QuestionClient({ name, config, log, signal });
+  const questions = new Questions((temperature) => client.ask(temperature));
   try {
     const url = new URL(config.baseUrl);
     const { proxy, timeouts } = config;
@@ -48,26 +47,26 @@ export async function checkProvider(
     const connection = await checkConnection(url, { limitMs, proxy, signal });
     const failure = connection.failed
       ? unreachable(connection, subject)
-      : await askBoth({ asker, questions, subject, targets });
+      : await askBoth({ client, questions, subject, targets });
     return report(subject, { connection, questions, failure, targets });
   } finally {
     clearTimeout(timer);
-    await asker.stop();
+    await client.stop();
   }
 }
 
 interface Asking {
-  readonly asker: Asker;
+  readonly client: QuestionClient;
   readonly questions: Questions;
   readonly subject: Subject;
   readonly targets: Targets;
 }
 
-/** Asks cold, then warm. Resolves with what went wrong, if anything did. */
+/** Asks cold, then warm. Resolves with a failure, if there was one. */
 async function askBoth(asking: Asking): Promise<Finding | undefined> {
-  const { asker, questions, subject, targets } = asking;
+  const { client, questions, subject, targets } = asking;
   try {
-    await asker.start();
+    await client.start();
     for (const temperature of TEMPERATURES) {
       const target = targets[targetNameOf(subject.config.region, temperature)];
       await questions.ask(temperature, target);
@@ -86,7 +85,7 @@ function unreachable(report: ConnectionReport, subject: Subject): Finding {
   const code = "provider_unreachable";
   const what = step === "proxy" ? "the tunnel" : step.toUpperCase();
   const took = `${what} failed after ${duration(stepMs[step] ?? 0)}`;
-  // What comes before TLS is the proxy's, where there is one.
+  // With a proxy, the steps before TLS are the proxy's.
   const where = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
   const whose = proxy !== undefined && step !== "tls" ? `the proxy ${proxy}` : where;
   const { message } = new ProviderError(code, {
@@ -110,7 +109,7 @@ function report(
 ): ProviderReport {
   const { kind, model, region, simulated } = config;
   const { answers, asked: requests } = questions;
-  const findings = [...(failure ? [failure] : []), ...judge(answers, { region, targets })];
+  const findings = [...(failure ? [failure] : []), ...findingsOf(answers, { region, targets })];
   const isAnswered = answers.cold !== undefined;
   return {
     ...{ name, kind, model, region, simulated },
@@ -127,7 +126,7 @@ type Access = Pick<ProviderReport, "keyAccepted" | "modelServed">;
 
 const SERVED: Access = { keyAccepted: true, modelServed: true };
 
-/** What a refusal says of key and model. Providers look at the key first, whatever they say then. */
+/** What a refusal shows about key and model. Providers check the key first. */
 function meaningOf(code: Finding["code"] | undefined): Access {
   switch (code) {
     case "provider_auth":

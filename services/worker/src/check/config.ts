@@ -1,4 +1,4 @@
-/** Everything the check is told from outside: the command line and the environment. */
+/** The settings of the check, from the command line and the environment. */
 import { parseArgs } from "node:util";
 import { DEFAULT_FILE } from "@openclaw/config";
 
@@ -32,7 +32,7 @@ export type CheckCommand =
   | { readonly name: "init"; readonly path: string }
   | {
       readonly name: "check";
-      /** Names of providers; all of them where none is named. */
+      /** Names of providers; if empty, all of them. */
       readonly only: readonly string[];
       readonly timeoutMs: number;
       readonly json: boolean;
@@ -40,11 +40,11 @@ export type CheckCommand =
 
 export interface CheckSettings {
   readonly command: CheckCommand;
-  /** What the configuration is found and completed from. */
+  /** Holds the path of the configuration, and its variables. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The command line cannot be understood. The message has every problem, a line each. */
+/** The command line is wrong. The message has every problem, one a line. */
 export class UsageError extends Error {
   readonly code = "bad_usage";
 
@@ -65,7 +65,7 @@ export function readCheckSettings(
   const problems = [
     ...strayArguments(positionals, init),
     ...(init && (json || only.length > 0 || config !== undefined)
-      ? ["--init checks nothing: it goes with no option but its path."]
+      ? ["--init checks nothing: it takes only a path."]
       : []),
     ...(isTimeout(timeout)
       ? []
@@ -95,8 +95,8 @@ function parse(argv: readonly string[]) {
       },
     });
   } catch (cause) {
-    const [sentence = ""] = (cause as Error).message.split(/\.(?:\s|$)/);
-    throw new UsageError([`${sentence}.`]);
+    // Node's message names the argument.
+    throw new UsageError([(cause as Error).message]);
   }
 }
 

@@ -1,13 +1,21 @@
 /**
- * What a check finds out, in the shape that `--json` prints. A field that is absent is not known.
- * No field ever holds a key, a question's answer, or more of a URL than its host.
+ * The results of a check, in the form that `--json` prints. A missing field is not known. No field holds a key, the text
+ * of an answer, or more of a URL than its host.
  */
-import type { ProviderConfig } from "@openclaw/config";
+import type { ProviderConfig, Target } from "@openclaw/config";
 import type { ConnectionLabel, ErrorCode, Usage } from "@openclaw/protocol";
 
+/** The question has an answer of many pieces, and no provider needs to think about it. */
+export const QUESTION = "Count from one to thirty in English words, separated by commas.";
+/** Enough to see an answer stream, at next to no cost. */
+export const MAX_TOKENS = 64;
+
+/** Pieces that all arrive within this time came together: no model writes as fast. */
+export const LUMP_MS = 20;
+
 /**
- * What a connection consists of, in this order. TLS only for https, DNS only for names; `proxy` is the tunnel, where a proxy
- * leads to the provider: DNS and TCP are then those of the proxy, TLS is the provider's inside the tunnel.
+ * The steps of a connection, in this order. TLS only for https, DNS only for names. With a proxy, `proxy` is its tunnel,
+ * DNS and TCP lead to the proxy, and TLS is the provider's inside the tunnel.
  */
 export const STEPS = ["dns", "tcp", "proxy", "tls"] as const;
 export type Step = (typeof STEPS)[number];
@@ -15,34 +23,34 @@ export type Step = (typeof STEPS)[number];
 export interface ConnectionReport {
   /** `HOST:PORT`. */
   readonly host: string;
-  /** `HOST:PORT` of the proxy that leads there. */
+  /** `HOST:PORT` of the proxy, if there is one. */
   readonly proxy?: string;
-  /** How long each step took that was begun, the one that failed included. */
+  /** How long each step took, a failed one included. */
   readonly stepMs: Readonly<Partial<Record<Step, number>>>;
-  /** The system's own code, such as `ENOTFOUND` or `CERT_HAS_EXPIRED`; of a proxy also `HTTP_407` and the like. */
+  /** The code of the system, such as `ENOTFOUND` or `CERT_HAS_EXPIRED`; for a proxy also `HTTP_407` and the like. */
   readonly failed?: { readonly step: Step; readonly cause: string };
 }
 
-/** One answer, each time counted from the moment it was asked for. */
+/** One answer. All times count from the question. */
 export interface Answer {
   readonly connection: ConnectionLabel;
-  /** The first piece, be it text or reasoning. */
+  /** The first piece, text or reasoning. */
   readonly firstTokenMs: number;
-  /** Absent where all of the answer was reasoning. */
+  /** Missing if the whole answer was reasoning. */
   readonly firstTextMs?: number;
   readonly fullMs: number;
   readonly pieces: number;
-  /** From the first piece to the last: next to nothing where they came in one lump. */
+  /** From the first piece to the last. Close to 0 for an answer in one lump. */
   readonly streamedMs: number;
-  /** As the provider counted, where it did. */
+  /** From the provider, if it sent usage. */
   readonly usage?: Usage;
 }
 
-/** What a question is asked on, in this order. */
+/** The connection of a question, in this order. */
 export const TEMPERATURES = ["cold", "warm"] as const satisfies readonly ConnectionLabel[];
 export type Temperature = (typeof TEMPERATURES)[number];
 
-/** Codes of what is no failure of a run, but not as it should be either. */
+/** Codes of findings that would not fail a run. */
 export type RemarkCode = "target_missed" | "one_lump" | "never_warm" | "reasoning_only";
 
 export interface Finding {
@@ -76,4 +84,23 @@ export interface ProviderReport {
 export function verdictOf(findings: readonly Finding[]): ProviderReport["verdict"] {
   if (findings.some(({ level }) => level === "fail")) return "fail";
   return findings.length > 0 ? "warn" : "ok";
+}
+
+/** When the text begins. Without text, it would have begun later than the reasoning did. */
+export function firstTextOf({ firstTextMs, firstTokenMs }: Answer): number {
+  return firstTextMs ?? firstTokenMs;
+}
+
+export function meets(answer: Answer, { firstTextMs, fullMs }: Target): boolean {
+  return firstTextOf(answer) <= firstTextMs && answer.fullMs <= fullMs;
+}
+
+export function isStreamed({ pieces, streamedMs }: Answer): boolean {
+  return pieces > 1 && streamedMs >= LUMP_MS;
+}
+
+/** A duration for people: `7 ms`, `1.25 s`. */
+export function duration(ms: number): string {
+  if (ms < 999.5) return `${Math.max(1, Math.round(ms))} ms`;
+  return `${Number((ms / 1_000).toFixed(2))} s`;
 }

@@ -1,4 +1,4 @@
-/** The check as a program: from the command line to an exit code. */
+/** The program: from the command line to an exit code. */
 import { ConfigError } from "@openclaw/config";
 import { createLogger } from "@openclaw/runtime";
 import { checkAll } from "./check-all.ts";
@@ -12,7 +12,7 @@ const EXIT = { ok: 0, failed: 1, unusable: 2 } as const;
 const out = (text: string) => void process.stdout.write(`${text}\n`);
 const err = (text: string) => void process.stderr.write(`${text}\n`);
 
-/** Resolves with the exit code. Rejects only for faults of its own. */
+/** Resolves with the exit code. Rejects only for a fault of the program. */
 export async function runCheck(argv: readonly string[]): Promise<number> {
   try {
     const { command, env } = readCheckSettings(argv);
@@ -45,7 +45,7 @@ async function check(
 ): Promise<number> {
   const { subjects, targets, source } = chooseSubjects(only, env);
   if (!json) out(openingOf(subjects, source));
-  // What the worker's client has to say is in its errors; log lines would stand in the table's way.
+  // The errors have everything; log lines of the worker's client would break the table.
   const log = createLogger({ service: "providers", level: "silent" });
   const reports = await checkAll(subjects, { targets, timeoutMs, log });
   out(json ? jsonOf(reports, targets) : summaryOf(reports, targets));

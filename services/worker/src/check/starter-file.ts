@@ -1,9 +1,9 @@
-/** `--init`: a configuration to begin with, written once. */
+/** `--init`: writes a configuration to start with. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { starterConfig, starterVariables } from "@openclaw/config";
 
-/** The file was not written. The message says why and what to do. */
+/** The file was not written. The message has the reason and what to do. */
 export class StarterFileError extends Error {
   readonly code = "starter_not_written";
 
@@ -14,14 +14,14 @@ export class StarterFileError extends Error {
 }
 
 /**
- * Writes the starter where no file is yet, and says what comes next.
+ * Writes the starter file, and returns the next steps.
  *
- * @throws StarterFileError where a file is, or none can be
+ * @throws StarterFileError if the file exists already, or cannot be written
  */
 export function writeStarterFile(path: string, env: NodeJS.ProcessEnv): string {
   const full = resolve(path);
   try {
-    // The system itself refuses to overwrite: a file that appears in between is safe as well.
+    // The system refuses to overwrite, so a file that appears at this moment is safe too.
     writeFileSync(full, starterConfig(), { flag: "wx" });
   } catch (cause) {
     throw new StarterFileError(reasonOf((cause as NodeJS.ErrnoException).code, full), { cause });
@@ -39,7 +39,7 @@ export function writeStarterFile(path: string, env: NodeJS.ProcessEnv): string {
 
 function reasonOf(code: string | undefined, path: string): string {
   if (code === "EEXIST") {
-    return `${path} is there already and stays as it is: give another path, as in --init my.config.json.`;
+    return `${path} exists already and is not changed: give another path, as in --init my.config.json.`;
   }
   return `${path} cannot be written (${code ?? "unknown error"}): does the folder exist, and may you write there?`;
 }

@@ -2,7 +2,7 @@ import type { ConnectionLabel, Usage } from "@openclaw/protocol";
 import type { ProviderEvent } from "../provider/contract/provider-event.ts";
 import type { Answer } from "./report.ts";
 
-/** Keeps the times of an answer, and nothing of what it says. */
+/** Keeps the times of an answer, and none of its text. */
 export class Stopwatch {
   readonly #startedAt = performance.now();
   #connection: ConnectionLabel = "cold";
@@ -26,7 +26,7 @@ export class Stopwatch {
     }
   }
 
-  /** The answer is over: undefined where it had no piece at all. */
+  /** The answer is over: undefined if it had no piece. */
   read(): Answer | undefined {
     if (this.#firstTokenMs === undefined) return undefined;
     return {

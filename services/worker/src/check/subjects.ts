@@ -1,4 +1,4 @@
-/** Which providers are to be checked. */
+/** The providers to check. */
 import {
   assertKeysWhole,
   DEFAULT_FILE,
@@ -14,16 +14,16 @@ import { UsageError } from "./config.ts";
 export interface Subjects {
   readonly subjects: readonly Subject[];
   readonly targets: Targets;
-  /** Where the configuration comes from, for people. */
+  /** The origin of the configuration, for people. */
   readonly source: string;
 }
 
 /**
  * Loads the configuration as a worker does.
  *
- * @param only names of providers and groups; all providers where it is empty
- * @throws ConfigError with every problem of the configuration; UsageError for names that are not in
- *   it, and where there is nothing to check
+ * @param only names of providers and groups; if empty, all providers
+ * @throws ConfigError with every problem of the configuration; UsageError for unknown names, and if there is nothing to
+ *   check
  */
 export function chooseSubjects(only: readonly string[], env: NodeJS.ProcessEnv): Subjects {
   assertKeysWhole(env);

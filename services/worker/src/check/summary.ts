@@ -1,10 +1,9 @@
-/** What is said before and after: the text around the table, and all of it as JSON. */
+/** The text around the table, and the whole report as JSON. */
 import type { Targets } from "@openclaw/config";
-import { MAX_TOKENS, QUESTION } from "./asker.ts";
-import type { ProviderReport } from "./report.ts";
+import { MAX_TOKENS, type ProviderReport, QUESTION } from "./report.ts";
 import { notesOf, promisesOf, tableOf } from "./table.ts";
 
-/** Said at once, since the answers may take a while. */
+/** Printed at once, since the answers may take a while. */
 export function openingOf(subjects: readonly unknown[], source: string): string {
   return `Checking ${count(subjects.length, "provider")} of ${source} ...\n`;
 }
@@ -21,14 +20,14 @@ export function summaryOf(reports: readonly ProviderReport[], targets: Targets):
   ].join("\n");
 }
 
-/** One object: `ok`, what was asked, what is promised, and a report for each provider. */
+/** One object: `ok`, the question, the targets, and a report for each provider. */
 export function jsonOf(reports: readonly ProviderReport[], targets: Targets): string {
   const ok = reports.every(({ verdict }) => verdict !== "fail");
   const asked = { question: QUESTION, maxTokens: MAX_TOKENS, requests: requestsOf(reports) };
   return JSON.stringify({ ok, asked, targets, providers: reports }, rounded, 2);
 }
 
-/** Times to a tenth of a millisecond: more digits say nothing. */
+/** Rounds times to a tenth of a millisecond. */
 function rounded(_name: string, value: unknown): unknown {
   return typeof value === "number" ? Math.round(value * 10) / 10 : value;
 }

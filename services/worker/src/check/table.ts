@@ -1,18 +1,19 @@
-/** The reports as people read them in a terminal: a table of 80 columns, then what is to be done. */
+/** The reports for a terminal: a table of 80 columns, then what to do. */
 import { type Targets, targetNameOf } from "@openclaw/config";
-import { duration } from "./duration.ts";
-import { firstTextOf, isStreamed } from "./judge.ts";
 import {
   type Answer,
   type ConnectionReport,
+  duration,
   type Finding,
+  firstTextOf,
+  isStreamed,
   type ProviderReport,
   STEPS,
   type Temperature,
 } from "./report.ts";
 
 const WIDTH = 80;
-/** However wide the figures are, so much of a name is shown; the notes have it whole. */
+/** Shows at least this much of a name, however wide the figures are. The notes have the whole name. */
 const MIN_NAME = 6;
 
 /** The head of the column for the tunnel of a proxy. */
@@ -20,7 +21,7 @@ const VIA = "via";
 
 const VERDICTS = { ok: "ok", warn: "warn", fail: "FAIL" } as const;
 
-/** Of each column: the head of the group that begins with it, its own head, where its cells are flush. */
+/** Each column: the head of the group that begins with it, its own head, its alignment. */
 const COLUMNS = [
   ["(times in ms)", "provider", "left"],
   ["", "", "left"],
@@ -38,7 +39,7 @@ const COLUMNS = [
 
 /** `targets` decides which times get a `!`. */
 export function tableOf(reports: readonly ProviderReport[], targets: Targets): string {
-  // Most have no proxy, and the column takes room.
+  // Mostly there is no proxy, and the column takes space.
   const isProxied = reports.some(({ connection }) => connection.proxy !== undefined);
   const isShown = (column: number) => isProxied || COLUMNS[column]?.[1] !== VIA;
   const columns = COLUMNS.filter((_, column) => isShown(column));
@@ -66,7 +67,7 @@ function cellsOf(report: ProviderReport, targets: Targets): string[] {
   const first = (temperature: Temperature) => {
     const target = targets[targetNameOf(report.region, temperature)].firstTextMs;
     const answer = answers[temperature];
-    return judged(answer && firstTextOf(answer), target);
+    return timeCell(answer && firstTextOf(answer), target);
   };
   const { fullMs } = targets[targetNameOf(report.region, "warm")];
   return [
@@ -77,7 +78,7 @@ function cellsOf(report: ProviderReport, targets: Targets): string[] {
     yesNo(modelServed),
     first("cold"),
     first("warm"),
-    judged(warm?.fullMs, fullMs),
+    timeCell(warm?.fullMs, fullMs),
     streamCell([cold, warm]),
   ];
 }
@@ -89,7 +90,7 @@ function stepCell({ stepMs, failed }: ConnectionReport, step: (typeof STEPS)[num
   return tookMs < 0.5 ? "<1" : String(Math.round(tookMs));
 }
 
-function judged(tookMs: number | undefined, targetMs: number): string {
+function timeCell(tookMs: number | undefined, targetMs: number): string {
   if (tookMs === undefined) return "- ";
   return `${Math.round(tookMs)}${tookMs > targetMs ? "!" : " "}`;
 }
@@ -125,7 +126,7 @@ function cutTo(width: number, cell: string): string {
   return cell.length > width ? `${cell.slice(0, width - 1)}…` : cell;
 }
 
-/** The heads of groups of columns, each above the first of its group. */
+/** The heads of groups of columns, each above its first column. */
 function groupLine(columns: Columns, widths: readonly number[]): string {
   let text = "";
   let at = 0;
@@ -136,7 +137,7 @@ function groupLine(columns: Columns, widths: readonly number[]): string {
   return text;
 }
 
-/** What is wrong with each, and what to do: wrapped, under the provider's name. */
+/** The findings with their advice, wrapped, under the provider's name. */
 export function notesOf(reports: readonly ProviderReport[]): string {
   return reports
     .filter(({ findings }) => findings.length > 0)
@@ -148,7 +149,7 @@ function noteLines({ message, action }: Finding): string[] {
   return [...wrapped(message, "  - "), ...wrapped(action, "    ")];
 }
 
-/** What is promised of the regions that were checked. */
+/** The targets of the regions that were checked. */
 export function promisesOf(reports: readonly ProviderReport[], targets: Targets): string {
   const names = new Set(
     reports.flatMap(({ region }) => [targetNameOf(region, "cold"), targetNameOf(region, "warm")]),
@@ -163,7 +164,7 @@ export function promisesOf(reports: readonly ProviderReport[], targets: Targets)
   ).join("\n");
 }
 
-/** Words on lines of `WIDTH`; those after the first are indented as far as the lead is long. */
+/** Wraps words to lines of `WIDTH`. Later lines are indented by the length of the lead. */
 export function wrapped(text: string, lead: string): string[] {
   const indent = " ".repeat(lead.length);
   const lines: string[] = [];

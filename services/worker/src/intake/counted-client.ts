@@ -3,7 +3,7 @@ import { Idle, within } from "@openclaw/runtime";
 import type { ProviderHealth } from "../provider/health/provider-health.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 
-/** A provider's client that knows its users, so that it can be replaced while they finish with it. */
+/** A provider's client that counts its users, so that it can be replaced while runs still use it. */
 export class CountedClient {
   readonly #client: ProviderClient;
   #users = 0;
@@ -21,7 +21,7 @@ export class CountedClient {
     return this.#client.health;
   }
 
-  /** Opens its warm sockets. Resolves when they are open, or after `withinMs`. */
+  /** Opens the warm sockets. Resolves when they are open, or after `withinMs`. */
   async warmUp(withinMs: number): Promise<void> {
     await within(withinMs, this.#client.start());
   }
@@ -36,13 +36,13 @@ export class CountedClient {
     }
   }
 
-  /** Closes its sockets once nobody uses it any more. Give it to nobody else from now on. */
+  /** Closes the sockets once no run uses the client. From now on, give it to no run. */
   async retire(): Promise<void> {
     await this.#idle.wait();
     await this.#client.stop();
   }
 
-  /** Closes its sockets now; runs that still stream fail. Safe twice. */
+  /** Closes the sockets now. Runs that still stream fail. Safe twice. */
   stop(): Promise<void> {
     return this.#client.stop();
   }

@@ -1,8 +1,8 @@
 /**
- * One provider as this worker serves it: the intake of its queue, and the client that answers.
+ * One provider that this worker serves: the intake of its queue, and the client that asks it.
  *
- * A changed provider keeps its intake and gets another client. Runs that are at work finish with the
- * client they began with, whose sockets are closed behind the last of them.
+ * When the configuration changes, the provider keeps its intake and gets a new client. Runs at work finish with their old
+ * client. Its sockets are closed behind the last of these runs.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Places, ProviderConfig } from "@openclaw/config";
@@ -12,7 +12,7 @@ import type { ProviderHealth } from "../provider/health/provider-health.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { CountedClient } from "./counted-client.ts";
 
-/** What a provider is made of, and who works on its runs. */
+/** The parts of a provider, and the execution of its runs. */
 export interface ServedProviderOptions {
   readonly createClient: (name: string, config: ProviderConfig) => ProviderClient;
   readonly createIntake: (intake: {
@@ -23,28 +23,28 @@ export interface ServedProviderOptions {
   /** Most runs of a provider at once in this process. */
   readonly placesOf: (config: ProviderConfig) => Places;
   readonly execute: (job: RunJob, client: ProviderClient) => Promise<void>;
-  /** Runs of a provider that wait or are at work, in the whole cluster. */
+  /** Runs of a provider that wait or are at work, in the cluster. */
   readonly count: (provider: string) => Promise<QueueCounts>;
   readonly log: Logger;
 }
 
-/** When a removed provider is left. */
+/** When a removed provider is no longer served. */
 export interface LeavingLimits {
-  /** Its queue must have been empty for so long: an edge may learn later that it is gone. */
+  /** Its queue must be empty for this long, since an edge may learn of the change later. */
   readonly emptyMs: number;
-  /** After so long no more of its runs are taken: that edge will not learn. */
+  /** After this long the worker takes no more of its runs: an edge that still sends some will not learn. */
   readonly mostMs: number;
 }
 
-const LOOK_EVERY_MS = 500;
-/** Beyond a run's own deadline: to write its end. */
+const POLL_EVERY_MS = 500;
+/** To write the end of a run, beyond its deadline. */
 const END_MS = 5_000;
 
 export class ServedProvider {
   readonly name: string;
   readonly #options: ServedProviderOptions;
   readonly #intake: RunIntake;
-  /** Not stopped yet: the current one, and those that runs still use. */
+  /** Not stopped yet: the present client, and old ones that runs still use. */
   readonly #clients = new Set<CountedClient>();
   #client: CountedClient;
   #leaving: AbortController | undefined;
@@ -61,7 +61,7 @@ export class ServedProvider {
     });
   }
 
-  /** Of the client that new runs get. */
+  /** The health of the client that new runs get. */
   get health(): ProviderHealth {
     return this.#client.health;
   }
@@ -70,20 +70,20 @@ export class ServedProvider {
     return this.#options.placesOf(this.#client.config);
   }
 
-  /** Takes runs once its sockets are warm, after `warmUpMs` at the latest. */
+  /** Takes runs once the sockets are warm, at the latest after `warmUpMs`. */
   async start(warmUpMs: number): Promise<void> {
     await this.#client.warmUp(warmUpMs);
     if (!this.#ending) await this.#intake.start();
   }
 
-  /** Takes none of its runs until told otherwise, or takes them again. Those at work go on. */
+  /** Stops or resumes taking runs. Runs at work go on. */
   hold(isHeld: boolean): Promise<void> {
     return this.#intake.hold(isHeld);
   }
 
-  /** It is configured like this now. New runs have a new client once that is warm, if it differs. */
+  /** Applies a configuration. If it differs, new runs get a new client once that is warm. */
   async configure(config: ProviderConfig, warmUpMs: number): Promise<void> {
-    // Perhaps it had been removed.
+    // It may have been removed before.
     this.#leaving?.abort();
     const before = this.#client;
     if (isDeepStrictEqual(before.config, config)) return;
@@ -94,15 +94,15 @@ export class ServedProvider {
     void this.#retire(before);
   }
 
-  /** Whether it is on its way out, and has not been configured again. */
+  /** Whether it was removed, and not configured again. */
   get isLeaving(): boolean {
     return this.#leaving !== undefined && !this.#leaving.signal.aborted;
   }
 
   /**
-   * It is not configured any more: serves what is still queued, then takes nothing more.
+   * It was removed from the configuration: serves the runs that are still queued.
    *
-   * @returns whether it came to that; false where it was configured again, or the worker leaves
+   * @returns whether they are done; false if it was configured again, or the worker drains
    */
   async leave(limits: LeavingLimits): Promise<boolean> {
     const leaving = new AbortController();
@@ -111,7 +111,7 @@ export class ServedProvider {
     return !leaving.signal.aborted;
   }
 
-  /** Lets the runs at work here end, which their own deadlines bound, and releases everything. */
+  /** Waits for the runs at work, which have deadlines, and releases everything. */
   async end(): Promise<void> {
     const longest = Math.max(...[...this.#clients].map(({ config }) => config.timeouts.totalMs));
     await this.drain(AbortSignal.timeout(longest + END_MS));
@@ -154,7 +154,7 @@ export class ServedProvider {
       if (await this.#isBusy()) busyAt = performance.now();
       const now = performance.now();
       if (now - busyAt >= emptyMs || now - since >= mostMs) return;
-      await sleep(LOOK_EVERY_MS, signal);
+      await sleep(POLL_EVERY_MS, signal);
     }
   }
 
@@ -163,7 +163,7 @@ export class ServedProvider {
       const { waiting, active } = await this.#options.count(this.name);
       return waiting + active > 0;
     } catch {
-      // Without an answer from Redis there may be runs; it is asked again, and not for ever.
+      // Redis did not answer, so there may be runs. The next poll asks again, until `mostMs`.
       return true;
     }
   }

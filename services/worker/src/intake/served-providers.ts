@@ -1,8 +1,8 @@
 /**
- * The providers this worker serves, kept in step with the configuration.
+ * The providers that this worker serves, kept in step with the configuration.
  *
- * Changes come one at a time, and each compares what is served with what is configured now, so that
- * none is lost or done twice however quickly they follow one another.
+ * Changes are handled one at a time. Each compares the served providers with the present configuration, so that no change
+ * is lost or repeated.
  */
 import type { GatewayConfigSource, Places, ProviderConfig } from "@openclaw/config";
 import type { ProviderHealthReport } from "@openclaw/metrics";
@@ -14,9 +14,9 @@ import {
   type ServedProviderOptions,
 } from "./served-provider.ts";
 
-/** At most so long is waited for warm connections: an unreachable provider must not hold up a worker. */
+/** Longest wait for warm connections at the start. An unreachable provider must not delay a worker. */
 const FIRST_WARM_UP_MS = 3_000;
-/** A provider that was added or changed is waited for by users who know it already. */
+/** The same for an added or changed provider, whose runs may wait already. */
 const WARM_UP_MS = 1_000;
 const RETRY_MS = 5_000;
 
@@ -30,8 +30,9 @@ export class ServedProviders implements Component {
   readonly name = "providers";
   readonly #options: ServedProvidersOptions;
   readonly #served = new Map<string, ServedProvider>();
-  /** Removed ones whose last runs are at work. */
+  /** Removed providers whose last runs are at work. */
   readonly #ending = new Set<ServedProvider>();
+  /** `idle` → `serving` with `start`, → `leaving` with `drain` or `stop`. */
   #state: "idle" | "serving" | "leaving" = "idle";
   #reconciled: Promise<void> = Promise.resolve();
   #retrying: NodeJS.Timeout | undefined;
@@ -42,7 +43,7 @@ export class ServedProviders implements Component {
     options.gateway.onChange(() => this.#reconcile());
   }
 
-  /** Warms every provider at once, and takes the runs of each as soon as it is warm. */
+  /** Warms all providers at once, and takes the runs of each as soon as it is warm. */
   async start(): Promise<void> {
     this.#state = "serving";
     const providers = Object.entries(this.#options.gateway.current.providers);
@@ -56,24 +57,24 @@ export class ServedProviders implements Component {
     }
   }
 
-  /** How each provider that is served fares here. */
+  /** The health of each served provider. */
   health(): Record<string, ProviderHealthReport> {
     return Object.fromEntries(
       [...this.#served].map(([name, provider]) => [name, provider.health.report()]),
     );
   }
 
-  /** How many runs of each provider that is served are taken here at once. */
+  /** How many runs of each served provider this worker takes at once. */
   places(): Record<string, Places> {
     return Object.fromEntries([...this.#served].map(([name, { places }]) => [name, places]));
   }
 
-  /** An account wants to be left alone, as another worker was told. */
+  /** An account asked another worker for a rest. */
   rest(provider: string, forMs: number): void {
     this.#served.get(provider)?.health.rest("provider_rate_limited", forMs);
   }
 
-  /** Takes no runs until told otherwise, or takes them again. Those at work go on. */
+  /** Stops or resumes taking runs. Runs at work go on. */
   hold(isHeld: boolean): void {
     this.#isHeld = isHeld;
     for (const provider of this.#all()) this.#hold(provider);
@@ -110,12 +111,12 @@ export class ServedProviders implements Component {
     this.#reconciled = this.#reconciled.then(() => this.#follow());
   }
 
-  /** Never rejects: one provider that cannot be served is tried again, and disturbs no other. */
+  /** Never rejects. A provider that cannot be served is tried again, without an effect on the others. */
   async #follow(): Promise<void> {
     if (this.#state !== "serving") return;
     const { gateway, limits } = this.#options;
     const { providers } = gateway.current;
-    // First, or a new provider would have more runs at once than it may.
+    // Comes first, or a new provider would get more runs at once than its limit.
     await limits.update();
     for (const name of this.#served.keys()) {
       if (!Object.hasOwn(providers, name)) void this.#remove(name);
@@ -137,7 +138,7 @@ export class ServedProviders implements Component {
 
   async #begin(name: string, config: ProviderConfig, warmUpMs: number): Promise<void> {
     const provider = new ServedProvider(name, config, this.#options);
-    // Before it starts, so that who stops meanwhile finds it.
+    // Comes before its start, so that a `stop` meanwhile finds it.
     this.#served.set(name, provider);
     if (this.#isHeld) this.#hold(provider);
     try {

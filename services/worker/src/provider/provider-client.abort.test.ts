@@ -9,7 +9,7 @@ import {
   until,
   WHOLE_ANSWER,
 } from "../testing/fake-provider.ts";
-import type { ProviderEvent } from "./provider-client.ts";
+import type { ProviderEvent } from "./contract/provider-event.ts";
 
 describe("an abort", () => {
   const reason = new Error("the run was cancelled");

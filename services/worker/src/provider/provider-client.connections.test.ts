@@ -49,7 +49,7 @@ describe("whether a connection was warm", () => {
     expect(fake.accepted).toHaveLength(1);
   });
 
-  it("is warm on the first run with a reserve", async () => {
+  it("is warm on the first run with a spare socket", async () => {
     const fake = await provider(answerAll);
     const asked = await client(fake.url, { pool: { warm: 2 } });
     await until(() => fake.accepted.length === 2);

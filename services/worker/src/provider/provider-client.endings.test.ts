@@ -13,7 +13,7 @@ const USAGE = `data: ${JSON.stringify({
 const COUNTED = { finish: "stop", usage: { inputTokens: 3, outputTokens: 5 } };
 /** A grace that many pieces with pauses in between are longer than. */
 const HASTY = { timeouts: { endMs: 300 } };
-/** One that only a fault would wait for. */
+/** Only a faulty client would wait for this long. */
 const PATIENT = { timeouts: { endMs: 60_000 } };
 
 const textOf = (events: readonly ProviderEvent[]) =>
@@ -121,7 +121,7 @@ describe("behind its reason", () => {
     expect((await collect(await client(fake.url, PATIENT))).at(-1)).toMatchObject(COUNTED);
   });
 
-  it("usage that says nothing of the answer does not begin the wait anew", async () => {
+  it("usage that says nothing of the answer does not start the wait again", async () => {
     const usages = Array.from({ length: 40 }, () => USAGE);
     let said = 0;
     const fake = await speaking([...hi, ...usages], 60, () => {
@@ -174,7 +174,7 @@ test("what came while nobody looked is part of the answer: a slow reader cuts no
 test("what came while the process was busy is part of the answer", async () => {
   const beBusy = (response: ServerResponse) => {
     response.write(frame({ content: "b" }, "stop"));
-    // What was written is in the kernel; the client's timer is due before it is read.
+    // The bytes are in the kernel, and the client's timer is due before it reads them.
     const until = performance.now() + 400;
     while (performance.now() < until);
   };

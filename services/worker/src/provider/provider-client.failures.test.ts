@@ -2,7 +2,7 @@ import type { ErrorCode } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
 import { client, collect, errorOf, leaked, provider, rawProvider } from "../testing/asking.ts";
 import { beginStream, frame } from "../testing/fake-provider.ts";
-import type { ProviderEvent } from "./provider-client.ts";
+import type { ProviderEvent } from "./contract/provider-event.ts";
 
 describe("failures name the provider and tell nothing of what it said", () => {
   const secrets = "key-1 secret prompt secret answer";
@@ -88,7 +88,7 @@ describe("an answer that goes wrong after some text keeps the text and ends in o
     (bytes: string): Break =>
     (response) =>
       response.end(bytes);
-  /** Whoever reads has read all before the connection goes. */
+  /** The client has read everything before the connection closes. */
   const close =
     (how: "destroy" | "resetAndDestroy", bytes = ""): Break =>
     (response) => {

@@ -22,8 +22,8 @@ async function refuse(status: number, body: unknown, kind: string) {
     { messages: [{ role: "user", content: MESSAGE }], extra: { top_k: FIELD } },
     { signal: new AbortController().signal },
   );
-  const { code, withoutWords } = await errorOf(readAll(asked));
-  return [code, effectOf(code, withoutWords)] as const;
+  const { code, codeWithoutText } = await errorOf(readAll(asked));
+  return [code, effectOf(code, codeWithoutText)] as const;
 }
 
 async function readAll(asked: AsyncIterable<unknown>): Promise<void> {
@@ -53,7 +53,7 @@ test.each([
   [503, say("no"), "openai", "provider_overloaded", FULL],
   [529, say("prompt in too many words"), "openai", "provider_overloaded", FULL],
   [500, say("no"), "openai", "provider_error", BROKEN],
-  // By words alone, which may be anybody's.
+  // By words alone, which may be quoted from the request.
   [400, say("rate limit reached"), "openai", "provider_rate_limited", NOTHING],
   [403, say("too many requests"), "openai", "provider_rate_limited", NOTHING],
   [400, say("we are overloaded"), "openai", "provider_overloaded", NOTHING],

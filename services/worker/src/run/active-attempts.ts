@@ -3,29 +3,34 @@ import { isTerminal, type PublishedEntry } from "@openclaw/stream";
 
 /** An attempt at work in this process. */
 export interface ActiveAttempt {
-  /** Its own; of a hedge, that of the attempt which has said nothing yet. */
+  /** Its own epoch; of a hedge, the epoch of the first attempt. */
   readonly epoch: number;
-  /** It stands in for another attempt as long as that one says nothing. */
+  /** It has no claim yet, and is not wanted once the first attempt writes. */
   readonly isHedge?: boolean;
-  /** `ended`: somebody else ended the run. `stopping`: this process leaves, the run goes on elsewhere. */
+  /** `ended`: the run ended elsewhere. `stopping`: this process leaves, and the run goes on elsewhere. */
   readonly abort: (reason: "ended" | "stopping") => void;
 }
 
-/** As long as the answer to a claim may take. */
+/**
+ * How long published entries of runs without an attempt here are kept. The answer to a claim mostly comes sooner. After a
+ * later answer, the attempt learns of the run's end with its first append.
+ */
 const EARLY_MS = 5_000;
 const MOST_EARLY = 10_000;
 
-/** How long attempts may take to let go of their runs. */
+/** How long attempts may take to release their runs. */
 const LET_GO_MS = 2_000;
 
 /**
- * The attempts at work here, found by run, so that a message about a run ended elsewhere (a cancel)
- * stops the provider at once instead of with the next append. Stopping hands every run back.
+ * The attempts at work in this process, by run.
+ *
+ * A published entry that ends a run (a cancel) stops the provider at once, instead of with the next append. `stop`
+ * releases every run.
  */
 export class ActiveAttempts implements Component {
   readonly name = "attempts";
   readonly #attempts = new Map<string, Set<ActiveAttempt>>();
-  /** What came for runs not at work here (yet), oldest first, and when. */
+  /** Published entries of runs without an attempt here, oldest first, and when they came. */
   readonly #early = new Map<string, { readonly published: PublishedEntry; readonly at: number }>();
   #count = 0;
   readonly #idle = new Idle(() => this.#count === 0);
@@ -42,7 +47,7 @@ export class ActiveAttempts implements Component {
     if (early && isOver(attempt, early.published)) attempt.abort("ended");
   }
 
-  /** Removes this very attempt; a later one of the same run stays. */
+  /** Removes this attempt. Other attempts of the same run stay. */
   remove(runId: string, attempt: ActiveAttempt): void {
     const attempts = this.#attempts.get(runId);
     if (!attempts?.delete(attempt)) return;
@@ -51,7 +56,7 @@ export class ActiveAttempts implements Component {
     this.#idle.check();
   }
 
-  /** Takes what was published to this worker: what others did to runs that are at work here. */
+  /** Takes entries that were published to this worker. */
   onBatch(batch: readonly PublishedEntry[]): void {
     for (const published of batch) {
       const { runId } = published;
@@ -63,7 +68,7 @@ export class ActiveAttempts implements Component {
     }
   }
 
-  /** The end of a run may overtake the answer to its claim, which comes on another connection. */
+  /** The end of a run may arrive before the answer to its claim, which comes on another connection. */
   #remember(published: PublishedEntry): void {
     const now = performance.now();
     this.#early.set(published.runId, { published, at: now });
@@ -73,8 +78,8 @@ export class ActiveAttempts implements Component {
     }
   }
 
-  /** Something may have been missed. Attempts learn of it when they write; a hedge does not write. */
-  missedSomething(): void {
+  /** The subscription was interrupted. Attempts learn of missed entries when they write. Hedges do not write, so they stop. */
+  onRestored(): void {
     for (const attempt of this.#all()) if (attempt.isHedge) attempt.abort("ended");
   }
 
@@ -93,7 +98,7 @@ export class ActiveAttempts implements Component {
   }
 }
 
-/** Whether what was published says that an attempt is not wanted any more. */
+/** Whether a published entry means that an attempt is not wanted any more. */
 function isOver({ epoch, isHedge }: ActiveAttempt, { position, entry }: PublishedEntry): boolean {
   if (position.epoch !== epoch) return position.epoch > epoch;
   return isHedge === true || isTerminal(entry);

@@ -1,8 +1,8 @@
 /**
- * How long a provider may take: until its first token, between two pieces, and for the whole run.
+ * The deadlines of an attempt: for the first token, between two pieces, and for the whole run.
  *
- * One timer serves all three. It is not touched per piece: when it fires it looks at the time of
- * the last progress and sleeps for what is left.
+ * One timer serves all three. A piece does not reset it: when the timer fires, it checks the time of the last piece, and
+ * waits for the rest.
  */
 import type { ProviderTimeouts } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
@@ -17,7 +17,7 @@ export class Deadlines {
   #progressed = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Starts counting. `onPassed` is called at most once, never after `clear`. */
+  /** Starts the clock. `onPassed` is called at most once, never after `clear`. */
   constructor(
     provider: string,
     timeouts: ProviderTimeouts,
@@ -29,12 +29,12 @@ export class Deadlines {
     this.#arm();
   }
 
-  /** A piece of the answer arrived, be it thought, said or called. Keep-alives and empty frames are no progress. */
+  /** A piece of text, reasoning or a tool call arrived. Keep-alives and empty frames are no progress. */
   progress(): void {
     this.#lastProgressAt = performance.now();
     if (this.#progressed) return;
     this.#progressed = true;
-    // The stall limit may be shorter than what was left of the first-token limit.
+    // The stall limit may end before the first-token limit would have.
     this.#arm();
   }
 
@@ -54,7 +54,7 @@ export class Deadlines {
     );
   }
 
-  /** Which limit comes first from here, and how far away it is. */
+  /** The limit that ends first, and the time until then. */
   #next(): { code: ErrorCode; leftMs: number; limitMs: number } {
     const now = performance.now();
     const { firstTokenMs, stallMs, totalMs } = this.#timeouts;

@@ -40,7 +40,7 @@ describe.each(["record", "log"] as const)("a run whose %s cannot be worked with"
     const heard = await listen();
     const worker = await workers.add("mine");
     const [broken, neighbour] = [await workers.begin(worker), await workers.begin(worker)];
-    const streams = [await worker.speaker.nextRequest(), await worker.speaker.nextRequest()];
+    const streams = [await worker.scripted.nextRequest(), await worker.scripted.nextRequest()];
     for (const stream of streams) stream.say("first");
     const saidIn = ({ runId }: { runId: string }) => heard.filter((one) => one.runId === runId);
     await eventually("both", () => saidIn(broken).length > 1 && saidIn(neighbour).length > 1);
@@ -73,7 +73,7 @@ describe.each(["record", "log"] as const)("a run whose %s cannot be worked with"
     await eventually("its end", () => heard.length > 0);
     expect(heard).toMatchObject([{ runId, entry: { type: "failed" } }]);
     expect(errors()).toMatchObject([{ runId }]);
-    expect(worker.speaker.requests).toBe(0);
+    expect(worker.scripted.requests).toBe(0);
   });
 });
 
@@ -94,7 +94,7 @@ describe.each(["seq", "epoch", "attempts", "heard_at", "ends_by"])(
       expect(errors()).toMatchObject([
         { runId, err: { message: new RegExp(`the field ${field} of `) } },
       ]);
-      expect(worker.speaker.requests).toBe(0);
+      expect(worker.scripted.requests).toBe(0);
     });
   },
 );
@@ -105,7 +105,7 @@ test.each(["seq", "bytes"])(
     const heard = await listen();
     const worker = await workers.add("mine");
     const run = await workers.begin(worker);
-    const provider = await worker.speaker.nextRequest();
+    const provider = await worker.scripted.nextRequest();
     provider.say("first");
     await eventually("its text", () => heard.length > 1);
     await workers.stream.commands.hset(workers.stream.keys.record(run.runId), field, "nan");

@@ -1,7 +1,7 @@
 /** Attempts that go on with what the one before them has said. */
 import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
-import type { SpokenStream } from "../testing/speaking-provider.ts";
+import type { ScriptedStream } from "../testing/scripted-provider.ts";
 import { CANCELLED, type TestWorker, TestWorkers, textIn } from "../testing/test-workers.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
 import { executeRun } from "./execute-run.ts";
@@ -20,7 +20,7 @@ describe("an attempt that continues the one before it", () => {
   /** The first attempt says this much, and then another worker takes the run. */
   async function takenOver(said: string) {
     const { runId, job, finished } = await workers.begin(worker);
-    const first = await worker.speaker.nextRequest();
+    const first = await worker.scripted.nextRequest();
     first.say(said);
     const whole = said.replace(/[\ud800-\udbff]$/, "");
     await eventually("the text", async () => (await workers.textOf(runId)) === whole);
@@ -37,7 +37,7 @@ describe("an attempt that continues the one before it", () => {
 
   test("gives its provider the text so far and writes all of it", async () => {
     const { runId, finished } = await takenOver("Hello wor");
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     expect(stream.body).toMatchObject({
       messages: messages("Hello wor"),
       continue_final_message: true,
@@ -52,7 +52,7 @@ describe("an attempt that continues the one before it", () => {
 
   test("half a character is not part of it", async () => {
     const { runId, finished } = await takenOver("Hello \ud83d");
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     expect(stream.body).toMatchObject({ messages: messages("Hello") });
     stream.say(" 😀");
     stream.finish();
@@ -62,7 +62,7 @@ describe("an attempt that continues the one before it", () => {
 
   test("may find that nothing was left to say", async () => {
     const { runId, finished } = await takenOver("All of it.");
-    (await worker.speaker.nextRequest()).finish();
+    (await worker.scripted.nextRequest()).finish();
     await finished;
     expect(await lastText(runId)).toBe("All of it.");
     expect((await workers.entries(runId)).at(-1)).toMatchObject({
@@ -71,12 +71,12 @@ describe("an attempt that continues the one before it", () => {
     });
   });
 
-  test("begins anew, at once, where the provider refuses to continue", async () => {
+  test("begins again, at once, where the provider refuses to continue", async () => {
     const isContinuation = (body: unknown) => JSON.stringify(body).includes("continue_final");
-    worker.speaker.refuses = isContinuation;
+    worker.scripted.refuses = isContinuation;
     const { runId, finished } = await takenOver("Hello wor");
-    const stream = await worker.speaker.nextRequest();
-    expect(worker.speaker.requests).toBe(3);
+    const stream = await worker.scripted.nextRequest();
+    expect(worker.scripted.requests).toBe(3);
     expect(isContinuation(stream.body)).toBe(false);
     stream.say("Good day");
     stream.finish();
@@ -86,11 +86,11 @@ describe("an attempt that continues the one before it", () => {
 
   test("continues what was continued", async () => {
     const { runId, job, finished } = await takenOver("Hello ");
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     stream.say(" wor");
     await eventually("the text", async () => (await lastText(runId)) === "Hello wor");
     const third = executeRun(job, { ...worker, attempts: new ActiveAttempts() });
-    const last = await worker.speaker.nextRequest();
+    const last = await worker.scripted.nextRequest();
     expect(last.body).toMatchObject({ messages: messages("Hello wor") });
     last.say("ld");
     last.finish();
@@ -100,12 +100,12 @@ describe("an attempt that continues the one before it", () => {
 
   test("is told with the moved run whether it may, by how the one before it failed", async () => {
     const failures = [
-      (stream: SpokenStream) => stream.cut(),
-      (stream: SpokenStream) => stream.raw("data: nonsense\n\n"),
+      (stream: ScriptedStream) => stream.cut(),
+      (stream: ScriptedStream) => stream.raw("data: nonsense\n\n"),
     ];
     for (const fail of failures) {
       const { runId, finished } = await workers.begin(worker, { fallback: ["other"] });
-      const stream = await worker.speaker.nextRequest();
+      const stream = await worker.scripted.nextRequest();
       stream.say("Hello");
       await eventually("the text", async () => (await workers.textOf(runId)) === "Hello");
       fail(stream);
@@ -116,7 +116,7 @@ describe("an attempt that continues the one before it", () => {
 
   test("is none where nobody knows any more why the run moved", async () => {
     const { runId, job, finished } = await workers.begin(worker);
-    (await worker.speaker.nextRequest()).say("Hello");
+    (await worker.scripted.nextRequest()).say("Hello");
     await eventually("the text", async () => (await workers.textOf(runId)) === "Hello");
     const epoch = Number(
       await workers.stream.commands.hget(workers.stream.keys.record(runId), "epoch"),
@@ -131,7 +131,7 @@ describe("an attempt that continues the one before it", () => {
   test("is none where the provider is not configured to continue", async () => {
     worker = await workers.add("mine");
     const { runId, finished } = await takenOver("Hello");
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     expect(stream.body).toMatchObject({ messages: [{ role: "user" }] });
     stream.say("Hi");
     stream.finish();

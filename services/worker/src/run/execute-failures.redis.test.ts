@@ -5,8 +5,8 @@ import { eventually, FaultyRedis } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
 import { CANCELLED, LATER, TestWorkers } from "../testing/test-workers.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
-import { RunHandedBackError } from "./attempt.ts";
 import { executeRun } from "./execute-run.ts";
+import { RunHandedBackError } from "./let-go.ts";
 
 let workers: TestWorkers;
 
@@ -24,7 +24,7 @@ describe("a run that goes wrong ends in one failure", () => {
   ] as const)("%s", async (code, timeouts, behaviour) => {
     const worker = await workers.add("mine", { timeouts });
     const { runId, finished } = await workers.begin(worker);
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     if (behaviour !== "silence") stream.say("piece");
     const talking = setInterval(() => behaviour === "pieces for ever" && stream.say("."), 20);
     await finished;
@@ -39,7 +39,7 @@ describe("a run that goes wrong ends in one failure", () => {
   test("comments and empty deltas are no progress", async () => {
     const worker = await workers.add("mine", { timeouts: { firstTokenMs: 150 } });
     const { runId, finished } = await workers.begin(worker);
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     const talking = setInterval(() => {
       stream.raw(": keep-alive\n\n");
       stream.say("");
@@ -56,7 +56,7 @@ describe("a run that goes wrong ends in one failure", () => {
     onTestFinished(() => narrow.stop());
     const worker = await narrow.add("mine");
     const { runId, finished } = await narrow.begin(worker);
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     const talking = setInterval(() => stream.say("x".repeat(400)), 5);
     await finished;
     clearInterval(talking);
@@ -69,7 +69,7 @@ describe("a run that goes wrong ends in one failure", () => {
 test("a run whose log lost entries is handed back to the queue instead of spliced", async () => {
   const worker = await workers.add("mine");
   const { runId, finished } = await workers.begin(worker);
-  const stream = await worker.speaker.nextRequest();
+  const stream = await worker.scripted.nextRequest();
   stream.say("one");
   await eventually("the text", async () => (await workers.textOf(runId)) === "one");
   // What a Redis that came back without its last second of writes looks like.
@@ -84,7 +84,7 @@ test("a worker that leaves releases its run, which has cost nothing", async () =
   const { runId, job, finished } = await workers.begin(worker);
   for (let round = 0; round < 5; round += 1) {
     const attempt = round === 0 ? finished : executeRun(job, worker);
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     stream.say("so far");
     const said = async () => (await workers.textOf(runId)).length === 6 * (round + 1);
     await eventually("the text", said);
@@ -92,7 +92,7 @@ test("a worker that leaves releases its run, which has cost nothing", async () =
     await stream.closed;
   }
   const last = executeRun(job, worker);
-  const stream = await worker.speaker.nextRequest();
+  const stream = await worker.scripted.nextRequest();
   stream.say("whole");
   stream.finish();
   await last;
@@ -108,9 +108,9 @@ test("a run that loses worker after worker is ended, and named in the log", asyn
   const { runId, job, finished } = await hasty.begin(worker);
   // Each of them stands still from then on: what it claimed the next one takes.
   const lost = [finished];
-  await worker.speaker.nextRequest();
+  await worker.scripted.nextRequest();
   lost.push(executeRun(job, { ...worker, attempts: new ActiveAttempts() }));
-  await worker.speaker.nextRequest();
+  await worker.scripted.nextRequest();
   await executeRun(job, { ...worker, attempts: new ActiveAttempts() });
   expect((await hasty.entries(runId)).at(-1)).toMatchObject({
     type: "failed",
@@ -123,7 +123,7 @@ test("a run that loses worker after worker is ended, and named in the log", asyn
 });
 
 test("a fire-hose provider is paused while Redis does not take its text", async () => {
-  // Of its own, as it stands still for all who use it.
+  // A Redis of its own, since the fault stops it for every user.
   const redis = await FaultyRedis.start();
   onTestFinished(() => redis.stop());
   const options = { maxLogBytes: 1e6, giveUpMs: 5_000 };
@@ -131,7 +131,7 @@ test("a fire-hose provider is paused while Redis does not take its text", async 
   onTestFinished(() => stalled.stop());
   const worker = await stalled.add("mine");
   const { runId, finished } = await stalled.begin(worker);
-  const stream = await worker.speaker.nextRequest();
+  const stream = await worker.scripted.nextRequest();
   stream.say("start");
   await eventually("the text", async () => (await stalled.textOf(runId)) === "start");
   await stalled.stream.commands.call("CLIENT", "PAUSE", "1500", "WRITE");

@@ -5,7 +5,7 @@ import { Subscription } from "@openclaw/stream";
 import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import { AttemptCounts } from "../telemetry/attempt-counts.ts";
-import type { SpokenStream } from "../testing/speaking-provider.ts";
+import type { ScriptedStream } from "../testing/scripted-provider.ts";
 import { type TestWorker, TestWorkers } from "../testing/test-workers.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
 import { executeRun } from "./execute-run.ts";
@@ -31,7 +31,7 @@ beforeEach(async () => {
     node: process.node,
     log: createLogger({ service: "test", level: "silent" }),
     onBatch: (batch) => attempts.onBatch(batch),
-    onRestored: () => attempts.missedSomething(),
+    onRestored: () => attempts.onRestored(),
   });
   await subscription.start();
 });
@@ -44,7 +44,7 @@ afterEach(async () => {
 /** Begins a run whose provider says nothing, and waits until the other is to be asked as well. */
 async function beginLate() {
   const { runId, job, finished: first } = await workers.begin(late, { fallback: ["quick"] });
-  const silent = await late.speaker.nextRequest();
+  const silent = await late.scripted.nextRequest();
   const hedge = await eventually("the hedge", () => workers.added[0]);
   return { runId, job, first, silent, hedge };
 }
@@ -53,10 +53,10 @@ async function beginLate() {
 async function take(hedge: RunJob) {
   const second = executeRun(hedge, quick);
   second.catch(() => undefined);
-  return { second, stream: await quick.speaker.nextRequest() };
+  return { second, stream: await quick.scripted.nextRequest() };
 }
 
-/** Who began, and what was said, in the order of the log. */
+/** The attempts and their text, in the order of the log. */
 const told = async (runId: string) =>
   (await workers.entries(runId)).map((entry) =>
     entry.type === "started" ? entry.provider : entry.type === "text" ? entry.text : entry.type,
@@ -98,7 +98,7 @@ describe("a first one that fails in a way that may pass, with retries,", () => {
   });
 
   /** As a server does that is overloaded while it thinks. */
-  const fail = (stream: SpokenStream) => {
+  const fail = (stream: ScriptedStream) => {
     stream.raw('data: {"error":{"code":500,"message":"internal error"}}\n\n');
   };
 
@@ -106,7 +106,7 @@ describe("a first one that fails in a way that may pass, with retries,", () => {
     const { runId, first, silent, hedge } = await beginLate();
     const { second, stream } = await take(hedge);
     fail(silent);
-    const again = await late.speaker.nextRequest();
+    const again = await late.scripted.nextRequest();
     stream.say("hello");
     stream.finish();
     await again.closed;
@@ -119,7 +119,7 @@ describe("a first one that fails in a way that may pass, with retries,", () => {
     const { runId, first, silent, hedge } = await beginLate();
     const { second, stream } = await take(hedge);
     fail(silent);
-    const again = await late.speaker.nextRequest();
+    const again = await late.scripted.nextRequest();
     const before = performance.now();
     await eventually("the time of another hedge", () => performance.now() - before > 300);
     again.say("at last");
@@ -135,11 +135,11 @@ describe("a first one that fails in a way that may pass, with retries,", () => {
     const { first, silent, hedge } = await beginLate();
     const { second, stream } = await take(hedge);
     fail(silent);
-    fail(await late.speaker.nextRequest());
+    fail(await late.scripted.nextRequest());
     await first;
     await stream.closed;
     await second;
-    expect(late.speaker.requests).toBe(2);
+    expect(late.scripted.requests).toBe(2);
     expect(workers.added.map(({ provider, hedges }) => [provider, hedges])).toEqual([
       ["quick", hedge.hedges],
       ["quick", undefined],
@@ -159,15 +159,15 @@ describe("a first one that fails in a way that may pass, with retries,", () => {
     stream.finish();
     await Promise.all([first, second]);
     expect(performance.now() - before).toBeLessThan(9_000);
-    expect(late.speaker.requests).toBe(1);
+    expect(late.scripted.requests).toBe(1);
   });
 
   test("without a hedge goes over its queue, and is not hedged the second time either", async () => {
     const { job, finished } = await workers.begin(late, { fallback: ["quick"] });
-    fail(await late.speaker.nextRequest());
+    fail(await late.scripted.nextRequest());
     await expect(finished).rejects.toMatchObject({ code: "run_postponed" });
     const second = executeRun(job, late);
-    const again = await late.speaker.nextRequest();
+    const again = await late.scripted.nextRequest();
     const before = performance.now();
     await eventually("the time of a hedge", () => performance.now() - before > 300);
     again.say("at last");
@@ -190,7 +190,7 @@ test("a hedge that comes when the matter is decided asks nobody", async () => {
   silent.say("in time");
   await eventually("the text", async () => (await told(runId)).includes("in time"));
   await executeRun(hedge, quick);
-  expect(quick.speaker.requests).toBe(0);
+  expect(quick.scripted.requests).toBe(0);
   silent.finish();
   await first;
 });
@@ -232,7 +232,7 @@ test("the worker of a hedge dies after it had won: whoever is offered the job go
         () => "done",
         () => "held",
       ),
-      quick.speaker.nextRequest().then((stream) => {
+      quick.scripted.nextRequest().then((stream) => {
         stream.say("whole");
         stream.finish();
         return "asked";
@@ -288,7 +288,7 @@ test("a later attempt is not hedged: another model would hardly say what the use
   expect(moved).toMatchObject({ provider: "quick" });
   workers.added.length = 0;
   const second = executeRun({ ...moved, fallback: ["late"] }, quick);
-  const stream = await quick.speaker.nextRequest();
+  const stream = await quick.scripted.nextRequest();
   stream.say("some text and more");
   stream.finish();
   await second;

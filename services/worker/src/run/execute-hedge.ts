@@ -1,10 +1,10 @@
 /**
- * The second provider of a run whose first is late.
+ * The second provider of a run whose first provider is late.
  *
- * It is asked without a claim, since a claim would stop the first. The run is claimed with the first
- * token, which succeeds only if the first attempt has said nothing until then: the claim and its first
- * text are both decided in Redis, one after the other, so exactly one of the two answers. Whoever
- * loses is told by what the other publishes, and stops its provider at once.
+ * The hedge asks without a claim, since a claim would stop the first attempt. It claims the run with its first token.
+ * The claim succeeds only if the first attempt has written nothing until then. Redis decides between the claim and the
+ * first text, so exactly one of the two attempts answers. The loser learns of it from the winner's published entry, and
+ * stops its provider at once.
  */
 import type { RunJob } from "@openclaw/queue";
 import { retryFor } from "@openclaw/runtime";
@@ -12,30 +12,32 @@ import { ProviderError } from "../provider/contract/provider-error.ts";
 import type { ProviderEvent } from "../provider/contract/provider-event.ts";
 import type { ProviderClient } from "../provider/provider-client.ts";
 import { AttemptClock } from "../telemetry/attempt-clock.ts";
-import { type AttemptContext, type Begun, learnFrom, workOnRun } from "./attempt.ts";
+import { workOnRun } from "./attempt.ts";
+import type { AttemptContext, Begun } from "./attempt-context.ts";
 import { claimRun } from "./claim-run.ts";
+import { noteFailure } from "./closed-provider.ts";
 import { Deadlines } from "./deadlines.ts";
 import { requestOf } from "./relay-answer.ts";
 
 const ASK_WITHIN_MS = 1_000;
 
 /**
- * Works on a hedge, and on the run from the moment that it is won.
+ * Works on a hedge, and on its run once the hedge has won.
  *
- * @returns `won before`: the run has been this job's since an earlier worker won it, and died
- * @throws as `executeRun`, from the claim on: it may have taken effect though its answer was lost
+ * @returns `won before` if an earlier worker won the run for this job, and died
+ * @throws as `executeRun`, from the claim on: the claim may have taken effect although its answer was lost
  */
 export async function executeHedge(
   job: RunJob,
   context: AttemptContext,
 ): Promise<"done" | "won before"> {
-  const begun = await begin(job, context);
+  const begun = await beginAnswer(job, context);
   if (begun === "won before") return begun;
   if (begun === undefined) return "done";
   try {
     await claimAndAnswer(job, { ...context, begun });
   } finally {
-    // Where the claim was lost, or failed, nobody has read it.
+    // Stops the provider after a claim that was lost or failed.
     await begun.leave();
   }
   return "done";
@@ -54,8 +56,8 @@ async function claimAndAnswer(
   await workOnRun({ ...job, hedges: undefined }, claim, context);
 }
 
-/** Asks the provider; undefined where that came to nothing, or somebody else answers. */
-async function begin(
+/** Asks the provider. Undefined if it failed, or if another attempt answers. */
+async function beginAnswer(
   job: RunJob,
   context: AttemptContext,
 ): Promise<Begun | "won before" | undefined> {
@@ -75,13 +77,13 @@ async function begin(
     stopping.abort(new HedgeLostError());
     fail(job, error, context);
   } finally {
-    // From here on the claim decides; what it publishes is not to be taken for somebody else's.
+    // From here on the claim decides. Its own published entry must not abort this attempt.
     attempts.remove(runId, active);
   }
   return undefined;
 }
 
-/** Asks, and resolves with the first token of the answer; what came until then is kept. */
+/** Asks, and resolves at the first token of the answer. Keeps the events until then. */
 async function untilToken(
   job: RunJob,
   { provider, stopping }: { readonly provider: ProviderClient; readonly stopping: AbortController },
@@ -120,7 +122,7 @@ function lose({ runId, provider }: RunJob, { counts, log }: AttemptContext): voi
   log.info({ runId, provider }, "hedge lost");
 }
 
-/** A hedge that fails is none: the first attempt goes on, and answers for the run. */
+/** A failed hedge has no effect on the run: the first attempt goes on. */
 function fail(job: RunJob, error: unknown, context: AttemptContext): void {
   if (error instanceof HedgeLostError) {
     lose(job, context);
@@ -129,12 +131,12 @@ function fail(job: RunJob, error: unknown, context: AttemptContext): void {
   const { runId, provider } = job;
   context.counts.count("hedge_failed");
   if (error instanceof ProviderError) {
-    learnFrom(error, context);
+    noteFailure(error, context);
     context.log.warn({ runId, provider, code: error.code }, "hedge failed");
   } else context.log.warn({ runId, provider, err: error }, "hedge failed unexpectedly");
 }
 
-/** Somebody else answers the run. Only ever an abort reason. */
+/** Another attempt answers the run. Only an abort reason. */
 class HedgeLostError extends Error {
   readonly code = "hedge_lost";
 

@@ -29,7 +29,7 @@ describe("a provider that is known to fail", () => {
     await eventually("the circuit", () => worker.provider.health.closed);
     const { runId, finished } = await workers.begin(worker, { fallback: ["other"] });
     await finished;
-    expect([moved(), worker.speaker.requests]).toEqual([["other"], 0]);
+    expect([moved(), worker.scripted.requests]).toEqual([["other"], 0]);
     const [entry] = await workers.entries(runId);
     expect(entry).toEqual({ type: "moved", provider: "other" });
     expect(await workers.stream.commands.hget(workers.stream.keys.record(runId), "attempts")).toBe(
@@ -56,13 +56,13 @@ describe("a provider that is known to fail", () => {
       { runId, session: "s", provider: "mine", messages, fallback: ["other"] },
       worker,
     );
-    expect([moved(), worker.speaker.requests]).toEqual([["other"], 0]);
+    expect([moved(), worker.scripted.requests]).toEqual([["other"], 0]);
   });
 
   test("a dead attempt's run does not wait for the end of its rest: the next one has it", async () => {
     open("provider_rate_limited");
     const { runId, job, finished } = await workers.begin(worker, { fallback: ["other"] });
-    await worker.speaker.nextRequest();
+    await worker.scripted.nextRequest();
     worker.provider.health.rest("provider_rate_limited", 9_000);
     // Offered again, as by a worker that was killed.
     await executeRun(job, { ...worker, attempts: new ActiveAttempts() });
@@ -93,7 +93,7 @@ describe("a provider that is known to fail", () => {
     open("provider_error");
     await eventually("the circuit", () => worker.provider.health.closed);
     const { runId, finished } = await workers.begin(worker);
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     stream.say("after all");
     stream.finish();
     await finished;
@@ -105,7 +105,7 @@ describe("a provider that is known to fail", () => {
     worker.provider.health.rest("provider_rate_limited", 2_000);
     const { runId, finished } = await workers.begin(worker);
     await expect(finished).rejects.toMatchObject({ code: "run_postponed" });
-    expect([worker.speaker.requests, (await workers.entries(runId)).length]).toEqual([0, 0]);
+    expect([worker.scripted.requests, (await workers.entries(runId)).length]).toEqual([0, 0]);
   });
 });
 
@@ -117,8 +117,8 @@ describe("a run that is refused in words that are the account's", () => {
 
   beforeEach(() => {
     [refusesRuns, refusesQuestions, questions] = [true, false, 0];
-    worker.speaker.refusalStatus = 402;
-    worker.speaker.refuses = (body) => {
+    worker.scripted.refusalStatus = 402;
+    worker.scripted.refuses = (body) => {
       const isQuestion = JSON.stringify(body).includes('"Hi"');
       if (isQuestion) questions += 1;
       return isQuestion ? refusesQuestions : refusesRuns;
@@ -130,11 +130,11 @@ describe("a run that is refused in words that are the account's", () => {
     await refused.finished;
     expect(workers.added).toMatchObject([{ provider: "other" }]);
     await eventually("a question of our own", () => questions === 1);
-    const question = await worker.speaker.nextRequest();
+    const question = await worker.scripted.nextRequest();
     refusesRuns = false;
     const next = await workers.begin(worker, { fallback: ["other"] });
-    // The question is still open: nobody waits for what comes of it.
-    const stream = await worker.speaker.nextRequest();
+    // The question is still open, and no run waits for its answer.
+    const stream = await worker.scripted.nextRequest();
     question.finish();
     stream.say("as ever");
     stream.finish();
@@ -156,7 +156,7 @@ describe("a run that is refused in words that are the account's", () => {
     refusesQuestions = true;
     await (await workers.begin(worker)).finished;
     await eventually("the confirmation", () => worker.provider.health.closed);
-    const asked = worker.speaker.requests - questions;
+    const asked = worker.scripted.requests - questions;
     const moved = await workers.begin(worker, { fallback: ["other"] });
     const lonely = await workers.begin(worker);
     await Promise.all([moved.finished, lonely.finished]);
@@ -164,11 +164,11 @@ describe("a run that is refused in words that are the account's", () => {
     expect((await workers.entries(lonely.runId)).at(-1)).toMatchObject({
       failure: { code: "provider_quota", message: expect.stringContaining("not asked") },
     });
-    expect(worker.speaker.requests - questions).toBe(asked);
+    expect(worker.scripted.requests - questions).toBe(asked);
   });
 
   test("leads to no question where the request alone is at fault, whatever is said", async () => {
-    worker.speaker.refusalStatus = 422;
+    worker.scripted.refusalStatus = 422;
     for (let n = 0; n < 12; n += 1) await (await workers.begin(worker)).finished;
     expect([questions, worker.provider.health.report()]).toEqual([0, { state: "available" }]);
   });

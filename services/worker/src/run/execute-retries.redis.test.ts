@@ -124,7 +124,7 @@ describe("retries", () => {
   test("are none once something was said", async () => {
     const worker = await workers.add("mine", { retries: 3 });
     const { finished } = await workers.begin(worker, { fallback: ["other"] });
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     stream.say("Once");
     stream.cut();
     await finished;

@@ -18,7 +18,7 @@ afterEach(() => workers.stop());
 
 test("writes started, the text as it comes, and completed with what was measured", async () => {
   const { runId, finished } = await workers.begin(worker);
-  const stream = await worker.speaker.nextRequest();
+  const stream = await worker.scripted.nextRequest();
   stream.say("Hello ");
   await eventually(
     "the first piece in the log",
@@ -41,7 +41,7 @@ test("writes started, the text as it comes, and completed with what was measured
 describe("whoever else ends or takes the run stops the provider", () => {
   test("a cancel that is heard closes the upstream at once", async () => {
     const { runId, finished } = await workers.begin(worker);
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     stream.say("Hello");
     await eventually("the text", async () => (await workers.textOf(runId)) === "Hello");
     await workers.stream.records.end(runId, CANCELLED);
@@ -65,7 +65,7 @@ describe("whoever else ends or takes the run stops the provider", () => {
 
   test("a cancel whose message was lost does so after some silence", async () => {
     const { runId, finished } = await workers.begin(worker);
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     await workers.stream.records.end(runId, CANCELLED);
     const cancelledAt = performance.now();
     await stream.closed;
@@ -75,7 +75,7 @@ describe("whoever else ends or takes the run stops the provider", () => {
 
   test("another worker's claim does, and nothing of the old attempt is written after it", async () => {
     const { runId, job, finished } = await workers.begin(worker);
-    const old = await worker.speaker.nextRequest();
+    const old = await worker.scripted.nextRequest();
     old.say("old ");
     await eventually("the old text", async () => (await workers.textOf(runId)) === "old ");
     const second = executeRun(job, {
@@ -83,7 +83,7 @@ describe("whoever else ends or takes the run stops the provider", () => {
       node: "worker-2",
       attempts: new ActiveAttempts(),
     });
-    const fresh = await worker.speaker.nextRequest();
+    const fresh = await worker.scripted.nextRequest();
     old.say("STALE");
     await old.closed;
     await finished;
@@ -96,12 +96,12 @@ describe("whoever else ends or takes the run stops the provider", () => {
 
   test("a run that has ended is not even asked of the provider", async () => {
     const { runId, job, finished } = await workers.begin(worker);
-    const stream = await worker.speaker.nextRequest();
+    const stream = await worker.scripted.nextRequest();
     stream.say("x");
     stream.finish();
     await finished;
     await executeRun(job, worker);
-    expect(worker.speaker.requests).toBe(1);
+    expect(worker.scripted.requests).toBe(1);
     expect((await workers.entries(runId)).filter(({ type }) => type === "started")).toHaveLength(1);
   });
 
@@ -111,6 +111,6 @@ describe("whoever else ends or takes the run stops the provider", () => {
     expect((await workers.entries(job.runId)).at(-1)).toMatchObject({
       failure: { code: "attempts_exhausted" },
     });
-    expect(worker.speaker.requests).toBe(0);
+    expect(worker.scripted.requests).toBe(0);
   });
 });

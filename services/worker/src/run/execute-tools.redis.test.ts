@@ -63,7 +63,7 @@ async function callsOf(runId: string) {
 test("calls are in the log as they come, and make a finished answer", async () => {
   const first = await add("first");
   const { runId, finished } = await begin(first);
-  const stream = await first.speaker.nextRequest();
+  const stream = await first.scripted.nextRequest();
   expect(stream.body).toMatchObject(ASKED);
   stream.call(call(0, "time"));
   await eventually("the call", async () => (await callsOf(runId)).length === 1);
@@ -91,7 +91,7 @@ test("a call is a first token: silence behind it is a stall", async () => {
     ...asked,
     fallback: [],
   });
-  (await first.speaker.nextRequest()).call(call(0, "time"));
+  (await first.scripted.nextRequest()).call(call(0, "time"));
   await finished;
   expect((await workers.entries(runId)).at(-1)).toMatchObject({
     failure: { code: "provider_stalled" },
@@ -99,10 +99,10 @@ test("a call is a first token: silence behind it is a stall", async () => {
 });
 
 describe("another provider", () => {
-  test("that takes a run over is asked the same, and begins anew in the middle of a call", async () => {
+  test("that takes a run over is asked the same, and begins again in the middle of a call", async () => {
     const first = await add("first");
     const { runId, finished } = await begin(first);
-    const broken = await first.speaker.nextRequest();
+    const broken = await first.scripted.nextRequest();
     broken.say("Let me see.");
     broken.call(call(0, "time"));
     broken.call(more(0, '{"zo'));
@@ -114,7 +114,7 @@ describe("another provider", () => {
     expect(moved).toMatchObject({ ...asked, provider: "second", anew: false });
     const second = await add("second");
     const taken = executeRun(moved, second);
-    const stream = await second.speaker.nextRequest();
+    const stream = await second.scripted.nextRequest();
     expect(stream.body).toMatchObject(ASKED);
     expect(stream.body).not.toHaveProperty("continue_final_message");
     stream.call(call(0, "time"));
@@ -127,11 +127,11 @@ describe("another provider", () => {
   test("that is hedged with is asked the same, and answers with a call", async () => {
     const first = await add("first", { hedgeAfterMs: 50 });
     const { runId, finished } = await begin(first);
-    await first.speaker.nextRequest();
+    await first.scripted.nextRequest();
     const hedge = await eventually("the hedge", () => workers.added[0]);
     const second = await add("second");
     const hedged = executeRun(hedge, second);
-    const stream = await second.speaker.nextRequest();
+    const stream = await second.scripted.nextRequest();
     expect(stream.body).toMatchObject(ASKED);
     stream.call(call(0, "time"));
     await eventually("the call", async () => (await callsOf(runId)).length === 1);
@@ -150,7 +150,7 @@ test.each([
 ])("%s", async (_, background, last) => {
   const first = await add("first");
   const { runId, finished } = await begin(first, { background, fallback: [] });
-  const stream = await first.speaker.nextRequest();
+  const stream = await first.scripted.nextRequest();
   const talking = setInterval(() => stream.say("."), 10);
   const startedAt = performance.now();
   await eventually("three times as long as a run may be unheard", async () => {

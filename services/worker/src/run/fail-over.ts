@@ -1,10 +1,11 @@
 /**
- * When a provider fails, the run goes to the next one of its chain, over that one's own queue, so that
- * its limit holds for moved runs as for any other; or it comes back to the same one a moment later,
- * where nobody else is there and that may help.
+ * Moves a run after its provider failed.
  *
- * A worker may die at any point of the move. So the record moves first: from then on the old queue's
- * job finds the run moved, and whoever is offered that job again only repeats the second step.
+ * The run goes to the queue of the next provider of its chain. So the limit of that provider holds for moved runs too.
+ * Without another provider, the run may come back to the same one a moment later.
+ *
+ * A worker may die at any point of the move. So the record moves first. From then on, a worker that takes the old job
+ * finds the run moved, and only repeats the second step.
  */
 import type { ErrorCode } from "@openclaw/protocol";
 import type { RunJob, RunQueues } from "@openclaw/queue";
@@ -16,13 +17,13 @@ import type { ProviderClient } from "../provider/provider-client.ts";
 
 /** Afterwards the queue offers the run again, here or elsewhere. */
 const MOVE_WITHIN_MS = 2_000;
-/** A provider that asks for more patience than this gets no second try of a run; the user is told instead. */
+/** A provider that asks for a longer rest gets no second try of a run: the run fails. */
 export const LONGEST_WAIT_MS = 10_000;
-/** Before the same provider is asked again at once: not all that failed together at the same moment. */
+/** The wait before an immediate retry. It is random, so that runs that failed together do not retry together. */
 const AT_ONCE_MS = { least: 50, most: 250 };
 /**
- * Where it says nothing: until the account's pace may have found what it takes, and not the same moment
- * for all that were refused together.
+ * The wait if the provider names none. It is long enough for the account's limit to adapt, and random, so that runs that
+ * were refused together do not retry together.
  */
 const WAIT_MS = { least: 1_000, most: 4_000 };
 
@@ -30,42 +31,42 @@ export interface FailOverContext {
   readonly records: Pick<RunRecords, "move">;
   readonly queues: Pick<RunQueues, "add" | "has">;
   readonly epoch: number;
-  /** Which attempt this is, counted from 1. */
+  /** The number of this attempt, from 1. */
   readonly attempt: number;
   readonly maxAttempts: number;
-  /** How often in a row this provider has been asked, this attempt included. */
+  /** How often in a row this provider was asked, this attempt included. */
   readonly tries: number;
-  /** The one that failed. */
+  /** The provider that failed. */
   readonly provider: Pick<ProviderClient, "config" | "health">;
-  /** How many tokens the model of a provider takes, where that is known. */
+  /** How many tokens the model of a provider takes, if that is known. */
   readonly contextTokensOf: (provider: string) => number | undefined;
-  /** Whether the failed attempt got as far as saying something. */
-  readonly hasSpoken: boolean;
+  /** The failed attempt brought a token. */
+  readonly hasToken: boolean;
   readonly writer: Pick<RunWriter, "flush">;
 }
 
-/** How a run goes on after a failed attempt: with another provider, or later with the same. */
+/** How a run goes on after a failed attempt: with another provider, or later with the same one. */
 export type Continuance = { readonly movedTo: string } | { readonly afterMs: number };
 
-/** Failures that took nothing from what was said before: it is the beginning of a good answer. */
+/** Failures after which the text so far is still the beginning of a good answer. */
 const BREAKS: ReadonlySet<ErrorCode> = new Set(["provider_cut", "provider_stalled"]);
 
 /**
- * Gives the run to its provider once more where `retries` allow that, else to the next of its chain, unless that could not
- * help or it was tried often enough. What the failed attempt has written stays: its readers know what to do when the next begins.
+ * Gives the run to the same provider once more if `retries` allow it, else to the next provider of its chain. The text of
+ * the failed attempt stays in the log; readers handle it when the next attempt begins.
  *
- * @returns what becomes of the run; undefined where the failure is its end
+ * @returns how the run goes on; undefined if the failure is its end
  */
 export async function failOver(
   job: RunJob,
   error: ProviderError,
   context: FailOverContext,
 ): Promise<Continuance | undefined> {
-  const { queues, attempt, maxAttempts, hasSpoken } = context;
+  const { queues, attempt, maxAttempts, hasToken } = context;
   const { elsewhere } = policyOf(error.code);
-  // Before its first text an attempt costs nothing, see `move.lua`: the chain is walked to its end.
+  // An attempt without a token does not count (see `move.lua`), so a run may reach the end of its chain.
   const isSpent = attempt >= maxAttempts;
-  if (!elsewhere || (isSpent && hasSpoken)) return undefined;
+  if (!elsewhere || (isSpent && hasToken)) return undefined;
   const againMs = waitBeforeRetry(error, context);
   if (againMs !== undefined) {
     const isMoved = await move(job, job.provider, { ...context, because: "retry" });
@@ -77,38 +78,38 @@ export async function failOver(
   if (next === undefined && waitMs === undefined) return undefined;
   if (!(await move(job, next ?? job.provider, context))) return undefined;
   if (next === undefined) return { afterMs: waitMs ?? 0 };
-  const anew = hasSpoken ? !BREAKS.has(error.code) : job.anew;
+  const anew = hasToken ? !BREAKS.has(error.code) : job.anew;
   const { code, message } = error.failure;
   await requeue({ ...rest, anew, failed: job.failed ?? { code, message } }, next, queues);
   return { movedTo: next };
 }
 
 /**
- * Gives a run that waits to the next provider of its chain: its own is known to be down.
+ * Gives a waiting run to the next provider of its chain, since its own is known to fail.
  *
- * @param epoch of an attempt that is over, where the run does not wait
- * @returns `elsewhere` where it does not wait here (any more): a claim finds out what it does
+ * @param epoch of an attempt that is over, for a run that does not wait
+ * @returns `elsewhere` if the run does not wait here any more: a claim shows its state
  */
 export async function passOn(
   job: RunJob,
   { records, queues }: Pick<FailOverContext, "records" | "queues">,
   epoch: number = UNCLAIMED,
-): Promise<"moved" | "elsewhere" | "nobody"> {
+): Promise<"moved" | "elsewhere" | "none"> {
   const next = nextOf(job, queues);
-  if (next === undefined) return "nobody";
+  if (next === undefined) return "none";
   const run = { runId: job.runId, epoch, from: job.provider, provider: next };
   const outcome = await retryFor(() => records.move(run), MOVE_WITHIN_MS);
   if (outcome !== "moved") return "elsewhere";
-  // Perhaps it had moved before, by an attempt whose worker then died: what that one said is not to be
-  // built upon, as nobody knows any more why it let go.
+  // An attempt may have moved the run before, and its worker died. Nothing tells why it moved the run, so the answer
+  // begins again.
   await requeue({ ...job, anew: true }, next, queues);
   return "moved";
 }
 
-/** The epoch that stands for a run which waits. */
+/** The epoch of a run that waits. */
 const UNCLAIMED = 0;
 
-/** Puts a run on another provider's queue; once more changes nothing. */
+/** Puts a run on another provider's queue. A repetition has no effect. */
 export async function requeue(
   job: RunJob,
   provider: string,
@@ -117,12 +118,12 @@ export async function requeue(
   await retryFor(() => queues.add(jobAt(job, provider)), MOVE_WITHIN_MS);
 }
 
-/** The provider to ask next, of those that this process knows. */
+/** The next provider of the chain that this process knows. */
 export function nextOf({ fallback }: RunJob, queues: Pick<RunQueues, "has">): string | undefined {
   return fallback.find((name) => queues.has(name));
 }
 
-/** A job that is too long for its provider, without those of its chain that are known to take no more. */
+/** Removes providers from the chain that are known to take no more tokens than the present one. */
 function withMoreRoom(
   job: RunJob,
   { contextTokensOf }: Pick<FailOverContext, "contextTokensOf">,
@@ -132,22 +133,22 @@ function withMoreRoom(
   return { ...job, fallback: job.fallback.filter(hasRoom) };
 }
 
-/** The job as it is for a later provider of its chain, which only ever goes forward. */
+/** The job for a later provider of its chain. A chain only goes forward. */
 export function jobAt(job: RunJob, provider: string): RunJob {
   return { ...job, provider, fallback: job.fallback.slice(job.fallback.indexOf(provider) + 1) };
 }
 
-type Tried = Pick<FailOverContext, "hasSpoken" | "tries" | "provider">;
+type Tried = Pick<FailOverContext, "hasToken" | "tries" | "provider">;
 
-/** How long to wait before the same provider is asked again ahead of its fallback; undefined where it is not. */
+/** The wait before a retry with the same provider, ahead of its fallbacks; undefined without a retry. */
 export function waitBeforeRetry(
   { code, retryAfterMs }: ProviderError,
-  { hasSpoken, tries, provider: { config, health } }: Tried,
+  { hasToken, tries, provider: { config, health } }: Tried,
 ): number | undefined {
-  if (hasSpoken || !policyOf(code).later || tries > config.retries) return undefined;
-  // A limit that does not say when it ends is not over at once.
+  if (hasToken || !policyOf(code).later || tries > config.retries) return undefined;
+  // A rate limit without `Retry-After` is not over at once.
   if (retryAfterMs === undefined && code === "provider_rate_limited") return undefined;
-  // While the account rests, a run is not spent on it.
+  // An account that rests is not asked.
   const restMs = health.closed ? (health.closed.forMs ?? Number.POSITIVE_INFINITY) : 0;
   const waitMs = Math.max(retryAfterMs ?? 0, restMs);
   return waitMs > config.retryWithinMs ? undefined : Math.round(waitMs + between(AT_ONCE_MS));
@@ -157,23 +158,23 @@ function between({ least, most }: { readonly least: number; readonly most: numbe
   return least + Math.random() * (most - least);
 }
 
-/** How long to wait before the same provider is asked again where nobody else is there; undefined where that is no use. */
+/** The wait before the same provider is asked again without an alternative; undefined if that cannot help. */
 function waitBefore(
   { code, retryAfterMs }: ProviderError,
-  { hasSpoken, tries, provider: { config } }: Tried,
+  { hasToken, tries, provider: { config } }: Tried,
 ): number | undefined {
-  if (hasSpoken || !policyOf(code).later || tries >= MAX_TRIES + config.retries) return undefined;
+  if (hasToken || !policyOf(code).later || tries >= MAX_TRIES + config.retries) return undefined;
   const waitMs = retryAfterMs ?? between(WAIT_MS);
   return waitMs > LONGEST_WAIT_MS ? undefined : Math.round(waitMs);
 }
 
-/** Ended or taken over meanwhile is not moved: writing the failure finds out, and is refused. */
+/** @returns false if the run has ended or another attempt has it; writing the failure then shows which */
 async function move(
   { runId, provider: from }: RunJob,
   provider: string,
   { records, epoch, writer, because }: FailOverContext & { readonly because?: "retry" },
 ): Promise<boolean> {
-  // From the move on this attempt writes nothing, and what it has said is the beginning of an answer.
+  // After the move this attempt can write nothing, and its text may be continued.
   await writer.flush();
   const run = { runId, epoch, from, provider, because };
   return (await retryFor(() => records.move(run), MOVE_WITHIN_MS)) === "moved";

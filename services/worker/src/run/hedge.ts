@@ -1,9 +1,9 @@
 /**
- * A run whose provider has not begun to speak is put on the next provider's queue as well; who speaks
- * first answers. Over the queue, so that the limit of that provider holds for hedges as for any run.
+ * Puts a run on the next provider's queue as well, if its own provider is late. The provider with the first token
+ * answers. The hedge goes over the queue, so that the limit of that provider holds for hedges too.
  *
- * It costs a second purchase, so only a share of runs may be hedged: on a day on which everything is
- * slow, hedging everything would double the load that makes it slow.
+ * A hedge costs a second request, so only a share of runs may be hedged. When everything is slow, hedging every run would
+ * double the load.
  */
 import type { RunJob, RunQueues } from "@openclaw/queue";
 import type { Logger } from "@openclaw/runtime";
@@ -12,26 +12,26 @@ import type { AttemptClock } from "../telemetry/attempt-clock.ts";
 import type { AttemptTally } from "../telemetry/attempt-counts.ts";
 import { jobAt, nextOf } from "./fail-over.ts";
 
-/** Late runs come in clusters: what was not used is kept for so many of them. */
+/** Most unused hedges that are saved, since late runs come in clusters. */
 const MOST_SAVED = 10;
-/** What a new process may begin with. */
+/** Saved hedges of a new process. */
 const SAVED_AT_FIRST = 3;
 
 export class HedgeBudget {
   readonly #share: () => number;
   #saved = SAVED_AT_FIRST;
 
-  /** @param share of all runs that may be hedged, 0 to 1, as it is configured now */
+  /** @param share of all runs that may be hedged, 0 to 1, by the present configuration */
   constructor(share: () => number) {
     this.#share = share;
   }
 
-  /** A run begins, which adds its share. */
+  /** A run begins, which adds the share. */
   note(): void {
     this.#saved = Math.min(MOST_SAVED, this.#saved + this.#share());
   }
 
-  /** Whether one may be hedged now; if so, that is used. */
+  /** Whether a run may be hedged now. If so, uses up one hedge. */
   take(): boolean {
     if (this.#saved < 1 || this.#share() === 0) return false;
     this.#saved -= 1;
@@ -49,7 +49,7 @@ export interface HedgeContext {
   readonly log: Logger;
 }
 
-/** Asks the next provider as well once this one is late. Call what it gives when nobody is waiting any more. */
+/** Asks the next provider as well once this one is late. @returns stops the timer */
 export function hedgeWhenLate(job: RunJob, context: HedgeContext): () => void {
   const { hedgeAfterMs } = context.provider.config;
   const next = nextOf(job, context.queues);
@@ -72,7 +72,7 @@ async function hedge(job: RunJob, provider: string, context: HedgeContext): Prom
     counts.count("hedged");
     log.info({ runId, epoch, provider }, "provider is late, next one asked as well");
   } catch (error) {
-    // The run goes on as if there were no hedge; not worth repeating while Redis is away.
+    // The run goes on without a hedge. A repetition during an outage of Redis would be too late.
     log.debug({ runId, epoch, err: error }, "run not hedged");
   }
 }

@@ -136,7 +136,7 @@ describe("the text so far and its continuation make one text", () => {
   });
 });
 
-test("a refusal is not continued: the next attempt begins anew", async () => {
+test("a refusal is not continued: the next attempt begins again", async () => {
   const refused: Entry = { type: "text", text: "I can't", isRefusal: true };
   const rows: readonly Row[] = [
     [1, 0, started],

@@ -1,8 +1,8 @@
 /**
- * What the user already has of an answer that broke off, for a provider that continues it.
+ * The text of an answer that broke off, for a provider that continues it.
  *
- * The attempt that broke off may have been another process's, so it is read from the run's log. That
- * is whole and still: the claim of this attempt has fenced every earlier one.
+ * Another process may have written that text, so it is read from the run's log. The log is complete and does not change:
+ * the claim of this attempt has fenced every earlier one.
  */
 import { mayBeLeftOut } from "@openclaw/config";
 import type { PassedFields } from "@openclaw/protocol";
@@ -11,23 +11,23 @@ import { retryFor } from "@openclaw/runtime";
 import { BEGINNING, type LogPage, type Position, type RunRecords } from "@openclaw/stream";
 import type { ProviderClient } from "../provider/provider-client.ts";
 
-/** Afterwards the answer begins anew: Redis may be well again by the time it is written. */
+/** Afterwards the answer begins again. Redis may be back by the time it is written. */
 const READ_WITHIN_MS = 2_000;
-/** In UTF-16 units. Beyond it the context window and the price of the prompt count for more. */
+/** In UTF-16 units. The context window and the price of the prompt make a longer text not worth it. */
 const MAX_PARTIAL = 64 * 1024;
 
 export interface PartialContext {
   readonly provider: Pick<ProviderClient, "canContinue">;
   readonly records: Pick<RunRecords, "read">;
   readonly epoch: number;
-  /** Whether no attempt has said something before. */
+  /** No earlier attempt brought a token. */
   readonly isFirst: boolean;
 }
 
 /**
- * The answer so far, where this attempt is to continue it.
+ * Reads the answer so far, if this attempt is to continue it.
  *
- * @throws what Redis throws
+ * @throws the error of Redis
  */
 export async function readPartial(
   {
@@ -40,10 +40,10 @@ export async function readPartial(
   { provider, records, epoch, isFirst }: PartialContext,
 ): Promise<PartialAnswer | undefined> {
   if (isFirst || anew || !provider.canContinue) return undefined;
-  // The client's own beginning of an answer, sent as history: two in a row would be taken for two turns.
+  // The client sent the beginning of an answer as history. Two assistant messages in a row would count as two turns.
   if (messages.at(-1)?.role === "assistant") return undefined;
   if (isMoreThanText(passed)) return undefined;
-  // What shapes an answer, shapes it from its beginning on.
+  // Fields that shape an answer do so from its beginning on.
   if (!Object.keys(extra).every(mayBeLeftOut)) return undefined;
   const texts = await readTexts(runId, { records, epoch });
   const text = textShown(texts);
@@ -51,16 +51,16 @@ export async function readPartial(
 }
 
 /**
- * Whether an answer may be more than its text: a call that broke off is not in it, and of what is to be
- * JSON a server would take the rest for a whole.
+ * Whether the text alone is not enough to continue an answer. It does not hold a tool call that broke off. A server would
+ * take the rest of JSON for complete JSON.
  */
 function isMoreThanText({ tools, response_format: format }: PassedFields = {}): boolean {
   return tools !== undefined || (format !== undefined && format.type !== "text");
 }
 
 /**
- * What a user has been shown after these attempts: the curtain of protocol v1 in hindsight. An attempt
- * that stayed behind the one before it showed nothing new; one that differed took its place.
+ * The text that a user has seen after these attempts, as protocol v1 shows it. An attempt that repeated a part of the
+ * earlier text showed nothing new. A different text replaced the earlier one.
  */
 export function textShown(texts: readonly string[]): string {
   return texts.reduce((shown, text) => (shown.startsWith(text) ? shown : text), "");
@@ -82,7 +82,7 @@ async function readTexts(
     for (const { position, entry } of page?.entries ?? []) {
       if (position.epoch >= epoch) return [...texts.values()];
       if (entry.type !== "text") continue;
-      // A model that is to go on with a refusal would go on refusing; another one may answer.
+      // A model that continues a refusal refuses too. A new answer may be better.
       if (entry.isRefusal) return [];
       texts.set(position.epoch, (texts.get(position.epoch) ?? "") + entry.text);
     }
@@ -92,16 +92,16 @@ async function readTexts(
 }
 
 /**
- * Joins the text so far and what the provider says next into this attempt's own text.
+ * Joins the text so far and its continuation to the text of this attempt.
  *
- * White space at the end is not given to the provider: chat templates trim it, and models write it as
- * the beginning of the next word. So it comes again with the continuation, and is taken off there.
+ * The provider gets the text without white space at its end. Chat templates trim it, and models write it as the beginning
+ * of the next word. So it comes again with the continuation, and is removed there.
  */
 export class PartialAnswer {
-  /** What the provider is to continue. Never empty. */
+  /** The text for the provider. Never empty. */
   readonly given: string;
   readonly #text: string;
-  /** White space the user has, which the continuation may begin with. */
+  /** White space that the user has, and the continuation may repeat. */
   #tail: string;
   #begun = false;
 
@@ -115,7 +115,7 @@ export class PartialAnswer {
     return this.#text.length;
   }
 
-  /** Takes a piece of the continuation, empty at its end; gives what is to be written, with the text so far first. */
+  /** Takes a piece of the continuation, at its end an empty one. Returns the text to write; the first has the text so far. */
   pass(piece: string): string {
     const fresh = this.#begun ? this.#trim(piece) : this.#text + this.#trim(piece);
     this.#begun = true;

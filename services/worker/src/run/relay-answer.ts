@@ -1,8 +1,8 @@
 /**
- * From the provider to the run's log: the pieces of one attempt, as they come.
+ * Passes the pieces of one attempt from the provider to the run's log.
  *
- * An attempt that may continue what an earlier one began writes that first, so that its text is whole
- * like any other's. A provider that refuses to continue is asked for a new answer at once.
+ * An attempt that continues an earlier one writes the earlier text first, so that the text of every attempt is complete.
+ * A provider that refuses to continue is asked for a new answer at once.
  */
 import type { RunJob } from "@openclaw/queue";
 import type { RunRecords, RunWriter, TerminalEntry } from "@openclaw/stream";
@@ -16,31 +16,31 @@ import { type PartialAnswer, readPartial } from "./partial-answer.ts";
 export interface RelayContext extends HedgeContext {
   readonly provider: ProviderClient;
   readonly records: Pick<RunRecords, "read">;
-  /** Whether no attempt of any kind has said something before. */
+  /** No earlier attempt brought a token. */
   readonly isFirst: boolean;
-  /** How often in a row this provider has been asked, this time included. */
+  /** How often in a row this provider was asked, this time included. */
   readonly tries: number;
   readonly writer: RunWriter;
   readonly stopping: AbortController;
-  /** An answer that has begun already; otherwise the provider is asked. */
+  /** An answer that has begun already. Without it, this asks the provider. */
   readonly begun?: { readonly events: AsyncIterable<ProviderEvent> };
 }
 
 /**
- * Asks the provider until it has really finished, and gives the terminal entry that says so.
+ * Relays the answer to its end, and returns its terminal entry.
  *
- * @throws ProviderError where it failed; the reason of `stopping` once that is aborted
+ * @throws ProviderError if the provider failed; the reason of `stopping` once that is aborted
  */
 export async function relayAnswer(job: RunJob, context: RelayContext): Promise<TerminalEntry> {
   const { provider, stopping, begun } = context;
-  // Bounded by itself, and no part of what the provider may take.
+  // Has its own time limit, outside the deadlines of the provider.
   const partial = begun ? undefined : await partialOf(job, context);
   stopping.signal.throwIfAborted();
   const deadlines = new Deadlines(provider.name, provider.config.timeouts, (error) =>
     stopping.abort(error),
   );
-  // A later attempt may go on with what a v1 client has of the first; another model hardly would. A retry, which
-  // counts as no attempt, had its hedge before.
+  // A later attempt may continue the text that a v1 client has, which a hedge with another model hardly would. A retry
+  // had its hedge before.
   const mayHedge = !begun && context.isFirst && context.tries === 1;
   const stopHedging = mayHedge ? hedgeWhenLate(job, context) : () => undefined;
   try {
@@ -51,7 +51,7 @@ export async function relayAnswer(job: RunJob, context: RelayContext): Promise<T
       if (!mayHaveRefusedPartial(error)) throw error;
       const { code, status: httpStatus } = error;
       const facts = { runId: job.runId, epoch: context.epoch, provider: provider.name };
-      context.log.warn({ ...facts, code, httpStatus }, "continuation refused, beginning anew");
+      context.log.warn({ ...facts, code, httpStatus }, "continuation refused, answer begins again");
       return await ask(job, context, { deadlines });
     }
   } finally {
@@ -60,7 +60,7 @@ export async function relayAnswer(job: RunJob, context: RelayContext): Promise<T
   }
 }
 
-/** What this attempt is to continue. Without an answer from Redis it begins anew, which is always possible. */
+/** The text that this attempt continues. If Redis does not answer, the answer begins again. */
 async function partialOf(job: RunJob, context: RelayContext): Promise<PartialAnswer | undefined> {
   const { epoch, log } = context;
   try {
@@ -69,18 +69,21 @@ async function partialOf(job: RunJob, context: RelayContext): Promise<PartialAns
     if (partial) log.info(facts, "continuing the answer so far");
     return partial;
   } catch (error) {
-    log.warn({ runId: job.runId, epoch, err: error }, "answer so far not read, beginning anew");
+    log.warn(
+      { runId: job.runId, epoch, err: error },
+      "answer so far not read, answer begins again",
+    );
     return undefined;
   }
 }
 
-/** Refused before anything was said, for a reason that may lie in what a plain request does not have. */
+/** The refusal came before the answer, and its reason may be the continuation. */
 function mayHaveRefusedPartial(error: unknown): error is ProviderError {
   if (!(error instanceof ProviderError) || error.status === 200) return false;
   return error.code === "provider_rejected" || error.code === "context_length_exceeded";
 }
 
-/** What a job asks of a provider, whichever it is. */
+/** The request of a job, to any provider. */
 export function requestOf({ messages, options, passed, extra, limitName }: RunJob): ChatRequest {
   return { messages, options, passed, extra, limitName };
 }
@@ -90,7 +93,7 @@ interface Asking {
   readonly partial?: PartialAnswer;
 }
 
-/** Passes the provider's pieces on as they come. */
+/** Asks the provider, and writes its pieces as they come. */
 async function ask(
   job: RunJob,
   { provider, writer, clock, stopping, begun }: RelayContext,
@@ -107,14 +110,14 @@ async function ask(
       case "reasoning":
       case "tool_call":
         deadlines.progress();
-        if (clock.token()) provider.health.spoke(clock.firstTokenMs ?? 0);
+        if (clock.token()) provider.health.firstToken(clock.firstTokenMs ?? 0);
         writer.write(
           event.type === "text" && partial ? { ...event, text: partial.pass(event.text) } : event,
         );
         if (writer.isFull) await writer.ready();
         break;
       case "finished": {
-        // Where nothing was left to say, the text so far is the answer.
+        // If the continuation was empty, the text so far is the answer.
         if (partial) writer.write({ type: "text", text: partial.pass("") });
         provider.health.finished();
         const { finish, usage } = event;

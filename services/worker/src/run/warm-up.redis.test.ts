@@ -2,7 +2,7 @@ import diagnostics from "node:diagnostics_channel";
 import { createCommandConnection, createLogger } from "@openclaw/runtime";
 import { createRedisFixture, eventually, type RedisFixture } from "@openclaw/testing";
 import { afterEach, beforeEach, expect, inject, onTestFinished, test } from "vitest";
-import { rehearse } from "./warm-up.ts";
+import { warmUp } from "./warm-up.ts";
 
 const tcp = () => process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP"));
 
@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => fixture.close());
 
 /** What is asked of providers meanwhile, and what is said of it. */
-async function rehearsed({ redis = fixture.commands, maxMs = 10_000 } = {}) {
+async function warmedUp({ redis = fixture.commands, maxMs = 10_000 } = {}) {
   const hosts: string[] = [];
   const onRequest = (message: unknown) => {
     const { request } = message as { request: { origin: string } };
@@ -25,13 +25,13 @@ async function rehearsed({ redis = fixture.commands, maxMs = 10_000 } = {}) {
   onTestFinished(() => void diagnostics.unsubscribe("undici:request:create", onRequest));
   const warnings: unknown[] = [];
   const log = { warn: (fields: unknown) => void warnings.push(fields) };
-  await rehearse({ redis, keyPrefix: fixture.prefix, partitions: 4, log, maxMs });
+  await warmUp({ redis, keyPrefix: fixture.prefix, partitions: 4, log, maxMs });
   return { hosts, warnings };
 }
 
 test("answers some runs over loopback alone, says nothing and leaves nothing open", async () => {
   const before = tcp();
-  const { hosts, warnings } = await rehearsed();
+  const { hosts, warnings } = await warmedUp();
   expect(hosts.length).toBeGreaterThan(1);
   expect(new Set(hosts)).toEqual(new Set(["127.0.0.1"]));
   expect(warnings).toEqual([]);
@@ -39,11 +39,11 @@ test("answers some runs over loopback alone, says nothing and leaves nothing ope
 });
 
 test("goes all the way to the end of a run, apart from those of users, and is forgotten soon", async () => {
-  await rehearsed();
+  await warmedUp();
   const records = await fixture.commands.keys(`${fixture.prefix}*:run:*`);
   expect(records.length).toBeGreaterThan(1);
   for (const key of records) {
-    expect(key.startsWith(`${fixture.prefix}rehearsal:`)).toBe(true);
+    expect(key.startsWith(`${fixture.prefix}warm-up:`)).toBe(true);
     expect(await fixture.commands.hget(key, "state")).toBe("completed");
   }
   const left = async () => (await fixture.commands.keys(`${fixture.prefix}*`)).length;
@@ -54,7 +54,7 @@ test("without Redis it is over in the time that it has, and says so", async () =
   const log = createLogger({ service: "test", level: "silent" });
   const away = createCommandConnection({ url: "redis://127.0.0.1:1", name: "test:away", log });
   const begunAt = performance.now();
-  const { warnings } = await rehearsed({ redis: away, maxMs: 500 });
+  const { warnings } = await warmedUp({ redis: away, maxMs: 500 });
   expect(performance.now() - begunAt).toBeLessThan(5_000);
   expect(warnings).toHaveLength(1);
   away.disconnect();

@@ -1,10 +1,9 @@
 /**
- * Answers a few runs of nobody, before anyone waits for one.
+ * Answers a few made-up runs before the first user's run.
  *
- * A warm socket is of little use to code that never ran: the first run of a process compiles the HTTP
- * parser and the schemas, and loads what is loaded on demand, some twenty milliseconds in all. So the
- * whole path of a run that was taken is gone over loopback: from the job to the terminal in its log. No
- * provider hears of it, no number counts it, and its log is kept apart from those of users.
+ * The first run of a process compiles the HTTP parser and the schemas, and loads modules on demand, which takes about
+ * 20 ms. So the warm-up takes the whole path of a run over loopback: from the job to the terminal entry in its log. It
+ * asks no provider, changes no metric, and keeps its log apart from those of users.
  */
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -16,36 +15,37 @@ import { createLogger, type Logger, type RedisClient, untilAborted } from "@open
 import { Appender, DEFAULT_RETENTION, RunRecords, StreamKeys } from "@openclaw/stream";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { ActiveAttempts } from "./active-attempts.ts";
-import type { AttemptContext } from "./attempt.ts";
+import type { AttemptContext } from "./attempt-context.ts";
 import { executeRun } from "./execute-run.ts";
 import { HedgeBudget } from "./hedge.ts";
 
-const NAME = "rehearsal";
+/** Of the made-up provider, and in the keys of its runs. */
+const NAME = "warm-up";
 const ROUNDS = 25;
-/** All of them together. A machine that cannot do it in this time has other troubles. */
+/** The longest that all rounds may take. */
 const MAX_MS = 1_000;
-/** How long what was written stays in Redis: nobody reads it. */
+/** How long the records stay in Redis. They have no reader. */
 const KEPT = { liveMs: 10_000, resumeWindowMs: 1_000 };
 
 const ANSWER = [
-  { choices: [{ index: 0, delta: { role: "assistant", content: "re" }, finish_reason: null }] },
-  { choices: [{ index: 0, delta: { content: "hearsed" }, finish_reason: "stop" }] },
+  { choices: [{ index: 0, delta: { role: "assistant", content: "warm" }, finish_reason: null }] },
+  { choices: [{ index: 0, delta: { content: "ed up" }, finish_reason: "stop" }] },
 ];
 
-export interface RehearsalOptions {
-  /** The connection that real runs are written over. */
+export interface WarmUpOptions {
+  /** The connection that real runs use. */
   readonly redis: RedisClient;
   readonly keyPrefix: string;
   readonly partitions: number;
   readonly log: Pick<Logger, "warn">;
-  /** How long it may take; a second unless told. */
+  /** How long it may take; by default a second. */
   readonly maxMs?: number;
 }
 
-type Rehearsing = AttemptContext & { readonly records: RunRecords };
+type WarmUpContext = AttemptContext & { readonly records: RunRecords };
 
-/** Never fails, and never takes longer than it may: what it would have saved is paid by the first run. */
-export async function rehearse(options: RehearsalOptions): Promise<void> {
+/** Never throws, and never takes longer than `maxMs`: the first run is then as slow as without a warm-up. */
+export async function warmUp(options: WarmUpOptions): Promise<void> {
   const server = createServer((request, response) => request.resume().on("end", answer(response)));
   let client: ProviderClient | undefined;
   const late = AbortSignal.timeout(options.maxMs ?? MAX_MS);
@@ -57,7 +57,7 @@ export async function rehearse(options: RehearsalOptions): Promise<void> {
     await untilAborted(client.start(), late);
     await answerRuns(client, options, late);
   } catch (err) {
-    options.log.warn({ err }, "rehearsal failed");
+    options.log.warn({ err }, "warm-up failed");
   } finally {
     await client?.stop();
     server.closeAllConnections();
@@ -77,7 +77,7 @@ function clientOf(port: number): ProviderClient {
   const provider = { kind: "openai", baseUrl: `http://127.0.0.1:${port}/v1`, model: "none" };
   const { providers } = parseGatewayConfig(
     { providers: { [NAME]: { ...provider, pool: { warm: 1 } } } },
-    { source: "the rehearsal", env: {} },
+    { source: "the warm-up", env: {} },
   );
   const config = providers[NAME];
   if (config === undefined) throw new Error("the provider was just configured");
@@ -90,7 +90,7 @@ function silent(): Logger {
 
 async function answerRuns(
   client: ProviderClient,
-  { redis, keyPrefix, partitions }: RehearsalOptions,
+  { redis, keyPrefix, partitions }: WarmUpOptions,
   late: AbortSignal,
 ): Promise<void> {
   const keys = new StreamKeys({ prefix: `${keyPrefix}${NAME}:`, partitions });
@@ -122,8 +122,8 @@ async function answerRuns(
   }
 }
 
-/** One at least. Of the others, as many as there is time for: Redis may be far away. */
-async function answerSome(context: Rehearsing, late: AbortSignal): Promise<void> {
+/** Answers at least one run, and more as long as there is time: Redis may be far away. */
+async function answerSome(context: WarmUpContext, late: AbortSignal): Promise<void> {
   await untilAborted(answerOne(context), late);
   const others = async () => {
     for (let round = 1; round < ROUNDS && !late.aborted; round += 1) await answerOne(context);
@@ -133,7 +133,7 @@ async function answerSome(context: Rehearsing, late: AbortSignal): Promise<void>
   });
 }
 
-async function answerOne(context: Rehearsing): Promise<void> {
+async function answerOne(context: WarmUpContext): Promise<void> {
   const runId = randomUUID();
   const messages = [{ role: "user", content: "none" }];
   const job = { runId, session: NAME, provider: NAME, messages, fallback: [] };

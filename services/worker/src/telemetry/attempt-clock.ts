@@ -1,7 +1,7 @@
 import type { AttemptTimings, ConnectionLabel } from "@openclaw/protocol";
 import type { FirstText } from "@openclaw/stream";
 
-/** The parts of an attempt's way to its first text, in milliseconds. One that it did not come to the end of is absent. */
+/** The phases of an attempt until its first text, in milliseconds. A phase that did not end is missing. */
 export interface AttemptPhases {
   readonly pick_up?: number | undefined;
   readonly connect?: number | undefined;
@@ -14,7 +14,7 @@ export interface AttemptPhases {
 
 /** Measures the phases of one attempt, on this process's monotonic clock. */
 export class AttemptClock {
-  readonly #heldAt = performance.now();
+  readonly #claimedAt = performance.now();
   readonly #pickUpMs: number | undefined;
   #requestSentMs: number | undefined;
   #headersMs: number | undefined;
@@ -22,31 +22,31 @@ export class AttemptClock {
   #connection: ConnectionLabel | undefined;
   #hedgedMs: number | undefined;
 
-  /** @param pickUpMs from taking the job to holding the run; a hedge begins before it holds one */
+  /** @param pickUpMs from taking the job to the claim. A hedge begins before its claim */
   constructor(pickUpMs?: number) {
     this.#pickUpMs = pickUpMs;
   }
 
-  /** Response headers came; the request had gone out at `sentAt`, a reading of the same clock. */
+  /** Response headers came. The request went out at `sentAt`, by the same clock. */
   headers(connection: ConnectionLabel, sentAt: number): void {
     this.#headersMs ??= this.#elapsed();
-    this.#requestSentMs ??= sentAt - this.#heldAt;
+    this.#requestSentMs ??= sentAt - this.#claimedAt;
     this.#connection = connection;
   }
 
-  /** A piece of text, of reasoning or of a tool call came; only the first counts. Answers whether this is it. */
+  /** A piece of text, reasoning or a tool call came. Returns whether it is the first one; only that counts. */
   token(): boolean {
     const isFirst = !this.hasToken;
     if (isFirst) this.#firstTokenMs = this.#elapsed();
     return isFirst;
   }
 
-  /** Another provider is asked as well. */
+  /** A hedge was added. */
   hedged(): void {
     this.#hedgedMs ??= this.#elapsed();
   }
 
-  /** Whether another provider is asked as well, or was. */
+  /** Whether a hedge was added. */
   get isHedged(): boolean {
     return this.#hedgedMs !== undefined;
   }
@@ -56,12 +56,12 @@ export class AttemptClock {
     this.#connection ??= connection;
   }
 
-  /** Whether the provider has said anything. */
+  /** Whether the provider has sent a token. */
   get hasToken(): boolean {
     return this.#firstTokenMs !== undefined;
   }
 
-  /** From taking the run to the first token, where one came. */
+  /** From the claim to the first token; undefined before it. */
   get firstTokenMs(): number | undefined {
     return rounded(this.#firstTokenMs);
   }
@@ -84,28 +84,28 @@ export class AttemptClock {
   }
 
   /**
-   * To be read at the attempt's end. Where it brought no text, what is left of its time is `no_text`; what
-   * comes behind a hedge is that one's to account for.
+   * For the end of the attempt. Without a text, the rest of its time is `no_text`. The time behind a hedge belongs to the
+   * hedge.
    *
-   * @param text what became of its first text, by the same clock
+   * @param text the times of its first text, by the same clock
    */
   phases(text: FirstText | undefined): AttemptPhases {
     const [sent, headers, token] = [this.#requestSentMs, this.#headersMs, this.#firstTokenMs];
     const endedMs = this.#hedgedMs ?? this.#elapsed();
-    const spoken = text && text.writtenAt - this.#heldAt;
+    const textMs = text && text.writtenAt - this.#claimedAt;
     return {
       pick_up: this.#pickUpMs,
       connect: sent,
       response_headers: between(sent, headers),
       first_token: between(headers, token),
-      thinking: text?.followsReasoning ? between(token, spoken) : undefined,
+      thinking: text?.followsReasoning ? between(token, textMs) : undefined,
       no_text: text ? undefined : between(token ?? headers ?? 0, endedMs),
       publish: between(text?.writtenAt, text?.publishedAt),
     };
   }
 
   #elapsed(): number {
-    return performance.now() - this.#heldAt;
+    return performance.now() - this.#claimedAt;
   }
 }
 

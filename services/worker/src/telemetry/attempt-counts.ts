@@ -1,38 +1,38 @@
 import type { LossReason } from "@openclaw/stream";
 import type { AttemptPhases } from "./attempt-clock.ts";
 
-/** Why an attempt stopped without ending its run. */
+/** Why an attempt stopped without an end of its run. */
 export type LetGoReason =
   | LossReason
-  /** This process leaves; the run goes on elsewhere. */
+  /** This process leaves, and the run goes on elsewhere. */
   | "stopping";
 
-/** How an attempt came out. */
+/** The result of an attempt. */
 export type AttemptResult =
   | "finished"
   /** The provider failed, and the next one has the run. */
   | "failed_over"
-  /** The provider failed, and will be asked once more. */
+  /** The provider failed, and will get the run again. */
   | "postponed"
-  /** The provider is known to be down: it was not asked, and the next one has the run. */
+  /** The provider is known to fail. It was not asked, and the next provider has the run. */
   | "passed_on"
-  /** The provider was late, and the next one was asked as well; or might have been. */
+  /** The provider was late, and a hedge was added, or would have been. */
   | "hedged"
   | "hedge_over_budget"
-  /** How that came out for the next one. */
+  /** The result of the hedge. */
   | "hedge_won"
   | "hedge_lost"
   | "hedge_failed"
   | LetGoReason;
 
-/** Where attempts with one provider are told of. */
+/** Counts attempts with one provider. */
 export interface AttemptTally {
   count(result: AttemptResult): void;
-  /** Where its time went; told once it is over. */
+  /** The times of an attempt, once it is over. */
   timed?(phases: AttemptPhases): void;
 }
 
-/** What became of the attempts of this worker, in sums that add up over the cluster. */
+/** The results of this worker's attempts, in sums that add up over the cluster. */
 export class AttemptCounts implements AttemptTally {
   #counts: Record<string, number> = {};
 
@@ -41,7 +41,7 @@ export class AttemptCounts implements AttemptTally {
     this.#counts[name] = (this.#counts[name] ?? 0) + 1;
   }
 
-  /** Attempts since the last call, as totals of the node registry. */
+  /** Returns the attempts since the last call, as totals of the node registry. */
   takeTotals(): Record<string, number> {
     const counts = this.#counts;
     this.#counts = {};

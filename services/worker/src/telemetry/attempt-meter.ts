@@ -1,9 +1,9 @@
-/** What is measured of attempts: how they come out, and where the time until their first text goes. */
+/** The metrics of attempts: their results, and the phases until their first text. */
 import type { CounterFamily, HistogramFamily, LabelValue, Metrics } from "@openclaw/metrics";
 import type { AttemptPhases } from "./attempt-clock.ts";
 import type { AttemptCounts, AttemptResult, AttemptTally } from "./attempt-counts.ts";
 
-/** Results that tell of a second provider, as the label `hedge` says them. */
+/** Results of hedges, as values of the label `hedge`. */
 const HEDGES: Partial<Record<AttemptResult, LabelValue<"hedge">>> = {
   hedged: "asked",
   hedge_over_budget: "over_budget",
@@ -19,7 +19,7 @@ export class AttemptMeter {
   readonly #hedges: CounterFamily<"openclaw_hedges_total">;
   readonly #phases: HistogramFamily<"openclaw_run_phase_seconds">;
 
-  /** @param counts what `/stats` adds up over the cluster, of the same attempts */
+  /** @param counts the same attempts for `/stats`, which adds them up over the cluster */
   constructor(metrics: Metrics, counts: AttemptCounts) {
     this.#metrics = metrics;
     this.#counts = counts;
@@ -28,7 +28,7 @@ export class AttemptMeter {
     this.#phases = metrics.histogram("openclaw_run_phase_seconds");
   }
 
-  /** Where attempts with this provider are told of. */
+  /** Counts attempts with this provider. */
   of(provider: string): AttemptTally {
     return {
       count: (result) => {
@@ -42,14 +42,14 @@ export class AttemptMeter {
   #count(provider: string, result: AttemptResult): void {
     const hedge = HEDGES[result];
     if (hedge) this.#hedges.inc({ provider, hedge });
-    // What is no hedge is a result of its own name; one that the label does not know counts as `other`.
+    // Any other result is a value of the label `result`. An unknown value counts as `other`.
     else this.#attempts.inc({ provider, result: result as LabelValue<"result"> });
   }
 
   #timed(provider: string, phases: AttemptPhases): void {
     const region = this.#metrics.regionOf(provider);
     for (const [phase, ms] of Object.entries(phases)) {
-      // Its own keys are phases; `Object.entries` forgets them.
+      // The keys are phases; `Object.entries` loses their type.
       const labels = { phase: phase as keyof AttemptPhases, provider, region };
       if (ms !== undefined) this.#phases.observe(labels, ms / 1_000);
     }

@@ -43,7 +43,7 @@ test("the clock of the first chunk runs through headers, roles and empty deltas"
     response.write(frame({ content: "" }));
     await new Promise((resolve) => setTimeout(resolve, 60));
     response.write(frame({ content: "Hi" }));
-    // What is read together has no gap.
+    // Chunks that are read together have no gap.
     await eventually("Hi", () => events.some(({ type }) => type === "text"));
     await new Promise((resolve) => setTimeout(resolve, 60));
     const usage = { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 };

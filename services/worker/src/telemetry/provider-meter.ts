@@ -1,28 +1,28 @@
 /**
- * What is measured of a provider: each request, each chunk of its answer, its sockets, and its state.
+ * The metrics of a provider: each request, each chunk of its answer, its sockets, and its state.
  *
- * The clock of the first chunk stops at the first content. Response headers, a role, an empty delta and a
- * keep-alive are none: counted, they would make a provider look instant that has said nothing.
+ * The time to the first chunk ends at the first content. Response headers, a role, an empty delta or a keep-alive do not
+ * count: with them, a provider that has sent no text would look fast.
  */
 import type { HotCell, LabelValue, Metrics } from "@openclaw/metrics";
 import type { Usage } from "@openclaw/protocol";
 import { ProviderError } from "../provider/contract/provider-error.ts";
 import type { ProviderEvent } from "../provider/contract/provider-event.ts";
 
-/** What a client is asked with each scrape. */
+/** The state of a client, read with each scrape. */
 export interface MeteredClient {
   readonly health: { readonly state: LabelValue<"state"> };
-  /** How many sockets it has for each use. */
+  /** How many sockets there are for each use. */
   readonly upstream: { readonly sockets: Readonly<Record<SocketUse, number>> };
 }
 
 export type SocketUse = "spare" | "idle" | "busy" | "connecting";
 
-/** The meters of all providers of a process. */
+/** The meters of all providers in this process. */
 export class ProviderMeters {
   readonly #metrics: Metrics;
   readonly #families: ReturnType<typeof familiesOf>;
-  /** While one is replaced by another, a provider has two; the newest last. */
+  /** The clients of each provider, the newest last. There are two while one replaces the other. */
   readonly #clients = new Map<string, Set<MeteredClient>>();
 
   constructor(metrics: Metrics) {
@@ -32,7 +32,7 @@ export class ProviderMeters {
     metrics.gauge("openclaw_pool_connections").from(() => this.#sockets());
   }
 
-  /** The meter of one client, which asks `provider`. */
+  /** The meter of one client of `provider`. */
   of(provider: string): ProviderMeter {
     const clients = this.#clients.get(provider) ?? new Set();
     this.#clients.set(provider, clients);
@@ -72,7 +72,7 @@ const USES = ["spare", "idle", "busy", "connecting"] as const;
 export interface ProviderMeter {
   /** A request begins. */
   begin(): RequestMeter;
-  /** A question of our own to an account that may be refused came to this. */
+  /** A question to an account that may be refused was answered. */
   asked(answer: LabelValue<"answer">): void;
   watch(client: MeteredClient): void;
   unwatch(client: MeteredClient): void;
@@ -90,7 +90,7 @@ function familiesOf(metrics: Metrics) {
   };
 }
 
-/** Measures one request. After its end it measures nothing more. */
+/** Measures one request, until its end. */
 export class RequestMeter {
   readonly #provider: { readonly provider: string; readonly region: LabelValue<"region"> };
   readonly #families: ReturnType<typeof familiesOf>;
@@ -116,7 +116,7 @@ export class RequestMeter {
     };
   }
 
-  /** Told of everything that comes, before it is passed on. */
+  /** Sees each event before it is passed on. */
   see(event: ProviderEvent): void {
     if (event.type === "headers") this.#connection = event.connection;
     else if (event.type === "finished") this.#finished(event.usage);
@@ -127,7 +127,7 @@ export class RequestMeter {
     }
   }
 
-  /** Nothing more comes of it: it failed, or nobody wants the rest. */
+  /** No more events come: the request failed, or was cancelled. */
   ended(error?: unknown): void {
     if (this.#isOver) return;
     if (!(error instanceof ProviderError)) {

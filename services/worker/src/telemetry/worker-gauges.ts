@@ -1,13 +1,13 @@
-/** What a worker tells of its state with each scrape. */
+/** The state of a worker, read with each scrape. */
 import type { GatewayConfigSource } from "@openclaw/config";
 import type { Metrics } from "@openclaw/metrics";
 import type { QueueLimits } from "@openclaw/queue";
 import type { AnsweredCall } from "@openclaw/stream";
-import type { ActiveAttempts } from "../run/active-attempts.ts";
 
 export interface WorkerState {
   readonly gateway: Pick<GatewayConfigSource, "current">;
-  readonly attempts: Pick<ActiveAttempts, "count">;
+  /** Attempts at work in this process. */
+  readonly attempts: { readonly count: number };
   readonly limits: Pick<QueueLimits, "inForce">;
 }
 
@@ -32,7 +32,7 @@ export function registerGauges(metrics: Metrics, { gateway, attempts, limits }: 
   );
 }
 
-/** @returns what is to be told of each append call */
+/** @returns to be called with each append call */
 export function measureAppends(
   metrics: Metrics,
   onRoundTrip: (afterMs: number) => void,
@@ -41,7 +41,7 @@ export function measureAppends(
   const fencedChunks = metrics.counter("openclaw_fenced_chunks_total");
   return ({ durationMs, entries, fenced }) => {
     onRoundTrip(durationMs);
-    // Without entries it only asked whether its runs are still its own.
+    // A call without entries only checks whether the runs are still this worker's.
     if (entries > 0) sizes.observe(entries);
     if (fenced > 0) fencedChunks.inc({}, fenced);
   };

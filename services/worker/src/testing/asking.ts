@@ -1,12 +1,9 @@
-/** Asking a provider of a test: everything made here is released when the test is over. */
+/** Asks a provider of a test. Everything created here is released when the test is over. */
 import { createLogger } from "@openclaw/runtime";
 import { onTestFinished } from "vitest";
 import { ProviderError } from "../provider/contract/provider-error.ts";
-import {
-  createProviderClient,
-  type ProviderClient,
-  type ProviderEvent,
-} from "../provider/provider-client.ts";
+import type { ProviderEvent } from "../provider/contract/provider-event.ts";
+import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
 import { configFor, type FakeProvider, startProvider, startRawProvider } from "./fake-provider.ts";
 
 const log = createLogger({ service: "test", level: "silent" });
@@ -57,11 +54,11 @@ export async function errorOf(promise: Promise<unknown>): Promise<ProviderError>
   throw error;
 }
 
-/** Whether the run was carried by a warm connection. */
+/** Whether the connection of the run was warm. */
 export const label = ([first]: readonly ProviderEvent[]) =>
   first?.type === "headers" ? first.connection : undefined;
 
-/** Everything of an error that a logger could print. */
+/** Everything in an error that a logger could print. */
 export function leaked(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return `${error.stack} ${JSON.stringify(error)} ${leaked(error.cause ?? "")}`;

@@ -1,7 +1,4 @@
-/**
- * Providers for tests: real servers on a free port, which see what a real provider would see.
- */
-
+/** Providers for tests: real servers on a free port. */
 import { once } from "node:events";
 import {
   createServer as createHttpServer,
@@ -22,7 +19,7 @@ export interface FakeProvider {
   close(): Promise<void>;
 }
 
-/** A provider that answers HTTP. `answer` is called with the request's body once it is whole. */
+/** A provider that answers HTTP. `answer` is called once the request's body is complete. */
 export async function startProvider(
   answer: (request: IncomingMessage, response: ServerResponse, body: string) => void,
 ): Promise<FakeProvider> {
@@ -34,12 +31,12 @@ export async function startProvider(
   return listen(server);
 }
 
-/** A provider that says whatever it likes on each socket. */
+/** A provider that sends anything on each socket. */
 export async function startRawProvider(onSocket: (socket: Socket) => void): Promise<FakeProvider> {
   return listen(createServer(onSocket));
 }
 
-/** Serves events as they are given; the response stays open. */
+/** Sends the frames. The response stays open. */
 export function beginStream(response: ServerResponse, ...frames: readonly string[]): void {
   response.writeHead(200, { "content-type": "text/event-stream;charset=UTF-8" });
   response.flushHeaders();

@@ -1,11 +1,11 @@
-/** Reading a body the way the client does, without a network. */
+/** Reads a body as the client does, without a network. */
 import type { ProviderKind } from "@openclaw/config";
 import type { ErrorCode } from "@openclaw/protocol";
 import { expect, it } from "vitest";
 import { ProviderError } from "../provider/contract/provider-error.ts";
 import type { ProviderEvent } from "../provider/contract/provider-event.ts";
 import { AnswerReader } from "../provider/decode/answer-reader.ts";
-import { dialectOf } from "../provider/dialects/dialect.ts";
+import { dialectOf } from "../provider/dialects/dialect-of.ts";
 
 export interface Outcome {
   readonly text: string;
@@ -13,7 +13,7 @@ export interface Outcome {
   readonly refusal: string;
   /** Arguments of all pieces of a call, by its name, in order. */
   readonly calls: readonly (readonly [name: string, given: string])[];
-  /** The last event of an answer that is whole, else the code it failed with. */
+  /** The last event of a complete answer, or the code of its failure. */
   readonly last: ProviderEvent | ErrorCode | undefined;
   readonly message: string;
 }
@@ -38,7 +38,7 @@ export function readAnswer(
     for (const piece of pieces) {
       const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
       for (const event of reader.push(bytes)) events.push(event);
-      if (reader.done) break;
+      if (reader.isDone) break;
     }
     events.push(...reader.end());
   } catch (error) {
@@ -50,11 +50,7 @@ export function readAnswer(
   return outcomeOf(events, events.at(-1));
 }
 
-export function outcomeOf(
-  events: readonly ProviderEvent[],
-  last: Outcome["last"],
-  message = "",
-): Outcome {
+function outcomeOf(events: readonly ProviderEvent[], last: Outcome["last"], message = ""): Outcome {
   const joined = (wanted: "text" | "reasoning", isRefusal?: true) =>
     events
       .map((event) =>
@@ -107,15 +103,15 @@ export const whole = (message: object, rest: object = {}) =>
 
 export type Shape = readonly [body: readonly string[], answer: Partial<Outcome>];
 
-/** Tests of shapes, by their names. Each is read as it is, and cut at every byte of its first kilobyte. */
+/** Tests forms of answers. Each is read as it is, and cut at every byte of its first kilobyte. */
 export function reads(shapes: Readonly<Record<string, Shape>>, options: object = {}): void {
   it.each(Object.entries(shapes))("%s", (_, [body, answer]) => {
-    const said = { text: "", reasoning: "", refusal: "", calls: [], ...answer };
-    expect(readAnswer(body, options)).toMatchObject({ last: FINISHED, ...said });
+    const right = { text: "", reasoning: "", refusal: "", calls: [], ...answer };
+    expect(readAnswer(body, options)).toMatchObject({ last: FINISHED, ...right });
     const bytes = Buffer.from(body.join(""));
     for (let at = 1; at < Math.min(bytes.length, 1_024); at += 1) {
       const cut = readAnswer([bytes.subarray(0, at), bytes.subarray(at)], options);
-      expect(cut).toMatchObject(said);
+      expect(cut).toMatchObject(right);
     }
   });
 }

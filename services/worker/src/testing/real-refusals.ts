@@ -1,7 +1,7 @@
-/** Refusals as real providers word them, by whose fault they are: the same status may be anybody's. */
+/** Refusals of real providers, sorted by whose fault they are. One status may occur in each group. */
 import type { ErrorCode } from "@openclaw/protocol";
 
-/** Its status, its body, and what it means. */
+/** Status, body and meaning. */
 export type RefusalRow = readonly [status: number, body: unknown, code: ErrorCode];
 
 /** The usual envelope. */

@@ -10,38 +10,38 @@ import {
   type StreamFixture,
   type StreamFixtureOptions,
 } from "@openclaw/testing";
+import { accountIdOf } from "../provider/health/account-refusal.ts";
 import { createProviderClient, type ProviderClient } from "../provider/provider-client.ts";
-import { accountIdOf } from "../provider/refusals/account-refusal.ts";
 import { ActiveAttempts } from "../run/active-attempts.ts";
-import type { AttemptContext } from "../run/attempt.ts";
+import type { AttemptContext } from "../run/attempt-context.ts";
 import { executeRun } from "../run/execute-run.ts";
 import { HedgeBudget } from "../run/hedge.ts";
 import { AttemptCounts } from "../telemetry/attempt-counts.ts";
 import { ProviderMeters } from "../telemetry/provider-meter.ts";
-import { SpeakingProvider } from "./speaking-provider.ts";
+import { ScriptedProvider } from "./scripted-provider.ts";
 
 const log = createLogger({ service: "test", level: "silent" });
 
 export const CANCELLED: TerminalEntry = { type: "cancelled", reason: "client" };
-/** Behind whatever an attempt of a test has written. */
+/** Behind every entry of a test. */
 export const LATER: Position = { epoch: 2 ** 40, seq: 0 };
 
-/** A worker as its runs see it, and the provider that it asks. */
+/** The context of runs on one worker, and the provider that it asks. */
 export interface TestWorker extends AttemptContext {
   readonly counts: AttemptCounts;
-  readonly speaker: SpeakingProvider;
+  readonly scripted: ScriptedProvider;
 }
 
-/** Workers on one Redis, each with a provider of its own: a real HTTP server that speaks on command. */
+/** Workers on one Redis, each with its own provider: a real HTTP server that sends what the test says. */
 export class TestWorkers {
   readonly stream: StreamFixture;
-  /** What all of them log, each line an object. */
+  /** The log lines of all workers, as objects. */
   readonly logged: Record<string, unknown>[] = [];
   readonly #log = createLogger(
     { service: "test", level: "debug" },
     { write: (line) => void this.logged.push(JSON.parse(line)) },
   );
-  /** What was put on a queue, whoever's; nobody takes it from there but the test. */
+  /** Jobs that were put on any queue. Only the test takes them from there. */
   readonly added: RunJob[] = [];
   readonly #metrics = new Metrics({
     kind: "worker",
@@ -49,7 +49,7 @@ export class TestWorkers {
     node: false,
   });
   readonly #meters = new ProviderMeters(this.#metrics);
-  readonly #speakers: SpeakingProvider[] = [];
+  readonly #scripted: ScriptedProvider[] = [];
   readonly #clients: ProviderClient[] = [];
 
   private constructor(stream: StreamFixture) {
@@ -60,14 +60,14 @@ export class TestWorkers {
     return new TestWorkers(await createStreamFixture(redisUrl, options));
   }
 
-  /** @param more of the provider's configuration */
+  /** @param more fields of the provider's configuration */
   async add(name: string, more: object = {}): Promise<TestWorker> {
-    const speaker = await SpeakingProvider.start();
-    this.#speakers.push(speaker);
+    const scripted = await ScriptedProvider.start();
+    this.#scripted.push(scripted);
     const { records, appender } = this.stream;
     return {
-      speaker,
-      provider: await this.#connect(name, { baseUrl: speaker.url, ...more }),
+      scripted,
+      provider: await this.#connect(name, { baseUrl: scripted.url, ...more }),
       records,
       appender,
       queues: {
@@ -105,7 +105,7 @@ export class TestWorkers {
     return client;
   }
 
-  /** Makes a run that its provider has failed so many times, and that waits there again. */
+  /** Creates a run that its provider has failed `times` times, and that waits there again. */
   async failed(worker: AttemptContext, times: number, more: Partial<RunJob> = {}): Promise<RunJob> {
     const job: RunJob = {
       runId: randomUUID(),
@@ -126,47 +126,47 @@ export class TestWorkers {
     return job;
   }
 
-  /** Makes a run and has a worker begin with it; `finished` settles when that is done with it. */
+  /** Creates a run and lets a worker begin it. `finished` settles when the worker is done. */
   async begin(worker: AttemptContext, more: Partial<RunJob> = {}) {
     const job = await this.failed(worker, 0, more);
     const { runId } = job;
     const finished = executeRun(job, worker);
-    // Some tests look at it late; a rejection must not count as unhandled until then.
+    // Some tests await it late. Until then, a rejection must not count as unhandled.
     finished.catch(() => undefined);
     return { runId, job, finished };
   }
 
-  /** What was measured of all providers together; none of them is known by its name. */
+  /** The metrics of all providers together, without their names. */
   async measured(): Promise<Scraped> {
     return new Scraped(await this.#metrics.read());
   }
 
-  /** A run's log so far. */
+  /** The entries of a run's log so far. */
   entries(runId: string): Promise<Entry[]> {
     return this.stream.entries(runId);
   }
 
-  /** All text of a run's log, whichever attempt wrote it. */
+  /** All text of a run's log, of every attempt. */
   async textOf(runId: string): Promise<string> {
     return textIn(await this.entries(runId));
   }
 
-  /** What the last attempt at a run has written. */
+  /** The entries of the last attempt of a run. */
   async lastAttempt(runId: string): Promise<Entry[]> {
     const all = await this.entries(runId);
     return all.slice(all.findLastIndex(({ type }) => type === "started"));
   }
 
   async stop(): Promise<void> {
-    // First: what is still under way is to fail without a word.
+    // Comes first, so that work under way fails silently.
     await this.stream.appender.stop();
     await Promise.all(this.#clients.map((client) => client.stop()));
-    await Promise.all(this.#speakers.map((speaker) => speaker.stop()));
+    await Promise.all(this.#scripted.map((scripted) => scripted.stop()));
     await this.stream.close();
   }
 }
 
-/** What a user reads of it. */
+/** The text that a user reads. */
 export function textIn(entries: readonly Entry[]): string {
   return entries.map((entry) => (entry.type === "text" ? entry.text : "")).join("");
 }

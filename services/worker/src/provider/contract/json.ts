@@ -1,4 +1,4 @@
-/** JSON of a provider: what it is, without ever quoting it. */
+/** Reads JSON of a provider. No error here quotes it. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -6,28 +6,28 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Gives what `text` is, or undefined where it is no JSON: the engine's message quotes the text. */
+/** Parses `text`. Returns undefined instead of throwing, since the engine's error message quotes the text. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Not even kept as a cause, see above. JSON itself cannot produce `undefined`.
+    // The error quotes the text. `undefined` is unambiguous: no JSON parses to it.
     return undefined;
   }
 }
 
-/** Gives the JSON object that `text` is, or undefined where it is anything else. */
+/** Parses `text` as a JSON object. Returns undefined for anything else. */
 export function parseObject(text: string): JsonObject | undefined {
   const json = parseJson(text);
   return isObject(json) ? json : undefined;
 }
 
-/** As `value` itself where it is a list, and as a list of one otherwise. */
+/** `value` if it is a list, otherwise a list of one. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [value];
 }
 
-/** The type of a JSON value in one word that may be shown. */
+/** The type of a JSON value, in one word that is safe to show. */
 export function jsonType(value: unknown): string {
   if (value === null) return "null";
   return Array.isArray(value) ? "list" : typeof value;

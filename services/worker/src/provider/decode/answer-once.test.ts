@@ -49,7 +49,7 @@ describe("pieces that have all text so far", () => {
     ],
   });
 
-  it("fail once they begin anew: the user was shown another text", () => {
+  it("fail once they begin again: the user was shown another text", () => {
     const body = [...contents([...grown(...WORDS), "Goodbye."]), STOP];
     expect(readAnswer(body).last).toBe("provider_malformed");
   });

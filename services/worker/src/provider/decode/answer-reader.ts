@@ -1,21 +1,21 @@
 /**
- * Reads the body of a 200 response, whatever it turns out to be.
+ * Reads the body of a 200 response, in any form.
  *
- * The content type does not decide: errors and whole completions come as JSON under
- * `text/event-stream`, and streams under other types. The first character does.
+ * The content type does not decide. Errors and whole completions come as JSON under `text/event-stream`, and streams
+ * come under other types. The first character decides.
  */
-
 import { parseJson } from "../contract/json.ts";
 import type { Fail } from "../contract/provider-error.ts";
 import type { ProviderEvent } from "../contract/provider-event.ts";
-import { CompletionReader, type CompletionReaderOptions } from "./chat-completions.ts";
+import type { AnswerEnding } from "./answer-ending.ts";
+import { CompletionReader, type CompletionReaderOptions } from "./completion-reader.ts";
 import { MAX_EVENT_LENGTH, SseParser } from "./sse-parser.ts";
 
 type Shape = "unknown" | "events" | "json";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const WHITE_SPACE = [0x20, 0x09, 0x0a, 0x0d];
-/** What JSON that is worth reading begins with: an object, a list, a text. */
+/** An object, a list or a string. */
 const JSON_BEGINNING = [0x7b, 0x5b, 0x22];
 
 export class AnswerReader {
@@ -33,63 +33,52 @@ export class AnswerReader {
     this.#completion = new CompletionReader(options);
   }
 
-  /** Nothing that follows is of interest. */
-  get done(): boolean {
-    return this.#completion.done;
+  /** The end marker came. Nothing behind it counts. */
+  get isDone(): boolean {
+    return this.#completion.isDone;
   }
 
-  /** The answer is whole already; what follows is optional. */
-  get finishing(): boolean {
-    return this.#completion.finishing;
+  get ending(): Pick<AnswerEnding, "isFinishing" | "hasGoneOn" | "isSure"> {
+    return this.#completion.ending;
   }
 
-  /** The provider gave a reason to stop more than once: one alone does not mean the end. */
-  get hasGoneOn(): boolean {
-    return this.#completion.hasGoneOn;
-  }
-
-  /** The reason is as good as an end. */
-  get isSure(): boolean {
-    return this.#completion.isSure;
-  }
-
-  /** There is no word of the answer yet, and there has to be one. */
+  /** The answer is empty so far, and must not stay so. */
   get isUnbegun(): boolean {
     return this.#completion.isUnbegun;
   }
 
-  /** How many events have said something of the answer itself. */
+  /** How many events had a new part of the answer. */
   get pieces(): number {
     return this.#completion.pieces;
   }
 
   /**
-   * Gives events one by one, so that what came before an error in the same bytes is not lost.
+   * Returns events one by one, so that events before an error in the same bytes are not lost.
    *
-   * @throws ProviderError for what is an error or cannot be understood
+   * @throws ProviderError for an error of the provider, and for an unknown form
    */
   *push(bytes: Uint8Array): Generator<ProviderEvent, void, undefined> {
     if (this.#shape === "unknown") this.#shape = this.#recognize(bytes);
     if (this.#shape === "json") return this.#gather(this.#decoder.decode(bytes, { stream: true }));
     for (const event of this.#parser.push(bytes)) {
       yield* this.#completion.readEvent(event);
-      // What a provider or a proxy appends to the end marker is not even looked at.
-      if (this.#completion.done) return;
+      // A provider or a proxy may append anything to the end marker.
+      if (this.isDone) return;
     }
   }
 
   /**
    * The body is over.
    *
-   * @param isCut by us, while the provider held it open: then half an event means that it was speaking
+   * @param isCut the worker closed it while the provider held it open; half an event then means more was to come
    * @throws ProviderError unless the provider had finished
    */
   *end({ isCut = false } = {}): Generator<ProviderEvent, void, undefined> {
     if (this.#shape === "json") yield* this.#readJson();
     for (const event of this.#parser.end()) {
       const events = this.#completion.readLastEvent(event);
-      // Behind a reason it is mostly usage, unless reasons come with every piece.
-      if (!events && (isCut || this.hasGoneOn)) throw this.#fail("provider_cut");
+      // Half an event behind a reason is mostly usage, unless reasons come with every piece.
+      if (!events && (isCut || this.ending.hasGoneOn)) throw this.#fail("provider_cut");
       yield* events ?? [];
     }
     yield* this.#completion.finish();
@@ -100,7 +89,7 @@ export class AnswerReader {
       (byte) => !WHITE_SPACE.includes(byte) && !BYTE_ORDER_MARK.includes(byte),
     );
     if (first === undefined) return "unknown";
-    // A page of some proxy in between, sent with status 200.
+    // A page of a proxy, sent with status 200.
     if (first === 0x3c) throw this.#fail("provider_malformed", "HTML");
     return JSON_BEGINNING.includes(first) ? "json" : "events";
   }
@@ -115,7 +104,7 @@ export class AnswerReader {
   #readJson(): ProviderEvent[] {
     const json = parseJson(this.#json);
     if (json !== undefined) return this.#completion.readBody(json);
-    // JSON without its end was cut off.
+    // JSON without its end was cut.
     throw this.#fail(/[}\]"]\s*$/.test(this.#json) ? "provider_malformed" : "provider_cut");
   }
 }

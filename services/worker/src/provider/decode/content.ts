@@ -1,19 +1,18 @@
 /**
- * The content of a delta or a message, in every form that the chat completions API and its relatives
- * have: a text, a part, or a list of parts, where thinking and refusals may stand among the text.
+ * The field `content` of a delta or a message, in every known form: a text, a part, or a list of parts. Parts may hold
+ * thinking and refusals beside text.
  */
 import { isObject, type JsonObject } from "../contract/json.ts";
-import type { Fail } from "../contract/provider-error.ts";
-import { notUnderstood } from "./not-understood.ts";
+import { type Fail, malformed } from "../contract/provider-error.ts";
 
-/** What one piece of an answer says, by what it is. */
-export interface Said {
+/** The texts of one delta or message, by kind. */
+export interface Content {
   readonly text: string;
   readonly reasoning: string;
   readonly refusal: string;
 }
 
-export const NOTHING: Said = { text: "", reasoning: "", refusal: "" };
+export const EMPTY: Content = { text: "", reasoning: "", refusal: "" };
 
 const TEXT_PARTS = ["text", "output_text"];
 const THOUGHT_PARTS = [
@@ -24,9 +23,9 @@ const THOUGHT_PARTS = [
   "summary_text",
   "reasoning.summary",
 ];
-/** Thinking that only the provider itself can read. */
+/** Thinking that only the provider can read. */
 const SEALED_PARTS = ["redacted_thinking", "encrypted_reasoning"];
-/** Part types that may be named in a log. Other names are the provider's own words. */
+/** Part types that a log may name. Other names may be the provider's own words. */
 const FOREIGN_PARTS = ["image_url", "image", "audio", "input_audio", "video", "file", "reference"];
 const THOUGHT_FIELDS = ["thinking", "reasoning", "text", "content", "summary"];
 /** Lists in lists. Real ones have two levels. */
@@ -35,13 +34,13 @@ const MAX_DEPTH = 8;
 /**
  * Reads the value of `content`.
  *
- * @param field how errors name it
+ * @param field its name in errors
  * @throws ProviderError for a form that is not known
  */
-export function readContent(value: unknown, field: string, fail: Fail): Said {
+export function readContent(value: unknown, field: string, fail: Fail): Content {
   // Nearly every chunk.
-  if (typeof value === "string") return value === "" ? NOTHING : { ...NOTHING, text: value };
-  if (value === undefined || value === null) return NOTHING;
+  if (typeof value === "string") return value === "" ? EMPTY : { ...EMPTY, text: value };
+  if (value === undefined || value === null) return EMPTY;
   if (Array.isArray(value)) {
     return join(value.map((part) => readPart(part, `${field}[]`, fail)));
   }
@@ -49,7 +48,7 @@ export function readContent(value: unknown, field: string, fail: Fail): Said {
 }
 
 /**
- * Reads thinking: a text, or parts that hold it, one in the other.
+ * Reads thinking: a text, or parts that hold it, possibly nested.
  *
  * @throws ProviderError for a form that is not known
  */
@@ -67,7 +66,7 @@ export function readThought(value: unknown, field: string, fail: Fail, depth = 0
   throw unknownPart(value, field, fail);
 }
 
-export function join(pieces: readonly Said[]): Said {
+export function join(pieces: readonly Content[]): Content {
   return {
     text: pieces.map(({ text }) => text).join(""),
     reasoning: pieces.map(({ reasoning }) => reasoning).join(""),
@@ -75,26 +74,26 @@ export function join(pieces: readonly Said[]): Said {
   };
 }
 
-function readPart(part: unknown, field: string, fail: Fail): Said {
-  if (typeof part === "string") return { ...NOTHING, text: part };
-  if (part === null) return NOTHING;
+function readPart(part: unknown, field: string, fail: Fail): Content {
+  if (typeof part === "string") return { ...EMPTY, text: part };
+  if (part === null) return EMPTY;
   if (!isObject(part)) return refuse(part, field, fail);
   const { type } = part;
   if (isOneOf(type, TEXT_PARTS) || (type === undefined && part.text !== undefined)) {
     const text = part.text ?? part.content ?? part.value;
-    return { ...NOTHING, text: readText(text, `${field}.text`, fail) };
+    return { ...EMPTY, text: readText(text, `${field}.text`, fail) };
   }
   if (type === "refusal" || (type === undefined && part.refusal !== undefined)) {
     const text = part.refusal ?? part.text;
-    return { ...NOTHING, refusal: readText(text, `${field}.refusal`, fail) };
+    return { ...EMPTY, refusal: readText(text, `${field}.refusal`, fail) };
   }
   if (isOneOf(type, THOUGHT_PARTS) || isSealed(type) || part.thinking !== undefined) {
-    return { ...NOTHING, reasoning: readThought(part, field, fail) };
+    return { ...EMPTY, reasoning: readThought(part, field, fail) };
   }
   throw unknownPart(part, field, fail);
 }
 
-/** Reads a text, which some wrap once more. */
+/** Reads a text. Some providers wrap it in an object. */
 function readText(value: unknown, field: string, fail: Fail): string {
   const text = isObject(value) ? value.value : value;
   if (text === undefined || text === null) return "";
@@ -105,7 +104,7 @@ function isSealed(type: unknown): boolean {
   return isOneOf(type, SEALED_PARTS) || type === "reasoning.encrypted";
 }
 
-/** A signature may come behind the thinking that it is of, in a part of its own. */
+/** A signature may come in a part of its own, behind its thinking. */
 function isOnlySigned({ type, signature }: JsonObject): boolean {
   return isOneOf(type, THOUGHT_PARTS) && signature !== undefined;
 }
@@ -120,5 +119,5 @@ function unknownPart({ type }: JsonObject, field: string, fail: Fail) {
 }
 
 function refuse(value: unknown, field: string, fail: Fail): never {
-  throw notUnderstood(fail, field, value);
+  throw malformed(fail, field, value);
 }

@@ -1,28 +1,32 @@
 /**
- * Keeps text from being told anew with each piece, where pieces have all that was said so far.
+ * Recognises providers whose pieces repeat all text so far, and passes on only what is new.
  *
- * Most providers send what is new. Some send the whole each time, in the same field and without saying
- * so, and a piece that begins like the text so far may also be a refrain. So it is held back until the
- * next ones show what it is: three pieces, each of which begins with the whole one before and goes
- * further, are no chance. Only the beginning of an answer is looked at: later pieces cannot look like it.
+ * Most providers send what is new. Some send the whole text each time, in the same field and without a sign. A piece
+ * that begins like the text so far may also be a refrain. So it is held back until the next pieces decide. Three
+ * pieces in a row that each begin with the piece before and add to it are proof. Only the beginning of an answer is
+ * examined: a later piece cannot look like the whole text.
+ *
+ * States: `unsure` → `wholes` by proof, or `pieces` by a piece that does not fit. Both are final.
  */
 import type { Fail } from "../contract/provider-error.ts";
 
-/** How many in a row are proof. */
+/** How many pieces in a row are proof. */
 const PROOF = 3;
-/** "ha", "haha", "hahaha": of fewer signs than these, a refrain is as likely. */
+/** "ha", "haha", "hahaha": with fewer different characters than this, a refrain is as likely. */
 const MIN_SIGNS = 4;
-/** As many are held back at most; by then it is a refrain. */
+/** Most pieces that are held back. A longer row is a refrain. */
 const MAX_HELD = 8;
+
+type State = "unsure" | "pieces" | "wholes";
 
 export class CumulativeText {
   readonly #fail: Fail;
-  #state: "unsure" | "pieces" | "wholes" = "unsure";
-  /** The last piece, which may be all. */
+  #state: State = "unsure";
+  /** The last piece, which may be the whole text. */
   #whole = "";
-  /** How much of it was told. */
-  #told = 0;
-  /** How many pieces grew, the first one included. */
+  /** How much of it was passed on. */
+  #passed = 0;
+  /** How many pieces in a row each added to the one before. */
   #grown = 0;
   #held: string[] = [];
 
@@ -31,9 +35,9 @@ export class CumulativeText {
   }
 
   /**
-   * Gives what a piece adds, or "" while that cannot be told.
+   * Returns what a piece adds, or "" while that is not known.
    *
-   * @throws ProviderError for a piece that contradicts all before it, where each has all
+   * @throws ProviderError in the state `wholes`, for a piece that contradicts the text so far
    */
   push(piece: string): string {
     if (piece === "" || this.#state === "pieces") return piece;
@@ -49,14 +53,14 @@ export class CumulativeText {
     return isProven ? this.#prove() : "";
   }
 
-  /** A whole text, which says what the pieces before it were: where all of them fit into it, they were pieces. */
+  /** Takes a whole text. If all held pieces fit into it one after the other, they were pieces; otherwise wholes. */
   settle(whole: string): string {
     if (this.#held.length === 0 || !whole.startsWith(this.#whole)) return "";
-    const told = this.#whole.slice(0, this.#told);
-    return whole.startsWith(told + this.#held.join("")) ? this.#refute() : this.#prove();
+    const passed = this.#whole.slice(0, this.#passed);
+    return whole.startsWith(passed + this.#held.join("")) ? this.#refute() : this.#prove();
   }
 
-  /** Gives what was held back: it is text like any other. */
+  /** Returns what was held back: it is text like any other. */
   flush(): string {
     return this.#held.length === 0 ? "" : this.#refute();
   }
@@ -69,22 +73,26 @@ export class CumulativeText {
   #begin(piece: string): string {
     this.#grown = 1;
     this.#whole = piece;
-    this.#told = piece.length;
+    this.#passed = piece.length;
     return piece;
   }
 
   #refute(): string {
     const held = this.#held.join("");
-    this.#held = [];
     this.#whole = "";
-    this.#state = "pieces";
+    this.#decide("pieces");
     return held;
   }
 
   #prove(): string {
-    this.#held = [];
-    this.#state = "wholes";
+    this.#decide("wholes");
     return this.#rest();
+  }
+
+  #decide(state: Exclude<State, "unsure">): void {
+    if (this.#state !== "unsure") throw new Error(`pieces are ${this.#state} already`);
+    this.#held = [];
+    this.#state = state;
   }
 
   #next(piece: string): string {
@@ -97,8 +105,8 @@ export class CumulativeText {
   }
 
   #rest(): string {
-    const rest = this.#whole.slice(this.#told);
-    this.#told = this.#whole.length;
+    const rest = this.#whole.slice(this.#passed);
+    this.#passed = this.#whole.length;
     return rest;
   }
 }

@@ -1,8 +1,11 @@
 /**
- * Tells thinking from text where a model writes both into one field.
+ * Separates thinking from text, if a model writes both into one field.
  *
- * Servers without a parser for their model's thinking send it as text between tags. Only a tag that
- * begins the answer counts, or follows thinking at once: further on it is what the answer is about.
+ * Servers without a parser for their model's thinking send it as text between tags. A tag counts only at the beginning
+ * of the answer, or right behind other thinking. Further on, the answer may be about tags.
+ *
+ * States: `start` → `thinking` at an opening tag, → `closed` at a closing tag whose thinking stands in a field,
+ * → `text` otherwise. `thinking` → `closed` at the closing tag. `closed` → `thinking` or `text`. `flush` → `text`.
  */
 const CLOSE = "</think>";
 const TAGS: readonly (readonly [open: string, close: string])[] = [
@@ -19,15 +22,24 @@ export interface Split {
   readonly text: string;
 }
 
-export class InlineThinking {
-  #state: "start" | "thinking" | "closed" | "text";
-  /** What ends the thinking. */
-  #close = CLOSE;
-  /** What may be the beginning of a tag: pieces end anywhere. */
-  #held = "";
-  #isElsewhere = false;
+type State = "start" | "thinking" | "closed" | "text";
 
-  /** @param midText the answer is the continuation of a text, which no tag can begin */
+const MOVES: Readonly<Record<State, readonly State[]>> = {
+  start: ["thinking", "closed", "text"],
+  thinking: ["closed", "text"],
+  closed: ["thinking", "text"],
+  text: ["text"],
+};
+
+export class InlineThinking {
+  #state: State;
+  /** The tag that ends the thinking. */
+  #close = CLOSE;
+  /** May be the beginning of a tag: pieces end anywhere. */
+  #held = "";
+  #isInField = false;
+
+  /** @param midText the answer continues a text, so a tag cannot begin it */
   constructor({ midText }: { readonly midText: boolean }) {
     this.#state = midText ? "text" : "start";
   }
@@ -37,12 +49,12 @@ export class InlineThinking {
     return this.#state === "thinking";
   }
 
-  /** A field had thinking: some servers that move it there leave the closing tag behind. */
-  elsewhere(): void {
-    this.#isElsewhere = true;
+  /** A field had thinking. Some servers that move thinking to a field leave the closing tag in the text. */
+  noteField(): void {
+    this.#isInField = true;
   }
 
-  /** Gives what can be told by now; the beginning of a tag waits for its end. */
+  /** Returns what is certain by now. The beginning of a tag waits for its end. */
   push(piece: string): Split {
     const content = this.#held + piece;
     this.#held = "";
@@ -59,12 +71,12 @@ export class InlineThinking {
     }
   }
 
-  /** The answer is over: what still waits is no tag. */
+  /** The answer is over: what was held back is not a tag. */
   flush(): Split {
     const held = this.#held;
     this.#held = "";
     const thinking = this.#state === "thinking";
-    this.#state = "text";
+    this.#move("text");
     return { reasoning: thinking ? held : "", text: thinking ? "" : held };
   }
 
@@ -73,18 +85,18 @@ export class InlineThinking {
     const tag = TAGS.find(([open]) => seen.startsWith(open));
     if (tag) {
       const [open, close] = tag;
-      this.#state = "thinking";
+      this.#move("thinking");
       this.#close = close;
       return this.#think(seen.slice(open.length));
     }
-    const mayClose = this.#isElsewhere && this.#state === "start";
+    const mayClose = this.#isInField && this.#state === "start";
     if (mayClose && seen.startsWith(CLOSE)) {
-      this.#state = "closed";
+      this.#move("closed");
       return this.push(seen.slice(CLOSE.length));
     }
     const isBeginning = TAGS.some(([open]) => open.startsWith(seen));
     if (isBeginning || (mayClose && CLOSE.startsWith(seen))) return this.#hold(content);
-    this.#state = "text";
+    this.#move("text");
     return { reasoning: "", text: content };
   }
 
@@ -96,9 +108,14 @@ export class InlineThinking {
       this.#held = content.slice(whole);
       return { reasoning: content.slice(0, whole), text: "" };
     }
-    this.#state = "closed";
+    this.#move("closed");
     const { reasoning, text } = this.push(content.slice(end + close.length));
     return { reasoning: content.slice(0, end) + reasoning, text };
+  }
+
+  #move(state: State): void {
+    if (!MOVES[this.#state].includes(state)) throw new Error(`${this.#state} to ${state}`);
+    this.#state = state;
   }
 
   #hold(content: string): Split {

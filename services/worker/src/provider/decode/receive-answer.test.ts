@@ -5,7 +5,7 @@ import type { ErrorCode } from "@openclaw/protocol";
 import { expect, test, vi } from "vitest";
 import { frame } from "../../testing/fake-provider.ts";
 import { ProviderError } from "../contract/provider-error.ts";
-import { dialectOf } from "../dialects/dialect.ts";
+import { dialectOf } from "../dialects/dialect-of.ts";
 import { DecodedBody } from "../transport/content-encoding.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { receiveAnswer } from "./receive-answer.ts";
@@ -13,12 +13,12 @@ import { receiveAnswer } from "./receive-answer.ts";
 const fail = (code: ErrorCode, detail?: string) =>
   new ProviderError(code, { provider: "test", detail });
 
-const spoken = (content: string) => frame({ content }, "stop");
+const finished = (content: string) => frame({ content }, "stop");
 
-/** A piece with a reason, and one that decodes into hundreds of pieces, for longer than the grace. */
+/** A piece with a reason, then a piece that decodes into hundreds of pieces, for longer than the grace. */
 async function* compressed() {
-  yield zlib.gzipSync(spoken("x"), { finishFlush: zlib.constants.Z_SYNC_FLUSH });
-  yield zlib.deflateRawSync(spoken("x".repeat(1_000)).repeat(6_000));
+  yield zlib.gzipSync(finished("x"), { finishFlush: zlib.constants.Z_SYNC_FLUSH });
+  yield zlib.deflateRawSync(finished("x".repeat(1_000)).repeat(6_000));
 }
 
 test("nobody looks for more once the wait is over, though what was decoded is never taken", async () => {

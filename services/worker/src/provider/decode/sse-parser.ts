@@ -1,26 +1,25 @@
 /**
- * Server-sent events from bytes, cut anywhere.
+ * Reads server-sent events from bytes that are cut anywhere.
  *
- * Follows the WHATWG event-stream rules (LF, CRLF and CR line ends, byte order mark, comments,
- * several `data` lines) and is tolerant where real providers are not exact: a line of blanks ends an
- * event, and the last event counts even without its empty line. In one thing it is stricter: a line
- * that is no field at all is not passed over, for it may be what became of a piece of the answer.
- * Every character is looked at once.
+ * Follows the WHATWG event-stream rules: LF, CRLF and CR line ends, byte order mark, comments, several `data` lines.
+ * Providers are not exact, so it tolerates two faults: a line of blanks ends an event, and the last event counts without
+ * its empty line. It is stricter in one way. A line that is not a field is an error, since it may be a damaged piece of the
+ * answer. It reads each character once.
  */
 import type { Fail } from "../contract/provider-error.ts";
 
 export interface SseEvent {
-  /** `message` unless the provider named another. */
+  /** The name of the event; by default `message`. */
   readonly event: string;
   /** The `data` lines, joined by line feeds. */
   readonly data: string;
 }
 
-/** Longest line, and most data in one event, in UTF-16 units. Real ones are below a kilobyte. */
+/** Longest line, and most data in one event, in UTF-16 units. Real lines are below a kilobyte. */
 export const MAX_EVENT_LENGTH = 1024 * 1024;
 
 const BLANK = /^[ \t]+$/;
-/** What the name of a field looks like, known or not. */
+/** The name of a field, known or not. */
 const FIELD = /^[A-Za-z][\w-]*$/;
 
 export class SseParser {
@@ -39,20 +38,20 @@ export class SseParser {
   }
 
   /**
-   * Gives events one by one, so that those before a malformed line in the same bytes are not lost.
+   * Returns events one by one, so that events before a malformed line in the same bytes are not lost.
    *
-   * @throws ProviderError `provider_malformed` for a line or an event too long, or a line of no kind
+   * @throws ProviderError `provider_malformed` for a line or an event that is too long, or a line that is not a field
    */
   push(bytes: Uint8Array): Generator<SseEvent, void, undefined> {
     return this.#read(this.#decoder.decode(bytes, { stream: true }));
   }
 
-  /** The stream is over: gives what it left without a line end or an empty line after it. */
+  /** The stream is over: returns an event that lacks its line end or its empty line. */
   *end(): Generator<SseEvent, void, undefined> {
     yield* this.#read(this.#decoder.decode());
     const line = this.#line;
     this.#line = "";
-    // Half a line that is no field says nothing: the answer is judged by what came whole.
+    // Half a line that is not a field is ignored.
     if (FIELD.test(nameOf(line))) this.#readField(line);
     yield* this.#dispatch();
   }
@@ -79,14 +78,14 @@ export class SseParser {
 
   #readField(line: string): void {
     const colon = line.indexOf(":");
-    // A comment, which providers send as keep-alive: it says that the line is up, not that work goes on.
+    // A comment, which providers send as keep-alive. It shows that the connection works, not that the model does.
     if (colon === 0) return;
     const field = nameOf(line);
     const value = colon < 0 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
     if (field === "data") this.#addData(value);
     else if (field === "event") this.#event = value;
     else if (!FIELD.test(field)) throw this.#fail("provider_malformed", "not an event stream");
-    // `id` and `retry` are about reconnecting, which an answer cannot do.
+    // `id` and `retry` are for reconnecting, which is impossible for an answer.
   }
 
   #addData(value: string): void {

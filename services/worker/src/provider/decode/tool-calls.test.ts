@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { ProviderError } from "../contract/provider-error.ts";
 import type { ProviderEvent, ToolCallEvent } from "../contract/provider-event.ts";
-import { dialectOf } from "../dialects/dialect.ts";
+import { dialectOf } from "../dialects/dialect-of.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { ToolCalls } from "./tool-calls.ts";
 
@@ -362,8 +362,8 @@ describe("arguments", () => {
   ])("%s are told once", (_, pieces, whole) => expect(given(...pieces)).toEqual([whole]));
 
   it("of pieces that may have had all so far fail once that is certain", () => {
-    expect(() => given('{"c":', '{"c":"Pa', '{"c":"Paris"}')).toThrow("begin anew");
-    expect(() => given('{"c"', '{"c":"Pa', '{"d"')).toThrow("begin anew");
+    expect(() => given('{"c":', '{"c":"Pa', '{"c":"Paris"}')).toThrow("begin again");
+    expect(() => given('{"c"', '{"c":"Pa', '{"d"')).toThrow("begin again");
   });
 });
 

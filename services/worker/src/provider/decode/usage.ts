@@ -1,15 +1,14 @@
 /**
- * What an answer cost, of all that a provider says of it.
+ * The tokens of an answer, from all usage fields that a provider sends.
  *
- * Most say it once, or say the sum so far again and again: then the last one is right. Some say of each
- * piece what that piece cost, in the same field.
+ * Most providers send usage once, or send the sum so far many times: then the last one is right. Some send the cost of
+ * each piece, in the same field.
  */
 import type { Usage } from "@openclaw/protocol";
 import { isObject, type JsonObject } from "../contract/json.ts";
-import type { Fail } from "../contract/provider-error.ts";
-import { notUnderstood } from "./not-understood.ts";
+import { type Fail, malformed } from "../contract/provider-error.ts";
 
-/** Of the chat completions API, and of its relatives. */
+/** Names in the chat completions API and its relatives. */
 const INPUT = [
   ...["prompt_tokens", "input_tokens", "PromptTokens", "promptTokens", "inputTokens"],
   "promptTokenCount",
@@ -19,7 +18,7 @@ const OUTPUT = [
   ...["outputTokens", "candidatesTokenCount"],
 ];
 const TOTAL = ["total_tokens", "TotalTokens", "totalTokens", "totalTokenCount"];
-/** Where it stands, in an event, a choice or a delta. */
+/** Names of the usage itself, in an event, a choice or a delta. */
 const FIELDS = ["usageMetadata", "usage"];
 
 interface Counts {
@@ -30,11 +29,11 @@ interface Counts {
 export class UsageTally {
   readonly #fail: Fail;
   #input: number | undefined;
-  /** What went in was less later on, which is never so of all that went in. */
+  /** The input shrank, so it was not a sum. */
   #isDoubtful = false;
-  /** What was said beside pieces of the answer: each its own, or all so far. */
+  /** Usage that came with pieces of the answer: of each piece, or of all so far. */
   #pieces = { count: 0, sum: 0, last: 0, ones: 0, hasShrunk: false };
-  /** What was said apart from them, behind the last one. */
+  /** Usage that came without a piece, behind the last one. */
   #apart: number | undefined;
 
   constructor(fail: Fail) {
@@ -42,10 +41,10 @@ export class UsageTally {
   }
 
   /**
-   * Reads what an event, a choice or a delta says of it.
+   * Reads the usage of an event, a choice or a delta.
    *
-   * @param isPiece a piece of the answer came together with it
-   * @throws ProviderError where it is anything but an object of numbers
+   * @param isPiece a piece of the answer came with it
+   * @throws ProviderError for anything but an object of numbers
    */
   read(holder: unknown, isPiece: boolean): void {
     if (!isObject(holder)) return;
@@ -55,7 +54,7 @@ export class UsageTally {
     if (isObject(holder.x_groq)) this.read(holder.x_groq, isPiece);
   }
 
-  /** Undefined where nothing was said, or nobody could say what it means. */
+  /** Undefined without usage, and if its meaning is not clear. */
   get usage(): Usage | undefined {
     const outputTokens = this.#output();
     if (this.#input === undefined || outputTokens === undefined) return undefined;
@@ -64,7 +63,7 @@ export class UsageTally {
 
   #add({ input, output }: Counts, isPiece: boolean): void {
     if (isPiece && input !== undefined) this.#isDoubtful ||= input < (this.#input ?? 0);
-    // None at all stands for "not counted" where others were.
+    // 0 means "not counted" if other numbers came.
     this.#input = input || (this.#input ?? input);
     if (output === undefined) return;
     if (!isPiece) {
@@ -88,7 +87,7 @@ export class UsageTally {
     // A sum never shrinks, and grows with each token.
     const isSummed = hasShrunk || (count >= 3 && ones === count);
     if (!isSummed && !this.#isDoubtful) return this.#apart || last;
-    // Behind pieces of their own counts, a last one is all of them or one more of its kind.
+    // Behind the cost of each piece, a last one is the sum or one more piece.
     if (!this.#apart) return isSummed ? sum : undefined;
     return this.#apart >= sum ? this.#apart : undefined;
   }
@@ -96,7 +95,7 @@ export class UsageTally {
 
 function readCounts(value: unknown, fail: Fail): Counts {
   if (Array.isArray(value) && value.length === 0) return { input: undefined, output: undefined };
-  if (!isObject(value)) throw notUnderstood(fail, "usage", value);
+  if (!isObject(value)) throw malformed(fail, "usage", value);
   const input = count(value, INPUT, fail);
   const output = count(value, OUTPUT, fail);
   const total = count(value, TOTAL, fail);
@@ -111,8 +110,8 @@ function count(usage: JsonObject, names: readonly string[], fail: Fail): number 
   if (name === undefined) return undefined;
   const value = usage[name];
   const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
-  if (typeof number !== "number") throw notUnderstood(fail, `usage.${name}`, value);
-  // Below 0 stands for "not counted".
+  if (typeof number !== "number") throw malformed(fail, `usage.${name}`, value);
+  // Below 0 means "not counted".
   return number >= 0 ? Math.round(number) : undefined;
 }
 

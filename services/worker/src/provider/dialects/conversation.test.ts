@@ -1,10 +1,10 @@
-/** What becomes of a conversation, and of the fields that are passed on, on its way to each kind. */
+/** How each kind of provider gets a conversation and the passed fields. */
 import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@openclaw/config";
 import type { ConversationMessage, PassedFields } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
-import { chatRequestBody } from "../chat-request-body.ts";
+import { chatRequestBody } from "../chat-request.ts";
 import type { ChatRequest } from "../contract/provider-event.ts";
-import { dialectOf } from "./dialect.ts";
+import { dialectOf } from "./dialect-of.ts";
 
 const OPENAI = "https://api.openai.com/v1";
 

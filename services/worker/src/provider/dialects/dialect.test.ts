@@ -1,9 +1,10 @@
 import { type ProviderConfig, type ProviderKind, parseGatewayConfig } from "@openclaw/config";
 import type { ErrorCode, RunOptions } from "@openclaw/protocol";
 import { describe, expect, it } from "vitest";
-import { chatRequestBody } from "../chat-request-body.ts";
+import { chatRequestBody } from "../chat-request.ts";
 import { readRefusal } from "../refusals/refusal.ts";
-import { classifyRefusal, dialectOf, refusalDetail } from "./dialect.ts";
+import { classifyRefusal, refusalDetail } from "./classify-refusal.ts";
+import { dialectOf } from "./dialect-of.ts";
 
 type Row = readonly [status: number, body: unknown, code: ErrorCode];
 

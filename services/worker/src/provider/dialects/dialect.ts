@@ -1,4 +1,4 @@
-import type { ProviderConfig, ProviderKind } from "@openclaw/config";
+import type { ProviderConfig } from "@openclaw/config";
 import type {
   ConversationMessage,
   ErrorCode,
@@ -7,81 +7,42 @@ import type {
   RunOptions,
 } from "@openclaw/protocol";
 import type { Refusal } from "../refusals/refusal.ts";
-import { classifyCommon, isCommonCode, reasonOf } from "../refusals/refusal-rules.ts";
-import { nvidia } from "./nvidia.ts";
-import { openai } from "./openai.ts";
-import { tencent } from "./tencent.ts";
-import { zhipu } from "./zhipu.ts";
 
-/** Where one kind of provider differs from the OpenAI chat completions API. */
+/** The differences of one kind of provider from OpenAI's chat completions API. */
 export interface Dialect {
-  /** Fields of the request beyond `model`, `messages` and `stream`. Only documented ones: others are refused. */
+  /** Fields of the request besides `model`, `messages` and `stream`. Only documented fields: providers refuse others. */
   requestFields(config: ProviderConfig): Readonly<Record<string, unknown>>;
-  /** A message of the conversation, as its models take it. */
+  /** A message of the conversation, in the form that its models take. */
   message(message: ConversationMessage, config: ProviderConfig): ConversationMessage;
   /**
-   * Passed fields where they have other names, or only some are known. They replace those of
-   * `requestFields`; one that is undefined takes it away. What would change the answer is not left out.
+   * Passed fields, for a provider that has other names for them or knows only some. They replace those of
+   * `requestFields`. An undefined field removes it. Fields that change the answer must stay.
    */
   passedFields?(passed: PassedFields, config: ProviderConfig): Readonly<Record<string, unknown>>;
-  /** Headers beyond the common ones. */
+  /** Headers besides the common ones. */
   requestHeaders?(config: ProviderConfig): Readonly<Record<string, string>>;
-  /** A run's options where its ranges are narrower than usual. */
+  /** A run's options, for a provider with narrower ranges. */
   options?(options: RunOptions): RunOptions;
-  /** What it calls the limit of an answer, where that is not the client's to say. */
+  /** Its name for the limit of an answer. Without it, the client's name is used. */
   limitName?(config: ProviderConfig): LimitName | undefined;
-  /** `wantsReasoning` where the configuration does not say. */
+  /** The default of `wantsReasoning` in the configuration. */
   wantsReasoning?(config: ProviderConfig): boolean;
-  /** How to ask for the continuation of a trailing assistant message; absent where nobody documents it. */
+  /** How to ask for the continuation of a trailing assistant message. Missing without documentation. */
   continuation?(config: ProviderConfig): Continuation;
-  /** `finishesWithDone` where the configuration does not say. */
+  /** The default of `finishesWithDone` in the configuration. */
   readonly finishesWithDone?: boolean;
-  /** Codes of the provider's error envelope: a closed vocabulary, so they may be shown. */
+  /** Codes of the provider's error envelope. They are a closed vocabulary, so users may see them. */
   readonly codes: Readonly<Record<string, ErrorCode>>;
-  /** What cannot be told by code alone; undefined leaves it to the common rules. */
+  /** Classifies by more than the code. Undefined leaves the refusal to the common rules. */
   classify?(refusal: Refusal): ErrorCode | undefined;
-  /** In one exchange: a refusal without what it quotes of the request. */
-  heard?(refusal: Refusal): Refusal;
+  /** For one request: the refusal without the words that it quotes of that request. */
+  redact?(refusal: Refusal): Refusal;
 }
 
-/** What makes a trailing assistant message the beginning of the answer instead of history. */
+/** Marks a trailing assistant message as the beginning of the answer. */
 export interface Continuation {
   /** Fields of that message. */
   readonly message?: Readonly<Record<string, unknown>>;
   /** Fields of the request. */
   readonly request?: Readonly<Record<string, unknown>>;
-}
-
-const DIALECTS: Readonly<Record<ProviderKind, Dialect>> = { openai, nvidia, zhipu, tencent };
-
-export function dialectOf(kind: ProviderKind): Dialect {
-  return DIALECTS[kind];
-}
-
-export function classifyRefusal(dialect: Dialect, refusal: Refusal): ErrorCode {
-  const heard = dialect.heard?.(refusal) ?? refusal;
-  return classifyByDialect(dialect, heard) ?? classifyCommon(heard);
-}
-
-/**
- * What may be told of a refusal: its status, its code where the code is one we know, and why it came, in
- * our own words.
- */
-export function refusalDetail(dialect: Dialect, said: Refusal): string | undefined {
-  const refusal = dialect.heard?.(said) ?? said;
-  const { status, code } = refusal;
-  const isKnown = Object.hasOwn(dialect.codes, code) || isCommonCode(code);
-  const reason = classifyByDialect(dialect, refusal) === undefined ? reasonOf(refusal) : undefined;
-  const parts = [
-    ...(status === undefined ? [] : [`HTTP ${status}`]),
-    ...(isKnown ? [`code ${code}`] : []),
-    ...(reason === undefined ? [] : [reason]),
-  ];
-  return parts.length === 0 ? undefined : parts.join(", ");
-}
-
-function classifyByDialect(dialect: Dialect, refusal: Refusal): ErrorCode | undefined {
-  const { codes } = dialect;
-  const known = Object.hasOwn(codes, refusal.code) ? codes[refusal.code] : undefined;
-  return known ?? dialect.classify?.(refusal);
 }

@@ -1,30 +1,29 @@
 import type { Dialect } from "./dialect.ts";
-import { plainMessage } from "./messages.ts";
-import { withoutDefaults } from "./passed-fields.ts";
+import { plainMessage, withoutDefaults } from "./plain-request.ts";
 
-/** A model's worker is broken or full. Clears within seconds or minutes, whatever the status says. */
+/** A model server is broken or full. This clears within seconds or minutes, with any HTTP status. */
 const FULL_OR_BROKEN = /degraded function|resourceexhausted|worker local total request limit/;
 
-/** The gateway's limits for `NVCF-POLL-SECONDS`: it refuses what is above. */
+/** NVIDIA's gateway refuses a higher `NVCF-POLL-SECONDS`. */
 const MAX_POLL_SECONDS = 3_600;
 
 /**
- * NVIDIA NIM, hosted. A gateway in front of many model servers: it answers with problem JSON, they
- * with `{error}`, and capacity errors come with status 400, 503, or inside a stream of status 200.
+ * NVIDIA NIM, hosted: a gateway before many model servers. Errors of the gateway are problem JSON, errors of the servers
+ * are `{error}`. Capacity errors come with status 400, 503, or inside a stream of status 200.
  */
 export const nvidia: Dialect = {
-  // Nothing: some models refuse `stream_options`, and how thinking is switched differs per model.
+  // Empty: some models refuse `stream_options`, and the switch for thinking differs between models.
   requestFields: () => ({}),
   message: plainMessage,
   limitName: () => "max_tokens",
   passedFields: ({ user: _, ...others }) => withoutDefaults(others),
-  // How long a request may wait for a model's worker, 60 s unless told. Nobody waits for a first token
-  // longer than `firstTokenMs`: a full queue is to say so by then (504), and to forget the request.
+  // The longest wait for a model server; by default 60 s. The worker waits no longer than `firstTokenMs`, so a full queue
+  // must answer (504) and drop the request by then.
   requestHeaders: ({ timeouts }) => {
     const seconds = Math.floor(timeouts.firstTokenMs / 1_000);
     return { "nvcf-poll-seconds": String(Math.min(Math.max(1, seconds), MAX_POLL_SECONDS)) };
   },
-  // Some of its model servers never give a reason.
+  // Some of its model servers never send a finish reason.
   finishesWithDone: true,
   codes: {},
   classify: ({ text }) => (FULL_OR_BROKEN.test(text) ? "provider_overloaded" : undefined),

@@ -2,7 +2,7 @@
 import { type ProviderKind, parseGatewayConfig } from "@openclaw/config";
 import type { RunParameters } from "@openclaw/protocol";
 import { describe, expect, test } from "vitest";
-import { dialectOf } from "./dialect.ts";
+import { dialectOf } from "./dialect-of.ts";
 import { requestFields } from "./request-fields.ts";
 
 const OPENAI = "https://api.openai.com/v1";

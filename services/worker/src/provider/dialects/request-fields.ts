@@ -1,6 +1,5 @@
 /**
- * The fields of a request beside its conversation. They have four sources, of which a later one replaces
- * an earlier one:
+ * The fields of a request besides its conversation. They have four sources; a later source replaces an earlier one:
  *
  * 1. the dialect, which knows what the provider needs (`requestFields`),
  * 2. the operator (`extraBody`),
@@ -13,13 +12,13 @@ import type { Dialect } from "./dialect.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The provider that is asked, and how it is spoken to. */
+/** A provider and its dialect. */
 export interface Recipient {
   readonly config: ProviderConfig;
   readonly dialect: Dialect;
 }
 
-/** Objects of independent settings, merged by key. Any other field is one value. */
+/** Objects with independent settings, merged by key. Any other field is one value. */
 const BAGS = ["chat_template_kwargs", "nvext"];
 const LIMIT_NAMES: readonly LimitName[] = ["max_tokens", "max_completion_tokens"];
 
@@ -32,7 +31,7 @@ export function requestFields(
   const taken = (fields: Fields) => withoutUnknown(fields, config);
   const extra = taken(parameters.extra ?? {});
   const standing = merged(dialect.requestFields(config), withoutNulls(config.extraBody ?? {}));
-  // The dialect's own switch would contradict the other one.
+  // The dialect's own switch for thinking would contradict this one.
   const switched = "enable_thinking" in { ...config.extraBody, ...extra };
   const name = config.maxTokensName ?? dialect.limitName?.(config) ?? limitName ?? "max_tokens";
   const own = optionFields(dialect.options?.(options) ?? options, name);
@@ -40,12 +39,12 @@ export function requestFields(
   return [switched ? { thinking: undefined } : {}, own, common, extra].reduce(merged, standing);
 }
 
-/** A run's options as providers call them. Without an option the provider's own default holds. */
+/** A run's options under the providers' names. Without an option, the provider's default holds. */
 function optionFields({ temperature, topP, maxTokens, stop }: RunOptions, name: LimitName): Fields {
   return {
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { top_p: topP }),
-    // The operator may have set a limit under the other name, and providers refuse two limits.
+    // The operator may have set the limit under the other name. Providers refuse two limits.
     ...(maxTokens !== undefined && { ...noLimit(), [name]: maxTokens }),
     ...(stop !== undefined && { stop }),
   };
@@ -56,9 +55,9 @@ function noLimit(): Fields {
 }
 
 /**
- * Leaves out fields that the provider does not take and that an answer can do without. A field that shapes
- * the answer is sent all the same. The edge does not ask such a provider; if its configuration was older,
- * the provider refuses the request.
+ * Removes fields that the provider does not take, if the answer can do without them. A field that shapes the answer is
+ * sent all the same. An edge does not choose such a provider, unless the edge has an older configuration; then the
+ * provider refuses the request.
  */
 function withoutUnknown(fields: Fields, config: ProviderConfig): Fields {
   const known = Object.entries(fields).filter(
@@ -75,7 +74,7 @@ function merged(under: Fields, over: Fields): Fields {
   return { ...under, ...over, ...Object.fromEntries(bags) };
 }
 
-/** A null of the operator takes a field away. */
+/** `null` in the operator's configuration removes a field. */
 function withoutNulls(fields: Fields): Fields {
   const known = Object.entries(fields).map(([name, value]) => [name, value ?? undefined]);
   return Object.fromEntries(known);

@@ -1,9 +1,8 @@
 import type { Refusal } from "../refusals/refusal.ts";
 import type { Dialect } from "./dialect.ts";
-import { plainMessage } from "./messages.ts";
-import { isThoughtless, withoutDefaults } from "./passed-fields.ts";
+import { isThoughtless, plainMessage, withoutDefaults } from "./plain-request.ts";
 
-/** Third-party models behind the same host have switches of their own, which refuse this one. */
+/** Third-party models at the same host have other switches, and refuse this one. */
 const THINKING_CAN_BE_DISABLED = /^hy3(?:-|$)/i;
 
 /** Its levels are `low`, `medium` and `high`. */
@@ -19,7 +18,7 @@ const LEGACY_CODES = [
   [/^ResourceInsufficient|^ResourceUnavailable/, "provider_overloaded"],
 ] as const;
 
-/** Tencent TokenHub, and what is left of the legacy Hunyuan API it replaced. */
+/** Tencent TokenHub, and the rest of the legacy Hunyuan API that it replaced. */
 export const tencent: Dialect = {
   requestFields: ({ model }) => ({
     stream_options: { include_usage: true },
@@ -27,7 +26,7 @@ export const tencent: Dialect = {
   }),
   message: plainMessage,
   limitName: () => "max_tokens",
-  // Without it, hy3 loses its train of thought between two calls of tools.
+  // Without it, hy3 forgets its reasoning between two tool calls.
   wantsReasoning: () => true,
   passedFields: ({ user: _, reasoning_effort, ...others }, { model }) => ({
     ...withoutDefaults(others),
@@ -38,7 +37,7 @@ export const tencent: Dialect = {
     "400002": "provider_rejected",
     "400004": "provider_rejected",
     "401002": "provider_auth",
-    // Used up, or the model was never switched on in the console: both are the account's.
+    // Used up, or the model is not enabled in the console: both are the account's.
     "401007": "provider_quota",
     "401008": "provider_quota",
     "403004": "provider_quota",
@@ -52,7 +51,7 @@ export const tencent: Dialect = {
   classify: ({ code }: Refusal) => LEGACY_CODES.find(([pattern]) => pattern.test(code))?.[1],
 };
 
-/** Where thinking is off unless asked for, an effort asks for it. Other models' levels are their own. */
+/** For models that think only on request, an effort is a request. Other models have levels of their own. */
 function effortFields(effort: string | undefined, model: string) {
   if (effort === undefined) return {};
   if (!THINKING_CAN_BE_DISABLED.test(model)) return { reasoning_effort: effort };

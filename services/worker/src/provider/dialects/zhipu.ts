@@ -1,33 +1,32 @@
 import type { PassedFields } from "@openclaw/protocol";
 import type { Dialect } from "./dialect.ts";
-import { plainMessage } from "./messages.ts";
-import { isThoughtless, withoutDefaults } from "./passed-fields.ts";
+import { isThoughtless, plainMessage, withoutDefaults } from "./plain-request.ts";
 
 /**
- * Models documented to think unless told otherwise and to accept being told. Newer ones (5.3) refuse
- * the switch, older ones do not have it.
+ * Models that think by default, and accept a switch, by their documentation. Newer ones (5.3) refuse the switch, older
+ * ones do not have it.
  */
 const THINKING_CAN_BE_DISABLED = /^glm-(?:4\.[567]|5|5\.[12])(?:-|$)/i;
 
-/** Take `reasoning_effort`, in place of the switch. */
+/** Models with `reasoning_effort` instead of the switch. */
 const HAS_EFFORT = /^glm-5\.[2-9](?:-|$)/i;
 
-/** Without being told to, these say nothing until the arguments of a call are whole. */
+/** Models that hold a tool call back until its arguments are complete, unless `tool_stream` is set. */
 const STREAMS_CALLS = /^glm-(?:4\.[67]|5(?:\.\d)?)(?:-|$)/i;
 
-/** Of `user_id`. */
+/** The length of `user_id`. */
 const USER_LENGTH = { least: 6, most: 128 };
 
 const MAX_TEMPERATURE = 1;
-/** 1 itself is refused. */
+/** It refuses 1. */
 const MAX_TOP_P = 0.99;
 
 /**
- * Zhipu BigModel (GLM). Status 429 covers everything from two requests too many to an empty account:
- * only the code tells. Usage arrives without being asked for.
+ * Zhipu BigModel (GLM). Status 429 means anything from two requests too many to an empty account: only the code decides.
+ * It sends usage without `stream_options`.
  */
 export const zhipu: Dialect = {
-  // First text counts more here than thought: with thinking on it comes seconds later.
+  // The first text counts more than thinking: with thinking it comes seconds later.
   requestFields: ({ model }) =>
     THINKING_CAN_BE_DISABLED.test(model) ? { thinking: { type: "disabled" } } : {},
   options: ({ temperature, topP, ...others }) => ({
@@ -37,7 +36,7 @@ export const zhipu: Dialect = {
   }),
   limitName: () => "max_tokens",
   message: plainMessage,
-  // With tools its models go on thinking from there; its documentation asks for it.
+  // With tools, its models continue their reasoning. Its documentation asks for it.
   wantsReasoning: () => true,
   passedFields: ({ tools, tool_choice, user, reasoning_effort, ...others }, { model }) => ({
     ...withoutDefaults(others),
@@ -73,7 +72,7 @@ export const zhipu: Dialect = {
     "1261": "context_length_exceeded",
     "1300": "content_filtered",
     "1301": "content_filtered",
-    // The account's own concurrency or rate; 1305 and 1312 are the platform's.
+    // The concurrency or rate of the account. 1305 and 1312 are the platform's.
     "1302": "provider_rate_limited",
     "1303": "provider_rate_limited",
     "1304": "provider_quota",
@@ -89,7 +88,7 @@ export const zhipu: Dialect = {
   classify: ({ status }) => (status === 434 ? "provider_auth" : undefined),
 };
 
-/** To choose none is only possible by having none. */
+/** It has no `tool_choice: "none"`, so the tools are removed. */
 function toolFields(
   { tools, tool_choice }: Pick<PassedFields, "tools" | "tool_choice">,
   model: string,
@@ -98,13 +97,13 @@ function toolFields(
   return { tools, tool_choice, ...(STREAMS_CALLS.test(model) && { tool_stream: true }) };
 }
 
-/** Changes no answer, so one that would be refused is left out. */
+/** Has no effect on the answer, so a value of a refused length is left out. */
 function userField(user: string | undefined) {
   const { least, most } = USER_LENGTH;
   return user && user.length >= least && user.length <= most ? { user_id: user } : {};
 }
 
-/** Where there are no levels, any effort means to think, unless it means not to. */
+/** For models without levels, any effort switches thinking on, unless it asks for none. */
 function effortFields(effort: string | undefined, model: string) {
   if (effort === undefined) return {};
   if (HAS_EFFORT.test(model)) return { thinking: undefined, reasoning_effort: effort };

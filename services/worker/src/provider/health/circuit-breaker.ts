@@ -1,8 +1,10 @@
 /**
  * Keeps runs away from a provider account that is down.
  *
- * No user's run is spent on finding out whether it is well again: while the circuit is open, the worker
- * asks the provider itself, ever more rarely, and the first good answer closes it.
+ * While the circuit is open, the worker probes the provider itself, with growing waits, so that no run is lost on a
+ * test. The first good answer closes the circuit.
+ *
+ * States are those of cockatiel: closed → open after enough failures → half open for one probe → closed or open.
  */
 import type { ErrorCode } from "@openclaw/protocol";
 import type { Logger } from "@openclaw/runtime";
@@ -16,24 +18,23 @@ import {
   handleAll,
 } from "cockatiel";
 
-/** What opens a circuit where nobody says otherwise. */
+/** The default of `CircuitBreakerOptions.failures`. */
 const FAILURES = 5;
 /**
- * First and longest wait between two looks at a provider that is down, which is used again within 10 s. Each
- * worker takes between half of a wait and all of it, so that not all of them look at once.
+ * First and longest wait between two probes. A provider that is up again gets runs within 10 s. Each worker takes a
+ * random wait between half and all of it, so that they do not probe together.
  */
-const LOOK_AGAIN = { initialDelay: 500, maxDelay: 6_000, generator: halfJitterGenerator };
-const LOOK_TICK_MS = 250;
+const PROBE_AGAIN = { initialDelay: 500, maxDelay: 6_000, generator: halfJitterGenerator };
+const PROBE_TICK_MS = 250;
 
 export interface CircuitBreakerOptions {
   readonly provider: string;
   /**
-   * Whether the provider does again what it failed to do, as `code` says. Throws where it does not;
-   * bounded in time.
+   * Checks that the provider works again, after it failed with `code`. Throws if it does not. Bounded in time.
    */
   readonly probe: (code: ErrorCode) => Promise<void>;
   readonly log: Pick<Logger, "info" | "warn" | "error">;
-  /** Opens at so many failures, if they are at least half of the last attempts. */
+  /** Opens after this many failures, if they are at least half of the last attempts. */
   readonly failures?: number | undefined;
 }
 
@@ -41,8 +42,8 @@ export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   readonly #policy: CircuitBreakerPolicy;
   #code: ErrorCode | undefined;
-  #looking: NodeJS.Timeout | undefined;
-  /** While it is open: since when, on the monotonic clock, and how often the provider was asked. */
+  #probing: NodeJS.Timeout | undefined;
+  /** While the circuit is open: its start on the monotonic clock, and the number of probes. */
   #outage: { readonly since: number; questions: number } | undefined;
   #stopped = false;
 
@@ -50,19 +51,19 @@ export class CircuitBreaker {
     this.#options = options;
     const { provider, log, failures = FAILURES } = options;
     this.#policy = circuitBreaker(handleAll, {
-      halfOpenAfter: new ExponentialBackoff(LOOK_AGAIN),
+      halfOpenAfter: new ExponentialBackoff(PROBE_AGAIN),
       breaker: new CountBreaker({
         size: 2 * failures,
         minimumNumberOfCalls: failures,
         threshold: 0.499,
       }),
     });
-    // Also after each look that failed.
+    // Also called after each failed probe.
     this.#policy.onBreak(() => {
       if (this.#stopped || this.#outage) return;
       this.#outage = { since: performance.now(), questions: 0 };
       log.warn({ provider, code: this.#code }, "circuit opened");
-      this.#looking = setInterval(() => this.#look(), LOOK_TICK_MS).unref();
+      this.#probing = setInterval(() => this.#probe(), PROBE_TICK_MS).unref();
     });
     this.#policy.onReset(() => {
       const { since = performance.now(), questions = 0 } = this.#outage ?? {};
@@ -70,21 +71,21 @@ export class CircuitBreaker {
       log.info({ provider, code: this.#code, openMs, questions }, "circuit closed");
       this.#code = undefined;
       this.#outage = undefined;
-      this.#stopLooking();
+      this.#stopProbing();
     });
   }
 
-  /** The failure that opened the circuit; undefined while it is closed. */
+  /** The failure that opened the circuit; undefined while the circuit is closed. */
   get code(): ErrorCode | undefined {
     return this.#isClosed ? undefined : this.#code;
   }
 
-  /** An attempt came to the end of its answer. */
+  /** An attempt completed its answer. */
   succeeded(): void {
     if (this.#isClosed) this.#note(undefined);
   }
 
-  /** An attempt failed for a reason that lies in the provider. */
+  /** An attempt failed, and the fault is the provider's. */
   failed(code: ErrorCode): void {
     if (!this.#isClosed) return;
     this.#code = code;
@@ -93,29 +94,29 @@ export class CircuitBreaker {
 
   stop(): void {
     this.#stopped = true;
-    this.#stopLooking();
+    this.#stopProbing();
   }
 
   get #isClosed(): boolean {
     return this.#policy.state === CircuitState.Closed;
   }
 
-  #stopLooking(): void {
-    clearInterval(this.#looking);
-    this.#looking = undefined;
+  #stopProbing(): void {
+    clearInterval(this.#probing);
+    this.#probing = undefined;
   }
 
   #note(failure: Error | undefined): void {
     const outcome = () => (failure ? Promise.reject(failure) : Promise.resolve());
-    // The failure comes out again, and was dealt with before it went in.
+    // The policy throws the failure again. The attempt has handled it.
     this.#policy.execute(outcome).catch(() => undefined);
   }
 
-  /** The policy itself decides whether it is time. */
-  #look(): void {
+  /** The policy decides whether it is time for a probe. */
+  #probe(): void {
     const code = this.#code;
     if (this.#policy.state !== CircuitState.Open || code === undefined) return;
-    // Refused because it is not time yet, or the provider is still down: the next tick looks again.
+    // Rejects if it is not time yet, or if the provider is still down. The next tick tries again.
     const ask = () => {
       if (this.#outage) this.#outage.questions += 1;
       return this.#options.probe(code);

@@ -1,35 +1,34 @@
 /**
- * What each failure of a provider asks of us: the one table that says whose the fault is, whether a run
- * goes elsewhere, may come back later, and what becomes of the account.
+ * The table of failures of a provider. It says whose fault each is, whether the run may go to another provider or come
+ * back later, and how it affects the account.
  *
- * What the codes of each provider mean is the business of its dialect; this is what we do about it.
+ * The dialect of a provider maps the provider's codes to failures.
  */
 import type { ErrorCode } from "@openclaw/protocol";
 
-/** What a failure does to the runs of others. */
+/** The effect of a failure on other runs. */
 export interface Effect {
-  /** The account has more to do than it may or can: it is asked for less. */
+  /** The account has too much to do: it gets fewer runs. */
   readonly slowsDown: boolean;
-  /** Speaks against the provider: after enough of these its circuit opens. */
+  /** Counts for the provider's circuit breaker. */
   readonly counts: boolean;
 }
 
 export interface FailurePolicy extends Effect {
   /**
-   * Whose the fault is. What lies in the request says nothing of the account or the provider, whatever
-   * its status: it opens no circuit and counts against nobody.
+   * Whose fault it is. A fault of the request has no effect on the account or the provider, whatever its HTTP status.
    */
   readonly fault: "request" | "account" | "provider";
   /**
-   * Another provider may succeed; `roomier`: one that takes longer requests. False where the reason lies in the request, or
+   * Another provider may succeed; `roomier`: only a provider that takes longer requests. False if the fault is the request's, or
    * the run is over.
    */
   readonly elsewhere: boolean | "roomier";
-  /** This account may succeed a moment later, if nobody else is there to be asked. */
+  /** This account may succeed a moment later, if no other provider is left. */
   readonly later: boolean;
   /**
-   * Only where the account may be refused as such. A question of our own confirms that
-   * (`account-refusal.ts`), and is asked again ever more rarely: this often in the end.
+   * Only for failures of a refused account. A question confirms the refusal (`account-refusal.ts`), and is repeated with
+   * growing waits, up to this one.
    */
   readonly askMostMs?: number;
 }
@@ -61,7 +60,7 @@ const POLICIES: Readonly<Partial<Record<ErrorCode, FailurePolicy>>> = {
   content_filtered: REFUSED_REQUEST,
   context_length_exceeded: { ...REFUSED_REQUEST, elsewhere: "roomier" },
   answer_too_large: REFUSED_REQUEST,
-  // Counts, though the run has no time left for anybody else.
+  // Counts for the circuit, though the run has no time left for another provider.
   run_timeout: { ...BROKEN, elsewhere: false },
 
   provider_auth: { ...REFUSED_ACCOUNT, askMostMs: 60_000 },
@@ -74,17 +73,17 @@ const POLICIES: Readonly<Partial<Record<ErrorCode, FailurePolicy>>> = {
   provider_unreachable: { ...BROKEN, later: true },
 };
 
-/** Everything that is not listed is a provider that broke off, fell silent or made no sense. */
+/** Any other code means that the provider broke off, fell silent or sent an unknown form. */
 export function policyOf(code: ErrorCode): FailurePolicy {
   return POLICIES[code] ?? BROKEN;
 }
 
 /**
- * What a failure does to others, who have no part in what one request made a provider say.
+ * The effect of a failure on other runs: only what holds for both codes.
  *
- * @param withoutWords what it means by its status alone
+ * @param codeWithoutText see `ProviderError.codeWithoutText`
  */
-export function effectOf(code: ErrorCode, withoutWords: ErrorCode): Effect {
-  const [said, sure] = [policyOf(code), policyOf(withoutWords)];
-  return { slowsDown: said.slowsDown && sure.slowsDown, counts: said.counts && sure.counts };
+export function effectOf(code: ErrorCode, codeWithoutText: ErrorCode): Effect {
+  const [own, sure] = [policyOf(code), policyOf(codeWithoutText)];
+  return { slowsDown: own.slowsDown && sure.slowsDown, counts: own.counts && sure.counts };
 }

@@ -1,14 +1,14 @@
 import { type ProviderHealthReport, RecentMean } from "@openclaw/metrics";
 import type { ErrorCode } from "@openclaw/protocol";
 import type { AccountVerdict } from "@openclaw/queue";
-import { AccountRefusal, type QuestionResult } from "../refusals/account-refusal.ts";
+import { AccountRefusal, type QuestionResult } from "./account-refusal.ts";
 import { CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
 import { effectOf, policyOf } from "./failure-policy.ts";
 
 const TOO_MANY_COMPLAINTS = 0.3;
 const REST_MS = 500;
 
-/** Why no run is to be spent on a provider right now, and for how long where that is known. */
+/** Why a provider gets no runs now, and for how long if that is known. */
 export interface Closed {
   readonly code: ErrorCode;
   readonly forMs?: number;
@@ -17,21 +17,21 @@ export interface Closed {
 export interface ProviderHealthOptions extends CircuitBreakerOptions {
   /** Asks the account a plain question. Throws where it fails; bounded in time. */
   readonly ask: () => Promise<void>;
-  /** What the cluster knows of the account. Without it no question confirms a refusal, and none stands. */
+  /** The verdict of the cluster on the account. Without it, the account never counts as refused. */
   readonly verdict?: AccountVerdict | undefined;
-  /** A question of our own has come to this. */
+  /** A question to an account that may be refused was answered. */
   readonly onAsked?: ((result: QuestionResult) => void) | undefined;
 }
 
-/** How one provider account fares with the runs of this process, and whether more are to be spent on it. */
+/** Whether one provider account gets runs of this process, by how earlier runs came out. */
 export class ProviderHealth {
   readonly #breaker: CircuitBreaker;
   readonly #refusal: AccountRefusal | undefined;
   readonly #firstTokenMs = new RecentMean();
   readonly #failures = new RecentMean();
-  /** Share of attempts that the account had too much of. */
+  /** Share of attempts that were too much for the account. */
   readonly #complaints = new RecentMean();
-  /** What it is left alone for, and until when on the monotonic clock. */
+  /** Why the account rests, and until when on the monotonic clock. */
   #rest: { readonly code: ErrorCode; readonly until: number } | undefined;
 
   constructor(options: ProviderHealthOptions) {
@@ -48,7 +48,7 @@ export class ProviderHealth {
       });
   }
 
-  /** Undefined where a run may be spent on it. */
+  /** Undefined if the account gets runs. */
   get closed(): Closed | undefined {
     const forMs = this.#restMs;
     if (this.#rest && forMs > 0) return { code: this.#rest.code, forMs };
@@ -56,7 +56,7 @@ export class ProviderHealth {
     return code === undefined ? undefined : { code };
   }
 
-  /** Whether runs are spent on it, and if not why. */
+  /** Whether the account gets runs, and if not why. */
   get state(): "available" | "open" | "resting" | "refused" {
     if (this.#restMs > 0) return "resting";
     if (this.#refusal?.code !== undefined) return "refused";
@@ -64,11 +64,11 @@ export class ProviderHealth {
   }
 
   /** The first token of an attempt came. */
-  spoke(afterMs: number): void {
+  firstToken(afterMs: number): void {
     this.#firstTokenMs.add(afterMs);
   }
 
-  /** An attempt came to the end of its answer. */
+  /** An attempt completed its answer. */
   finished(): void {
     this.#failures.add(0);
     this.#complaints.add(0);
@@ -76,20 +76,20 @@ export class ProviderHealth {
   }
 
   /**
-   * An attempt failed. That an account is refused counts only once it is confirmed.
+   * An attempt failed. A refused account counts only once a question has confirmed it.
    *
-   * @param withoutWords see `ProviderError.withoutWords`
+   * @param codeWithoutText see `ProviderError.codeWithoutText`
    */
-  failed(code: ErrorCode, withoutWords = code): void {
-    if ([code, withoutWords].every(isSure)) this.#failures.add(1);
-    if (effectOf(code, withoutWords).counts) this.#breaker.failed(code);
+  failed(code: ErrorCode, codeWithoutText = code): void {
+    if ([code, codeWithoutText].every(isSure)) this.#failures.add(1);
+    if (effectOf(code, codeWithoutText).counts) this.#breaker.failed(code);
     if (policyOf(code).askMostMs !== undefined) this.#refusal?.suspect();
   }
 
   /**
-   * The account has more to do than it takes: it is left alone for as long as it says, or for a moment
-   * where most of what it is asked is too much. Otherwise whatever is queued would be refused within that
-   * moment. One complaint in many attempts says nothing of the next one.
+   * The account has too much to do. It rests for as long as it says. Without `Retry-After` it rests for a moment if many
+   * attempts were too much, since otherwise it would refuse all queued runs within that moment. One complaint in many
+   * attempts is no sign for the next attempt.
    */
   complained(code: ErrorCode, retryAfterMs: number | undefined): void {
     this.#complaints.add(1);
@@ -98,13 +98,13 @@ export class ProviderHealth {
     if (restMs > 0) this.rest(code, restMs);
   }
 
-  /** Spends nothing on it for so long from now, or longer where that was said before. */
+  /** The account rests for this long, or longer if it rests already. */
   rest(code: ErrorCode, forMs: number): void {
     const until = performance.now() + forMs;
     if (until > (this.#rest?.until ?? 0)) this.#rest = { code, until };
   }
 
-  /** Left alone is left alone. */
+  /** A resting account gets no questions either. */
   async #unlessResting(question: () => Promise<void>): Promise<void> {
     if (this.#restMs > 0) throw new Error("the account rests");
     await question();
@@ -131,7 +131,7 @@ export class ProviderHealth {
   }
 }
 
-/** Whether it lies in the account or the provider, and nothing has to confirm that. */
+/** Whether the fault is surely the account's or the provider's, without a confirmation. */
 function isSure(code: ErrorCode): boolean {
   const { fault, askMostMs } = policyOf(code);
   return fault !== "request" && askMostMs === undefined;

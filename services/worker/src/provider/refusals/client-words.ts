@@ -1,36 +1,37 @@
 /**
- * Takes a client's own words out of what a provider refuses its request with.
+ * Takes the words of a request out of the refusal of that request.
  *
- * Servers quote the field that they did not like, as it was or as JSON or Python write it. `top_k: "too many requests"`
- * is no complaint of the provider's. A long text is often quoted by its beginning and its end alone.
+ * Servers quote a field that they refuse, literally or in the spelling of JSON or Python. A quoted
+ * `top_k: "too many requests"` is not a complaint of the provider. Of a long text, servers often quote only the
+ * beginning and the end.
  */
 import { isObject } from "../contract/json.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** A shorter text may be in any sentence, so it counts only between quotation marks. */
+/** A shorter text may stand in any sentence, so it counts only between quotation marks. */
 const SURE_LENGTH = 8;
-/** As much of a text's beginning or end shows that it is quoted in part. */
+/** This much of a text's beginning or end shows a partial quotation. */
 const PART_LENGTH = 16;
-/** No refusal that is read is longer, see `refusal.ts`. */
+/** The longest refusal that is read, see `refusal.ts`. */
 const MOST_QUOTED = 4_096;
-/** Texts that are looked at, and those of them that are looked for in every spelling. */
+/** Most texts of a request that are considered, and most that are searched in every spelling. */
 const MAX_TEXTS = 1_000;
 const MAX_QUOTED = 64;
 const MAX_DEPTH = 16;
-/** Their values are words of the API. */
-const NOT_SAID = ["role", "type", "limitName"];
+/** Fields whose values are words of the API. */
+const API_WORDS = ["role", "type", "limitName"];
 const NAME = /^[\w.-]*$/;
 const SAME_IN_ALL = /[\p{L}\p{N} ]+/gu;
 const ASCII = /^[\0-\x7f]*$/;
 const MARK = /["'`“”‘’«»…\\]|\.\.\./;
 
-/** @param request anything made of JSON values, all of which are the client's */
+/** @param request any JSON value; all of it is the client's */
 export function withoutClientWords(refusal: Refusal, request: unknown): Refusal {
   if (refusal.text === "") return refusal;
-  const said = new Set<string>();
-  gather(request, said, 0);
-  const quoted = [...said].filter((one) => mayBeIn(refusal.text, one)).slice(0, MAX_QUOTED);
-  // A longer text may have a shorter one in it.
+  const sent = new Set<string>();
+  gather(request, sent, 0);
+  const quoted = [...sent].filter((one) => mayBeIn(refusal.text, one)).slice(0, MAX_QUOTED);
+  // A longer text may contain a shorter one.
   const texts = quoted.toSorted((a, b) => b.length - a.length);
   return {
     ...refusal,
@@ -42,21 +43,21 @@ export function withoutClientWords(refusal: Refusal, request: unknown): Refusal 
 function gather(value: unknown, into: Set<string>, depth: number): void {
   if (depth > MAX_DEPTH || into.size >= MAX_TEXTS) return;
   if (typeof value === "string") into.add(value.trim());
-  // What was said last is quoted most.
+  // Servers mostly quote the last message.
   else if (Array.isArray(value)) for (const one of value.toReversed()) gather(one, into, depth + 1);
   else if (isObject(value)) {
     for (const [name, field] of Object.entries(value)) {
-      // Other names are those of the API.
+      // Names of this form are words of the API. Any other name may be the client's.
       if (!NAME.test(name)) gather(name, into, depth + 1);
-      if (!NOT_SAID.includes(name) || typeof field !== "string") gather(field, into, depth + 1);
+      if (!API_WORDS.includes(name) || typeof field !== "string") gather(field, into, depth + 1);
     }
   }
 }
 
-function without(text: string, said: string): string {
-  const isLong = said.length > MOST_QUOTED;
-  const beginnings = spellingsOf(said.slice(0, MOST_QUOTED));
-  const ends = isLong ? spellingsOf(said.slice(-MOST_QUOTED)) : beginnings;
+function without(text: string, own: string): string {
+  const isLong = own.length > MOST_QUOTED;
+  const beginnings = spellingsOf(own.slice(0, MOST_QUOTED));
+  const ends = isLong ? spellingsOf(own.slice(-MOST_QUOTED)) : beginnings;
   let rest = text;
   if (!isLong) for (const spelling of beginnings) rest = withoutWhole(rest, spelling);
   for (const spelling of beginnings) rest = withoutBeginning(rest, spelling);
@@ -64,9 +65,9 @@ function without(text: string, said: string): string {
   return rest;
 }
 
-/** Cheap, since a conversation has many texts and a refusal hardly ever quotes one. */
-function mayBeIn(text: string, said: string): boolean {
-  const ends = [said.slice(0, PART_LENGTH), said.slice(-PART_LENGTH)];
+/** A cheap test, since a conversation has many texts and a refusal hardly ever quotes one. */
+function mayBeIn(text: string, own: string): boolean {
+  const ends = [own.slice(0, PART_LENGTH), own.slice(-PART_LENGTH)];
   return ends.map((end) => longestPlain(end.toLowerCase())).some((run) => isIn(text, run));
 }
 
@@ -74,17 +75,17 @@ function isIn(text: string, run: string): boolean {
   return text.includes(run) || (!ASCII.test(run) && text.includes("\\u"));
 }
 
-/** Of a text, what is the same in every spelling, but for letters that are not in ASCII. */
+/** The longest part of a text that all spellings share, apart from letters beyond ASCII. */
 function longestPlain(text: string): string {
   const runs = text.match(SAME_IN_ALL) ?? [""];
   return runs.reduce((a, b) => (b.length > a.length ? b : a));
 }
 
-/** As it is, and as JSON and Python write it, one in the other as well. In lower case, as refusals are. */
-function spellingsOf(said: string): ReadonlySet<string> {
-  const json = asJson(said);
-  const python = said.replaceAll("\\", "\\\\").replace(/[\n\r\t]/g, asEscape);
-  const spellings = [said, json, asAscii(json), asJson(json), python, asJson(python)];
+/** The text itself and its spellings in JSON and Python, also nested. In lower case, as refusals are. */
+function spellingsOf(own: string): ReadonlySet<string> {
+  const json = asJson(own);
+  const python = own.replaceAll("\\", "\\\\").replace(/[\n\r\t]/g, asEscape);
+  const spellings = [own, json, asAscii(json), asJson(json), python, asJson(python)];
   const quoted = python.replaceAll("'", "\\'");
   return new Set([...spellings, quoted, asJson(quoted)].map((text) => text.toLowerCase()));
 }
@@ -105,30 +106,30 @@ function asEscape(char: string): string {
   return asJson(char);
 }
 
-function withoutWhole(text: string, said: string): string {
-  if (said.length >= SURE_LENGTH) return text.replaceAll(said, "");
-  if (said.length < 2) return text;
-  return text.replaceAll(said, (found: string, at: number) =>
+function withoutWhole(text: string, own: string): string {
+  if (own.length >= SURE_LENGTH) return text.replaceAll(own, "");
+  if (own.length < 2) return text;
+  return text.replaceAll(own, (found: string, at: number) =>
     isMarked(text[at - 1]) && isMarked(text[at + found.length]) ? "" : found,
   );
 }
 
-function withoutBeginning(text: string, said: string): string {
-  if (said.length <= PART_LENGTH) return text;
-  const at = text.indexOf(said.slice(0, PART_LENGTH));
+function withoutBeginning(text: string, own: string): string {
+  if (own.length <= PART_LENGTH) return text;
+  const at = text.indexOf(own.slice(0, PART_LENGTH));
   if (at < 0 || !isMarked(text[at - 1])) return text;
   let length = PART_LENGTH;
-  while (length < said.length && text[at + length] === said[length]) length += 1;
+  while (length < own.length && text[at + length] === own[length]) length += 1;
   return text.slice(0, at) + text.slice(at + length);
 }
 
-function withoutEnd(text: string, said: string): string {
-  if (said.length <= PART_LENGTH) return text;
-  const at = text.lastIndexOf(said.slice(-PART_LENGTH));
+function withoutEnd(text: string, own: string): string {
+  if (own.length <= PART_LENGTH) return text;
+  const at = text.lastIndexOf(own.slice(-PART_LENGTH));
   const end = at + PART_LENGTH;
   if (at < 0 || !isMarked(text[end])) return text;
   let length = PART_LENGTH;
-  while (length < end && text[end - length - 1] === said[said.length - length - 1]) length += 1;
+  while (length < end && text[end - length - 1] === own[own.length - length - 1]) length += 1;
   return text.slice(0, end - length) + text.slice(end);
 }
 

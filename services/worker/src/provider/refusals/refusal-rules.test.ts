@@ -1,7 +1,8 @@
 /** Whose fault a refusal is: the same status may be the request's, the account's or the provider's. */
 import { describe, expect, test } from "vitest";
 import { ACCOUNT, IN_STREAM, PROVIDER, REQUEST, say } from "../../testing/real-refusals.ts";
-import { classifyRefusal, dialectOf, refusalDetail } from "../dialects/dialect.ts";
+import { classifyRefusal, refusalDetail } from "../dialects/classify-refusal.ts";
+import { dialectOf } from "../dialects/dialect-of.ts";
 import { type FailurePolicy, policyOf } from "../health/failure-policy.ts";
 import { readErrorText, readRefusal } from "./refusal.ts";
 
@@ -45,12 +46,12 @@ test.each([
   [
     404,
     "No endpoints found that support tool use.",
-    "HTTP 404, asks for something that the model or the account does not have",
+    "HTTP 404, the request needs a feature that the model or the account does not have",
   ],
   [
     400,
     "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-    "HTTP 400, it wants another name for the limit of tokens: see its `maxTokensName`",
+    "HTTP 400, it expects another name for the limit of tokens: see its `maxTokensName`",
   ],
   [400, "Secret words of the provider", "HTTP 400"],
 ])("a refused request says why in our own words: %i %s", (status, message, detail) => {

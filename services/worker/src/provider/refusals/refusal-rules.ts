@@ -1,11 +1,11 @@
 /**
- * Whose a refusal is, and what it means, where the provider's dialect knows nothing more precise: one
- * table, read from the top, of which the first row that fits decides.
+ * The meaning of a refusal, unless the provider's dialect knows a more precise one. The first row of the table that fits
+ * decides.
  *
- * A status alone does not tell a request's own fault from the account's: 402 comes with an empty account,
- * and with one request for more tokens than are left. So what the words say goes before the status. Where
- * no word is known, 401, 402, 403 and 404 are the account's: a question of our own finds out whether they
- * are (`account-refusal.ts`), and nobody else waits for it.
+ * A status alone does not show whether the fault is the request's or the account's. For example, 402 comes with an empty
+ * account, and with one request for more tokens than are left. So words go before the status. Without a known word, 401,
+ * 402, 403 and 404 are the account's. A question of the worker then confirms it (`account-refusal.ts`), and no other run
+ * waits for that.
  */
 import type { ErrorCode } from "@openclaw/protocol";
 import type { Refusal } from "./refusal.ts";
@@ -25,20 +25,20 @@ import {
   UNKNOWN_MODEL,
 } from "./refusal-words.ts";
 
-/** A row fits where all that it names does. */
-export interface RefusalRule {
+/** A row fits if all its conditions hold. */
+interface RefusalRule {
   readonly means: ErrorCode;
-  /** What the user is told besides, in our own words: the provider's may quote the prompt or the key. */
+  /** A hint for the user in our own words. The provider's words may quote the prompt or the key. */
   readonly says?: string;
-  /** The envelope's code is one of these. OpenAI's own, which the compatible servers borrow. */
+  /** The code is one of these. They are OpenAI's, and compatible servers use them too. */
   readonly codes?: readonly string[];
-  /** The envelope's sentences, or its code, say so. */
+  /** The text or the code matches. */
   readonly words?: Pick<RegExp, "test">;
-  /** `none` where the refusal has none: it came inside a stream. */
+  /** `none`: the refusal has no status, since it came inside a stream. */
   readonly statuses?: readonly (number | "none")[];
 }
 
-/** With these, only the words tell whose the fault is. */
+/** Statuses with which only the words show whose fault it is. */
 const AMBIGUOUS = ["none", 400, 401, 402, 403, 404, 406, 409, 412, 413, 422, 424] as const;
 const WITHOUT_STATUS = ["none"] as const;
 
@@ -54,7 +54,7 @@ const RULES: readonly RefusalRule[] = [
   { means: "content_filtered", codes: ["content_filter", "content_policy_violation"] },
   { means: "provider_error", codes: ["server_error"] },
 
-  // This one request's, though its status is otherwise the account's.
+  // The fault of one request, with a status that otherwise is the account's.
   {
     means: "provider_rejected",
     says: "more tokens than the account can pay for: ask for fewer `max_tokens`",
@@ -69,26 +69,26 @@ const RULES: readonly RefusalRule[] = [
   },
   { means: "provider_rate_limited", codes: ["rate_limit_exceeded"] },
 
-  // The account's, though its status is otherwise the request's.
+  // The account's fault, with a status that otherwise is the request's.
   { means: "provider_quota", words: NO_MONEY, statuses: [...AMBIGUOUS, 429] },
   { means: "provider_auth", words: REFUSED_KEY, statuses: AMBIGUOUS },
 
   {
     means: "context_length_exceeded",
     words: CONTEXT_TOO_LONG,
-    // Never a 401: that one may quote a prompt, and is not about its length.
+    // Never with 401, which may quote a prompt and is not about its length.
     statuses: [...AMBIGUOUS.filter((status) => status !== 401), 500],
   },
   { means: "content_filtered", words: FILTERED_CONTENT, statuses: AMBIGUOUS },
   {
     means: "provider_rejected",
-    says: "it wants another name for the limit of tokens: see its `maxTokensName`",
+    says: "it expects another name for the limit of tokens: see its `maxTokensName`",
     words: OTHER_LIMIT_NAME,
     statuses: AMBIGUOUS,
   },
   {
     means: "provider_rejected",
-    says: "asks for something that the model or the account does not have",
+    says: "the request needs a feature that the model or the account does not have",
     words: MISSING_FEATURE,
     statuses: AMBIGUOUS,
   },
@@ -97,7 +97,7 @@ const RULES: readonly RefusalRule[] = [
   { means: "provider_rate_limited", words: TOO_OFTEN, statuses: [400, 403] },
   { means: "provider_overloaded", words: OVERLOADED, statuses: [400, 403, 424] },
 
-  // Types and sentences of errors inside a stream, where no status tells them apart.
+  // Types and texts of errors inside a stream, which have no status.
   { means: "provider_quota", words: /exceeded your current quota/, statuses: WITHOUT_STATUS },
   {
     means: "provider_auth",
@@ -112,7 +112,7 @@ const RULES: readonly RefusalRule[] = [
     statuses: WITHOUT_STATUS,
   },
 
-  // Accepted for later: the request waits in a queue whose end nobody promises.
+  // 202 means accepted for later, without a promise of when.
   { means: "provider_overloaded", statuses: [202, 498, 503, 504, 529] },
   { means: "provider_auth", statuses: [401, 403] },
   { means: "provider_quota", statuses: [402] },
@@ -127,7 +127,7 @@ export function classifyCommon(refusal: Refusal): ErrorCode {
   return ruleFor(refusal)?.means ?? classifyRange(refusal.status ?? 500);
 }
 
-/** What may be told of it besides its meaning. */
+/** The hint for the user. */
 export function reasonOf(refusal: Refusal): string | undefined {
   return ruleFor(refusal)?.says;
 }
@@ -136,7 +136,7 @@ function ruleFor(refusal: Refusal): RefusalRule | undefined {
   return RULES.find((row) => fits(row, refusal));
 }
 
-/** Whether a code is one of OpenAI's: closed vocabulary, safe to show. */
+/** Whether a code is one of OpenAI's. They are a closed vocabulary, safe to show. */
 export function isCommonCode(code: string): boolean {
   return RULES.some(({ codes }) => codes?.includes(code));
 }
@@ -154,6 +154,6 @@ type FitOf = Omit<Refusal, "status"> & { readonly status?: number | "none" | und
 
 function classifyRange(status: number): ErrorCode {
   if (status >= 500) return "provider_error";
-  // Another 2xx carries no answer; a redirect means that the configured URL is wrong.
+  // Another 2xx has no answer. A redirect means that the configured URL is wrong.
   return status < 300 ? "provider_malformed" : "provider_rejected";
 }

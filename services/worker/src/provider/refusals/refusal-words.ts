@@ -1,16 +1,15 @@
 /**
- * The words in which providers refuse, in lower case: what each pattern finds, the table of
- * `refusal-rules.ts` gives a meaning to.
+ * Patterns for the words of refusals, in lower case. The table of `refusal-rules.ts` gives them their meaning.
  *
- * Codes of envelopes are words too, so a pattern also takes words without a gap (`invalidapikey`).
+ * Codes are words too, so a pattern also matches words without a gap (`invalidapikey`).
  */
 
-/** Several patterns as one, also across the lines of a text. */
+/** Joins patterns. The result also matches across lines. */
 function any(...patterns: readonly RegExp[]): RegExp {
   return new RegExp(patterns.map(({ source }) => source).join("|"), "s");
 }
 
-/** One request asks for more tokens than is left to pay for. The account pays for smaller ones. */
+/** One request asks for more tokens than the account can pay for. Smaller requests succeed. */
 export const MORE_THAN_CAN_BE_PAID = any(
   /can (?:only|not) afford|cannot afford/,
   /request requires more (?:credits|balance|funds)/,
@@ -18,13 +17,13 @@ export const MORE_THAN_CAN_BE_PAID = any(
   /\brequest\b.{0,80}exceeds? (?:your|the) (?:remaining|available) (?:balance|credits?|quota)/,
 );
 
-/** One request is larger than a limit of so much in a minute. No wait makes it fit. */
+/** One request is larger than the limit of a whole minute, so waiting does not help. */
 export const LARGER_THAN_A_MINUTE: Pick<RegExp, "test"> = {
   test: (text) =>
     !OF_TIME_OR_NUMBER.test(text) && (SAYS_LARGER.test(text) || requestsMoreThanTheLimit(text)),
 };
 
-/** What is too long here is a wait, and what is too much are the requests. A smaller one changes nothing. */
+/** A wait is too long, or there are too many requests. A smaller request does not help. */
 const OF_TIME_OR_NUMBER = any(
   /\b(?:took|takes|taking|wait(?:ed|ing)|queued?|concurren\w*|simultaneous\w*|time[ds]?[ -]?out)\b/,
   /\brequests? ?(?:per\b|\/ ?(?:s|m|h|d))|\b(?:number of|too many) requests\b/,
@@ -60,14 +59,14 @@ export const CONTEXT_TOO_LONG = any(
   /range of input length|reduce the length of|input length.{0,30}exceeds? (?:the )?max/,
   /inputs`? must have less than|inputs`? tokens \+ `?max_new_tokens`? must be/,
   /length of prompt_?tokens.{0,20}must be|exceeds? max(?:imum)? (?:message|input) tokens/,
-  // The limit of a whole text, not that of a name.
+  // The limit of a whole text. The limit of a name is shorter.
   /expected maxlength: \d{4}/,
-  // What is left for the answer.
+  // The rest that is left for the answer.
   /max_tokens must be at least 1, got -/,
   /(?:上下文|输入|提示词).{0,10}(?:过长|超长|超出|超过)/,
 );
 
-/** Not the conversation is too long, but a name or a label. */
+/** A name or a label is too long, and not the conversation. */
 export const ANOTHER_FIELD = /invalid '(?!(?:messages|input|prompt|instructions)\b)/;
 
 export const FILTERED_CONTENT = any(
@@ -100,7 +99,7 @@ export const MISSING_FEATURE = any(
   /\b(?:file|image|attachment|tool_?call\w*|previous[ _]response)\b.{0,60}not found/,
 );
 
-/** A model that is there and cannot answer now. Another account, region or model is no matter of time. */
+/** The model exists and cannot answer now. Texts about an account, a region or another model are excluded: waiting does not help. */
 export const AWAY_FOR_NOW: Pick<RegExp, "test"> = {
   test: (text) => AWAY.test(text) && FOR_NOW.test(text) && !FOR_THIS_ACCOUNT.test(text),
 };
@@ -121,7 +120,7 @@ export const UNKNOWN_MODEL = any(
   /access to (?:the )?model|not a chat model|模型.{0,40}(?:不存在|未开通|已下线|无权)/,
 );
 
-/** Statuses of other kinds come with these as well, 429 among them. */
+/** They also come with statuses of other meanings, such as 429. */
 export const NO_MONEY = any(
   /insufficient[ _](?:user[ _])?(?:quota|balance|funds?|credits?)|exceeded_current_quota/,
   /credit balance is too low|balance is (?:insufficient|not enough)|quota is not enough/,

@@ -1,7 +1,8 @@
 /** One table reads what a provider refuses with, whatever envelope it comes in. */
 import { describe, expect, it, test } from "vitest";
-import { classifyRefusal, dialectOf } from "../dialects/dialect.ts";
-import { readErrorObject, readRefusal, saysSomething } from "./refusal.ts";
+import { classifyRefusal } from "../dialects/classify-refusal.ts";
+import { dialectOf } from "../dialects/dialect-of.ts";
+import { holdsError, readErrorObject, readRefusal } from "./refusal.ts";
 
 const SAYS = "This model's maximum context length is 8192 tokens, however you requested 9000.";
 const codeOf = (status: number, body: unknown) => {
@@ -163,5 +164,5 @@ test.each([
   ["something", true, [{ a: { b: " x " } }, 1, true, ["no"], { code: -1 }]],
   ["nothing", false, [{ a: { b: " " } }, 0, false, [""], { code: 0 }, { retry: true }, "ok", null]],
 ] as const)("%s is said", (_, says, values) => {
-  for (const value of values) expect([value, saysSomething(value)]).toEqual([value, says]);
+  for (const value of values) expect([value, holdsError(value)]).toEqual([value, says]);
 });

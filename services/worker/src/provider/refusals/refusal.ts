@@ -1,20 +1,20 @@
 /**
- * What a provider says when it does not answer, in any of the envelopes seen.
+ * Reads the refusal of a provider, in any known envelope.
  *
- * It comes before the answer, with a status, or inside a stream of status 200; as an object, a list, a
- * text, or one in the other. What it means is in `refusal-rules.ts`.
+ * A refusal comes before the answer, with a status, or inside a stream of status 200. It is an object, a list or a text,
+ * possibly nested. `refusal-rules.ts` has its meaning.
  */
 import { isObject, type JsonObject, listOf, parseJson } from "../contract/json.ts";
 
-/** An error as the provider put it. */
+/** An error in the words of the provider. */
 export interface Refusal {
-  /** HTTP status; inside a stream the status-like number of the envelope, if it has one. */
+  /** HTTP status; inside a stream, the status-like number of the envelope, if it has one. */
   readonly status: number | undefined;
   /** The envelope's code as a string, or empty. */
   readonly code: string;
   /** The envelope's sentences in lower case. For matching only: they may quote the prompt or the key. */
   readonly text: string;
-  /** Of these only the words that no request can bring about: types, statuses, what a sentence begins with. */
+  /** The words of the text that cannot be quoted from a request: types, statuses, words before a colon. */
   readonly names: string;
 }
 
@@ -22,7 +22,7 @@ const MAX_TEXT = 4_096;
 const MAX_DEPTH = 8;
 const MAX_LIST = 32;
 
-/** Fields that hold the error itself: what they say goes before what is said around them. */
+/** Fields that hold the error itself. Their content goes before the fields around them. */
 const ENVELOPES = [
   "error",
   "Error",
@@ -36,8 +36,8 @@ const ENVELOPES = [
 const CODES = ["code", "Code", "error_code", "errorCode", "err_code", "errcode", "status_code"];
 const STATUSES = ["status", "statusCode", "http_status"];
 /**
- * Fields that say what is wrong, as a text or as more of the same. Other fields are not read: some
- * envelopes quote the whole request, whose words must not be taken for the provider's.
+ * Fields with words about the error, as text or nested. Other fields are not read: some envelopes quote the whole
+ * request, and the words of the request are not the provider's.
  */
 const WORDS = [
   ...[
@@ -55,24 +55,24 @@ const WORDS = [
   ...["error_description", "error_message", "errorMessage", "error_msg", "errmsg", "status_msg"],
   ...["type", "status", "faultstring", "innererror", "metadata", "raw", "cause"],
 ];
-/** What stands beside these and says nothing of them. */
+/** Fields beside these that do not describe the error. */
 const ASIDES = [
   ...["instance", "param", "success", "request_id", "requestId", "RequestId"],
   ...["trace_id", "traceId", "id", "path", "timestamp", "object", "choices"],
 ];
-/** A word of a closed vocabulary; also where a sentence follows it, as in `ResourceExhausted: ...`. */
+/** A word of a closed vocabulary, alone or before a sentence, as in `ResourceExhausted: ...`. */
 const NAME = /^[a-z][\w.-]{2,63}(?=$|: )/i;
-/** Fields that nothing but an error has. */
+/** Fields that only an error has. */
 const ERROR_WORDS = [
   ...["error", "ErrorMsg", "error_message", "errorMessage", "error_msg", "err_msg", "errmsg"],
 ];
-/** A word of how things are, which is none of an error. */
+/** Words about the progress of a request, which are not errors. */
 const NEWS =
   /^\s*(?:ping|pong|heart-?beat|keep-?alive|processing|running|pending|queued|waiting|done)\W*$/i;
 const FAILED = /^(?:.*error|fail(?:ed|ure)?|aborted)$/i;
 const SUCCESS = /^\s*(?:ok|success|successful|none|null|no error|0|200)?\s*$/i;
 
-/** Reads the body of a refusal. HTML, an empty body and a broken one all say nothing. */
+/** Reads the body of a refusal. The text is empty for HTML, and for an empty or broken body. */
 export function readRefusal(status: number, body: string): Refusal {
   const json = parseJson(body);
   return describe(json === undefined ? plainText(body) : json, status);
@@ -81,30 +81,30 @@ export function readRefusal(status: number, body: string): Refusal {
 /**
  * Reads an error out of a JSON object that came with status 200.
  *
- * @returns undefined where the object is no error
+ * @returns undefined if the object is not an error
  */
 export function readErrorObject(json: JsonObject): Refusal | undefined {
   return isError(json) ? readErrorText(json) : undefined;
 }
 
-/** Reads what is known to be an error and came with status 200, as JSON of any shape or as a text. */
+/** Reads an error that came with status 200, as JSON of any form or as a text. */
 export function readErrorText(error: unknown): Refusal {
   return describe(error, undefined);
 }
 
 /**
- * Gives the fields of a choice or a delta that have an error.
+ * Returns the fields of a choice or a delta that hold an error.
  *
- * @returns undefined where there is none
+ * @returns undefined without an error
  */
 export function errorFieldsOf(holder: JsonObject): JsonObject | undefined {
-  const said = ERROR_WORDS.filter((name) => saysSomething(holder[name]));
-  if (said.length === 0) return undefined;
-  return Object.fromEntries(said.map((name) => [name, holder[name]]));
+  const found = ERROR_WORDS.filter((name) => holdsError(holder[name]));
+  if (found.length === 0) return undefined;
+  return Object.fromEntries(found.map((name) => [name, holder[name]]));
 }
 
-/** Whether a field for errors has one in it: many servers send it empty, or as "ok", all the time. */
-export function saysSomething(value: unknown): boolean {
+/** Whether a field for errors holds one. Many servers always send it, empty or as "ok". */
+export function holdsError(value: unknown): boolean {
   return value === true || hasWords(value, 0);
 }
 
@@ -112,23 +112,22 @@ function hasWords(value: unknown, depth: number): boolean {
   if (typeof value === "string") return !SUCCESS.test(value);
   if (typeof value === "number") return value !== 0 && value !== 200;
   if (typeof value !== "object" || value === null) return false;
-  // A list as well. Nobody wraps nothing so often.
+  // Lists too. So much nesting is not empty.
   if (depth === MAX_DEPTH) return true;
   return Object.entries(value).some(
     ([name, field]) => !ASIDES.includes(name) && hasWords(field, depth + 1),
   );
 }
 
-/** Whether a JSON object of a 200 response is an error, in one of the shapes seen in the wild. */
+/** Whether a JSON object of a 200 response is an error, in one of the known forms. */
 function isError(json: JsonObject): boolean {
   if (json.object === "error" || String(json.success) === "false") return true;
   if (errorFieldsOf(json)) return true;
-  if (isObject(json.Response) && saysSomething(json.Response.Error)) return true;
-  if (isObject(json.base_resp) && saysSomething(json.base_resp.status_code)) return true;
-  // What has a piece of an answer in it is one, whatever its other fields are called.
+  if (isObject(json.Response) && holdsError(json.Response.Error)) return true;
+  if (isObject(json.base_resp) && holdsError(json.base_resp.status_code)) return true;
+  // An object with a piece of an answer is an answer, whatever its other fields.
   if (Array.isArray(json.choices) && json.choices.length > 0) return false;
-  if (saysSomething(json.errors) || (saysSomething(json.detail) && isNothingElse(json)))
-    return true;
+  if (holdsError(json.errors) || (holdsError(json.detail) && isNothingElse(json))) return true;
   // Problem JSON, as a gateway in front of the model server writes it.
   const isBad = STATUSES.some((name) => typeof json[name] === "number" && json[name] >= 400);
   return (
@@ -136,18 +135,17 @@ function isError(json: JsonObject): boolean {
   );
 }
 
-/** News of any kind may have a `detail`; an error has nothing beside it that is not one's own. */
+/** A progress message may have a `detail` too. An error has only fields of errors beside it. */
 function isNothingElse(json: JsonObject): boolean {
   return Object.keys(json).every((name) => [...WORDS, ...CODES, ...ASIDES].includes(name));
 }
 
-/** The inside of an envelope without the envelope: a message, and nothing that makes it another one. */
+/** An error without its envelope: a message, and only fields of errors beside it. */
 function isBareError(json: JsonObject): boolean {
   const { code, type } = json;
   const message = json.message ?? json.msg;
-  if (!saysSomething(message)) return false;
-  if (saysSomething(code) || (typeof type === "string" && /error|exception/i.test(type)))
-    return true;
+  if (!holdsError(message)) return false;
+  if (holdsError(code) || (typeof type === "string" && /error|exception/i.test(type))) return true;
   const isNews = typeof message === "string" && NEWS.test(message);
   return type === undefined && !isNews && isNothingElse(json);
 }
@@ -163,7 +161,7 @@ function describe(error: unknown, status: number | undefined): Refusal {
   const gathered: Gathered = { codes: [], statuses: [], text: "", names: "" };
   gather(error, gathered, 0);
   const { codes, statuses, text, names } = gathered;
-  // One that only repeats the status says less than any other.
+  // A code that only repeats the status is the least precise.
   const code = codes.find((known) => !isStatus(Number(known))) ?? codes[0] ?? "";
   const stated = [...codes.map(Number), ...statuses].find(
     (number) => number >= 400 && isStatus(number),
@@ -185,7 +183,7 @@ function gather(value: unknown, into: Gathered, depth: number): void {
   }
 }
 
-/** A gateway may quote the error of another as a text, JSON and all. */
+/** A gateway may quote the error of another gateway as JSON in a text. */
 function gatherText(text: string, into: Gathered, depth: number): void {
   const nested = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
   if (nested !== undefined) gather(nested, into, depth + 1);
@@ -207,7 +205,7 @@ function isStatus(number: number): boolean {
   return number >= 100 && number <= 599;
 }
 
-/** A page of a proxy, or JSON that was cut at our limit: the status has to do. */
+/** Empty for a page of a proxy, and for JSON that was cut at our limit: then the status decides. */
 function plainText(body: string): string {
   return /^\s*[<{[]/.test(body) ? "" : body;
 }

@@ -1,26 +1,25 @@
 /**
  * Undoes the `content-encoding` of a response, piece by piece.
  *
- * None is asked for, since compression gathers text that is to be seen at once; but proxies compress all
- * the same. What the provider flushed is given at once. Each decoder is fed one piece and gives all that
- * is in it before the next is read, so that nothing decoded is lost where the connection breaks.
+ * The worker asks for no compression, since compression collects text that the user should see at once. Some proxies
+ * compress all the same. Flushed data is decoded at once.
  */
 import zlib from "node:zlib";
 import type { Fail, ProviderError } from "../contract/provider-error.ts";
 import { EncodingLayer, type OpenDecoder, tooMuch } from "./encoding-layer.ts";
 
-/** What all of a body may become: a hundred times the longest answer. */
+/** The largest decoded body: a hundred times the longest answer. */
 const MAX_BODY_BYTES = 400 * 1024 * 1024;
-/** Encodings on top of each other. More than two have never been seen. */
+/** Most encodings on top of each other. We have never seen more than two. */
 const MAX_ENCODINGS = 4;
 
-/** Behind it, a body may be whatever it likes. */
+/** Behind it, a body may be broken. */
 const END_MARKER = "[DONE]";
 
 const GZIP_BEGINNING = 0x1f;
 
 const gzip: OpenDecoder = (firstByte) =>
-  // A proxy in between may have undone it and left the header.
+  // A proxy may have decompressed the body and kept the header.
   firstByte === GZIP_BEGINNING ? zlib.createGunzip(FLUSHED) : undefined;
 const FLUSHED = { flush: zlib.constants.Z_SYNC_FLUSH };
 
@@ -28,7 +27,7 @@ const DECODERS: Readonly<Record<string, OpenDecoder | undefined>> = {
   identity: () => undefined,
   gzip,
   "x-gzip": gzip,
-  // With the header of zlib, as specified, or without, as some servers understood it.
+  // With the zlib header, as specified, or without it, as some servers send it.
   deflate: (firstByte) =>
     gzip(firstByte) ??
     ((firstByte & 0x0f) === 8 ? zlib.createInflate(FLUSHED) : zlib.createInflateRaw(FLUSHED)),
@@ -36,7 +35,7 @@ const DECODERS: Readonly<Record<string, OpenDecoder | undefined>> = {
   zstd: zstdOf(zlib),
 };
 
-/** Newer versions of Node have it. */
+/** Only newer versions of Node have zstd. */
 function zstdOf(library: object): OpenDecoder | undefined {
   if (!("createZstdDecompress" in library)) return undefined;
   const { createZstdDecompress } = library;
@@ -54,33 +53,33 @@ export function encodingsOf(header: string | readonly string[] | undefined): rea
     .filter((name) => name !== "" && name !== "identity");
 }
 
-/** A body as it comes, decoded where it is encoded. */
+/** A body, decoded if it is encoded. */
 export class DecodedBody {
   readonly #raw: AsyncIterator<Uint8Array>;
   readonly #layers: readonly EncodingLayer[];
   readonly #fail: Fail;
   #waiting: Uint8Array[] = [];
-  /** The end of what was given last, where an end marker may begin. */
+  /** The end of the last bytes, which may be the beginning of an end marker. */
   #tail = Buffer.alloc(0);
-  /** What follows what is waiting. */
+  /** Thrown once `#waiting` is empty. */
   #broken: ProviderError | undefined;
   #decodedBytes = 0;
   #isDecoding = false;
   #isOver = false;
 
-  /** @throws ProviderError where there are too many encodings */
+  /** @throws ProviderError for too many encodings */
   constructor(raw: AsyncIterable<Uint8Array>, encodings: readonly string[], fail: Fail) {
     this.#raw = raw[Symbol.asyncIterator]();
     this.#fail = fail;
     this.#layers = layersOf(encodings, fail);
   }
 
-  /** A piece has come and is not given yet. */
+  /** A piece has arrived that `next` has not returned yet. */
   get isDecoding(): boolean {
     return this.#isDecoding || this.#waiting.length > 0;
   }
 
-  /** Gives the next bytes, which are some; undefined at the end, be it sudden within what was encoded. */
+  /** Returns the next bytes, never empty; undefined at the end, even in the middle of an encoding. */
   async next(): Promise<Uint8Array | undefined> {
     while (this.#waiting.length === 0) {
       if (this.#broken) throw this.#broken;
@@ -108,7 +107,7 @@ export class DecodedBody {
     for (const layer of this.#layers) layer.close();
   }
 
-  /** What the layers have kept back. */
+  /** The bytes that the layers still hold. */
   async #rest(): Promise<Uint8Array[]> {
     let pieces: readonly Uint8Array[] = [];
     for (const layer of this.#layers) {
@@ -128,7 +127,7 @@ export class DecodedBody {
     for (const { length } of pieces) this.#decodedBytes += length;
     if (this.#decodedBytes > MAX_BODY_BYTES) throw tooMuch(this.#fail);
     const bytes = Buffer.concat([this.#tail, ...pieces]);
-    // Without the marker the answer has failed; the next attempt begins better with less of this one told.
+    // Without the marker the answer has failed. The less of it is passed on, the better for the next attempt.
     if (this.#broken && !bytes.includes(END_MARKER)) throw this.#broken;
     this.#tail = Buffer.from(bytes.subarray(-END_MARKER.length));
     return [...pieces];

@@ -1,8 +1,8 @@
 /**
  * Opens sockets to one provider, TLS included, and remembers when each one opened.
  *
- * Where a proxy leads there, a socket is opened to the proxy, asked to become a tunnel, and carries TLS to the provider
- * inside: the proxy sees where it leads, and nothing of what is said. All of that has one limit of time.
+ * With a proxy, the socket leads to the proxy and becomes a tunnel, with TLS to the provider inside. The proxy sees the
+ * provider's host and port, and no part of the conversation. One time limit covers all steps.
  */
 import { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
@@ -11,64 +11,64 @@ import { askForTunnel, ProxyFailedError } from "./proxy-tunnel.ts";
 
 export type SocketCallback = (error: Error | undefined, socket: Socket | undefined) => void;
 
-/** What of `tls.connect` may be set, for a server whose certificate no public authority signed. */
+/** Options of `tls.connect`, for a server whose certificate is not signed by a public authority. */
 export type TlsOptions = Omit<ConnectionOptions, "host" | "port" | "path" | "socket" | "timeout">;
 
 export interface DialerOptions {
   readonly origin: URL;
   readonly connectMs: number;
-  /** A URL with user and password; none where the provider is reached directly. */
+  /** A URL with user and password; undefined for a direct connection. */
   readonly proxy?: string | undefined;
   readonly tls?: TlsOptions | undefined;
 }
 
 /**
- * How long one address of a host is tried before the next. Node's 250 ms is less than a handshake
- * across an ocean takes: every address but the last would be given up on, each time.
+ * How long one address of a host is tried before the next. A handshake across an ocean takes longer than Node's
+ * 250 ms: every address but the last would fail, each time.
  */
 const ADDRESS_ATTEMPT_MS = 1_500;
 
-/** Keeps NAT tables from forgetting a stream that is silent because the model thinks. */
+/** Keeps NAT tables from dropping a stream that is silent while the model thinks. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** One socket on its way. */
+/** A socket that is being opened. */
 interface Dialling {
-  /** Of the step that it is at. */
+  /** The socket of the present step. */
   socket: Socket | undefined;
-  /** Nothing but the proxy is waited for. */
+  /** The present step waits for the proxy. */
   atProxy: boolean;
 }
 
 export class Dialer {
   readonly #options: DialerOptions;
   readonly #proxy: URL | undefined;
-  readonly #connect: buildConnector.connector;
+  readonly #undiciConnect: buildConnector.connector;
   readonly #dialling = new Set<Dialling>();
-  /** Ticks of `#clock`, not times: two events of one millisecond still have an order. */
+  /** Ticks of `#clock` instead of times, so that two events of one millisecond have an order. */
   readonly #openedAt = new WeakMap<Socket, number>();
   #clock = 0;
-  /** undici's session cache holds sessions weakly; without this they would not outlive a collection. */
+  /** undici's cache holds TLS sessions weakly. This reference keeps the last one through a garbage collection. */
   #session: Buffer | undefined;
 
   constructor(options: DialerOptions) {
     this.#options = options;
     this.#proxy = options.proxy === undefined ? undefined : new URL(options.proxy);
-    this.#connect = buildConnector({
+    this.#undiciConnect = buildConnector({
       autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
       ...options.tls,
       timeout: options.connectMs,
-      // One run, one socket: aborting a run must close what carries it and nothing else.
+      // One run, one socket: aborting a run closes its own socket and no other.
       allowH2: false,
     });
   }
 
-  /** `HOST:PORT` of the proxy that leads to the provider, where one does. */
+  /** `HOST:PORT` of the proxy; undefined for a direct connection. */
   get proxy(): string | undefined {
     return this.#proxy?.host;
   }
 
-  /** Calls back once, and not before this returns. The socket is open, TLS done. */
+  /** Calls back once, after this has returned, with an open socket that has finished TLS. */
   dial(callback: SocketCallback): void {
     const dialling: Dialling = { socket: undefined, atProxy: this.#proxy !== undefined };
     this.#dialling.add(dialling);
@@ -80,6 +80,15 @@ export class Dialer {
     if (this.#proxy === undefined) this.#open(dialling, done);
     else this.#openThrough(this.#proxy, dialling, this.#inTime(dialling, done));
   }
+
+  /** As `dial`, in the form that undici asks for. The options never vary: a pool has one origin. */
+  readonly connect: buildConnector.connector = (_options, callback) => {
+    this.dial((error, socket) =>
+      socket === undefined
+        ? callback(error ?? new Error("no socket"), null)
+        : callback(null, socket),
+    );
+  };
 
   #open(dialling: Dialling, done: SocketCallback, tunnel?: Socket): void {
     const { origin } = this.#options;
@@ -107,25 +116,25 @@ export class Dialer {
     });
   }
 
-  /** Begins one connection. Answers its socket, which undici gives at once though its type hides it. */
+  /** Starts one connection and returns its socket. undici returns it at once, though its type hides that. */
   #socketFor(
     target: buildConnector.Options,
     dialling: Dialling,
     done: SocketCallback,
   ): Socket | undefined {
-    const begun: unknown = this.#connect(target, (error, socket) =>
+    const begun: unknown = this.#undiciConnect(target, (error, socket) =>
       error === null ? done(undefined, socket) : done(error, undefined),
     );
     dialling.socket = begun instanceof Socket ? begun : undefined;
     return dialling.socket;
   }
 
-  /** Each step has undici's limit; this one is for all of them together. */
+  /** undici limits each step. This limits all steps together. */
   #inTime(dialling: Dialling, done: SocketCallback): SocketCallback {
     let ended = false;
     const end: SocketCallback = (error, socket) => {
       clearTimeout(timer);
-      // What comes behind its time is not wanted any more.
+      // The caller already got an error.
       if (ended) return void socket?.destroy();
       ended = true;
       done(error, socket);
@@ -137,19 +146,19 @@ export class Dialer {
     return end;
   }
 
-  /** Why there is no socket in time. */
+  /** The error of a request that got no socket in time. */
   lateness(): Error {
     const waiting = [...this.#dialling];
     return this.#lateness(waiting.length > 0 && waiting.every(({ atProxy }) => atProxy));
   }
 
-  /** In the second case as undici's own. */
+  /** Without a proxy, the error has the code of undici's own. */
   #lateness(atProxy: boolean): Error {
     if (atProxy) return new ProxyFailedError("TIMEOUT");
     return Object.assign(new Error("no connection in time"), { code: "UND_ERR_CONNECT_TIMEOUT" });
   }
 
-  /** A moment that sockets opened before or after can be told apart by. */
+  /** A moment for `wasOpenAt`, between the sockets that opened before and those that open after. */
   mark(): number {
     return ++this.#clock;
   }
@@ -164,7 +173,7 @@ export class Dialer {
     return this.#session !== undefined;
   }
 
-  /** Gives up on every socket that is not open yet; their callbacks hear of it as an error. */
+  /** Closes every socket that is not open yet. Their callbacks get an error. */
   stop(): void {
     for (const { socket } of this.#dialling) socket?.destroy(new Error("the dialer was stopped"));
     this.#dialling.clear();

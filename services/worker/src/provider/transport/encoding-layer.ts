@@ -1,19 +1,26 @@
-/** One encoding of a body, undone piece by piece. */
-import type zlib from "node:zlib";
+/** Undoes one encoding of a body, piece by piece. */
 import type { Fail, ProviderError } from "../contract/provider-error.ts";
-import { isPlainText } from "./plain-text.ts";
+import { type Outcome, PiecewiseDecoder, type Transform } from "./piecewise-decoder.ts";
 
-/** What one piece from the network, 64 KiB or less, may become. Event streams come to a tenth of it. */
+/** The largest result of one piece from the network (64 KiB or less). Event streams reach a tenth of it. */
 const MAX_PIECE_BYTES = 8 * 1024 * 1024;
-/** Of what is encoded, to read once more what is broken. Answers come to a tenth of it. */
+/** How many encoded bytes are kept, to decode them again at a fault. Answers reach a tenth of it. */
 const MAX_KEPT_BYTES = 1024 * 1024;
+/** This many bytes of compressed data are hardly ever all printable. */
+const ENOUGH_BYTES = 8;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+/** The beginning of an event stream, of JSON or of a proxy's page. */
+const BEGINNING = /^\s*(?:(?:data|event|id|retry)?:|[{[]\s*(?:["{[\]}]|$)|"|<[!?a-z])/i;
+/** Enough by itself: text of any language may follow. */
+const FIELD = /^\s*(?:data|event|retry):/;
+/** May still become a beginning. */
+const HALF = /^\s*(?:<|d|da|dat|data|e|ev|eve|even|event|i|id|r|re|ret|retr|retry)?$/;
+const PRINTABLE = /^[\t\n\r\x20-\x7e]*$/;
 
-type Transform = zlib.Gunzip | zlib.Inflate | zlib.InflateRaw | zlib.BrotliDecompress;
-
-/** Makes what decodes a body, by its first byte: the name does not always tell. */
+/** Opens a decoder by the first byte of a body, since the name of the encoding may be wrong. */
 export type OpenDecoder = (firstByte: number) => Transform | undefined;
 
-/** What is in one piece from the network, up to where it is broken, if it is. */
+/** The content of one piece from the network, up to its fault if it has one. */
 export interface Decoded {
   readonly decoded: readonly Uint8Array[];
   readonly broken?: ProviderError | undefined;
@@ -22,22 +29,22 @@ export interface Decoded {
 export class EncodingLayer {
   readonly #open: OpenDecoder | undefined;
   readonly #fail: Fail;
-  #decoder: Decoder | undefined;
+  #decoder: PiecewiseDecoder | undefined;
   #isOpen = false;
-  /** What came before it was clear whether it is encoded at all. */
+  /** The first bytes, until it is clear whether the body is encoded. */
   #beginning = Buffer.alloc(0);
   #broken: ProviderError | undefined;
-  /** All that was encoded so far; undefined where that is too much. */
+  /** All encoded bytes so far; undefined once they are too many. */
   #encoded: Uint8Array[] | undefined = [];
   #encodedBytes = 0;
 
-  /** @param open undefined where the encoding is not known: then only plain text is read */
+  /** @param open undefined for an unknown encoding: then only plain text is read */
   constructor(open: OpenDecoder | undefined, fail: Fail) {
     this.#open = open;
     this.#fail = fail;
   }
 
-  /** Gives all that is in one piece from the network, of which an outer encoding may have made several. */
+  /** Decodes one piece from the network. An outer encoding may have made several pieces of it. */
   async decode(pieces: readonly Uint8Array[]): Promise<Decoded> {
     const decoded: Uint8Array[] = [];
     for (const piece of pieces) {
@@ -47,7 +54,7 @@ export class EncodingLayer {
     return { decoded, broken: this.#broken };
   }
 
-  /** The body is over: gives what was too short to tell whether it is encoded. It would be no whole encoding. */
+  /** The body is over: returns bytes that were too few to decide. They cannot be a complete encoding. */
   end(): Uint8Array[] {
     const isShort = !this.#isOpen && this.#beginning.length > 0;
     this.#isOpen = true;
@@ -91,8 +98,8 @@ export class EncodingLayer {
   }
 
   /**
-   * What a piece has in front of its fault. A decoder of Node's loses that: of what it was given last it tells the
-   * fault alone. So all is decoded once more, with as much of the piece as has no fault, which is found by halving.
+   * Decodes what a piece has before its fault. Node's decoder reports only the fault. So this decodes everything once
+   * more, and finds the longest part of the piece without a fault by halving.
    */
   async #beforeFault(piece: Uint8Array, mostBytes: number): Promise<Uint8Array[]> {
     if (!this.#encoded) return [];
@@ -111,7 +118,7 @@ export class EncodingLayer {
     return [...decoded];
   }
 
-  /** What comes of a piece behind what came before it. */
+  /** Decodes a piece with a new decoder that has read `before`. */
   async #decodeAgain(before: Uint8Array, piece: Uint8Array, mostBytes: number): Promise<Outcome> {
     const decoder = this.#openDecoder(before[0] ?? piece[0] ?? 0);
     if (!decoder) return { decoded: [], problem: "broken" };
@@ -123,72 +130,10 @@ export class EncodingLayer {
     }
   }
 
-  #openDecoder(firstByte: number): Decoder | undefined {
+  #openDecoder(firstByte: number): PiecewiseDecoder | undefined {
     const transform = this.#open?.(firstByte);
-    return transform && new Decoder(transform);
+    return transform && new PiecewiseDecoder(transform);
   }
-}
-
-interface Outcome {
-  readonly decoded: Uint8Array[];
-  readonly problem?: "broken" | "too much" | undefined;
-}
-
-/** A decoder of Node's, that is fed one piece and gives all that is in it before the next. */
-class Decoder {
-  readonly #transform: Transform;
-  #decoded: Uint8Array[] = [];
-  #bytes = 0;
-  #mostBytes = Number.POSITIVE_INFINITY;
-  #isSkipping = false;
-  #isOver = false;
-
-  constructor(transform: Transform) {
-    this.#transform = transform;
-    transform.on("data", (bytes: Uint8Array) => {
-      if (this.#isSkipping) return;
-      this.#decoded.push(bytes);
-      this.#bytes += bytes.length;
-      if (this.#bytes > this.#mostBytes) transform.destroy(new Error("too much"));
-    });
-    // What follows the end of what was encoded is no part of it.
-    transform.on("end", () => {
-      this.#isOver = true;
-    });
-    transform.on("error", ignore);
-  }
-
-  async decode(piece: Uint8Array, mostBytes: number): Promise<Outcome> {
-    this.#bytes = 0;
-    this.#mostBytes = mostBytes;
-    const error = this.#isOver ? undefined : await feed(this.#transform, piece);
-    const decoded = this.#decoded;
-    this.#decoded = [];
-    if (this.#bytes > mostBytes) return { decoded, problem: "too much" };
-    return { decoded, problem: error ? "broken" : undefined };
-  }
-
-  /** Takes what was decoded before. */
-  async skip(encoded: Uint8Array): Promise<void> {
-    this.#isSkipping = true;
-    if (encoded.length > 0) await feed(this.#transform, encoded);
-    this.#isSkipping = false;
-  }
-
-  close(): void {
-    this.#transform.destroy();
-  }
-}
-
-/** Resolves once all that is in a piece has come out, with what went wrong. */
-function feed(transform: Transform, piece: Uint8Array): Promise<unknown> {
-  return new Promise((resolve) => {
-    transform.once("error", resolve);
-    transform.write(piece, (error) => {
-      transform.off("error", resolve);
-      resolve(error);
-    });
-  });
 }
 
 function sizeOf(pieces: readonly Uint8Array[]): number {
@@ -199,6 +144,19 @@ export function tooMuch(fail: Fail): ProviderError {
   return fail("provider_malformed", "a compressed body without end");
 }
 
-function ignore(): void {
-  // Whoever feeds the decoder hears of it; it may also fail when it is closed.
+/**
+ * Whether a body is plain text though its header names an encoding. Some servers name a character set there, or nothing.
+ * Some proxies undo an encoding and keep its name.
+ *
+ * @param bytes the first bytes of the body
+ * @returns `more` if they are too few to decide
+ */
+export function isPlainText(bytes: Buffer): boolean | "more" {
+  const marked = bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+  const from = marked ? BYTE_ORDER_MARK.length : 0;
+  const text = bytes.subarray(from, from + ENOUGH_BYTES).toString("latin1");
+  if (!marked && BYTE_ORDER_MARK.subarray(0, bytes.length).equals(bytes)) return "more";
+  if (FIELD.test(text)) return true;
+  if (!PRINTABLE.test(text) || !(BEGINNING.test(text) || HALF.test(text))) return false;
+  return text.length === ENOUGH_BYTES ? BEGINNING.test(text) : "more";
 }

@@ -1,39 +1,39 @@
 /**
- * How long a socket may carry nothing before it is replaced.
+ * How long a socket may be idle before it is replaced.
  *
- * Providers close idle sockets after a time they do not tell, and what they close just as a run is on
- * its way costs that run a new connection. The configured `pool.idleMs` is a guess; each socket that a
- * provider closes first shows where it was too long. So the limit falls below what was seen, and rises
- * again slowly: the closing may have had another reason, such as a restart.
+ * Providers close idle sockets after an unknown time. If that crosses a run's request, the run needs a new connection.
+ * The configured `pool.idleMs` is a guess. Each socket that a provider closes shows that the guess was too long. So the
+ * limit falls below the observed time. It rises again slowly, since the close may have had another reason, such as a
+ * restart.
  */
 
-/** Of the idle time that a provider's close was seen after. The rest is for replacing in time. */
+/** The limit, as a share of the idle time after which a provider closed a socket. */
 const SAFE_SHARE = 0.8;
-/** Never shorter, whatever was seen: replacing is a handshake each time. */
+/** The shortest limit: each replacement costs a handshake. */
 const MIN_LIMIT_MS = 1_000;
-/** What a provider closes within so long of each other has one reason. */
+/** Closes within this time have one reason. */
 const SAME_MOMENT_MS = 250;
-/** With what was seen after t, the limit is at t again, and may see it once more, 20 minutes later. */
+/** How fast the limit rises. From 80 % of an observed time, it reaches that time after about 20 minutes. */
 const DOUBLES_IN_MS = 3_600_000;
 
 export interface IdleLimitOptions {
-  /** The limit as long as no provider contradicts. */
+  /** The limit until the provider closes a socket sooner. */
   readonly idleMs: number;
   readonly random: () => number;
   /** For tests. A monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
 
-/** One idle socket, while it is. */
+/** A socket while it is idle. */
 export interface IdleWatch {
   readonly idledMs: number;
-  /** It is not idle any more, or gone. */
+  /** The socket is no longer idle, or closed. */
   end(): void;
 }
 
 interface Watched {
   readonly since: number;
-  /** Of the limit. Jitter, or all that began together would be replaced together for ever. */
+  /** A random share of the limit, so that sockets that opened together are not replaced together. */
   readonly share: number;
   readonly onTooLong: () => void;
   timer: NodeJS.Timeout | undefined;
@@ -43,7 +43,7 @@ export class IdleLimit {
   readonly #options: IdleLimitOptions;
   readonly #now: () => number;
   readonly #watched = new Set<Watched>();
-  /** What the last closing taught, and when. */
+  /** The limit after the last close, when that was, and the limit before it. */
   #learned: { readonly ms: number; readonly at: number; readonly before: number } | undefined;
 
   constructor(options: IdleLimitOptions) {
@@ -58,7 +58,7 @@ export class IdleLimit {
     return Math.min(idleMs, ms * 2 ** ((this.#now() - at) / DOUBLES_IN_MS));
   }
 
-  /** Calls back once the socket idled for the limit as it then is, less a jitter of a quarter. */
+  /** Calls back once the socket has been idle for the limit, less a jitter of up to a quarter. */
   watch(onTooLong: () => void, since = this.#now()): IdleWatch {
     const share = 0.75 + 0.25 * this.#options.random();
     const watched: Watched = { since, share, onTooLong, timer: undefined };
@@ -74,12 +74,12 @@ export class IdleLimit {
   }
 
   /**
-   * The provider closed a socket that had idled for so long.
+   * The provider closed a socket that had idled for `idledMs`.
    *
-   * Of what it closes at one moment the longest idle counts: a server that restarts closes young ones
-   * too, which says nothing about how long it lets them idle.
+   * Of several closes at one moment, the longest idle time counts. A server that restarts closes young sockets too, and
+   * their idle time is no limit.
    *
-   * @returns whether sockets are to be replaced sooner than before
+   * @returns whether the limit is shorter than before
    */
   closedAfter(idledMs: number): boolean {
     const now = this.#now();

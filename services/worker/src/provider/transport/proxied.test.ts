@@ -76,7 +76,7 @@ describe("a provider behind a proxy", () => {
     await eventually("all closed", () => proxy.openSockets === 0 && fake.open.size === 0);
   });
 
-  test("is asked anew where the tunnel closed while it was idle", async () => {
+  test("is asked again where the tunnel closed while it was idle", async () => {
     const [fake, proxy] = [await provider(answerAll), await startProxy()];
     const asked = await client(fake.url, { proxy: proxy.url() });
     await collect(asked);

@@ -1,17 +1,17 @@
 /**
  * Asks an HTTP proxy for a tunnel to a provider (CONNECT), over a socket that leads to the proxy.
  *
- * Whatever goes wrong here is the proxy's failure and no provider's, and says so. Nothing of the proxy's answer but its
- * status is kept, and nothing of its address but host and port: the rest may be a password.
+ * Every error here names the proxy, not the provider. An error keeps only the status of the proxy's answer, and only
+ * host and port of its address: the rest may be a password.
  */
 import type { Socket } from "node:net";
 
-/** As much as may come before the tunnel; more is no answer of a proxy. */
+/** The longest head of a proxy's answer. */
 const MAX_HEAD_BYTES = 16 * 1024;
 const HEAD_END = /\r?\n\r?\n/;
 const STATUS = /^HTTP\/1\.[01] (\d{3})[ \r\n]/;
 const INTERIM = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r\n]/;
-/** What every answer begins with. */
+/** The beginning of every answer. */
 const BEGINNING = "HTTP/1.";
 
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -21,14 +21,14 @@ const SENTENCES: Readonly<Record<string, string>> = {
   HTTP_407: "the proxy wants another user or password, HTTP 407",
 };
 
-/** The proxy did not let a request through. */
+/** The proxy did not open a tunnel. */
 export class ProxyFailedError extends Error {
   /** Safe to show: `PROXY_HTTP_407`, `PROXY_ECONNREFUSED`. */
   readonly code: string;
-  /** A few words for the brackets of an error. */
+  /** For the brackets of an error. */
   readonly detail: string;
 
-  /** @param reason a word of `SENTENCES`, `HTTP_STATUS`, or the system's code for why it cannot be reached */
+  /** @param reason a key of `SENTENCES`, `HTTP_` with a status, or the system's code of a failed connection */
   constructor(reason: string) {
     const detail = wordsFor(reason);
     super(detail);
@@ -37,7 +37,7 @@ export class ProxyFailedError extends Error {
     this.detail = detail;
   }
 
-  /** Of an error on the way to the proxy. */
+  /** From an error of the connection to the proxy. */
   static from(error: unknown): ProxyFailedError {
     if (error instanceof ProxyFailedError) return error;
     const code = error instanceof Error && "code" in error ? error.code : undefined;
@@ -53,12 +53,12 @@ function wordsFor(reason: string): string {
 }
 
 export interface TunnelRequest {
-  /** Where the tunnel leads. */
+  /** The end of the tunnel. */
   readonly origin: URL;
   readonly proxy: URL;
 }
 
-/** Calls back once: without an error, when what is written to the socket reaches the provider. */
+/** Calls back once. Without an error, the socket now leads to the provider. */
 export function askForTunnel(
   socket: Socket,
   request: TunnelRequest,
@@ -72,7 +72,7 @@ export function askForTunnel(
   const onReadable = () => {
     for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) {
       head += chunk.toString("latin1");
-      const verdict = judge(head);
+      const verdict = verdictOf(head);
       if (verdict === "more") continue;
       return settle(verdict === "open" ? undefined : new ProxyFailedError(verdict));
     }
@@ -83,8 +83,8 @@ export function askForTunnel(
   socket.write(requestHead(request));
 }
 
-/** What has come so far: a tunnel, why there is none, or not enough to tell. */
-function judge(head: string): "open" | "more" | "NOT_HTTP" | `HTTP_${string}` {
+/** The state of the answer so far: a tunnel, an error, or incomplete. */
+function verdictOf(head: string): "open" | "more" | "NOT_HTTP" | `HTTP_${string}` {
   if (head.length > MAX_HEAD_BYTES) return "NOT_HTTP";
   const last = withoutInterim(head);
   if (!last.startsWith(BEGINNING.slice(0, last.length))) return "NOT_HTTP";
@@ -93,11 +93,11 @@ function judge(head: string): "open" | "more" | "NOT_HTTP" | `HTTP_${string}` {
   const status = STATUS.exec(last)?.[1];
   if (status === undefined) return "NOT_HTTP";
   if (!status.startsWith("2")) return `HTTP_${status}`;
-  // Behind the head nobody may speak before the worker does.
+  // Behind the head, no byte may come before the worker has sent one.
   return end.index + end[0].length === last.length ? "open" : "NOT_HTTP";
 }
 
-/** Before its answer a proxy may say that it goes on (`100 Continue`), as often as it likes. */
+/** Before its answer, a proxy may send any number of interim answers (`100 Continue`). */
 function withoutInterim(head: string): string {
   let rest = head;
   for (;;) {
@@ -118,7 +118,7 @@ function requestHead({ origin, proxy }: TunnelRequest): string {
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 
-/** As it stands where it is no percent-encoding. */
+/** Returns the text as it is, if it is not valid percent-encoding. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,17 +1,15 @@
-/**
- * Reading and letting go of response bodies, each within a bound of bytes and time.
- */
+/** Reads and drains response bodies, within limits of bytes and time. */
 import type { Readable } from "node:stream";
 import type { Fail } from "../contract/provider-error.ts";
 import { DecodedBody } from "./content-encoding.ts";
 
-/** What of an error's body is read: enough for any envelope, not for a page. */
+/** How much of an error's body is read: enough for any envelope, but not for a page. */
 const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_ERROR_MS = 2_000;
 const MAX_DRAIN_BYTES = 64 * 1024;
 const MAX_DRAIN_MS = 1_000;
 
-/** Chunks as they arrive. Leaving the loop early does not close the socket: whoever leaves decides. */
+/** Chunks as they arrive. Leaving the loop early does not close the socket; the caller decides. */
 export function chunksOf(body: Readable): AsyncIterable<Uint8Array> {
   const iterator = body.iterator({ destroyOnReturn: false });
   return { [Symbol.asyncIterator]: () => iterator };
@@ -26,7 +24,7 @@ interface ErrorResponse extends Closable {
   readonly encodings: readonly string[];
 }
 
-/** Gives the beginning of an error's body, or what of it came in time. Never throws. */
+/** Returns the beginning of an error's body, or the part that came in time. Never throws. */
 export async function readErrorBody(response: ErrorResponse, fail: Fail): Promise<string> {
   const timer = setTimeout(response.close, MAX_ERROR_MS);
   const decoder = new TextDecoder();
@@ -40,7 +38,7 @@ export async function readErrorBody(response: ErrorResponse, fail: Fail): Promis
       text += decoder.decode(bytes, { stream: true });
     }
   } catch {
-    // Cut off, too slow, or broken. The status is known, and the body would only have refined it.
+    // The body was cut, too slow, or broken. The status is known; the body would only refine it.
   } finally {
     clearTimeout(timer);
     body?.close();
@@ -50,8 +48,8 @@ export async function readErrorBody(response: ErrorResponse, fail: Fail): Promis
 }
 
 /**
- * Reads what little follows the end of an answer, so that the socket can carry the next run.
- * A provider that does not end the response loses the socket instead.
+ * Reads the few bytes behind the end of an answer, so that the socket can carry the next run. If the provider does not end
+ * the response, the socket is closed instead.
  */
 export function drain({ body, close }: Closable): void {
   if (body.destroyed || body.readableEnded) return;

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** A provider that wants to be left alone for longer is asked again then all the same. */
+/** The longest rest of an account, even if the provider asks for more. */
 export const MAX_RETRY_AFTER_MS = 600_000;
 
 /**
- * How long a provider asks to be left alone, in milliseconds; undefined where it does not say.
+ * How long the account is to rest, in milliseconds; undefined if the provider does not say.
  *
- * `retry-after-ms` is exact and goes before `Retry-After`, which is in seconds or a date. A date is
- * counted from the response's own `Date`: the provider's clock need not agree with ours.
+ * `retry-after-ms` is exact and goes before `Retry-After`, which is in seconds or a date. A date counts from the
+ * response's own `Date`, since the provider's clock may differ from ours.
  */
 export function readRetryAfter(headers: IncomingHttpHeaders): number | undefined {
   const exact = readNumber(headers["retry-after-ms"]);
@@ -25,7 +25,7 @@ function readNumber(value: string | readonly string[] | undefined): number | und
     : undefined;
 }
 
-/** Only the form of HTTP, since `Date.parse` finds a date in almost anything. */
+/** Takes only the form of HTTP, since `Date.parse` accepts almost anything. */
 function readDate(value: string | undefined): number | undefined {
   if (value === undefined || !/^[A-Z][a-z]{2,8}, .+ GMT$/.test(value)) return undefined;
   const at = Date.parse(value);

@@ -1,6 +1,4 @@
-/**
- * What it means that the connection failed, by the codes of Node and undici.
- */
+/** The meaning of a failed connection, by the codes of Node and undici. */
 import type { ErrorCode } from "@openclaw/protocol";
 import { ProxyFailedError } from "./proxy-tunnel.ts";
 
@@ -8,19 +6,19 @@ export type Phase = "before headers" | "after headers";
 
 interface TransportFailure {
   readonly code: ErrorCode;
-  /** Safe to show: the system's own code (`ECONNREFUSED`), or what the proxy did. */
+  /** Safe to show: the system's code (`ECONNREFUSED`), or the failure of the proxy. */
   readonly detail: string | undefined;
-  /** What may be kept of the error. */
+  /** The part of the error that may be kept. */
   readonly cause: unknown;
 }
 
-/** The socket was closed by the other side, or found closed when written to. */
+/** The other side closed the socket, or it was closed before a write. */
 const CLOSED = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "ECONNABORTED"]);
-/** Ours: the pool was destroyed while a run still used it. */
+/** The worker destroyed the pool while a run used it. */
 const STOPPED = new Set(["UND_ERR_DESTROYED", "UND_ERR_CLOSED"]);
 
 export function describeTransportError(error: unknown, phase: Phase): TransportFailure {
-  // Errors of the HTTP parser have no code, and carry the bytes they stumbled over.
+  // Errors of the HTTP parser have no code, and hold the bytes that caused them.
   if (error instanceof Error && error.name === "HTTPParserError") {
     return { code: "provider_malformed", detail: "not HTTP", cause: undefined };
   }
@@ -32,7 +30,7 @@ export function describeTransportError(error: unknown, phase: Phase): TransportF
   return { code: classify(systemCode, phase), detail, cause: error };
 }
 
-/** Whether the connection was closed under a request, which an idle one may be at any time. */
+/** Whether the other side closed the connection. It may close an idle connection at any time. */
 export function isClosedByPeer(error: unknown): boolean {
   return CLOSED.has(codeOf(error));
 }

@@ -1,30 +1,32 @@
 /**
- * HTTP to one provider: one request out, one response head in, on a socket we know the history of.
+ * HTTP to one provider: one request out, one response head in, on a socket whose history is known.
  *
- * No deadline is kept here except the connect timeout: a run's deadlines arrive through its signal.
+ * The only deadline here is the connect timeout. The deadlines of a run arrive through its signal.
  */
 import type { Readable } from "node:stream";
 import type { ProviderConfig } from "@openclaw/config";
 import type { ConnectionLabel } from "@openclaw/protocol";
-import type { Logger } from "@openclaw/runtime";
+import { type Logger, untilAborted } from "@openclaw/runtime";
 import { type Dispatcher, Pool } from "undici";
 import { ProviderError } from "../contract/provider-error.ts";
-import { CHAT_COMPLETIONS_PATH } from "../decode/chat-completions.ts";
-import { dialectOf } from "../dialects/dialect.ts";
-import { CarrierWatch } from "./carrier.ts";
 import { encodingsOf } from "./content-encoding.ts";
 import { Dialer, type TlsOptions } from "./dialer.ts";
+import { RequestSockets } from "./request-sockets.ts";
 import { readRetryAfter } from "./retry-after.ts";
+import { ignoreErrors, sendRequest } from "./send-request.ts";
 import { describeTransportError, isClosedByPeer } from "./transport-error.ts";
 import { WarmConnector } from "./warm-connector.ts";
 
+const CHAT_COMPLETIONS_PATH = "/chat/completions";
 const MODELS_PATH = "/models";
 const PROBE_MS = 2_000;
 const STALE_WITHIN_MS = 2_000;
 
 export interface UpstreamOptions {
   readonly name: string;
-  readonly config: ProviderConfig;
+  readonly config: Pick<ProviderConfig, "baseUrl" | "pool" | "timeouts" | "proxy">;
+  /** Of every request. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly log: Pick<Logger, "info" | "warn">;
   readonly tls?: TlsOptions | undefined;
 }
@@ -33,20 +35,21 @@ export interface UpstreamResponse {
   readonly status: number;
   readonly body: Readable;
   readonly connection: ConnectionLabel;
-  /** How the body is encoded, in the order in which that was done; mostly not at all. */
+  /** The encodings of the body, in the order in which the provider applied them. Mostly empty. */
   readonly encodings: readonly string[];
-  /** What the response's headers ask for; see `readRetryAfter`. */
+  /** See `readRetryAfter`. */
   readonly retryAfterMs: number | undefined;
   /** When the request went out, on this process's monotonic clock. */
   readonly sentAt: number;
-  /** Ends the exchange at once, and with it the socket where the response is not complete. */
+  /** Ends the exchange at once. Also closes the socket if the response is not complete. */
   readonly close: () => void;
 }
 
-interface Attempt {
+/** One try of a request. */
+interface Sending {
   readonly pool: Pool;
   readonly body: Buffer;
-  /** The moment the run asked; sockets open by then are warm. */
+  /** The moment the run asked; sockets that were open by then are warm. */
   readonly askedAt: number;
   readonly signal: AbortSignal;
 }
@@ -57,23 +60,23 @@ export class Upstream {
   readonly #request: Pick<Dispatcher.RequestOptions, "path" | "method" | "headers">;
   readonly #dialer: Dialer;
   readonly #connector: WarmConnector;
-  readonly #carriers: CarrierWatch;
+  readonly #requestSockets: RequestSockets;
   readonly #pool: Pool;
-  /** For the second try of a request whose socket had gone stale: every request dials for itself. */
+  /** For the second try of a request whose socket was stale. Opens a socket for each request. */
   readonly #freshPool: Pool;
 
-  constructor({ name, config, log, tls }: UpstreamOptions) {
+  constructor({ name, config, headers, log, tls }: UpstreamOptions) {
     const { baseUrl, pool, timeouts, proxy } = config;
     const url = new URL(baseUrl);
     this.#name = name;
     this.#connectMs = timeouts.connectMs;
-    this.#request = { path: pathOf(url), method: "POST", headers: headersOf(config) };
+    this.#request = { path: pathOf(url), method: "POST", headers };
     this.#dialer = new Dialer({ origin: url, connectMs: timeouts.connectMs, proxy, tls });
     this.#connector = new WarmConnector({ provider: name, dialer: this.#dialer, pool, log });
-    const { resting } = this.#connector;
-    this.#carriers = new CarrierWatch({
-      onSent: (socket) => resting.wake(socket),
-      onOver: (socket) => resting.rest(socket),
+    const { idle } = this.#connector;
+    this.#requestSockets = new RequestSockets({
+      onSent: (socket) => idle.markBusy(socket),
+      onOver: (socket) => idle.markIdle(socket),
     });
     const common = {
       connections: pool.connections,
@@ -85,40 +88,32 @@ export class Upstream {
       ...common,
       connect: this.#connector.connect,
       keepAliveTimeout: pool.idleMs,
-      // A provider's own hint may shorten the time a socket idles, never lengthen it.
+      // A provider's own hint may shorten the idle time of a socket, never lengthen it.
       keepAliveMaxTimeout: pool.idleMs,
     });
-    this.#freshPool = new Pool(url.origin, {
-      ...common,
-      connect: (_options, callback) =>
-        this.#dialer.dial((error, socket) =>
-          socket === undefined
-            ? callback(error ?? new Error("no socket"), null)
-            : callback(null, socket),
-        ),
-    });
+    this.#freshPool = new Pool(url.origin, { ...common, connect: this.#dialer.connect });
   }
 
-  /** Sockets of the pool, by what they do. */
+  /** Sockets of the pool, by their use. */
   get sockets(): WarmConnector["sockets"] {
     return this.#connector.sockets;
   }
 
   async start(): Promise<void> {
-    this.#carriers.start();
+    this.#requestSockets.start();
     await this.#connector.start(this.#connectMs);
   }
 
   async stop(): Promise<void> {
     this.#connector.stop();
     await Promise.all([this.#pool.destroy(), this.#freshPool.destroy()]);
-    this.#carriers.stop();
+    this.#requestSockets.stop();
   }
 
   /**
    * Sends a request and waits for the head of the response.
    *
-   * @throws ProviderError where no response began; `signal.reason` once the signal is aborted
+   * @throws ProviderError if no response began; `signal.reason` once the signal is aborted
    */
   async post(json: string, signal: AbortSignal): Promise<UpstreamResponse> {
     const askedAt = this.#dialer.mark();
@@ -128,8 +123,8 @@ export class Upstream {
     } catch (error) {
       signal.throwIfAborted();
       if (!this.#wasStale(first, error)) throw this.#unreachable(error, first);
-      const carrier = this.#carriers.carrierOf(first.body);
-      if (carrier) this.#connector.resting.wasStale(carrier.socket);
+      const used = this.#requestSockets.of(first.body);
+      if (used) this.#connector.idle.wasStale(used.socket);
     }
     const second = { ...first, pool: this.#freshPool, body: Buffer.from(json) };
     try {
@@ -141,78 +136,68 @@ export class Upstream {
   }
 
   /**
-   * Asks for the list of models, on a connection of its own: the cheapest question that shows that a
-   * provider can be reached. What it answers does not matter.
+   * Asks for the list of models, on a connection of its own. It is the cheapest request that shows that the
+   * provider can be reached. Any answer will do.
    *
-   * @throws where it does not answer in time
+   * @throws if no answer comes in time
    */
   async probe(): Promise<void> {
     const signal = AbortSignal.timeout(PROBE_MS);
     const path = this.#request.path.replace(CHAT_COMPLETIONS_PATH, MODELS_PATH);
     const { headers } = this.#request;
     const asked = this.#freshPool.request({ path, headers, method: "GET", reset: true, signal });
-    const { body } = await orAborted(asked, signal);
-    body.on("error", ignore).destroy();
+    const { body } = await untilAborted(asked, signal);
+    ignoreErrors(body).destroy();
   }
 
-  async #send({ pool, body, askedAt, signal }: Attempt): Promise<UpstreamResponse> {
-    const close = () => this.#carriers.close(body);
-    const forget = () => signal.removeEventListener("abort", close);
-    // Must come before the listener that undici adds.
-    signal.addEventListener("abort", close, { once: true });
-    const connecting = new AbortController();
-    const connectTimer = setTimeout(() => {
-      if (!this.#carriers.carrierOf(body)) connecting.abort(this.#dialer.lateness());
-    }, this.#connectMs);
-    try {
-      const reset = pool === this.#freshPool && { reset: true };
-      // A request without a socket may wait behind dials and pauses of the pool; its own wait is bounded.
-      const either = AbortSignal.any([signal, connecting.signal]);
-      const request = pool.request({ ...this.#request, ...reset, body, signal: either });
-      const response = await orAborted(request, either);
-      // undici destroys a body with an error; whoever reads it hears of it, and nobody may be reading.
-      response.body.on("error", ignore).on("close", forget);
-      return {
-        status: response.statusCode,
-        body: response.body,
-        connection: this.#label(body, askedAt) ?? "cold",
-        encodings: encodingsOf(response.headers["content-encoding"]),
-        retryAfterMs: readRetryAfter(response.headers),
-        sentAt: this.#carriers.carrierOf(body)?.sentAt ?? performance.now(),
-        close() {
-          close();
-          response.body.destroy();
-        },
-      };
-    } catch (error) {
-      forget();
-      throw error;
-    } finally {
-      clearTimeout(connectTimer);
-    }
+  async #send(sending: Sending): Promise<UpstreamResponse> {
+    const { pool, body, askedAt, signal } = sending;
+    const sockets = this.#requestSockets;
+    const close = () => sockets.close(body);
+    const response = await sendRequest({
+      pool,
+      request: { ...this.#request, body, reset: pool === this.#freshPool },
+      connectMs: this.#connectMs,
+      signal,
+      isConnected: () => sockets.of(body) !== undefined,
+      lateness: () => this.#dialer.lateness(),
+      close,
+    });
+    return {
+      status: response.statusCode,
+      body: response.body,
+      connection: this.#label(body, askedAt) ?? "cold",
+      encodings: encodingsOf(response.headers["content-encoding"]),
+      retryAfterMs: readRetryAfter(response.headers),
+      sentAt: sockets.of(body)?.sentAt ?? performance.now(),
+      close() {
+        close();
+        response.body.destroy();
+      },
+    };
   }
 
   /**
-   * Whether a request met a socket that the provider had closed while it was idle. The news crosses
-   * the request on its way, so the pool cannot know. Such a request was not answered with a single
-   * byte, and asking once more is right: to fail would be the commonest false failure there is.
+   * Whether a request met a socket that the provider had closed while the socket was idle. The close crosses the
+   * request on its way, so the pool cannot know. Such a request got no byte of an answer, and a second try is
+   * right: otherwise this would be the commonest false failure.
    */
-  #wasStale({ body, askedAt }: Attempt, error: unknown): boolean {
-    const carrier = this.#carriers.carrierOf(body);
-    if (carrier === undefined || !isClosedByPeer(error)) return false;
-    // News of a close that crosses a request is there about a round trip later. What comes later is an answer.
-    if (performance.now() - carrier.sentAt > STALE_WITHIN_MS) return false;
-    // A run that waited for its socket may have one that is younger than its wish, and used all the same.
-    return carrier.reused || this.#label(body, askedAt) === "warm";
+  #wasStale({ body, askedAt }: Sending, error: unknown): boolean {
+    const used = this.#requestSockets.of(body);
+    if (used === undefined || !isClosedByPeer(error)) return false;
+    // A close that crosses a request arrives about a round trip later. A later close is an answer.
+    if (performance.now() - used.sentAt > STALE_WITHIN_MS) return false;
+    // A run that waited for its socket may get a used socket that is younger than the run.
+    return used.reused || this.#label(body, askedAt) === "warm";
   }
 
   #label(body: Buffer, askedAt: number): ConnectionLabel | undefined {
-    const carrier = this.#carriers.carrierOf(body);
-    if (carrier === undefined) return undefined;
-    return this.#dialer.wasOpenAt(carrier.socket, askedAt) ? "warm" : "cold";
+    const used = this.#requestSockets.of(body);
+    if (used === undefined) return undefined;
+    return this.#dialer.wasOpenAt(used.socket, askedAt) ? "warm" : "cold";
   }
 
-  #unreachable(error: unknown, { body, askedAt }: Attempt): ProviderError {
+  #unreachable(error: unknown, { body, askedAt }: Sending): ProviderError {
     const { code, detail, cause } = describeTransportError(error, "before headers");
     const connection = this.#label(body, askedAt);
     return new ProviderError(code, { provider: this.#name, detail, connection, cause });
@@ -221,30 +206,4 @@ export class Upstream {
 
 function pathOf({ pathname, search }: URL): string {
   return `${pathname.replace(/\/+$/, "")}${CHAT_COMPLETIONS_PATH}${search}`;
-}
-
-function headersOf(config: ProviderConfig): Record<string, string> {
-  const { apiKey, kind } = config;
-  return {
-    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey.trim()}` }),
-    "content-type": "application/json",
-    accept: "text/event-stream, application/json",
-    // Compression would gather text that is to be seen at once.
-    "accept-encoding": "identity",
-    "user-agent": "openclaw-streaming-gateway",
-    ...dialectOf(kind).requestHeaders?.(config),
-  };
-}
-
-/** undici hears of an abort only once a request has its socket; a run that is over must not wait for that. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
-function ignore(): void {
-  // The reader of the body sees the same error and decides.
 }

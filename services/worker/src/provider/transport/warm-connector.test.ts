@@ -50,12 +50,12 @@ function connector(url: string, pool: object, tls?: TlsOptions) {
 
 const accepted = (fake: FakeProvider, count: number) => until(() => fake.accepted.length === count);
 
-describe("the reserve", () => {
+describe("the spare sockets", () => {
   it("opens its sockets at the start", async () => {
     const fake = await provider();
     const { warm } = connector(fake.url, { warm: 3 });
     await warm.start(1_000);
-    expect(warm.reserved).toBe(3);
+    expect(warm.sockets.spare).toBe(3);
   });
 
   it("gives an open socket at once, and refills behind it", async () => {
@@ -65,7 +65,7 @@ describe("the reserve", () => {
     const askedAt = dialer.mark();
     const socket = await ask();
     expect(dialer.wasOpenAt(socket, askedAt)).toBe(true);
-    await until(() => warm.reserved === 2);
+    await until(() => warm.sockets.spare === 2);
     await accepted(fake, 3);
   });
 
@@ -93,10 +93,10 @@ describe("the reserve", () => {
     const { warm, ask } = connector(fake.url, { warm: 3, connections: 4 });
     await warm.start(1_000);
     const sockets = await Promise.all([ask(), ask(), ask()]);
-    await until(() => warm.reserved === 1);
+    await until(() => warm.sockets.spare === 1);
     await accepted(fake, 4);
     for (const socket of sockets) socket.destroy();
-    await until(() => warm.reserved === 3);
+    await until(() => warm.sockets.spare === 3);
   });
 
   it("replaces its sockets when the provider closes them", async () => {
@@ -106,7 +106,7 @@ describe("the reserve", () => {
     await accepted(fake, 2);
     for (const socket of [...fake.open]) socket.destroy();
     await until(() => fake.open.size === 0);
-    await until(() => fake.open.size === 2 && warm.reserved === 2);
+    await until(() => fake.open.size === 2 && warm.sockets.spare === 2);
   });
 
   it("drops a socket on which the provider speaks unasked", async () => {
@@ -125,7 +125,7 @@ describe("the reserve", () => {
     await warm.start(1_000);
     const sizes = new Set<number>();
     await until(() => {
-      sizes.add(warm.reserved);
+      sizes.add(warm.sockets.spare);
       return fake.accepted.length >= 6;
     });
     expect(Math.min(...sizes)).toBe(2);
@@ -138,7 +138,7 @@ describe("the reserve", () => {
     await warm.start(1_000);
     warm.stop();
     warm.stop();
-    expect(warm.reserved).toBe(0);
+    expect(warm.sockets.spare).toBe(0);
     await until(() => fake.accepted.length === 2 && fake.open.size === 0);
   });
 });
@@ -150,14 +150,14 @@ describe("a provider that is away", () => {
     await gone.close();
     const { warm, ask, lines } = connector(gone.url, { warm: 1 });
     await warm.start(1_000);
-    expect(warm.reserved).toBe(0);
+    expect(warm.sockets.spare).toBe(0);
     await expect(ask()).rejects.toMatchObject({ code: "ECONNREFUSED" });
     expect(lines).toEqual([
       { message: "provider unreachable", fields: { provider: "fake", cause: "ECONNREFUSED" } },
     ]);
     const server = createServer((socket) => socket.resume()).listen(Number(port), "127.0.0.1");
     toRelease.push(() => server.close());
-    await until(() => warm.reserved === 1);
+    await until(() => warm.sockets.spare === 1);
     await ask();
     expect(lines.at(-1)?.message).toBe("provider reachable again");
   });
@@ -189,10 +189,10 @@ it("opens sockets with TLS done, and later ones with a short handshake", async (
   await warm.start(1_000);
   const first = await ask();
   expect(first).toMatchObject({ encrypted: true, readyState: "open" });
-  await until(() => dialer.hasSession && warm.reserved === 1);
+  await until(() => dialer.hasSession && warm.sockets.spare === 1);
   // The second was dialled while the first had its session already.
   await ask();
-  await until(() => warm.reserved === 1);
+  await until(() => warm.sockets.spare === 1);
   const third = await ask();
   expect(
     "isSessionReused" in third && (third as { isSessionReused(): boolean }).isSessionReused(),

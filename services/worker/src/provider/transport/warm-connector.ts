@@ -1,10 +1,10 @@
 /**
- * Gives the pool open sockets without making it wait for a handshake.
+ * Gives the pool open sockets without a wait for a handshake.
  *
- * undici connects when a request already needs the socket, which costs a run one to three round
- * trips across an ocean. So a reserve of open sockets is kept beside the pool: a new pool connection
- * takes one at once, and the reserve refills behind it. Whoever waits is served by whichever socket
- * opens first, its own or one meant for the reserve. Every waiter has at least one dial under way.
+ * undici connects when a request already needs the socket, which costs a run one to three round trips across an
+ * ocean. So this class keeps spare sockets beside the pool. A new pool connection takes a spare socket at once, and
+ * the connector dials another. A request that waits gets the first socket that opens, even one dialled as a spare.
+ * Each waiting request has at least one dial under way.
  */
 import type { Socket } from "node:net";
 import type { ProviderConfig } from "@openclaw/config";
@@ -13,12 +13,12 @@ import type { buildConnector } from "undici";
 import type { SocketUse } from "../../telemetry/provider-meter.ts";
 import type { Dialer } from "./dialer.ts";
 import { IdleLimit } from "./idle-limit.ts";
-import { RestingSockets } from "./resting-sockets.ts";
-import { SocketReserve, type SpareSocket } from "./socket-reserve.ts";
+import { IdleSockets } from "./idle-sockets.ts";
+import { type SpareSocket, SpareSockets } from "./spare-sockets.ts";
 
-/** At most this many handshakes at once for the reserve: a provider may take more for an attack. */
+/** Most handshakes at once for spare sockets. A provider may take more for an attack. */
 const MAX_REFILLING = 8;
-/** A socket lost sooner than this says that the provider does not keep them: as bad as no socket. */
+/** A spare socket that is lost sooner counts as a failed dial: the provider does not keep them open. */
 const MIN_LIFE_MS = 1_000;
 const BACK_OFF = { firstMs: 250, mostMs: 30_000 };
 
@@ -35,12 +35,12 @@ export class WarmConnector {
   readonly #options: WarmConnectorOptions;
   readonly #random: () => number;
   readonly #limit: IdleLimit;
-  readonly #reserve: SocketReserve;
-  readonly #resting: RestingSockets;
+  readonly #spare: SpareSockets;
+  readonly #idle: IdleSockets;
   #running = false;
   #waiting: buildConnector.Callback[] = [];
   #dialling = 0;
-  /** Sockets the pool has. With the reserve they never exceed `pool.connections`. */
+  /** Sockets that the pool has. With the spare ones they never exceed `pool.connections`. */
   #lent = 0;
   #failures = 0;
   #backoff: NodeJS.Timeout | undefined;
@@ -50,38 +50,33 @@ export class WarmConnector {
     this.#options = options;
     this.#random = options.random ?? Math.random;
     this.#limit = new IdleLimit({ idleMs: options.pool.idleMs, random: this.#random });
-    this.#reserve = new SocketReserve({
+    this.#spare = new SpareSockets({
       limit: this.#limit,
-      onAged: () => this.#refillAfterLife(),
+      onAged: () => this.#recoverAndRefill(),
       onLost: (livedMs) => {
         if (livedMs < MIN_LIFE_MS) return this.#fail("closed_at_once");
         this.#learn(livedMs);
-        this.#refillAfterLife();
+        this.#recoverAndRefill();
       },
     });
-    this.#resting = new RestingSockets({
+    this.#idle = new IdleSockets({
       limit: this.#limit,
       onLost: (idledMs) => this.#learn(idledMs),
     });
   }
 
-  /** Open sockets that wait for a run. */
-  get reserved(): number {
-    return this.#reserve.size;
-  }
-
-  /** All sockets, by what they do. */
+  /** How many sockets there are for each use. */
   get sockets(): Readonly<Record<SocketUse, number>> {
-    const idle = this.#resting.size;
+    const idle = this.#idle.size;
     return {
-      spare: this.#reserve.size,
+      spare: this.#spare.size,
       idle,
       busy: this.#lent - idle,
       connecting: this.#dialling,
     };
   }
 
-  /** Fills the reserve. Resolves when that is done or has failed, after `waitMs` at most. */
+  /** Opens the spare sockets. Resolves when that is done or has failed, after at most `waitMs`. */
   async start(waitMs: number): Promise<void> {
     this.#running = true;
     const settled = new Promise<void>((resolve) => {
@@ -94,24 +89,24 @@ export class WarmConnector {
   stop(): void {
     this.#running = false;
     clearTimeout(this.#backoff);
-    this.#reserve.trim(0);
+    this.#spare.trim(0);
     this.#options.dialer.stop();
     this.#onSettled?.();
   }
 
-  /** The function undici asks for a socket. What it passes never varies: a pool has one origin. */
+  /** undici calls this for a socket. The options never vary: a pool has one origin. */
   readonly connect: buildConnector.connector = (_options, callback) => {
-    // undici is still in the middle of its own work here and would miss an answer given at once.
+    // undici is in the middle of its own work here and would miss a synchronous answer.
     queueMicrotask(() => this.#serve(callback));
   };
 
-  /** What the pool's sockets do: `wake` with each request, `rest` once its response is complete. */
-  get resting(): Pick<RestingSockets, "rest" | "wake" | "wasStale"> {
-    return this.#resting;
+  /** To be told when a socket of the pool gets a request, and when its response is complete. */
+  get idle(): Pick<IdleSockets, "markIdle" | "markBusy" | "wasStale"> {
+    return this.#idle;
   }
 
   #serve(callback: buildConnector.Callback): void {
-    const spare = this.#reserve.take();
+    const spare = this.#spare.take();
     if (spare !== undefined) {
       this.#lend(spare, callback);
     } else {
@@ -124,10 +119,10 @@ export class WarmConnector {
   #lend({ socket, since }: SpareSocket, callback: buildConnector.Callback): void {
     this.#recover();
     this.#lent += 1;
-    this.#resting.add(socket, since);
+    this.#idle.add(socket, since);
     socket.once("close", () => {
       this.#lent -= 1;
-      this.#resting.remove(socket);
+      this.#idle.remove(socket);
       this.#refill();
     });
     callback(null, socket);
@@ -145,7 +140,7 @@ export class WarmConnector {
   #opened(socket: Socket): void {
     const callback = this.#waiting.shift();
     if (callback !== undefined) this.#lend({ socket, since: performance.now() }, callback);
-    else if (this.#running) this.#reserve.add(socket);
+    else if (this.#running) this.#spare.add(socket);
     else socket.destroy();
     this.#refill();
   }
@@ -159,9 +154,9 @@ export class WarmConnector {
     if (!this.#running) return;
     const { warm, connections } = this.#options.pool;
     const target = Math.max(0, Math.min(warm, connections - this.#lent - this.#waiting.length));
-    this.#reserve.trim(target);
+    this.#spare.trim(target);
     const refilling = this.#dialling - this.#waiting.length;
-    const missing = target - this.#reserve.fresh - refilling;
+    const missing = target - this.#spare.fresh - refilling;
     const allowed = this.#backoff === undefined ? MAX_REFILLING - refilling : 0;
     for (let n = Math.min(missing, allowed); n > 0; n -= 1) this.#dial();
     if (this.#dialling === 0) this.#onSettled?.();
@@ -173,12 +168,12 @@ export class WarmConnector {
     this.#options.log.info(facts, "provider closes idle sockets early");
   }
 
-  #refillAfterLife(): void {
+  #recoverAndRefill(): void {
     this.#recover();
     this.#refill();
   }
 
-  /** Waits before the reserve dials again: about twice as long after each failure in a row. */
+  /** Waits before the next dial for a spare socket, about twice as long after each failure in a row. */
   #fail(cause: string): void {
     if (!this.#running) return;
     if (this.#failures === 0) {
