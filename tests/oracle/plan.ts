@@ -216,6 +216,22 @@ export function cutsOf(
   return ends.map((end, at) => [ends[at - 1] ?? 0, end] as const).filter(([from, to]) => to > from);
 }
 
+/**
+ * Cuts a text as drawn. Its pieces never look like all text so far, each time again: those who read them could not know
+ * which of the two is meant.
+ */
 export function piecesOf(whole: string, drawn: readonly number[]): string[] {
-  return cutsOf(whole.length, drawn).map(([from, to]) => whole.slice(from, to));
+  const pieces = cutsOf(whole.length, drawn).map(([from, to]) => whole.slice(from, to));
+  while (looksGrown(pieces)) pieces.splice(0, 2, pieces.slice(0, 2).join(""));
+  return pieces;
+}
+
+/** Whether three pieces or more at the beginning each repeat the one before, and go on to at least four characters. */
+export function looksGrown(pieces: readonly string[]): boolean {
+  for (let at = 1; at < pieces.length; at += 1) {
+    const [before = "", piece = ""] = pieces.slice(at - 1, at + 1);
+    if (!piece.startsWith(before)) return false;
+    if (at > 1 && before.trim() !== "" && new Set(piece).size > 3) return true;
+  }
+  return false;
 }

@@ -1,5 +1,5 @@
 /** Writes a planned answer as events, the way a provider of that manner does. */
-import { type Plan, piecesOf } from "./plan.ts";
+import { looksGrown, type Plan, piecesOf } from "./plan.ts";
 import { callDeltas, wholeCalls } from "./write-calls.ts";
 import { contentOf, taggedContent, thoughtDelta } from "./write-content.ts";
 import { planted, WHAT_IS_MORE } from "./write-faults.ts";
@@ -104,7 +104,8 @@ function soFar({ form, content }: Plan, deltas: readonly Json[]): [delta: Json, 
   });
   // Only three in a row of some signs can be told from a refrain.
   const grown = [...new Set(alls)].filter((one) => one !== "");
-  const grows = form === "growing" && content === "text" && new Set(grown[2]).size > 3;
+  const isTold = looksGrown(grown.slice(0, 3));
+  const grows = form === "growing" && content === "text" && isTold;
   return deltas.map((delta, at) => {
     const own =
       grows && typeof delta.content === "string" && delta.content !== ""

@@ -66,6 +66,10 @@ describe("pieces that only look like all text so far", () => {
       [...contents(grown("ha", "ha", "ha", "ha")), STOP],
       { text: "hahahahahahahahahaha" },
     ],
+    "of empty lines before the first words": [
+      [...contents(["\n", "\n\n", "\n\nHello"]), STOP],
+      { text: "\n\n\n\n\nHello" },
+    ],
     "of few signs": [
       [...contents(grown("1", "2", "3", "3")), chunk({ content: "so" }), STOP],
       { text: "1121231233so" },

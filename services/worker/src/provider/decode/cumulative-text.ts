@@ -46,11 +46,13 @@ export class CumulativeText {
     const isMore = piece.length > this.#whole.length && piece.startsWith(this.#whole);
     const isSame = this.#held.length > 0 && piece === this.#whole;
     if (this.#held.length === MAX_HELD || !(isMore || isSame)) return this.#refute() + piece;
+    const repeated = this.#whole;
     this.#held.push(piece);
     this.#whole = piece;
     if (isMore) this.#grown += 1;
-    const isProven = this.#grown >= PROOF && new Set(piece).size >= MIN_SIGNS;
-    return isProven ? this.#prove() : "";
+    // Empty lines in front of the first words are no text that a provider repeats.
+    const hasProof = this.#grown >= PROOF && repeated.trim() !== "";
+    return hasProof && new Set(piece).size >= MIN_SIGNS ? this.#prove() : "";
   }
 
   /** Takes a whole text. If all held pieces fit into it one after the other, they were pieces; otherwise wholes. */
