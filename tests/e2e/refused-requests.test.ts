@@ -68,7 +68,7 @@ async function startedWith(prompt: string, provider: string): Promise<string[]> 
 describe("a request that is refused for what it asks ends with its own error, and no other waits", () => {
   test.each([
     [402, "This request requires more credits, or fewer max_tokens.", "provider_rejected", "fewer"],
-    [404, "No endpoints found that support tool use.", "provider_rejected", "asks for something"],
+    [404, "No endpoints found that support tool use.", "provider_rejected", "needs a feature"],
     [403, "Your input was flagged by our moderation.", "content_filtered", "HTTP 403"],
     [413, "<html>", "context_length_exceeded", "HTTP 413"],
     [422, "top_k: extra fields not permitted", "provider_rejected", "HTTP 422"],

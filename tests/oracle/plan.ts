@@ -217,8 +217,8 @@ export function cutsOf(
 }
 
 /**
- * Cuts a text as drawn. Its pieces never look like all text so far, each time again: those who read them could not know
- * which of the two is meant.
+ * Cuts a text as drawn. The pieces never look as if each repeated all text so far. A reader could not know which of the
+ * two is meant.
  */
 export function piecesOf(whole: string, drawn: readonly number[]): string[] {
   const pieces = cutsOf(whole.length, drawn).map(([from, to]) => whole.slice(from, to));
