@@ -205,7 +205,8 @@ export class Appender {
         if (performance.now() > giveUpAt || this.#stopped.signal.aborted) {
           return call.parts.map(() => ({ outcome: "unavailable" }));
         }
-        await sleep(backOffMs(failures, BACK_OFF), this.#stopped.signal);
+        // Not cut short by a stop: Redis gets the same time for the last try.
+        await sleep(backOffMs(failures, BACK_OFF));
       }
     }
   }

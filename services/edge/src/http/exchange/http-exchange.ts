@@ -162,14 +162,7 @@ export class HttpExchange {
    * long silence makes necessary.
    */
   stream(headers: Headers = {}): EventStream {
-    const named = this.#named(headers);
-    this.#stream ??= new EventStream({
-      response: this.#open,
-      headers: () => ({ ...named, ...this.#closing }),
-      keepAliveAfterMs: this.#options.keepAliveAfterMs,
-      since: this.#createdAt,
-      onDrain: () => this.#onDrain(),
-    });
+    this.#stream ??= this.#openStream(this.#named(headers));
     return this.#stream;
   }
 
@@ -181,6 +174,16 @@ export class HttpExchange {
   /** Ends the stream. */
   end(): void {
     this.stream().end();
+  }
+
+  #openStream(named: Headers): EventStream {
+    return new EventStream({
+      response: this.#open,
+      headers: () => ({ ...named, ...this.#closing }),
+      keepAliveAfterMs: this.#options.keepAliveAfterMs,
+      since: this.#createdAt,
+      onDrain: () => this.#onDrain(),
+    });
   }
 
   /** Groups what is written inside `act` into one system call. */
