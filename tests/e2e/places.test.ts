@@ -8,18 +8,28 @@ test.concurrent("300 users of an account for 2,000, with nothing else set: all a
   start,
 }) => {
   const { client } = await start({ maxConcurrency: 2_000 }, { workers: 2 });
-  const askedAt = performance.now();
-  const runs = await Promise.all(
-    Array.from({ length: 300 }, (_, seed) =>
-      client.run(directive({ words: 100, gapMs: 1_000, seed })),
-    ),
-  );
-  const started = () => new Set(client.all("started").map(({ run }) => run)).size;
-  await eventually("all to start", () => started() === runs.length, { withinMs: 30_000 });
-  const tookMs = Math.round(performance.now() - askedAt);
+  /** Asks 300 questions at once. Resolves with the time until all are at work. */
+  const wave = async (first: number) => {
+    const askedAt = performance.now();
+    const begun = await Promise.all(
+      Array.from({ length: 300 }, (_, seed) =>
+        client.run(directive({ words: 100, gapMs: 1_000, seed: first + seed })),
+      ),
+    );
+    const started = () => new Set(client.all("started").map(({ run }) => run)).size;
+    await eventually("all to start", () => started() === first + begun.length, {
+      withinMs: 30_000,
+    });
+    return { begun, tookMs: Math.round(performance.now() - askedAt) };
+  };
+  const [cold, warm] = [await wave(0), await wave(300)];
+  const runs = [...cold.begun, ...warm.begun];
   // Each goes on for 100 s: none has made room for another.
   expect(runs.flatMap(({ terminals }) => terminals)).toEqual([]);
-  console.log(`300 runs of an account for 2,000, 2 workers: all started after ${tookMs} ms`);
+  console.log(
+    `300 runs of an account for 2,000, 2 workers: all started after ${cold.tookMs} ms right behind the start, ` +
+      `300 more after ${warm.tookMs} ms`,
+  );
 });
 
 test.concurrent("a waiting user is told how long, within a factor of 2 once ten runs have ended; what bounds them is named", async ({
