@@ -116,7 +116,7 @@ test.concurrent("SIGTERM of an edge: `draining`, runs go on elsewhere, close 400
   const gateway = await start({ env: { EDGE_DRAIN_MS: "600" } });
   const client = await gateway.connect("moving");
   // Not over when another edge has started, on a busy machine either.
-  const prompt = directive({ words: 100, gapMs: 60 });
+  const prompt = directive({ words: 250, gapMs: 60 });
   const run = await client.run(prompt, "zhipu");
   await beganToSpeak(run);
   const [leaving] = gateway.cluster.processes("edge");
