@@ -62,10 +62,9 @@ test("README.md can be read in a minute or two", () => {
 const reasonsOf = (text: string, path = "page.md") =>
   checkLanguage(path, text).map(({ line, reason }) => `${line}: ${reason.replace(/:.*/, "")}`);
 
-describe("a page", () => {
-  const words = (count: number) =>
-    Array.from({ length: count }, (_, index) => `w${index}`).join(" ");
+const words = (count: number) => Array.from({ length: count }, (_, index) => `w${index}`).join(" ");
 
+describe("a page", () => {
   test("has sentences of 25 words at most, and code counts as one", () => {
     expect(reasonsOf(`${words(25)}.\nSo ${words(23)} \`a b c\`.`)).toEqual([]);
     expect(reasonsOf(`Short. So ${words(12)}\n${words(13)}.`)).toEqual(["1: 26 words"]);
@@ -142,6 +141,18 @@ describe("code", () => {
       '1: "nobody"',
       '2: "anew"',
     ]);
+  });
+
+  test("has each key, argument and outcome of a Lua script as a text of its own", () => {
+    const many = words(24);
+    const header = `-- KEYS[1]  ${many}\n-- ARGV[10] ${many}\n--          more\n--   'taken'  ${many}\n--   due_at  ${many}\n`;
+    expect(reasonsOf(header, "a.lua")).toEqual([]);
+    expect(reasonsOf(`${header}--           and more`, "a.lua")).toEqual(["5: 26 words"]);
+  });
+
+  test("may have the words of simulated providers", () => {
+    const code = 'const SENTENCES = ["nobody had a good reply"];\n';
+    expect(reasonsOf(code, "services/simulator/src/text/english.ts")).toEqual([]);
   });
 
   test("may begin its comments with a noun phrase", () => {

@@ -116,15 +116,20 @@ export function commentBlocks(path: string, text: string): Block[] {
     );
 }
 
+/** Tests, and the words that the simulated providers answer with. */
+const NOT_OURS = /\.test\.ts$|\/testing\/|^services\/simulator\/src\/text\//;
+
 /** Log phrases, errors and descriptions: strings of several words, in code that ships. */
 export function sentenceBlocks(path: string, text: string): Block[] {
-  if (!/^(?:services|shared)\/.*\/src\//.test(path) || /\.test\.ts$|\/testing\//.test(path))
-    return [];
+  if (!/^(?:services|shared)\/.*\/src\//.test(path) || NOT_OURS.test(path)) return [];
   return readScript(text)
     .strings.filter(({ text: body }) => body.split(" ").length >= 4)
     .filter(({ text: body }) => !/\n|\\[nbdsw]|[{}<>=]{2}/.test(body))
     .map(({ line, text: body }) => ({ line, role: "summary" as const, text: body }));
 }
+
+/** A key, an argument, a field or an outcome, and then its meaning, which is a text of its own. */
+const LUA_ENTRY = /^[ \t]*(?:(?:KEYS|ARGV)\[\d+\] +|'?\w+'? {2,})(?=\S)/;
 
 function luaComments(text: string): Comment[] {
   return text.split("\n").flatMap((line, index) => {
@@ -135,7 +140,7 @@ function luaComments(text: string): Comment[] {
         line: index + 1,
         column: match[1]?.length ?? 0,
         role: "remark" as const,
-        text: match[2] ?? "",
+        text: (match[2] ?? "").replace(LUA_ENTRY, "- "),
       },
     ];
   });
