@@ -3,7 +3,7 @@ import type { Screen } from "./screen.ts";
 
 /**
  * Shows an answer as it comes, and a line of facts behind it. If another attempt begins the answer again and differs,
- * the screen begins again too: the old text stays, and a note says that it is void.
+ * the screen begins again too. The old text stays, and a note says that it is void.
  *
  * @throws GatewayError
  */
