@@ -97,7 +97,7 @@ describe("the launcher", () => {
   });
 
   test("killed outright leaves no child and no Redis behind", async () => {
-    // A real service still logs while it leaves, to a stdout that nobody reads any more.
+    // A real service still logs while it leaves, to a stdout without a reader.
     const edge = 'await import("./runtime-service.js");';
     launcher = await launch({ workshop, services: { edge } });
     await launcher.says(RUNNING);
