@@ -2,7 +2,7 @@
 
 import type { InjectedKind } from "./faults/fault-injector.ts";
 
-/** How a request ended. `aborted`: the client left before the end, be it of a stalled answer. */
+/** How a request ended. `aborted`: the client left before the end, even of a stalled answer. */
 export type Outcome = "completed" | "refused" | "broken" | "aborted";
 
 /** `requests` is the sum of `active` and the four outcomes. */

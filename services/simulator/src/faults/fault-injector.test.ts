@@ -101,7 +101,7 @@ test("one request more than a profile takes at once is refused, until one is ove
   expect([first.kind, second.kind]).toEqual([undefined, undefined]);
   const refused = decide();
   expect(refused).toMatchObject({ directive: { text: "a", status: 429 }, kind: "concurrency" });
-  // A request that never had a place gives none back.
+  // The refused request has no place to give back.
   refused.release();
   expect(decide().kind).toBe("concurrency");
   expect(decide("hunyuan").kind).toBeUndefined();

@@ -51,7 +51,7 @@ test("hang says nothing for as long as the client waits", async () => {
   const socket = connect(simulator.port, "127.0.0.1");
   socket.write(requestFor("zhipu", directive({ hang: true })));
   await until(() => simulator.stats().total.faults.hang === 1);
-  // What was sent before an answer on another connection would have arrived by now.
+  // Bytes of the hanging answer would have arrived before this answer on another connection.
   await (await ask({ simulator, prompt: "hi" })).text();
   expect([socket.bytesRead, simulator.stats().total.active]).toEqual([0, 1]);
   socket.destroy();

@@ -1,6 +1,6 @@
 /**
- * NVIDIA's hosted NIM: a role-first chunk whose content is null, `role: null` afterwards, and usage
- * that grows from chunk to chunk (take the last, never the sum).
+ * NVIDIA's hosted NIM: a role-first chunk whose content is null, and `role: null` afterwards. Usage grows from chunk to
+ * chunk: take the last, never the sum.
  */
 import { randomUUID } from "node:crypto";
 import {

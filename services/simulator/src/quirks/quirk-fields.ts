@@ -20,8 +20,8 @@ export const quirkShape = {
   /** Chunks have fields that only some provider knows: `note`, `search_info`, `stop_reason`, … */
   extras: yes,
   /**
-   * Where reasoning goes: `both` is two fields at once, `parts` is a list in `content`, and `think` is
-   * between tags in the text, each tag in two pieces.
+   * Where reasoning goes: `both` is two fields at once, and `parts` is a list in `content`. `think` is between tags in
+   * the text, each tag in two pieces.
    */
   reasoningAs: z.enum(["reasoning_content", "reasoning", "both", "parts", "think"]).optional(),
   /** What text is: a list of parts, or a refusal. */

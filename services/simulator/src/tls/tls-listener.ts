@@ -1,9 +1,9 @@
 /**
  * The simulator's TLS port.
  *
- * On one machine a handshake costs 1 ms. So each new connection is held for `handshakeMs` before its first byte is
- * read, as a far provider would hold a client that did not connect ahead of time. A resumed handshake is held as
- * long: a ticket saves work, and with TLS 1.3 no round trip.
+ * On one machine a handshake costs 1 ms. So the port holds each new connection for `handshakeMs` before it reads the
+ * first byte. A far provider would hold a client as long if the client did not connect ahead of time. A resumed
+ * handshake is held as long: a ticket saves work, and with TLS 1.3 no round trip.
  */
 import { once } from "node:events";
 import type { RequestListener } from "node:http";
