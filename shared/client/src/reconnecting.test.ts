@@ -1,4 +1,4 @@
-/** What the client does when connections are lost, fall silent, or are about to go. */
+/** How the client acts when connections are lost, fall silent, or are about to go. */
 import { eventually } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { GatewayClientOptions } from "./gateway-client.ts";
