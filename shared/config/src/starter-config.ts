@@ -31,7 +31,7 @@ const NO_VALUE = "...";
 
 const HEADER = [
   "The configuration of the gateway: which providers there are, and what is promised of them.",
-  "A field that is commented out has the value shown. ${NAME} is replaced from the environment: set these variables, or delete the providers that you have no key for, and their names in `fallback` and `defaultProvider`. Names of providers are yours to choose.",
+  "A field that is commented out has the value shown. ${NAME} is replaced from the environment. Set these variables, or delete the providers that you have no key for, and their names in `fallback` and `defaultProvider`. Names of providers are yours to choose.",
   "To see whether all of it works: npm run providers",
 ];
 
