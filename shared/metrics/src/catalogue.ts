@@ -1,7 +1,7 @@
 /**
  * Every metric there is: name, meaning, labels, buckets, and who has it. Nothing else makes a metric.
  *
- * Names of OpenTelemetry's GenAI conventions stand where those name the same thing, in Prometheus' spelling:
+ * Names of OpenTelemetry's GenAI conventions stand where those name the same thing, in Prometheus' spelling.
  * `gen_ai_server_*` is what users of the gateway see, `gen_ai_client_*` what the gateway sees of providers.
  * Seconds and bytes throughout. docs/metrics.md is written from this file.
  */
