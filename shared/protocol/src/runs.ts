@@ -106,7 +106,7 @@ export type CancelledRun = z.infer<typeof cancelledRunSchema>;
 
 const errorCodeSchema = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
 
-/** `GET /v1/runs/{id}`. What is not known (yet) is absent. */
+/** `GET /v1/runs/{id}`. Fields that are not known (yet) are absent. */
 export const runSchema = z.strictObject({
   id: runId,
   state: stateSchema,
@@ -159,7 +159,7 @@ export const toolCallEventSchema = z.strictObject({
 });
 export type ToolCallEvent = z.infer<typeof toolCallEventSchema>;
 
-/** What of protocol v2 tells of a run that somebody reads. */
+/** The frames of protocol v2 that tell a reader of its run. */
 const FRAMES = [
   "queued",
   "started",

@@ -8,8 +8,8 @@ const LIMITS = { maxMessageBytes: 16, maxRuns: 4 };
 const parse = (frame: unknown) => parseV2Up(JSON.stringify(frame), LIMITS);
 
 /**
- * The hash of the wire as it is. If this test fails you changed the protocol: existing clients must
- * still be understood and still understand; say so in PROTOCOL.md, and put the new hash here.
+ * The hash of the wire as it is. If this test fails, you changed the protocol. Existing clients must still be understood
+ * and still understand. Describe the change in PROTOCOL.md, and put the new hash here.
  */
 const WIRE = "84ac99df1dfbc687";
 
