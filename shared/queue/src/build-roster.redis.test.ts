@@ -80,11 +80,11 @@ test("workers of a build take nothing once one of them leaves beside another bui
   const old = [await start("old"), await start("old"), await start("old")];
   const fresh = await start("new");
   await aFewLooks();
-  // A canary: nobody was told to leave.
+  // A canary: no worker was told to leave.
   expect(take([...old, fresh])).toEqual([true, true, true, true]);
   await old[0]?.roster.drain();
   await eventually("the others to stop", () => !old[1]?.takes && !old[2]?.takes);
-  // One that is started again meanwhile does not take any either.
+  // A worker of the old build that is started again meanwhile takes no runs either.
   const restarted = await start("old");
   await eventually("it to stop", () => !restarted.takes);
   expect(fresh.takes).toBe(true);
@@ -149,7 +149,7 @@ test("going back, the first of the bad build to leave hands over to workers that
 });
 
 test("going back, the bad build may leave all at once, and without a run", async () => {
-  // Nobody waits until the last word of the bad build has expired.
+  // The workers do not wait until the last word of the bad build has expired.
   const { fresh, back } = await startGoingBack({ wordMs: 60_000 });
   await Promise.all(fresh.map(leave));
   await eventually("the good build to take runs", () => back[0].takes && back[1].takes);

@@ -1,4 +1,4 @@
-/** What is made up for when Redis' clock was set back, and what is left alone. */
+/** The keys that are corrected when Redis' clock was set back, and the keys that are left alone. */
 import { createLogger } from "@openclaw/runtime";
 import { createRedisFixture, type RedisFixture, setClockBack } from "@openclaw/testing";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
@@ -49,7 +49,7 @@ test("a lease ends when it would have ended, and the look for it is not put off"
   expect(await leftOf("run-1-hedge-5:lock")).toBeLessThanOrEqual(10_000);
   expect(await leftOf("stalled-check")).toBeLessThanOrEqual(4_000);
   expect(setBack).toEqual(["run-1"]);
-  // Whoever looks next finds nothing to make up for.
+  // The next look finds nothing to correct.
   await clock.look();
   expect(setBack).toEqual(["run-1"]);
 });
