@@ -91,8 +91,8 @@ export class PrivateRedisError extends Error {
 /**
  * Starts Redis and waits until it answers.
  *
- * @throws PrivateRedisError `redis_missing` without a usable server on the PATH, `redis_failed`
- *   with its last lines when it ends while starting or does not answer within 10 s
+ * @throws PrivateRedisError `redis_missing` without a usable server on the PATH. `redis_failed`, with Redis' last lines,
+ *   if it ends while starting or does not answer within 10 s
  */
 export async function startPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
   const server = await findRedisServer();
@@ -116,7 +116,7 @@ function missing(): PrivateRedisError {
   return new PrivateRedisError(
     "redis_missing",
     "No Redis found: install redis-server 7 or later (apt-get install -y redis-server, " +
-      "or brew install redis), or set REDIS_URL to one that runs.",
+      "or brew install redis), or set REDIS_URL to a running Redis.",
   );
 }
 

@@ -29,7 +29,7 @@ afterEach(async () => {
   await fixture.close();
 });
 
-/** What is said to one who has these rights; undefined where nothing is missing. */
+/** The complaint about a user with these rights; undefined if no right is missing. */
 const complaint = (...rules: readonly string[]) => complaintIn("", ...rules);
 
 /** @param path of the address, which names a database */
@@ -83,7 +83,7 @@ describe("rights in Redis", () => {
     async (right) => {
       const said = await complaint(...everything(), right);
       expect(said).toMatch(
-        /the command EVAL, so that nobody can ask it for the other rights: grant all/,
+        /the command EVAL, which the check of the other rights needs: grant all/,
       );
       const [, rules = ""] = /ACL SETUSER \S+ ([^"]*)"/.exec(said ?? "") ?? [];
       expect(new Set(rules.split(" "))).toEqual(new Set(REDIS_COMMANDS.map((name) => `+${name}`)));

@@ -103,7 +103,7 @@ export async function assertRedisRights({ redis, keyPrefix }: RedisRightsOptions
     refusedRules("bzpopmin", keyPrefix, () => redis.bzpopmin(key, BLOCK_S)),
   ]);
   const rules = new Set(answers.flat());
-  // It is what the others are asked for with.
+  // Without EVAL, the other rights cannot be checked.
   if (rules.has("+eval")) for (const name of REDIS_COMMANDS) rules.add(`+${name}`);
   if (rules.size > 0) throw missingRights(userOf(redis), withoutEffects(rules));
 }
@@ -112,7 +112,7 @@ export async function assertRedisRights({ redis, keyPrefix }: RedisRightsOptions
 function missingRights(user: string, rules: readonly string[]): RedisRightsError {
   const isUnknown = rules.includes("+eval");
   const missing = isUnknown
-    ? "the command EVAL, so that nobody can ask it for the other rights"
+    ? "the command EVAL, which the check of the other rights needs"
     : inWords(rules);
   const granting = `ACL SETUSER ${user} ${rules.join(" ")}`;
   return new RedisRightsError(
