@@ -90,7 +90,7 @@ describe("appending", () => {
     const epoch = await stream.claimed(runId);
     const call = appendTo(runId, epoch);
     expect(await call(1, "", "a", "b")).toEqual(["appended", 0]);
-    // Whoever heard the first call, this one cannot tell.
+    // The repeated call cannot tell how many subscribers heard the first.
     expect(await call(1, "", "a", "b")).toEqual(["appended", -1]);
     expect(await call(2, "", "b", "c")).toEqual(["appended", 0]);
     expect(await call(5, "", "e")).toEqual(["gap", 0]);
@@ -144,7 +144,7 @@ describe("appending", () => {
       expect(await left(unbegun)).toBeGreaterThan(0);
       for (const runId of [begun, failed]) expect(await left(runId)).toBeGreaterThan(30_000);
     }
-    // Who comes back soon still learns of it.
+    // A client that comes back soon still learns of the end.
     expect(await stream.records.status(unbegun)).toMatchObject({ state: "cancelled" });
     expect((await stream.records.read(unbegun, BEGINNING))?.entries).toMatchObject([
       { entry: CANCELLED },

@@ -1,4 +1,4 @@
-/** Who may write for a run: what a claim gives, against a real Redis. */
+/** The right to write for a run, which a claim gives, against a real Redis. */
 import { randomUUID } from "node:crypto";
 import { eventually, setClockBack } from "@openclaw/testing";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";

@@ -1,4 +1,4 @@
-/** What a reader of a run gets, whatever becomes of the messages to it, against a real Redis. */
+/** What a reader of a run gets, even if messages to it are lost or late, against a real Redis. */
 import { eventually, FaultyRedis } from "@openclaw/testing";
 import { Packr } from "msgpackr";
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
@@ -151,7 +151,7 @@ describe("following", () => {
   });
 
   test("a subscription cut by Redis is made again, and what it missed is filled", async () => {
-    // Of its own, as it cuts everybody's.
+    // A Redis of its own, for the test cuts every connection.
     const redis = await FaultyRedis.start();
     onTestFinished(() => redis.stop());
     const own = await createTestStream(redis.directUrl);

@@ -168,7 +168,7 @@ describe("appending", () => {
     const runId = await stream.createRun({ edge: edge.node });
     edge.follow(runId);
     const { network, redis } = await connectSlowly();
-    // One more answer that nobody listens, and it would be given up.
+    // After one more answer without a subscriber, the run would be abandoned.
     const hasty = new Appender(redis, stream.keys, { orphanGraceMs: 0 });
     const losses: LossReason[] = [];
     const epoch = await stream.claimed(runId);

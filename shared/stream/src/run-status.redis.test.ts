@@ -99,7 +99,7 @@ test("readers that come later are told how long a run may still take, whatever t
   const usual = await stream.createRun({ totalMs: 60_000 });
   expect(await leftMs(usual)).toBeGreaterThan(50_000);
   expect(await leftMs(usual)).toBeLessThanOrEqual(60_000);
-  // It still ends with its readers, and is nobody else's to end.
+  // The run still ends with its readers, and no other edge may end it.
   expect(await stream.records.watch(usual, { node: "e" })).toMatchObject({ dueInMs: undefined });
   const late = await stream.createRun({ totalMs: -1 });
   expect(await leftMs(late)).toBeLessThan(0);

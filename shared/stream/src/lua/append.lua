@@ -4,12 +4,17 @@
 -- ARGV[1]  channel prefix
 -- ARGV[2]  most payload bytes of one log
 -- ARGV[3]  resume window in ms
--- then for each run:
---          run id, epoch, seq of the first entry, number of entries (0 only asks), how many of them are not
---          published, state the last entry puts the run in ('' if it is no terminal entry), payloads ...
+-- then for each run, in this order:
+--   id           of the run
+--   epoch        of the attempt
+--   first        seq of the first entry
+--   count        number of entries; 0 only asks
+--   unpublished  how many of the entries, the first ones, are not published
+--   closes       state that the last entry puts the run in; '' if it is no terminal entry
+--   payloads     of the entries
 --
--- Returns for each run two values: an outcome, and how many subscribers received it. The second is -1 where an
--- earlier call has published it and its answer was lost.
+-- Returns for each run two values: an outcome, and how many subscribers received it. The second is -1 if an earlier
+-- call has published the entries and its answer was lost.
 --   appended   the entries are in the log (also when an earlier call had put them there)
 --   fenced     another attempt holds the run, or will
 --   ended      the run has already ended, by cancel or by deadline
@@ -17,7 +22,7 @@
 --   too_large  the log is at its limit; only a terminal entry is still taken
 --   unknown    there is no such run (any more)
 --   broken     its record or log cannot be worked with; Redis' words for it instead of a number of subscribers.
---              The others' entries are appended and published all the same.
+--              The entries of the other runs are appended and published all the same.
 -- An attempt that may write is also noted as heard of, with entries or without: see claim.lua.
 -- Invariant: a run's entries form one unbroken sequence per epoch, and nothing follows a terminal one.
 

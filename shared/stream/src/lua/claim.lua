@@ -19,8 +19,9 @@
 -- ARGV[15] most workers that a run may lose
 -- ARGV[16] payload of the `failed` entry for a run that has lost as many
 --
--- Returns {'claimed', epoch, attempt, try, begun} | {'ended', state} | {'moved', provider} | {'exhausted'} | {'overdue'} | {'unknown'}
---   begun counts all attempts that may have said something, also those that were lost or released
+-- Returns {'claimed', epoch, attempt, try, begun}: begun counts all attempts that may have said something, also those
+-- that were lost or released
+--   | {'ended', state} | {'moved', provider} | {'exhausted'} | {'overdue'} | {'unknown'}
 --   | {'lost', workers}: so many workers were lost while they worked on it
 --   | {'held', ms}: another attempt is at work; ask again in so long
 --   | {'out_of_tries', epoch}: this provider has had all its tries; the run may go to another one

@@ -12,9 +12,9 @@
 -- ARGV[8]  after how many ms it must be over, with or without readers; '' for no limit
 --
 -- Returns 'created', also when called again for the same submission after an answer was lost.
---   'waiting'  the id is taken, by this session, and no worker has claimed that run: the edge that created it may
---              have died before it was on its queue
---   'taken'    the id is taken
+--   'waiting'  the id is taken, by this session, and no worker has claimed that run. The edge that created it may
+--              have died before it put the run on its queue.
+--   'taken'    the id is taken.
 -- Invariant: a record never changes hands; a second create cannot reset a run that already moved.
 
 local submission, session, state, epoch =

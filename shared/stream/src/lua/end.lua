@@ -7,7 +7,7 @@
 -- ARGV[3]  resume window in ms
 -- ARGV[4]  state to end in: failed | cancelled
 -- ARGV[5]  payload of the terminal entry
--- ARGV[6]  nodes that do not read the run, each between spaces: where any other watches it, it goes on;
+-- ARGV[6]  nodes that do not read the run, each between spaces: if another node watches the run, it goes on;
 --          '' ends it for all readers
 --
 -- Returns 'ended' | 'already' | 'read_elsewhere' | 'unknown'.

@@ -1,27 +1,32 @@
 -- Shared by every script below; prepended when they are loaded.
 --
 -- A run's record is a hash:
---   state     queued | active | completed | failed | cancelled
---   epoch     of the current attempt: milliseconds since 2025 at its claim, or one more than the last; 0 before
---   seq       number of the last entry within the epoch
---   attempts  how often it was claimed, without what follows
---   lost      how often its worker was lost
---   releases  how often a worker that leaves gave it back
---   tries     how often in a row its present provider was asked, without those either
---   lease     token of the claim that holds the epoch
---   heard_at  when that claim's worker was last heard of, in milliseconds like an epoch
---   worker    node of that claim's worker, told when another node ends the run
---   hedger    node of a second worker that asks its provider while the first says nothing
---   hedged    epoch of the attempt that lost the run to such a worker
---   provider  whose queue the run is on, or was
---   edges     nodes that watch the run, separated by spaces
---   bytes     size of the log's payloads
---   ended_by  writer | order, once the run has ended
---   due_at    of a run in the background: when it must be over, in milliseconds like an epoch
---   ends_by   when it must be over, with or without readers; likewise. The edges that follow it and the claim hold it
---   queued_at since when it waits for its present provider, or has waited; likewise
---   created_at, started_at, first_at, ended_at
---             when it was created, first claimed, gave its first piece, ended; likewise
+--   state       queued | active | completed | failed | cancelled
+--   epoch       of the current attempt: milliseconds since 2025 at its claim, or one more than the last; 0 before
+--   seq         number of the last entry within the epoch
+--   attempts    how often it was claimed, without the claims that `lost` and `releases` count
+--   lost        how often its worker was lost
+--   releases    how often a worker that leaves gave it back
+--   tries       how often in a row its present provider was asked, without those of `lost` and `releases`
+--   lease       token of the claim that holds the epoch
+--   worker      node of that claim's worker, told when another node ends the run
+--   hedger      node of a second worker that asks its provider while the first says nothing
+--   hedged      epoch of the attempt that lost the run to such a worker
+--   provider    whose queue the run is on, or was
+--   edges       nodes that watch the run, separated by spaces
+--   bytes       size of the log's payloads
+--   ended_by    writer | order, once the run has ended
+-- and these times, in milliseconds like an epoch:
+--   heard_at    when the worker of the claim that holds the epoch was last heard of
+--   due_at      when a run in the background must be over
+--   ends_by     when it must be over, with or without readers. The edges that follow the run and the next
+--               claim hold it to that.
+--   queued_at   since when it waits for its present provider, or has waited
+--   created_at  when it was created
+--   started_at  when it was first claimed
+--   first_at    when it gave its first piece
+--   ended_at    when it ended
+--
 -- Its log is a stream with ids <epoch>-<seq>, one field 'p' per entry.
 
 -- How long a run can be read at most that was cancelled before any attempt.
@@ -68,7 +73,7 @@ local function publish(channel_prefix, nodes, message)
   return heard
 end
 
--- Ends a run from outside its writer: the terminal entry goes behind the last entry of the current epoch, and the
+-- Ends a run from outside its writer. The terminal entry goes behind the last entry of the current epoch, and the
 -- state closes the log to all writers. The edges and the worker receive the entry.
 local function end_run(run)
   local seq = run.seq + 1

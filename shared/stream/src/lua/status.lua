@@ -2,8 +2,8 @@
 --
 -- KEYS[1]  record
 --
--- Returns {} for a run that is not known, else {now, state, provider, epoch, seq, attempts, created_at,
--- started_at, first_at, ended_at, due_at}: times in milliseconds like an epoch, '' where that has not happened.
+-- Returns {} for an unknown run, else {now, state, provider, epoch, seq, attempts, created_at, started_at, first_at,
+-- ended_at, due_at}. Times are in milliseconds like an epoch, '' for what has not happened.
 -- The attempts include those that were lost or released.
 -- Invariant: all times are of one clock, that of Redis, so that they may be subtracted.
 

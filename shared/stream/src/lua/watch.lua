@@ -3,12 +3,14 @@
 -- KEYS[1]  record
 -- ARGV[1]  node; it must already be subscribed to its channel
 -- ARGV[2]  most nodes that may watch one run
--- ARGV[3]  session the caller belongs to; another session's run is as good as unknown. '' for one that
---          may read any run whose id it knows
+-- ARGV[3]  session of the caller; a run of another session is answered as unknown. '' for a caller that may read any
+--          run whose id it knows
 --
 -- Returns {'watching', state, epoch, seq, provider, session, due_in, left, waited} | {'full'} | {'unknown'}.
--- due_in and left are the ms until the run must be over. due_in is '' for a run that ends with its readers, left is
--- '' where its creation set no limit. waited is how many ms it has waited for a worker, '' where it does not wait.
+--   due_in  ms until a run in the background must be over; '' for a run that ends with its readers
+--   left    ms until the run must be over; '' if its creation set no limit
+--   waited  ms that it has waited for a worker; '' if it does not wait
+--
 -- Invariant: entries that are appended after this are published to the node, and earlier ones are in the log. So a
 -- reader that watches first and reads the log second misses nothing.
 
