@@ -78,11 +78,11 @@ function providersOwn(id = ""): string {
   return MADE_UP.test(id) ? "" : id;
 }
 
-/** A piece as it reaches a client: half a character is none by then. */
+/** A piece as it reaches a client: half a character arrives as a replacement character. */
 function sent(text: string): string {
   return Buffer.from(text).toString();
 }
 
 function noop(): void {
-  // There is no connection, and nobody counts.
+  // There is no connection to count.
 }
