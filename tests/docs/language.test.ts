@@ -5,10 +5,6 @@ import { describe, expect, test } from "vitest";
 import { ROOT } from "../architecture/sources.ts";
 import { checkLanguage } from "./language.ts";
 
-/** Folders and files that do not keep the rules yet. An entry goes when its last finding has gone. */
-const PENDING: readonly string[] = [
-];
-
 const READ = /\.(?:md|ts|mjs|lua)$/;
 const SKIPPED = /^(?:node_modules|dist|\..*)$/;
 
@@ -28,19 +24,8 @@ function findingsIn(path: string): string[] {
   );
 }
 
-const isBelow = (path: string, entry: string) => path === entry || path.startsWith(`${entry}/`);
-const findings = new Map(filesBelow("").map((path) => [path, findingsIn(path)]));
-
-test("every page and comment keeps the language rules, but in what is pending", () => {
-  const held = [...findings].filter(([path]) => !PENDING.some((entry) => isBelow(path, entry)));
-  expect(held.flatMap(([, found]) => found)).toEqual([]);
-});
-
-test("what is pending does not keep them yet", () => {
-  const clean = PENDING.filter(
-    (entry) => ![...findings].some(([path, found]) => isBelow(path, entry) && found.length > 0),
-  );
-  expect(clean).toEqual([]);
+test("every page and comment keeps the language rules", () => {
+  expect(filesBelow("").flatMap(findingsIn)).toEqual([]);
 });
 
 test("README.md can be read in a minute or two", () => {
