@@ -21,7 +21,7 @@ export class PasteReader {
 
   read(text: string): Typed[] {
     const typed: Typed[] = [];
-    // By itself it is no part of a paste, but a user who sees that its end does not come.
+    // Ctrl-C by itself is no part of a paste: the user has seen that the end of the paste does not come.
     if (text === CTRL_C) this.#isPasting = false;
     let left = this.#rest + text;
     for (;;) {

@@ -52,7 +52,7 @@ export class Question {
     this.terminal.prompt();
   }
 
-  /** `undefined` where there is none, as the user left. */
+  /** `undefined` if the user left without a question. */
   get text(): string | undefined {
     const isAsked = this.#lines.length > 0 && !this.#options.stop.aborted;
     return isAsked ? this.#lines.join("\n") : undefined;
