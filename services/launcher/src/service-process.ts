@@ -59,7 +59,7 @@ export async function startService(
 function forkService({ script, env }: ServiceOptions): ChildProcess {
   return fork(script, [], {
     env,
-    // Its own process group: the terminal's Ctrl-C is for the launcher, who ends children in order.
+    // Its own process group: the terminal's Ctrl-C is for the launcher, which ends children in order.
     detached: true,
     // A debugger's port or a test runner's flags are not theirs.
     execArgv: [],

@@ -45,7 +45,7 @@ export class SupervisedProcess<P extends RunningProcess = RunningProcess> {
     this.#options = options;
   }
 
-  /** Resolves when it is ready. A failed first start is the caller's to tell; nothing is left. */
+  /** Resolves when it is ready. The caller reports a failed first start, which leaves no process behind. */
   start(): Promise<P> {
     const first = this.#launch();
     this.#ended = first.then(
