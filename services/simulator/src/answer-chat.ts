@@ -22,7 +22,7 @@ export interface Exchange {
   readonly reply: Reply;
   readonly name: string;
   readonly profile: Profile;
-  /** When the socket is as good as connected: nothing is answered before. */
+  /** When the socket counts as connected: no request is answered before. */
   readonly connectedAt: number;
   /** Told when an understood request is over. */
   readonly onOver?: ((prompt: string, outcome: Outcome) => void) | undefined;

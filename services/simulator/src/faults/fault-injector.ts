@@ -64,7 +64,7 @@ export class FaultInjector {
     this.#admission.forget();
   }
 
-  /** A request's own fault goes before those of the settings, who is not let in before both. */
+  /** Admission comes first, then a request's own fault, then the faults of the settings. */
   decide({ profile, key, model, asked, reused }: Occasion): Decision {
     const drawn = this.#draw(profile);
     const refused = this.#admission.enter({ profile, key, model }, this.#settings);
