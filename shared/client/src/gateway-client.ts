@@ -23,7 +23,7 @@ export interface GatewayClientOptions {
   readonly url: string;
   /** The name of the session. A client that knows it may resume its runs. Random by default. */
   readonly session?: string;
-  /** Where the runtime has none, as Node 20: that of the package `ws`. */
+  /** For a runtime without a WebSocket, such as Node 20: the one of the package `ws`. */
   readonly WebSocket?: WebSocketConstructor;
   /** Until a connection is ready, else another is tried; 5 s. */
   readonly connectTimeoutMs?: number;
@@ -75,14 +75,14 @@ export class GatewayClient {
   }
 
   /**
-   * Connects now rather than with the first run, and tries only once: for who wants to say at once that
-   * no gateway is there.
+   * Connects now rather than with the first run, and tries only once. A program can then say at once that no gateway is
+   * there.
    *
    * @throws GatewayError `connection_failed`
    */
   connect(): Promise<void> {
     const connected = this.#connect();
-    // For who does not wait for it, runs tell the same; a failure must not end the process.
+    // Runs tell a caller that does not wait for it the same; a failure must not end the process.
     connected.catch(() => undefined);
     return connected;
   }

@@ -151,7 +151,7 @@ export class Link {
     if (opened) this.#aside.add(opened);
   }
 
-  /** Begins a connection; where there can be none, all that wait for one hear of it. */
+  /** Begins a connection. If that fails, all callers that wait for a connection hear of it. */
   #connect(events: {
     readonly onReady: (connection: Connection) => void;
     readonly onDraining: (connection: Connection) => void;
@@ -260,7 +260,7 @@ export class Link {
     for (const run of this.#waiting) run.fail(error);
   }
 
-  /** To who waits for a connection: there it is, or why it is not. */
+  /** Tells all callers that wait for a connection that it is ready, or why it is not. */
   #tell(error?: GatewayError): void {
     for (const { resolve, reject } of this.#waiters) error ? reject(error) : resolve();
     this.#waiters.clear();

@@ -171,7 +171,7 @@ describe("what fails inside one run ends that run alone:", () => {
       const asked = ["bad", ...Array.from({ length: 5 }, (_, at) => `good ${at}`)];
       const runs = asked.map((prompt) => client.run(prompt));
       const outcomes = await Promise.all(runs.map((run) => run.text().catch(({ code }) => code)));
-      // Once those that broke with it are asked aside, nothing breaks under the others.
+      // Once the runs that broke with it are asked aside, no connection breaks under the others.
       const withOthers = gateway.peers.filter((peer) => peer.all("run").length > 1);
       expect(withOthers.length).toBeLessThanOrEqual(2);
       const refused = code === undefined ? "connection_failed" : "connection_refused";
@@ -234,7 +234,7 @@ describe("times:", () => {
   });
 });
 
-/** That a client goes on as if nothing had been. */
+/** Expects that the client still gets an answer. */
 async function expectAnswer(client: GatewayClient): Promise<void> {
   const run = client.run("go");
   const peer = await gateway.peer();

@@ -122,7 +122,7 @@ export class OpenRun {
     this.fail(new CancelledError("The run was cancelled here.", { cause }));
   }
 
-  /** For who applied its last frame. */
+  /** Called once its last frame has been applied. */
   ended(): void {
     this.#stopDeadline();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);

@@ -53,7 +53,7 @@ export class Run implements AsyncIterable<string> {
     return readText(this.#open.answer, "reasoning");
   }
 
-  /** Everything that becomes of it. Leaving early changes nothing for the run. */
+  /** Everything that happens to it. Leaving early changes nothing for the run. */
   events(): AsyncIterable<RunEvent> {
     return readEvents(this.#open.answer);
   }
