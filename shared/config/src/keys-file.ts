@@ -34,7 +34,7 @@ function linesOf(path: string): string[] {
   try {
     return new TextDecoder("utf-8").decode(readFileSync(path)).split(/\r\n|\r|\n/);
   } catch {
-    return []; // It need not be there, nor be for the eyes of this process.
+    return []; // The file may be missing, and this process may have no right to read it.
   }
 }
 
