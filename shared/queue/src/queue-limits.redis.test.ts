@@ -31,7 +31,7 @@ describe("an account that complains", () => {
       await limits.slowDown("a", undefined);
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
-    // Three times lowered, of nothing at work even, and raised by one every second.
+    // Lowered three times, even with no run at work, and raised by one every second.
     await eventually("some of it", async () => ((await limitNow()) ?? 0) >= 2, { withinMs: 500 });
   });
 

@@ -163,8 +163,8 @@ export class RunIntake implements Component {
   }
 
   /**
-   * Takes this many runs at once from now on. More than it takes now and takes all of: with the next
-   * run that ends, since BullMQ looks for work only then. Fewer: none is given up, fewer are taken.
+   * Takes this many runs at once from now on. A full intake takes more only when its next run ends, since BullMQ looks
+   * for work only then. An intake that is to take fewer gives up no run.
    */
   resize(concurrency: number): void {
     this.#concurrency = concurrency;
