@@ -56,7 +56,7 @@ export interface GuardedRedis {
 }
 
 export function spawnGuarded(command: readonly string[], removeIfAbandoned = ""): GuardedRedis {
-  // Its own session: the terminal's Ctrl-C is for the owner, who ends Redis last.
+  // Its own session: the terminal's Ctrl-C is for the owner, which ends Redis last.
   const guard = spawn("sh", ["-c", GUARD, "redis-guard", removeIfAbandoned, ...command], {
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],

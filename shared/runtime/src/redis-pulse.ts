@@ -27,7 +27,7 @@ const MAKING_TICKS = 12;
 export interface RedisPulseOptions {
   /** For commands; a blocking connection would be late by nature. */
   readonly redis: RedisClient;
-  /** One key of each partition: of a Redis Cluster, who has any of them must answer. */
+  /** One key of each partition: every master of a Redis Cluster that has one of them must answer. */
   readonly keys: readonly string[];
   readonly log: Logger;
   /** Told of each answer, after how many milliseconds it came. */
