@@ -230,7 +230,7 @@ export class Appender {
     return parts.map((_, index) => answerOf(values[2 * index], values[2 * index + 1]));
   }
 
-  /** Redis refuses the call for one of its runs, which one it does not say: each is told by itself. */
+  /** Redis refuses the call for one of its runs, and does not say for which. So each run gets a call of its own. */
   async #isolate(call: Call, giveUpAt: number, error: unknown): Promise<RunAnswer[]> {
     if (call.parts.length === 1) return [{ outcome: "broken", fault: asError(error) }];
     const answers: RunAnswer[] = [];

@@ -28,7 +28,7 @@ const FIRST_PAGE = 8;
 const MOST_PAGE = 256;
 /**
  * A log that ends before what the reader has was cut back: a replica took over that had not heard of
- * the rest. Its writer finds out and another attempt begins; where none does within this, none will, unless a
+ * the rest. Its writer finds out and another attempt begins. If no attempt begins within this time, none will, unless a
  * worker is still to be offered the run.
  */
 const CUT_BACK_MS = 5_000;

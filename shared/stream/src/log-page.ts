@@ -9,7 +9,7 @@ export interface LogPage {
   readonly complete: boolean;
   /** Where the log ends, as Redis knows it. */
   readonly end: Position;
-  /** Whether nothing will come after that. */
+  /** Whether the log ends there for good. */
   readonly isEnded: boolean;
 }
 /**

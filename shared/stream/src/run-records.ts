@@ -97,7 +97,7 @@ export class RunRecords {
 
   /**
    * Says that `node` is about to ask another provider while the attempt of `epoch` says nothing. It hears
-   * of whatever decides the matter, if it is subscribed.
+   * how the matter is decided, if it is subscribed.
    */
   async hedge(hedge: { runId: string; epoch: number; node: string }): Promise<HedgeOutcome> {
     const reply = await RunRecords.#hedge.run(
@@ -170,8 +170,8 @@ export class RunRecords {
   }
 
   /**
-   * Adds a node to the watchers of a run of this session, or of any where none is given. To miss
-   * nothing: be subscribed, watch, then read the log.
+   * Adds a node to the watchers of a run of this session, or of any session if none is given. A
+   * reader that subscribes, watches and then reads the log misses nothing.
    */
   async watch(
     runId: string,
@@ -205,7 +205,7 @@ export class RunRecords {
     return parseRunStatus(reply);
   }
 
-  /** Ends a run by its client's wish, wherever it is read: one of this session, or any where none is given. */
+  /** Ends a run by its client's wish, wherever it is read: a run of this session, or any run if no session is given. */
   async cancel(
     runId: string,
     session?: string,

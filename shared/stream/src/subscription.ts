@@ -106,7 +106,7 @@ export class Subscription implements Component {
     this.#subscribed = false;
   };
 
-  /** Answers why channels could not be subscribed to: those of a master that is away keep no other from being heard. */
+  /** Answers why channels could not be subscribed to. A master that is away affects only its own channels. */
   async #subscribe(): Promise<readonly Error[]> {
     const failures: Error[] = [];
     // One command per channel: on a cluster each belongs to another slot.
