@@ -73,6 +73,7 @@ describe("a page", () => {
     ["An id that is none is refused.", "is none"],
     ["It is as good as nothing.", "as good as nothing"],
     ["Whoever takes it ends it.", "Whoever"],
+    ["It is told to who waits.", "to who"],
     ["It takes that one.", "that one"],
     ["It takes one that is free.", "one that"],
     ["It begins anew.", "anew"],

@@ -22,6 +22,7 @@ export const PHRASES: readonly (readonly [phrase: RegExp, better: string])[] = [
   [/\bwho(?:m|se)?(?:so)?ever\b/i, "name it: the client, the worker, the run"],
   [/\b(?:any|every|no|some)body\b/i, "name it: no client, every worker"],
   [/\b(?:those|he|all|one|anyone|everyone) who\b/i, "name it: clients that, users that"],
+  [/\b(?:for|to) who\b/i, "name it: for a caller that, to clients that"],
   [/(?<!\b(?:so|in) )\bthat one\b(?= (?:is|was|has|does|will|can|may)\b|[^\w\s]|$)/i, "name it"],
   [/(?<!\b(?:than|least|most) )\bone that\b/i, "name it: a run that, a key that"],
   [/(?<!\bthere )\b(?:is|are|was|were) none\b/i, "is missing, is malformed, is not a ..."],
