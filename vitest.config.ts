@@ -1,4 +1,5 @@
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { LongestFirst } from "./tests/longest-first.ts";
 import { isFull, SUITES, sizeOf } from "./tests/suites.ts";
 
 // Workspace packages are read from source ("source" condition), so a unit test never sees a stale build.
@@ -112,6 +113,7 @@ const containers = {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: inOrder(
       { maxWorkers: 6, projects: [unit, withRedis] },
       { maxWorkers: isFull ? 1 : 4, projects: [e2e] },

@@ -64,7 +64,7 @@ export const SUITES = {
   ),
   rollout: suite("tests/slow/rollout", "answers under a rolling deploy", [8, 24], [0.9, 3.5]),
   "sdk-edge-kill": suite("tests/slow/sdk-edge-kill", "edges killed", [3, 23], [0.7, 2.2]),
-  skew: suite("tests/skew/skew", "upgrades and ways back", [1, 4], [1, 4]),
+  skew: suite("tests/skew/skew", "upgrades and ways back", [1, 4], [3, 5]),
   "slow-reader": suite("tests/slow/slow-reader", "rounds", [1, 2], [0.8, 2.2], "alone"),
   vanish: suite("tests/slow/vanish", "users who vanish", [300, 2_000], [0.1, 0.2], "alone"),
   warm: suite("tests/slow/warm", "workers started", [3, 10], [0.2, 0.4], "alone"),
