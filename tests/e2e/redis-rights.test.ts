@@ -225,7 +225,7 @@ test.each(["edge", "worker"] as const)(
     await permit("-@scripting");
     await expect(started.add(service)).rejects.toThrow(
       new RegExp(
-        'exited \\(1\\): Redis does not allow the user "gateway" the command EVAL, so .* "ACL SETUSER gateway [^"]*\\+eval [^"]*" ' +
+        'exited \\(1\\): Redis does not allow the user "gateway" the command EVAL, which .* "ACL SETUSER gateway [^"]*\\+eval [^"]*" ' +
           "\\(deploy/redis/users.acl has all that is needed\\)\\.\\n$",
       ),
     );
