@@ -2,13 +2,19 @@ import type { ConnectionLabel, Usage } from "@openclaw/protocol";
 import type { ProviderEvent } from "../provider/contract/provider-event.ts";
 import type { Answer } from "./report.ts";
 
-/** Keeps the times of an answer, and none of its text. */
+/**
+ * Keeps the times of an answer, and none of its text.
+ *
+ * Pieces that one read of the socket brought came together, however long this process takes to look at each. So a piece
+ * counts as later than the first only in a later turn of the event loop.
+ */
 export class Stopwatch {
   readonly #startedAt = performance.now();
   #connection: ConnectionLabel = "cold";
   #firstTokenMs: number | undefined;
   #firstTextMs: number | undefined;
   #lastPieceMs = 0;
+  #isFirstTurn = true;
   #pieces = 0;
   #usage: Usage | undefined;
 
@@ -20,10 +26,18 @@ export class Stopwatch {
       this.#usage = event.usage;
     } else {
       this.#pieces += 1;
-      this.#firstTokenMs ??= nowMs;
-      this.#lastPieceMs = nowMs;
+      if (this.#firstTokenMs === undefined) this.#begin(nowMs);
+      else if (!this.#isFirstTurn) this.#lastPieceMs = nowMs;
       if (event.type === "text") this.#firstTextMs ??= nowMs;
     }
+  }
+
+  #begin(nowMs: number): void {
+    this.#firstTokenMs = nowMs;
+    this.#lastPieceMs = nowMs;
+    setImmediate(() => {
+      this.#isFirstTurn = false;
+    });
   }
 
   /** The answer is over: undefined if it had no piece. */
