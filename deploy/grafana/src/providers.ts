@@ -173,7 +173,7 @@ const requests: readonly Panel[] = [
   lines({
     title: "Hedges",
     description:
-      "asked: the provider was late, and the next one was asked too. That one won, lost or failed. over_budget: late, but the budget for hedges was used up.",
+      "asked: the provider was late, and the next one was asked too. The next one won, lost or failed. over_budget: late, but the budget for hedges was used up.",
     unit: units.RequestsPerSecond,
     span: 8,
     ifEmpty: "no provider was late",

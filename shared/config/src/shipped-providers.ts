@@ -71,7 +71,7 @@ export function shippedConfig(env: NodeJS.ProcessEnv): Record<string, unknown> {
         const provider = SHIPPED_PROVIDERS[name];
         const { timeouts: hurried, ...own } = provider;
         const fallback = own.fallback.filter((other) => names.includes(other));
-        // A provider without a fallback is waited for as long as any other.
+        // Shorter limits only help if another provider can be asked.
         return [name, { ...own, fallback, ...(fallback.length > 0 && { timeouts: hurried }) }];
       }),
     ),

@@ -46,7 +46,7 @@ export class ByteBudget {
   }
 }
 
-/** Bytes of a budget that one request holds. */
+/** The share of a budget that a request holds, in bytes. */
 export class Reservation {
   readonly #budget: ByteBudget;
   readonly #expectedBytes: number;

@@ -140,9 +140,7 @@ export class RunReaders {
     return isWanted ? dead : [node, ...dead];
   }
 
-  /**
-   * A run that began here is followed to its end as long as any client reads it, so that it is counted once.
-   */
+  /** This edge follows a run that began here to its end while any client reads it. So the run is counted once. */
   async #consider(run: LiveRun, look: Look): Promise<void> {
     const { records, node } = this.#options;
     const watchers = await retryFor(() => records.watchers(run.runId), ASK_WITHIN_MS);

@@ -1,3 +1,5 @@
+import { type Moves, moved } from "@openclaw/runtime";
+
 /** The states of a run that is open on this edge. */
 export type RunState = (typeof RUN_STATES)[number];
 
@@ -9,7 +11,7 @@ export type RunState = (typeof RUN_STATES)[number];
  */
 const RUN_STATES = ["submitting", "queued", "streaming", "ended"] as const;
 
-const NEXT: Readonly<Record<RunState, readonly RunState[]>> = {
+const NEXT: Moves<RunState> = {
   submitting: ["queued", "streaming", "ended"],
   queued: ["streaming", "ended"],
   streaming: ["queued", "ended"],
@@ -34,10 +36,6 @@ export class RunStates {
 
   /** Does nothing in the same state. @throws Error for any other move that is not in the list */
   move(to: RunState): void {
-    if (to === this.#current) return;
-    if (!NEXT[this.#current].includes(to)) {
-      throw new Error(`A run cannot go from ${this.#current} to ${to}`);
-    }
-    this.#current = to;
+    if (to !== this.#current) this.#current = moved(NEXT, this.#current, to);
   }
 }
